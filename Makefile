@@ -1,0 +1,44 @@
+# Two commands do everything on a fresh machine with Python 3.11 and make:
+#   make demo   search, report and export on real handwritten digits
+#   make test   the whole test suite
+# Both create .venv and install what is missing, once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := runs/demo
+
+.PHONY: help install demo test check format clean
+
+help:
+	@grep -E '^#' Makefile | sed 's/^# \{0,1\}//'
+
+# The stamp is newer than both files when the installation matches them.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+install: .venv/installed
+
+demo: install
+	rm -rf $(RUN)
+	$(BIN)/fusion-nas launch examples/digits.yaml --run-dir $(RUN)
+	$(BIN)/fusion-nas export $(RUN) -o $(RUN)/export
+	cd $(RUN)/export && ../../../$(BIN)/python verify.py
+	@echo "Open $(RUN)/report.html in a browser."
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv runs build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,38 @@
+"""Fusion operators: how two or more feature maps become one.
+
+Every module of this package that registers an operator is imported here, so adding an operator is
+adding a file.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from fusion_ops.choice import FusionChoice
+from fusion_ops.cost import Cost
+from fusion_ops.operator import FusionOperator, build, cost, names, operator, recipe, register
+from fusion_ops.recipe import Recipe
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+from fusion_ops.aff import AFF  # noqa: E402 - after all, so that operators register in one known order
+from fusion_ops.iaff import IAFF  # noqa: E402
+from fusion_ops.mscam import MSCAM  # noqa: E402
+from fusion_ops.sk import SK  # noqa: E402
+
+__all__ = [
+    "AFF",
+    "IAFF",
+    "MSCAM",
+    "SK",
+    "Cost",
+    "FusionChoice",
+    "FusionOperator",
+    "Recipe",
+    "build",
+    "cost",
+    "names",
+    "operator",
+    "recipe",
+    "register",
+]

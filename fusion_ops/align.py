@@ -1,0 +1,108 @@
+"""Bringing feature maps to one shape: 1×1 convolutions for channels, linear interpolation for sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fusion_ops.cost import Cost, convolution
+from fusion_ops.errors import SpecError
+
+__all__ = ["Aligned", "alignment_cost", "convolution_class", "matched"]
+
+_MODES = {3: "linear", 4: "bilinear", 5: "trilinear"}
+
+
+def convolution_class(dims: int) -> type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]:
+    """Return the convolution for `dims` spatial dimensions (1, 2 or 3)."""
+    if dims == 1:
+        return nn.Conv1d
+    return nn.Conv2d if dims == 2 else nn.Conv3d
+
+
+def matched(features: Sequence[Tensor], channels: int, inputs: int) -> tuple[Tensor, ...]:
+    """Return the feature maps at the first one's size, after checking that they can be fused.
+
+    Args:
+        features: Maps `(B, C, *size_i)`; sizes may differ, channels may not.
+        channels: C.
+        inputs: How many maps there must be.
+
+    Raises:
+        SpecError: Another number of maps, other channels, another batch, an empty map, or a map of a
+            single position beside larger ones (that is a gate, not a feature map).
+    """
+    shapes = [tuple(feature.shape) for feature in features]
+    if len(features) != inputs:
+        raise SpecError(f"this operator fuses {inputs} feature maps; got {len(features)}: {shapes}.")
+    first = shapes[0]
+    for shape in shapes:
+        if len(shape) != len(first) or len(shape) not in _MODES or shape[0] != first[0] or 0 in shape:
+            raise SpecError(f"feature maps must be non-empty (B, C, *size) of one batch; got {shapes}.")
+        if shape[1] != channels:
+            raise SpecError(
+                f"feature maps must have {channels} channels; got {shapes}. "
+                f"Align them: fusion_ops.build(choice, in_channels={tuple(s[1] for s in shapes)}, "
+                f"out_channels={channels})."
+            )
+        if math.prod(shape[2:]) == 1 < math.prod(first[2:]):
+            raise SpecError(f"a map of one position is not broadcast; got {shapes}. Upsample it first.")
+    size = first[2:]
+    return tuple(
+        feature
+        if feature.shape[2:] == size
+        else functional.interpolate(feature, size=size, mode=_MODES[len(first)], align_corners=False)
+        for feature in features
+    )
+
+
+class Aligned(nn.Module):
+    """An operator behind 1×1 convolutions that bring its inputs to the channels it works on.
+
+    `op(P_1 x_1, …, P_N x_N)`, where `P_i` is a 1×1 convolution without bias, or nothing where `x_i` has
+    the channels already. It works at the input's own resolution, before any interpolation.
+    `(B, C_i, *size_i), … -> (B, out_channels, *size_1)`.
+
+    Args:
+        op: The operator, on `out_channels` channels.
+        in_channels: Channels of each input.
+        out_channels: Channels after alignment.
+        dims: Spatial dimensions.
+
+    Raises:
+        SpecError: An input's channels are not those announced.
+    """
+
+    def __init__(self, op: nn.Module, in_channels: Sequence[int], out_channels: int, dims: int = 2) -> None:
+        super().__init__()
+        self.op = op
+        self.in_channels = tuple(in_channels)
+        conv = convolution_class(dims)
+        self.projections = nn.ModuleList(
+            nn.Identity() if channels == out_channels else conv(channels, out_channels, 1, bias=False)
+            for channels in in_channels
+        )
+
+    def forward(self, *features: Tensor) -> Tensor:
+        """Project every input, then fuse."""
+        got = tuple(feature.shape[1] for feature in features)
+        if got != self.in_channels:
+            raise SpecError(f"inputs must have {self.in_channels} channels; got {got}.")
+        projected = [project(x) for project, x in zip(self.projections, features, strict=True)]
+        fused: Tensor = self.op(*projected)
+        return fused
+
+
+def alignment_cost(in_channels: Sequence[int], out_channels: int, sizes: Sequence[Sequence[int]]) -> Cost:
+    """Return the cost of the projections of `Aligned`."""
+    return sum(
+        (
+            convolution(channels, out_channels, math.prod(size))
+            for channels, size in zip(in_channels, sizes, strict=True)
+            if channels != out_channels
+        ),
+        Cost(),
+    )

@@ -1,0 +1,67 @@
+"""What is chosen at a fusion point: an operator, its reduction ratio, its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_ops.errors import SpecError
+
+__all__ = ["FusionChoice"]
+
+_KEYS = {"op", "r", "options"}
+
+
+@dataclass(frozen=True, slots=True)
+class FusionChoice:
+    """One operator with its settings; equal choices are equal networks.
+
+    Args:
+        op: Registered name of the operator.
+        r: Channel reduction ratio, at least 1; `None` for operators that have none.
+        options: Further options of the operator as sorted `(name, value)` pairs.
+
+    Raises:
+        SpecError: `r` is neither `None` nor a whole number of at least 1.
+    """
+
+    op: str
+    r: int | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check `r` and bring the options into their canonical order."""
+        if not isinstance(self.op, str):
+            raise SpecError(f"`op` must be the name of an operator; got {self.op!r}.")
+        if self.r is not None and (isinstance(self.r, bool) or not isinstance(self.r, int) or self.r < 1):
+            raise SpecError(f"`r` must be a whole number of at least 1, or None; got {self.r!r}.")
+        object.__setattr__(self, "options", tuple(sorted((str(k), v) for k, v in self.options)))
+
+    def __str__(self) -> str:
+        details = [f"r={self.r}"] if self.r is not None else []
+        details += [f"{key}={value}" for key, value in self.options]
+        return f"{self.op} {' '.join(details)}".rstrip()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the choice as JSON-ready values; settings that it does not have are left out."""
+        out: dict[str, Any] = {"op": self.op}
+        if self.r is not None:
+            out["r"] = self.r
+        if self.options:
+            out["options"] = dict(self.options)
+        return out
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FusionChoice:
+        """Return the choice that `to_dict` described.
+
+        Raises:
+            SpecError: A key is missing or unknown, or a value has the wrong type.
+        """
+        if not isinstance(values, Mapping) or "op" not in values or not set(values) <= _KEYS:
+            raise SpecError(f"a fusion choice has the keys op, r, options; got {values!r}.")
+        options = values.get("options", {})
+        if not isinstance(options, Mapping):
+            raise SpecError(f"`options` of a fusion choice must be a mapping; got {options!r}.")
+        return cls(values["op"], values.get("r"), tuple(options.items()))

@@ -1,0 +1,37 @@
+"""Where in a network two or more feature maps meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fusion_ops import Cost, FusionChoice, cost
+
+__all__ = ["FusionPoint", "Kind"]
+
+Kind = Literal["short_skip", "long_skip", "same_layer"]
+
+
+@dataclass(frozen=True, slots=True)
+class FusionPoint:
+    """A place of a host network where a fusion operator stands.
+
+    Args:
+        name: Unique in the network, as its user would call it: `stage1.block2`.
+        kind: `short_skip` (residual), `long_skip` (between depths) or `same_layer` (branches).
+        in_channels: Channels of each input; the residual branch or the deeper map comes first.
+        out_channels: Channels of the output; the sum of `in_channels` where the host concatenates.
+        sizes: Height and width of each input, in pixels.
+        stage: The part of the network it belongs to; `tie: stage` ties within it.
+    """
+
+    name: str
+    kind: Kind
+    in_channels: tuple[int, ...]
+    out_channels: int
+    sizes: tuple[tuple[int, int], ...]
+    stage: str
+
+    def cost(self, choice: FusionChoice) -> Cost:
+        """Return the exact cost of `choice` at this point."""
+        return cost(choice, self.in_channels, self.out_channels, self.sizes)
