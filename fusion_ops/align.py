@@ -11,7 +11,7 @@ from torch.nn import functional
 from fusion_ops.cost import Cost, convolution
 from fusion_ops.errors import SpecError
 
-__all__ = ["Aligned", "alignment_cost", "convolution_class", "matched"]
+__all__ = ["Aligned", "alignment_cost", "check_shapes", "convolution_class", "matched"]
 
 _MODES = {3: "linear", 4: "bilinear", 5: "trilinear"}
 
@@ -23,38 +23,57 @@ def convolution_class(dims: int) -> type[nn.Conv1d] | type[nn.Conv2d] | type[nn.
     return nn.Conv2d if dims == 2 else nn.Conv3d
 
 
-def matched(features: Sequence[Tensor], channels: int, inputs: int) -> tuple[Tensor, ...]:
+def check_shapes(features: Sequence[Tensor], channels: Sequence[int], dims: int | None = None) -> None:
+    """Check that feature maps can be fused; nothing is broadcast silently.
+
+    Args:
+        features: Maps `(B, C_i, *size_i)`; sizes may differ.
+        channels: The channels C_i that they must have, one entry a map.
+        dims: Spatial dimensions that they must have; `None` for any of 1 to 3.
+
+    Raises:
+        SpecError: Another number of maps, other channels, another batch, an empty map, another number of
+            dimensions, or a map of a single position beside larger ones (that is a gate, not a feature
+            map). The message names every shape.
+    """
+    shapes = [tuple(feature.shape) for feature in features]
+    if len(shapes) != len(channels):
+        raise SpecError(f"this operator fuses {len(channels)} feature maps; got {len(shapes)}: {shapes}.")
+    first = shapes[0]
+    for shape, expected in zip(shapes, channels, strict=True):
+        if len(shape) != len(first) or len(shape) not in _MODES or shape[0] != first[0] or 0 in shape:
+            raise SpecError(f"feature maps must be non-empty (B, C, *size) of one batch; got {shapes}.")
+        if dims is not None and len(shape) != dims + 2:
+            raise SpecError(f"this operator was built with dims={dims}, for (B, C, *size); got {shapes}.")
+        if shape[1] != expected:
+            raise SpecError(
+                f"feature maps must have {tuple(channels)} channels; got {shapes}. Align them: "
+                f"fusion_ops.build(choice, in_channels={tuple(s[1] for s in shapes)}, out_channels=...)."
+            )
+        if (math.prod(shape[2:]) == 1) != (math.prod(first[2:]) == 1):
+            raise SpecError(f"a map of one position is not broadcast; got {shapes}. Upsample it first.")
+
+
+def matched(
+    features: Sequence[Tensor], channels: int | Sequence[int], inputs: int, dims: int | None = None
+) -> tuple[Tensor, ...]:
     """Return the feature maps at the first one's size, after checking that they can be fused.
 
     Args:
-        features: Maps `(B, C, *size_i)`; sizes may differ, channels may not.
-        channels: C.
+        features: Maps `(B, C, *size_i)`; sizes may differ.
+        channels: C of all of them, or the channels of each.
         inputs: How many maps there must be.
+        dims: Spatial dimensions; `None` for any of 1 to 3.
 
     Raises:
-        SpecError: Another number of maps, other channels, another batch, an empty map, or a map of a
-            single position beside larger ones (that is a gate, not a feature map).
+        SpecError: The maps cannot be fused; see `check_shapes`.
     """
-    shapes = [tuple(feature.shape) for feature in features]
-    if len(features) != inputs:
-        raise SpecError(f"this operator fuses {inputs} feature maps; got {len(features)}: {shapes}.")
-    first = shapes[0]
-    for shape in shapes:
-        if len(shape) != len(first) or len(shape) not in _MODES or shape[0] != first[0] or 0 in shape:
-            raise SpecError(f"feature maps must be non-empty (B, C, *size) of one batch; got {shapes}.")
-        if shape[1] != channels:
-            raise SpecError(
-                f"feature maps must have {channels} channels; got {shapes}. "
-                f"Align them: fusion_ops.build(choice, in_channels={tuple(s[1] for s in shapes)}, "
-                f"out_channels={channels})."
-            )
-        if math.prod(shape[2:]) == 1 < math.prod(first[2:]):
-            raise SpecError(f"a map of one position is not broadcast; got {shapes}. Upsample it first.")
-    size = first[2:]
+    check_shapes(features, (channels,) * inputs if isinstance(channels, int) else channels, dims)
+    size = features[0].shape[2:]
     return tuple(
         feature
         if feature.shape[2:] == size
-        else functional.interpolate(feature, size=size, mode=_MODES[len(first)], align_corners=False)
+        else functional.interpolate(feature, size=size, mode=_MODES[feature.ndim], align_corners=False)
         for feature in features
     )
 
@@ -73,13 +92,14 @@ class Aligned(nn.Module):
         dims: Spatial dimensions.
 
     Raises:
-        SpecError: An input's channels are not those announced.
+        SpecError: The inputs are not those announced, or cannot be fused; see `check_shapes`.
     """
 
     def __init__(self, op: nn.Module, in_channels: Sequence[int], out_channels: int, dims: int = 2) -> None:
         super().__init__()
         self.op = op
         self.in_channels = tuple(in_channels)
+        self.dims = dims
         conv = convolution_class(dims)
         self.projections = nn.ModuleList(
             nn.Identity() if channels == out_channels else conv(channels, out_channels, 1, bias=False)
@@ -88,9 +108,7 @@ class Aligned(nn.Module):
 
     def forward(self, *features: Tensor) -> Tensor:
         """Project every input, then fuse."""
-        got = tuple(feature.shape[1] for feature in features)
-        if got != self.in_channels:
-            raise SpecError(f"inputs must have {self.in_channels} channels; got {got}.")
+        check_shapes(features, self.in_channels, self.dims)
         projected = [project(x) for project, x in zip(self.projections, features, strict=True)]
         fused: Tensor = self.op(*projected)
         return fused

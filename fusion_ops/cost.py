@@ -30,7 +30,13 @@ class Cost:
 
 
 def convolution(
-    in_channels: int, out_channels: int, positions: int, *, kernel: int = 1, groups: int = 1, bias: bool = False
+    in_channels: int,
+    out_channels: int,
+    positions: int,
+    *,
+    kernel: int = 1,
+    groups: int = 1,
+    bias: bool = False,
 ) -> Cost:
     """Return the cost of a convolution (or, with `kernel=1`, of a linear layer).
 

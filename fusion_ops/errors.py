@@ -86,15 +86,15 @@ class CandidateError(FusionNasError):
     """One candidate could not be trained; the others go on."""
 
 
-class Diverged(CandidateError):
+class Diverged(CandidateError):  # noqa: N818 - what happened, in one word
     """The loss of a candidate became NaN or infinite."""
 
 
-class OutOfMemory(CandidateError):
+class OutOfMemory(CandidateError):  # noqa: N818 - what happened, in one word
     """A candidate does not fit the device's memory."""
 
 
-class TimedOut(CandidateError):
+class TimedOut(CandidateError):  # noqa: N818 - what happened, in one word
     """A candidate made no progress, or took longer than it may."""
 
 

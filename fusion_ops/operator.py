@@ -15,6 +15,7 @@ from fusion_ops.cost import Cost
 from fusion_ops.errors import SpecError, nearest
 from fusion_ops.recipe import Recipe
 from fusion_ops.registry import Registry
+from fusion_ops.settings import reduced
 
 __all__ = ["FusionOperator", "build", "checked", "cost", "names", "operator", "recipe", "register"]
 
@@ -29,6 +30,7 @@ class FusionOperator(nn.Module, ABC):
     Args:
         channels: C.
         inputs: N.
+        dims: Spatial dimensions, 1 to 3; `None` where the operator works in any of them.
 
     Attributes:
         formula: What it computes, in one line.
@@ -40,12 +42,15 @@ class FusionOperator(nn.Module, ABC):
     reduces: ClassVar[bool] = False
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
-    def __init__(self, channels: int, *, inputs: int = 2) -> None:
+    def __init__(self, channels: int, *, inputs: int = 2, dims: int | None = None) -> None:
         super().__init__()
         if channels < 1 or inputs < 2:
             raise SpecError(f"fusion takes channels >= 1 and inputs >= 2; got {channels} and {inputs}.")
+        if dims not in (None, 1, 2, 3):
+            raise SpecError(f"`dims` must be 1, 2 or 3; got {dims!r}.")
         self.channels = channels
         self.inputs = inputs
+        self.dims = dims
 
     def forward(self, *features: Tensor) -> Tensor:
         """Check the inputs, bring them to the first one's size, fuse them.
@@ -53,7 +58,7 @@ class FusionOperator(nn.Module, ABC):
         Raises:
             SpecError: The inputs cannot be fused; the message names their shapes.
         """
-        return self.fuse(*matched(features, self.channels, self.inputs))
+        return self.fuse(*matched(features, self.channels, self.inputs, self.dims))
 
     @abstractmethod
     def fuse(self, *features: Tensor) -> Tensor:
@@ -74,7 +79,7 @@ class FusionOperator(nn.Module, ABC):
     @classmethod
     def width(cls, channels: int, r: int) -> int:
         """Return the hidden width d that `r` gives; ratios of equal width are the same network."""
-        return max(1, channels // r)
+        return reduced(channels, r)
 
     @classmethod
     def plan(
@@ -153,7 +158,9 @@ def checked(choice: FusionChoice) -> type[FusionOperator]:
     for key, value in choice.options:
         if key not in cls.options:
             known = ", ".join(cls.options) or "none"
-            raise SpecError(f"`{choice.op}` has no option `{key}`{nearest(key, cls.options)}; known: {known}.")
+            raise SpecError(
+                f"`{choice.op}` has no option `{key}`{nearest(key, cls.options)}; known: {known}."
+            )
         if value not in cls.options[key]:
             raise SpecError(f"`{key}` of `{choice.op}` must be one of {cls.options[key]}; got {value!r}.")
     return cls
@@ -164,7 +171,12 @@ def _settings(choice: FusionChoice) -> dict[str, Any]:
 
 
 def recipe(
-    choice: FusionChoice, in_channels: Sequence[int], out_channels: int, *, init: str = "default", dims: int = 2
+    choice: FusionChoice,
+    in_channels: Sequence[int],
+    out_channels: int,
+    *,
+    init: str = "default",
+    dims: int = 2,
 ) -> Recipe:
     """Return how to construct the operator of `choice`; see `build`."""
     cls = checked(choice)
@@ -180,7 +192,12 @@ def recipe(
 
 
 def build(
-    choice: FusionChoice, in_channels: Sequence[int], out_channels: int, *, init: str = "default", dims: int = 2
+    choice: FusionChoice,
+    in_channels: Sequence[int],
+    out_channels: int,
+    *,
+    init: str = "default",
+    dims: int = 2,
 ) -> nn.Module:
     """Construct the operator of `choice`.
 

@@ -47,9 +47,7 @@ class Slot:
     @property
     def choices(self) -> tuple[FusionChoice, ...]:
         """Every choice, in the order of the operators and ratios."""
-        return tuple(
-            FusionChoice(op, r) for op, ratios in self.reductions.items() for r in (ratios or (None,))
-        )
+        return tuple(FusionChoice(op, r) for op, ratios in self.reductions.items() for r in (ratios or (None,)))
 
     def choice(self, op: str, r: int | None) -> FusionChoice:
         """Return the choice of `op` with the ratio that stands for `r` (ratios of equal width are one).
@@ -168,6 +166,23 @@ class SearchSpace:
         """
         return self._architecture([slot.choice(op, r) for slot in self.slots])
 
+    def baselines(self, r: int = 4) -> tuple[Architecture, ...]:
+        """Return one uniform architecture for each operator, at the ratio of the space nearest to `r`."""
+        nearest = min(self.reductions, key=lambda known: abs(known - r))
+        return tuple(self.uniform(op, nearest if operator(op).reduces else None) for op in self.ops)
+
+    def smallest(self, measure: str) -> int:
+        """Return the smallest cost that any architecture has.
+
+        Args:
+            measure: `params` or `flops`.
+        """
+        least = sum(
+            min(sum(getattr(point.cost(choice), measure) for point in slot.points) for choice in slot.choices)
+            for slot in self.slots
+        )
+        return int(getattr(self.host.cost(), measure) + least)
+
     def neighbors(self, architecture: Architecture) -> tuple[Architecture, ...]:
         """Return every architecture that differs in one decision.
 
@@ -208,9 +223,7 @@ class SearchSpace:
 
     def _architecture(self, decisions: Sequence[FusionChoice]) -> Architecture:
         chosen = {
-            point.name: choice
-            for slot, choice in zip(self.slots, decisions, strict=True)
-            for point in slot.points
+            point.name: choice for slot, choice in zip(self.slots, decisions, strict=True) for point in slot.points
         }
         return Architecture(self.ref, tuple((point.name, chosen[point.name]) for point in self.points))
 
@@ -235,9 +248,7 @@ class SearchSpace:
 
     def _check_points(self, architecture: Architecture) -> None:
         if architecture.space != self.ref:
-            raise SpecError(
-                f"the architecture belongs to {architecture.space.to_dict()}, not to {self.ref.to_dict()}."
-            )
+            raise SpecError(f"the architecture belongs to {architecture.space.to_dict()}, not to {self.ref.to_dict()}.")
         have, want = {name for name, _ in architecture.choices}, {point.name for point in self.points}
         if have != want:
             raise SpecError(

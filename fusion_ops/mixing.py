@@ -1,0 +1,84 @@
+"""Weighted sums of feature maps, the weights given by logits, without a pass over memory too many.
+
+`N − 1` logits `a_1 … a_{N−1}` stand for the inputs `x_1 … x_{N−1}`; the last input's logit is 0. With
+`p = softmax(a_1, …, a_{N−1}, 0)` and the differences `d_i = x_i − x_N`,
+
+    Σ_i p_i x_i   = x_N + Σ_{i<N} p_i d_i
+    N·Σ_i p_i x_i = Σ_i x_i + Σ_{i<N} (N p_i − 1) d_i
+
+so the last weight is never computed, the sum that the attention has read already is used again, and zero
+logits give exactly the sum. For two inputs `p_1 = σ(a)` and `2 p_1 − 1 = tanh(a / 2)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["differences", "portions", "total", "weighted_mean", "weighted_sum"]
+
+
+def total(features: Sequence[Tensor]) -> Tensor:
+    """Return `Σ_i x_i`."""
+    result = features[0]
+    for feature in features[1:]:
+        result = result + feature
+    return result
+
+
+def differences(features: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return `x_i − x_N` for every input but the last."""
+    return tuple(feature - features[-1] for feature in features[:-1])
+
+
+def portions(logits: Tensor, inputs: int) -> tuple[Tensor, ...]:
+    """Return the softmax over `(a_1, …, a_{N−1}, 0)`, without its last entry.
+
+    It is written out because `softmax` over a stack would bring channels-last maps out of their layout.
+
+    Args:
+        logits: `(B, (N − 1)·C, *size)`, input by input.
+        inputs: N.
+    """
+    if inputs == 2:
+        return (torch.sigmoid(logits),)
+    parts = logits.chunk(inputs - 1, dim=1)
+    peak = parts[0].detach().clamp(min=0)
+    for part in parts[1:]:
+        peak = torch.maximum(peak, part.detach())
+    shares = [torch.exp(part - peak) for part in parts]
+    whole = total([*shares, torch.exp(-peak)])
+    return tuple((share / whole).to(logits.dtype) for share in shares)
+
+
+def weighted_mean(last: Tensor, diffs: Sequence[Tensor], logits: Tensor) -> Tensor:
+    """Return `Σ_i p_i x_i`.
+
+    Args:
+        last: `x_N`.
+        diffs: `x_i − x_N`, N − 1 of them.
+        logits: `(B, (N − 1)·C, *size)`, or of one position.
+    """
+    mean = last
+    for portion, diff in zip(portions(logits, len(diffs) + 1), diffs, strict=True):
+        mean = torch.addcmul(mean, portion, diff)
+    return mean
+
+
+def weighted_sum(summed: Tensor, diffs: Sequence[Tensor], logits: Tensor) -> Tensor:
+    """Return `N·Σ_i p_i x_i`.
+
+    Args:
+        summed: `Σ_i x_i`.
+        diffs: `x_i − x_N`, N − 1 of them.
+        logits: `(B, (N − 1)·C, *size)`, or of one position.
+    """
+    inputs = len(diffs) + 1
+    if inputs == 2:
+        return torch.addcmul(summed, (logits * 0.5).tanh_(), diffs[0])
+    result = summed
+    for portion, diff in zip(portions(logits, inputs), diffs, strict=True):
+        result = torch.addcmul(result, portion * inputs - 1, diff)
+    return result

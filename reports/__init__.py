@@ -1,0 +1,24 @@
+"""What a search found: ranking, report, export. Works on a table of candidates, wherever it came from.
+
+Names are imported when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reports.export import export
+    from reports.html import write_html
+    from reports.ranking import rank
+
+__all__ = ["export", "rank", "write_html"]
+
+_HOMES = {"export": "reports.export", "rank": "reports.ranking", "write_html": "reports.html"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

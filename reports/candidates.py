@@ -1,0 +1,183 @@
+"""The candidates table: one row a candidate, kept as `candidates.csv` in a run directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusion_ops.errors import RunError
+from reports.measures import MEASURES
+from reports.pareto import non_dominated
+
+__all__ = [
+    "COLUMNS",
+    "FILE",
+    "RANKED_KINDS",
+    "STATES",
+    "comparable",
+    "curve",
+    "frame",
+    "losses",
+    "read",
+    "write",
+]
+
+FILE = "candidates.csv"
+STATES = ("complete", "pruned", "failed", "infeasible", "duplicate", "running")
+RANKED_KINDS = ("search", "baseline")
+
+_INTEGERS = ("number", "seed", "epochs", "params", "flops", "retries")
+_FLOATS = ("accuracy", "miou", "loss", "latency_ms", "memory_bytes", "seconds")
+COLUMNS = (
+    "number",
+    "id",
+    "state",
+    "reason",
+    "kind",
+    "seed",
+    "epochs",
+    "accuracy",
+    "loss",
+    "params",
+    "flops",
+    "latency_ms",
+    "memory_bytes",
+    "seconds",
+    "worker",
+    "retries",
+    "started",
+    "finished",
+    "on_front",
+    "architecture",
+    "curve",
+)
+
+
+def frame(records: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> pd.DataFrame:
+    """Return the candidates table of some records.
+
+    Args:
+        records: A mapping of column to value for each candidate; what is missing or `None` stays empty.
+            `curve` may be a list. Columns beyond `COLUMNS` are kept, behind them.
+        objectives: Names of the objectives; with `miou` the column `accuracy` gives way to `miou`.
+
+    Raises:
+        UnknownNameError: An objective that is no measure.
+    """
+    rows = [{**record, "curve": _curve_text(record.get("curve"))} for record in records]
+    table = pd.DataFrame(rows, columns=_columns(rows, objectives))
+    table = _typed(table)
+    table["on_front"] = _on_front(table, objectives)
+    return table
+
+
+def read(run_dir: str | Path) -> pd.DataFrame:
+    """Return the candidates table of a run.
+
+    Raises:
+        RunError: There is none, or it is damaged; the message names the file.
+    """
+    path = Path(run_dir) / FILE
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise RunError(f"{path} does not exist: the run has no candidates yet, or this is no run.") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is not a table of candidates: {error}.") from None
+    missing = [name for name in COLUMNS if name not in table.columns and name != "accuracy"]
+    if missing:
+        raise RunError(f"{path} is not a table of candidates: it has no column {', '.join(missing)}.")
+    try:
+        return _typed(table)
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}.") from None
+
+
+def write(table: pd.DataFrame, run_dir: str | Path) -> Path:
+    """Write the table into a run directory, whole or not at all; return its path.
+
+    Raises:
+        RunError: The file cannot be written; the message names it.
+    """
+    path = Path(run_dir) / FILE
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{FILE}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                table.to_csv(file, index=False, lineterminator="\n")
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}.") from None
+    return path
+
+
+def curve(text: str) -> list[float]:
+    """Return the validation quality after each trained epoch, as the column `curve` holds it."""
+    values = json.loads(text) if text else []
+    return [float("nan") if value is None else float(value) for value in values]
+
+
+def comparable(table: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows can be ranked: complete, and trained in the search or as a baseline."""
+    complete = table["state"] == "complete"
+    return complete & table["kind"].isin(RANKED_KINDS) if "kind" in table.columns else complete
+
+
+def losses(table: pd.DataFrame, objectives: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the objectives as `(n, m)` values to minimise; what was not measured is NaN.
+
+    Raises:
+        UnknownNameError: An objective that is no measure.
+    """
+    measures = [MEASURES[name] for name in objectives]
+    columns = [
+        measure.sign * table[measure.column].to_numpy(np.float64)
+        if measure.column in table.columns
+        else np.full(len(table), np.nan)
+        for measure in measures
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> list[str]:
+    known = ["miou" if name == "accuracy" and "miou" in objectives else name for name in COLUMNS]
+    return list(dict.fromkeys([*known, *(name for row in rows for name in row)]))
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with one type a column, whether its values come from records or from text."""
+    out = table.copy()
+    for name in out.columns:
+        if name in _INTEGERS:
+            out[name] = pd.to_numeric(out[name]).astype(np.int64)
+        elif name in _FLOATS:
+            out[name] = pd.to_numeric(out[name].replace("", None)).astype(np.float64)
+        elif name == "on_front":
+            out[name] = out[name].map({True: True, "True": True}).fillna(False).astype(bool)
+        elif out[name].dtype.kind not in "iufb":
+            out[name] = out[name].where(out[name].notna(), "").astype(str)
+    return out
+
+
+def _on_front(table: pd.DataFrame, objectives: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    out = np.zeros(len(table), dtype=np.bool_)
+    rows = np.flatnonzero(comparable(table).to_numpy(np.bool_))
+    out[rows] = non_dominated(losses(table.iloc[rows], objectives))
+    return out
+
+
+def _curve_text(values: Any) -> str:
+    if isinstance(values, str):
+        return values
+    return json.dumps([float(value) if np.isfinite(value) else None for value in values or []])

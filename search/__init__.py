@@ -1,0 +1,33 @@
+"""Search jobs: config, data, training, Optuna, Ray, command line.
+
+Names are imported when they are first used, so that the command line starts at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.config import SearchConfig
+    from search.driver import launch, resume
+    from search.pruners import create_pruner
+    from search.run import Run
+    from search.samplers import create_sampler
+
+__all__ = ["Run", "SearchConfig", "create_pruner", "create_sampler", "launch", "resume"]
+
+_HOMES = {
+    "Run": "search.run",
+    "SearchConfig": "search.config",
+    "create_pruner": "search.pruners",
+    "create_sampler": "search.samplers",
+    "launch": "search.driver",
+    "resume": "search.driver",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

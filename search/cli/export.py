@@ -1,0 +1,31 @@
+"""`fusion-nas export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from search.cli.app import app
+
+
+@app.command()
+def export(
+    run_dir: Annotated[Path, typer.Argument(help="The run directory.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
+    pick: Annotated[
+        str, typer.Option(metavar="best|knee|ID", help="Which candidate: the best, the knee, or an id.")
+    ] = "best",
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx, too (pip install fusion-nas[onnx]).")] = False,
+) -> None:
+    """Export an architecture as plain PyTorch source and weights that run without fusion-nas.
+
+    The validation accuracy is measured anew with the exported files. `python verify.py` in the folder
+    checks them anywhere.
+
+    Example: fusion-nas export runs/a -o exported --pick knee
+    """
+    import reports
+    from search.evaluation import validation
+
+    typer.echo(reports.export(run_dir, output, pick=pick, onnx=onnx, evaluate=validation(run_dir)))

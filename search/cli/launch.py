@@ -1,0 +1,47 @@
+"""`fusion-nas launch`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from search.cli.app import app
+
+from search.cli.overrides import parse_overrides
+
+
+@app.command()
+def launch(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The search config.")],
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where the run is kept; by default runs/NAME-TIME.", show_default=False),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; may be repeated."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, print what would run, start nothing.")
+    ] = False,
+) -> None:
+    """Launch a search job: train candidates on Ray workers, prune them, write the report.
+
+    Ctrl-C stops it; `fusion-nas resume RUN_DIR` continues it.
+
+    Example: fusion-nas launch examples/digits.yaml --run-dir runs/a --set search.trials=8
+    """
+    from search.cli.outcome import print_plan, print_run
+    from search.config import SearchConfig
+    from search.driver import launch as launch_run
+    from search.run_directory import RunDirectory
+
+    loaded = SearchConfig.load(config, overrides=parse_overrides(overrides))
+    where = run_dir or Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    if dry_run:
+        RunDirectory(where).require_new()
+        print_plan(loaded)
+        return
+    print_run(launch_run(loaded, where))

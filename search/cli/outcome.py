@@ -1,0 +1,79 @@
+"""What `launch` and `resume` print before and after: the plan, the front, what to do next."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import reports
+from reports.measures import MEASURES
+from search.config import SearchConfig
+from search.driver import plan
+from search.run import Run
+
+__all__ = ["print_plan", "print_run"]
+
+SHOWN = 10
+
+
+def print_plan(config: SearchConfig) -> None:
+    """Print what `launch` would do with a config."""
+    space, dataset = plan(config)
+    table = Table.grid(padding=(0, 2))
+    info = dataset.info()
+    table.add_row("space", f"{space.name}, {len(space.points)} fusion points, {space.size():,} architectures")
+    table.add_row("data", f"{dataset.name}: {info['train']:,} train, {info['validation']:,} validation images")
+    table.add_row("search", f"{config.search.trials} candidates of {config.train.epochs} epochs")
+    table.add_row("objectives", ", ".join(config.objectives))
+    for architecture in space.baselines():
+        cost = space.cost(architecture)
+        name = str(architecture.choices[0][1])
+        table.add_row(f"all {name}", f"{cost.params:,} parameters, {cost.flops:,} FLOPs (2 × multiply-adds, one input)")
+    Console().print(table)
+
+
+def print_run(run: Run) -> None:
+    """Print the front and where the report is; exit with 130 when the run was interrupted.
+
+    Raises:
+        typer.Exit: The run was interrupted (130), or no candidate is complete (1).
+    """
+    candidates = run.candidates()
+    config = SearchConfig.load(run.path / "config.yaml")
+    done = int(candidates["state"].isin(["complete", "pruned", "failed"]).sum())
+    if run.interrupted:
+        typer.echo(
+            f"interrupted: {done} of {config.search.trials} done; resume with `fusion-nas resume {run.path}`",
+            err=True,
+        )
+        raise typer.Exit(130)
+    ranked = reports.rank(candidates, config.objectives)
+    if ranked.empty:
+        typer.echo(f"no candidate is complete; see the reasons in {run.path / 'candidates.csv'}", err=True)
+        raise typer.Exit(1)
+    _print_front(ranked[ranked["rank"] == 1].head(SHOWN), config)
+    typer.echo(f"\nreport  {run.path / 'report.html'}")
+    typer.echo(f"export  fusion-nas export {run.path} -o DIR --pick best|knee|ID")
+    left = config.search.trials - done
+    if left > 0:
+        typer.echo(f"{left} of {config.search.trials} candidates were not trained; see {run.path / 'log.jsonl'}")
+
+
+def _print_front(front: reports.DataFrame, config: SearchConfig) -> None:
+    from spaces import Architecture
+
+    table = Table(box=None, pad_edge=False)
+    names = list(dict.fromkeys([*config.objectives, "params", "flops"]))
+    for heading in ("id", *(MEASURES[name].label for name in names), "fusion"):
+        table.add_column(heading)
+    for row in front.to_dict("records"):
+        choices = [str(choice) for _, choice in Architecture.from_json(row["architecture"]).choices]
+        fusion = choices[0] if len(set(choices)) == 1 else " | ".join(choices)
+        mark = " (knee)" if row["knee"] else ""
+        table.add_row(
+            f"{row['id']}{mark}",
+            *(MEASURES[name].format(row[MEASURES[name].column]) for name in names),
+            fusion,
+        )
+    Console(width=140).print(table)

@@ -1,0 +1,126 @@
+"""The search config: read from YAML, checked strictly, written back as it was resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, PrivateAttr, ValidationError
+
+from search.config_errors import config_error
+from search.config_objectives import check_constraints, check_objectives
+from search.config_sections import (
+    DataConfig,
+    LimitsConfig,
+    RayConfig,
+    SearchSettings,
+    Section,
+    SpaceConfig,
+    StorageConfig,
+    TrainConfig,
+)
+from search.config_space import check_space, create_space
+from search.config_yaml import Document, override, read_file
+
+if TYPE_CHECKING:
+    from search.data import Dataset
+    from spaces import SearchSpace
+
+__all__ = ["SearchConfig"]
+
+
+class SearchConfig(Section):
+    """Everything that a search job is told.
+
+    Args:
+        space: Host network and choices.
+        data: Data set.
+        train: Training of every candidate.
+        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`.
+        constraints: Upper bounds on exact costs, checked before training: `params`, `flops`.
+        search: Proposals and early stopping.
+        limits: When a training is given up.
+        storage: Where the study is kept.
+        ray: The workers.
+        resolved: What a run noted about itself when it was launched; not part of the config.
+    """
+
+    space: SpaceConfig = SpaceConfig()
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    objectives: tuple[str, ...] = ("accuracy", "params")
+    constraints: dict[str, Any] = Field(default_factory=dict)
+    search: SearchSettings = SearchSettings()
+    limits: LimitsConfig = LimitsConfig()
+    storage: StorageConfig = StorageConfig()
+    ray: RayConfig = RayConfig()
+    resolved: dict[str, Any] = Field(default_factory=dict, exclude=True)
+
+    _document: Document = PrivateAttr(default_factory=lambda: Document("", {}))
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Return the config that a YAML file holds.
+
+        Args:
+            path: The file; any section and any key may be left out.
+            overrides: Values by dotted key, for example `{"search.trials": 8}`; text is read as YAML.
+
+        Raises:
+            ConfigError: The file or an override is wrong; one line with the place, the rule, the value
+                received and what to write.
+        """
+        document = read_file(path)
+        for key, value in (overrides or {}).items():
+            override(document, key, value)
+        return cls._checked(document)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the config with these values, as `to_dict` returns them.
+
+        Raises:
+            ConfigError: A key is unknown, or a value breaks a rule.
+        """
+        return cls._checked(Document("", dict(values)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all keys with their values, ready for YAML or JSON; passwords are left out."""
+        values = self.model_dump(mode="json")
+        values["storage"]["url"] = self.storage.public_url
+        return values
+
+    def create_space(self, dataset: Dataset) -> SearchSpace:
+        """Return the search space for the images and classes of a data set.
+
+        Raises:
+            ConfigError: The space has no such setting, a setting has an impossible value, or it does not
+                fit the data set.
+        """
+        return create_space(self.space, dataset, self._document)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SearchConfig) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def _checked(cls, document: Document) -> Self:
+        # A section whose keys are all commented out is null in YAML.
+        values = {
+            key: value
+            for key, value in document.values.items()
+            if value is not None or key not in cls.model_fields
+        }
+        if isinstance(values.get("objectives"), list):
+            values["objectives"] = tuple(values["objectives"])
+        try:
+            config = cls.model_validate(values)
+        except ValidationError as error:
+            raise config_error(error, cls, document) from None
+        check_space(config.space, document)
+        check_objectives(config.objectives, config.data.name, document)
+        check_constraints(config.constraints, document)
+        config._document = document
+        return config

@@ -1,0 +1,89 @@
+"""Which objectives and constraints a search can have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fusion_ops.errors import ConfigError, UnknownNameError
+from reports.measures import MEASURES
+from search.config_errors import explained, unknown_key
+from search.config_yaml import Document, shown
+from search.data import DATASETS
+
+__all__ = ["check_constraints", "check_objectives"]
+
+QUALITIES = {"classification": ("accuracy", "loss"), "segmentation": ("miou", "loss")}
+COSTS = tuple(name for name in MEASURES if MEASURES[name].exact)
+LARGEST = 1e18
+
+
+def check_objectives(objectives: Sequence[str], dataset: str, document: Document) -> None:
+    """Check the names of the objectives, and that they fit the data set.
+
+    Args:
+        objectives: Their names, in the study's order.
+        dataset: Registered name of the data set.
+        document: Where they were read from.
+
+    Raises:
+        ConfigError: The data set or an objective is unknown, an objective is not available or given
+            twice, it does not fit the data set, or none of them is a quality.
+    """
+    if dataset not in DATASETS:
+        message = str(UnknownNameError(DATASETS.kind, dataset, DATASETS))
+        raise explained(document, ("data", "name"), message)
+    task = DATASETS[dataset].task
+    qualities = QUALITIES[task]
+    for index, name in enumerate(objectives):
+        problem = _problem(name, objectives[:index], (*qualities, *COSTS))
+        if problem is None and name not in (*qualities, *COSTS):
+            problem = (
+                f"objective `{name}` does not fit `data.name: {dataset}`, a {task} set; "
+                f"use {' or '.join(qualities)}."
+            )
+        if problem is not None:
+            raise explained(document, ("objectives", index), problem)
+    if not set(objectives) & set(qualities):
+        raise explained(
+            document,
+            ("objectives",),
+            f"`objectives` must name at least one quality ({' or '.join(qualities)}); got {shown(objectives)}.",
+        )
+
+
+def _problem(name: str, before: Sequence[str], available: Sequence[str]) -> str | None:
+    if ":" in name:
+        return f"objective {shown(name)}: `module:function` is not available in this version."
+    if name not in MEASURES:
+        return str(UnknownNameError("objective", name, available))
+    if name in ("latency", "memory"):
+        return f"objective `{name}` is not available in this version; use {', '.join(available)}."
+    if name in before:
+        return f"objective `{name}` is named twice; leave one out."
+    return None
+
+
+def check_constraints(constraints: Mapping[Any, Any], document: Document) -> None:
+    """Check that the constraints are positive upper bounds on exact costs.
+
+    Raises:
+        ConfigError: A constraint is on something else, or its bound is not a positive number.
+    """
+    for name, bound in constraints.items():
+        path = ("constraints", name)
+        if name in MEASURES and name not in COSTS:
+            problem = f"a constraint on `{name}` is not available in this version; use {' or '.join(COSTS)}."
+            raise explained(document, path, problem)
+        if name not in COSTS:
+            raise explained(document, path, unknown_key(path, COSTS))
+        if not _is_positive(bound):
+            raise explained(
+                document,
+                path,
+                f"`constraints.{name}` must be a positive number; got {shown(bound, document.written.get(path))}.",
+            )
+
+
+def _is_positive(bound: Any) -> bool:
+    return isinstance(bound, int | float) and not isinstance(bound, bool) and 0 < bound < LARGEST

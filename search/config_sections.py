@@ -1,0 +1,229 @@
+"""The sections of a search config: their keys, defaults and limits.
+
+They are strict: no key is unknown, no text becomes a number, no number is NaN or infinite. What a rule
+cannot say in a type raises `ValueError` with the whole sentence; `search.config_errors` adds the place.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from fusion_ops.errors import UnknownNameError
+from fusion_ops.registry import Registry
+from search.config_yaml import shown
+
+__all__ = [
+    "DataConfig",
+    "LimitsConfig",
+    "RayConfig",
+    "SearchSettings",
+    "Section",
+    "SpaceConfig",
+    "StorageConfig",
+    "TrainConfig",
+]
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Positive = Annotated[float, Field(gt=0)]
+HIDDEN = "***"
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of a config: frozen, strict, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class SpaceConfig(Section):
+    """The host network, and what may stand at its fusion points.
+
+    Beside `name` it has the settings of that space (see `fusion-nas spaces NAME`), and `ops`, `reductions`
+    and `tie`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = "resnet"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that were given, without `name`."""
+        return dict(self.model_extra or {})
+
+
+class DataConfig(Section):
+    """The data set.
+
+    Args:
+        name: Registered name.
+        path: Where it lies, for data sets that are read from files.
+        val_fraction: Share of the training images kept for validation.
+        seed: Seed of that choice.
+    """
+
+    name: str = "digits"
+    path: Text | None = None
+    val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    seed: Seed = 0
+
+
+class TrainConfig(Section):
+    """How every candidate is trained.
+
+    Args:
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+        lr: Peak learning rate.
+        init: `default`, or `sum`: every fusion operator starts as the exact sum of its inputs.
+        momentum: Nesterov momentum of SGD.
+        weight_decay: L2 penalty on convolution and linear weights; not on biases and normalisations.
+        label_smoothing: Share of the target spread over all classes.
+        schedule: `one_cycle` (cosine up, cosine down) or `triangular` (straight up, straight down).
+        warmup: Share of the steps in which the learning rate rises.
+        device: `auto` (a GPU where there is one), `cpu` or `cuda`.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 8
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    lr: Positive = 0.1
+    init: Literal["default", "sum"] = "default"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    schedule: Literal["one_cycle", "triangular"] = "one_cycle"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+def _registered(registry: Registry[Any], name: str) -> str:
+    if name not in registry:
+        raise ValueError(str(UnknownNameError(registry.kind, name, registry)))
+    return name
+
+
+class SearchSettings(Section):
+    """How architectures are proposed and stopped.
+
+    Args:
+        trials: Candidates to train, baselines included.
+        timeout: Seconds after which no further candidate is started.
+        sampler: Who proposes architectures; a name of `search.samplers`.
+        pruner: Who stops trainings early; a name of `search.pruners`.
+        seed: Seed of the proposals, and of every candidate's initial weights and batches.
+        baselines: Whether the uniform architectures are trained first.
+        strategy: `scratch`: every candidate is trained from its own initial weights.
+    """
+
+    trials: Annotated[int, Field(ge=1)] = 40
+    timeout: Positive | None = None
+    sampler: str = "auto"
+    pruner: str = "auto"
+    seed: Seed = 0
+    baselines: bool = True
+    strategy: Literal["scratch"] = "scratch"
+
+    @field_validator("sampler")
+    @classmethod
+    def _known_sampler(cls, name: str) -> str:
+        from search.samplers import SAMPLERS
+
+        return _registered(SAMPLERS, name)
+
+    @field_validator("pruner")
+    @classmethod
+    def _known_pruner(cls, name: str) -> str:
+        from search.pruners import PRUNERS
+
+        return _registered(PRUNERS, name)
+
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _available_strategy(cls, name: Any) -> Any:
+        if name in ("inherit", "supernet"):
+            raise ValueError(f"`strategy: {name}` is not available in this version; use `scratch`.")
+        return name
+
+
+class LimitsConfig(Section):
+    """When a training is given up.
+
+    Args:
+        trial_seconds: Longest training; `null` for no limit.
+        stall_seconds: Longest time without progress; `null` for no limit.
+        retries: How often a candidate whose worker was lost is started again.
+    """
+
+    trial_seconds: Positive | None = None
+    stall_seconds: Positive | None = 300
+    retries: Annotated[int, Field(ge=0)] = 1
+
+
+class StorageConfig(Section):
+    """Where the Optuna study is kept.
+
+    Args:
+        url: `null` for a journal file in the run directory, or `sqlite:///FILE` or `postgresql://…`.
+    """
+
+    url: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _supported(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        scheme, separator, rest = url.partition("://")
+        if scheme == "postgres":
+            raise ValueError("`url` must start with `postgresql://`; got `postgres://`. Write the long form.")
+        if not separator or scheme not in ("sqlite", "postgresql") or not rest.strip("/"):
+            start = f"{scheme}://…" if separator else shown(url)
+            raise ValueError(
+                f"`url` must be null, `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; got {start}."
+            )
+        if scheme == "sqlite" and not rest.startswith("/"):
+            raise ValueError("`url` of SQLite has three slashes: `sqlite:///FILE`; got two.")
+        if scheme == "postgresql":
+            _require_driver("psycopg2", "psycopg2-binary")
+        return url.replace(f":{HIDDEN}@", "@")
+
+    @property
+    def public_url(self) -> str | None:
+        """The URL as it may be shown and written down: its password is `***`.
+
+        Where such a URL is read back, the password comes from PGPASSWORD or the file ~/.pgpass.
+        """
+        return None if self.url is None else re.sub(r"^(\w+://[^/@:]*):.*@", rf"\1:{HIDDEN}@", self.url)
+
+
+def _require_driver(module: str, package: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise ValueError(f"`url` needs a driver that is not installed: pip install {package}.")
+
+
+def _gpus(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value == "auto" or (number and 0 <= value < 1e6):
+        return value
+    raise ValueError(f"`gpus_per_trial` must be `auto` or a number of at least 0; got {shown(value)}.")
+
+
+class RayConfig(Section):
+    """The workers.
+
+    Args:
+        address: Address of a running Ray cluster; `null` starts a private Ray on this machine.
+        cpus_per_trial: CPU cores of a worker.
+        gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none.
+        max_concurrent: Most candidates in training at a time; `null` for as many as fit.
+    """
+
+    address: Text | None = None
+    cpus_per_trial: Positive = 1
+    gpus_per_trial: Annotated[Literal["auto"] | float, BeforeValidator(_gpus)] = "auto"
+    max_concurrent: Annotated[int, Field(ge=1)] | None = None

@@ -1,0 +1,160 @@
+"""A data set as tensors: train, validation and test apart, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from fusion_ops.errors import DataError
+from fusion_ops.registry import Registry
+
+if TYPE_CHECKING:
+    from search.config_sections import DataConfig
+
+__all__ = ["DATASETS", "Dataset", "DatasetSource", "Split", "Task", "channel_statistics"]
+
+Task = Literal["classification", "segmentation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Images and labels of one part of a data set.
+
+    Args:
+        images: `(N, C, H, W)`, uint8.
+        labels: `(N,)`, int64.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Images with one label each, in three parts that share no image.
+
+    Args:
+        name: Registered name.
+        task: What is learned.
+        classes: Names of the classes; label k is the k-th.
+        train: What is trained on.
+        validation: What the search compares candidates on.
+        test: What the search never sees.
+        mean: By channel, of the training images scaled to 0 … 1.
+        std: By channel, of the training images scaled to 0 … 1.
+
+    Raises:
+        DataError: A split is empty or malformed, sizes differ, there are fewer than two classes, a label
+            is out of range, a training class is missing, or a channel is constant.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        if len(self.classes) < 2:
+            raise self._error(f"a data set has at least two classes; got {list(self.classes)}.")
+        for name, split in self._splits().items():
+            self._check(name, split)
+        if len(self.train.labels.unique()) < 2:
+            only = self.classes[int(self.train.labels[0])]
+            raise self._error(f"training images have at least two classes; all are `{only}`.")
+        channels = self.input_shape[0]
+        if len(self.mean) != channels or len(self.std) != channels or not all(std > 0 for std in self.std):
+            raise self._error(
+                f"mean and std have one value a channel, std above 0; got {self.mean} and {self.std} "
+                f"for {channels} channels."
+            )
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        _, channels, height, width = self.train.images.shape
+        return channels, height, width
+
+    def info(self) -> dict[str, Any]:
+        """Return what a run notes about its data, as JSON-ready values."""
+        return {
+            "name": self.name,
+            "task": self.task,
+            "classes": list(self.classes),
+            "input_shape": list(self.input_shape),
+            "mean": list(self.mean),
+            "std": list(self.std),
+            **{name: len(split) for name, split in self._splits().items()},
+        }
+
+    def _splits(self) -> dict[str, Split]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def _error(self, message: str) -> DataError:
+        return DataError(f"data set {self.name}: {message}")
+
+    def _check(self, name: str, split: Split) -> None:
+        images, labels = split.images, split.labels
+        if images.ndim != 4 or images.dtype != torch.uint8 or labels.ndim != 1 or labels.dtype != torch.int64:
+            raise self._error(
+                f"{name} needs uint8 images (N, C, H, W) and int64 labels (N,); got {images.dtype} "
+                f"{tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
+            )
+        if len(images) != len(labels):
+            raise self._error(f"{name} needs one label an image; got {len(images)} images, {len(labels)} labels.")
+        if images.numel() == 0:
+            raise self._error(f"{name} is empty; got images {tuple(images.shape)}. See `data.val_fraction`.")
+        if images.shape[1:] != self.train.images.shape[1:]:
+            raise self._error(
+                f"all images have one shape; {name} has {tuple(images.shape[1:])}, "
+                f"train has {tuple(self.train.images.shape[1:])}."
+            )
+        wrong = ((labels < 0) | (labels >= len(self.classes))).nonzero()
+        if len(wrong):
+            row = int(wrong[0])
+            raise self._error(
+                f"{name} labels are 0 … {len(self.classes) - 1}; image {row} has label {int(labels[row])}."
+            )
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation by channel of uint8 images scaled to 0 … 1.
+
+    They come from the histogram of the 256 values, without a float copy of the images, and are rounded to
+    six digits, so that what is written down is what was trained with.
+    """
+    means, stds = [], []
+    values = torch.arange(256, dtype=torch.float64) / 255
+    for channel in images.unbind(dim=1):
+        shares = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
+        mean = float(shares @ values)
+        means.append(round(mean, 6))
+        stds.append(round(float(shares @ (values - mean) ** 2) ** 0.5, 6))
+    return tuple(means), tuple(stds)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSource:
+    """How a data set is had.
+
+    Args:
+        task: What is learned on it; known without loading it.
+        load: Returns the data set that a config describes.
+    """
+
+    task: Task
+    load: Callable[[DataConfig], Dataset]
+
+
+DATASETS: Registry[DatasetSource] = Registry("data set")

@@ -1,0 +1,298 @@
+"""The driver of a run: it opens the study, starts the workers, keeps table and report up to date."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+import reports
+from fusion_ops.errors import ConfigError, Infeasible, RunError
+from reports import candidates as table
+from search import checkpoint, data
+from search.candidate import Candidate
+from search.config import SearchConfig
+from search.environment import describe_environment
+from search.events import EventLog, utc_now
+from search.ledger import Ledger
+from search.progress import ProgressDisplay
+from search.pruners import create_pruner
+from search.ray_session import available_cpus, ray_session
+from search.run import Run
+from search.run_directory import RunDirectory
+from search.samplers import create_sampler
+from search.study import create_study, load_study
+from search.training import resolve_device
+from spaces import SearchSpace
+
+__all__ = ["Driver", "launch", "plan", "resume"]
+
+SAMPLES = 16
+TABLE_PERIOD = 1.0
+BASELINE_R = 4
+MAY_CHANGE = ("search.trials", "search.timeout", "search.pruner", "limits", "ray")
+
+
+def launch(config: SearchConfig, run_dir: str | Path) -> Run:
+    """Run a search job from its start to its end.
+
+    Args:
+        config: The search config.
+        run_dir: Where the run is kept; must not exist, or be empty.
+
+    Returns:
+        The run; `interrupted` is set when it was stopped by a signal before it was done.
+
+    Raises:
+        ConfigError: The config cannot be carried out here.
+        Infeasible: No architecture meets the constraints.
+        RunError: The run directory cannot be used.
+    """
+    directory = RunDirectory(run_dir)
+    directory.require_new()
+    space, dataset = plan(config)
+    directory.create()
+    with directory.locked():
+        values = config.to_dict() | {"resolved": _resolved(dataset)}
+        directory.write_config(values)
+        _write_samples(directory, dataset)
+        sampler = create_sampler(config.search.sampler, space, objectives=config.objectives, seed=config.search.seed)
+        study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+        driver = Driver(config, directory, space, study)
+        driver.enqueue_baselines()
+        return driver.run("launched")
+
+
+def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
+    """Continue a run that was interrupted, or that is to train more candidates.
+
+    Args:
+        run_dir: The run directory.
+        overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `limits.*`
+            and `ray.*`; all others would mix two searches in one table.
+
+    Raises:
+        ConfigError: An override may not change.
+        RunError: The run directory or its study cannot be used, or another process drives it.
+    """
+    directory = RunDirectory(run_dir)
+    directory.require_run()
+    for key in overrides or {}:
+        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
+            raise ConfigError(
+                f"`{key}` of a run cannot change; a resume takes {', '.join(MAY_CHANGE)}. Launch a new run."
+            )
+    config = SearchConfig.load(directory.config, overrides=dict(overrides or {}))
+    space, dataset = plan(config)
+    with directory.locked():
+        seen = config.resolved.get("dataset")
+        if seen != dataset.info():
+            raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
+        directory.write_config(config.to_dict() | {"resolved": config.resolved})
+        # A model-based sampler continues with draws of its own, not with those that it made before.
+        seed = config.search.seed + directory.study.stat().st_size if directory.study.is_file() else 0
+        keyed = config.search.seed if config.search.sampler == "random" else seed
+        sampler = create_sampler(config.search.sampler, space, objectives=config.objectives, seed=keyed)
+        study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+        driver = Driver(config, directory, space, study)
+        driver.ledger.release()
+        return driver.run("resumed")
+
+
+def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
+    """Check all that can be checked before anything starts, and return the space and the data set.
+
+    Raises:
+        ConfigError: The config cannot be carried out here.
+        DataError: The data set cannot be used.
+        Infeasible: No architecture meets the constraints; the message names the smallest cost.
+    """
+    dataset = data.load(config.data)
+    space = config.create_space(dataset)
+    for name, bound in config.constraints.items():
+        smallest = space.smallest(name)
+        if smallest > bound:
+            raise Infeasible(
+                f"no architecture has {name} <= {bound:,.0f}; the smallest in this space has {smallest:,}."
+            )
+    resources(config)
+    return space, dataset
+
+
+def resources(config: SearchConfig) -> tuple[float, float, int, int]:
+    """Return CPUs and GPUs of a worker, then CPUs and GPUs of a private Ray.
+
+    Raises:
+        ConfigError: One worker needs more than there is.
+    """
+    cpus_there, gpus_there = available_cpus(), torch.cuda.device_count()
+    uses_gpu = resolve_device(config.train.device).type == "cuda"
+    asked = config.ray.gpus_per_trial
+    gpus = (1.0 if uses_gpu else 0.0) if asked == "auto" else float(asked)
+    cpus = float(config.ray.cpus_per_trial)
+    if config.ray.address is None and (cpus > cpus_there or gpus > gpus_there):
+        raise ConfigError(
+            f"one worker needs {cpus:g} CPUs and {gpus:g} GPUs (`ray.cpus_per_trial`, `ray.gpus_per_trial`); "
+            f"available are {cpus_there} and {gpus_there}."
+        )
+    return cpus, gpus, cpus_there, gpus_there
+
+
+class Driver:
+    """Carries a run from where its study stands to its end.
+
+    Args:
+        config: The search config.
+        directory: The run directory, locked by this process.
+        space: The search space.
+        study: The run's study.
+    """
+
+    def __init__(self, config: SearchConfig, directory: RunDirectory, space: SearchSpace, study: Any) -> None:
+        self.config = config
+        self.directory = directory
+        self.log = EventLog(directory.log)
+        self.ledger = Ledger(
+            study,
+            space,
+            objectives=config.objectives,
+            constraints=dict(config.constraints),
+            pruner=create_pruner(config.search.pruner),
+            trials=config.search.trials,
+            seed=config.search.seed,
+            notify=self._on_event,
+        )
+        self.display = ProgressDisplay(self.ledger)
+        self._interrupted = threading.Event()
+        self._deadline = math.inf
+        self._written = 0.0
+
+    def enqueue_baselines(self) -> None:
+        """Put the uniform architectures first: one operator everywhere, for each operator."""
+        if not self.config.search.baselines:
+            return
+        space = self.ledger.space
+        for architecture in space.baselines(BASELINE_R)[: self.config.search.trials]:
+            self.ledger.enqueue(architecture, "baseline")
+
+    def run(self, event: str) -> Run:
+        """Train what is left to train, then write the table and the report."""
+        self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
+        if self.config.search.timeout is not None:
+            self._deadline = time.monotonic() + self.config.search.timeout
+        try:
+            with _signals(self._interrupted), self.display:
+                if self.ledger.remaining() > 0:
+                    self._train()
+        finally:
+            self.ledger.release()
+            self._write_table()
+        interrupted = self._interrupted.is_set()
+        self.log.write("interrupted" if interrupted else "ended", **self.counts())
+        reports.write_html(self.directory.path)
+        return Run(self.directory.path, interrupted=interrupted)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many candidates ended how."""
+        states = ("complete", "pruned", "failed", "infeasible", "duplicate")
+        return {state: self.ledger.count(state) for state in states}
+
+    def _train(self) -> None:
+        cpus, gpus, cpus_there, gpus_there = resources(self.config)
+        job = {
+            "config": self.config.to_dict(),
+            "run_dir": str(self.directory.path),
+            "quality": self.ledger.quality,
+            "maximize": self.ledger.maximize,
+        }
+        self.display.say("starting Ray workers")
+        with ray_session(address=self.config.ray.address, cpus=cpus_there, gpus=gpus_there) as folder:
+            from search.tuning import run_tune
+
+            run_tune(
+                self.ledger,
+                job,
+                folder=folder,
+                cpus=cpus,
+                gpus=gpus,
+                concurrent=self.config.ray.max_concurrent,
+                retries=self.config.limits.retries,
+                stopped=self._stopped,
+            )
+
+    def _stopped(self) -> bool:
+        return self._interrupted.is_set() or time.monotonic() > self._deadline
+
+    def _on_event(self, event: str, candidate: Candidate) -> None:
+        self.log.write(
+            event,
+            number=candidate.number,
+            id=candidate.architecture.id,
+            kind=candidate.kind,
+            state=candidate.state,
+            epochs=len(candidate.curve),
+            **({"reason": candidate.reason} if candidate.reason else {}),
+        )
+        if event == "finished":
+            if candidate.state in ("pruned", "failed", "infeasible"):
+                checkpoint.discard_training(self.directory.checkpoint(candidate.architecture.id))
+            if time.monotonic() - self._written > TABLE_PERIOD:
+                self._write_table()
+        self.display.update(event, candidate)
+
+    def _write_table(self) -> None:
+        table.write(table.frame(self.ledger.records(), self.config.objectives), self.directory.path)
+        self._written = time.monotonic()
+
+
+@contextmanager
+def _signals(interrupted: threading.Event) -> Iterator[None]:
+    """End gently on the first SIGINT or SIGTERM, at once on the second."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _name(directory: RunDirectory) -> str:
+    return f"fusion-nas {directory.path.name}"
+
+
+def _resolved(dataset: data.Dataset) -> dict[str, Any]:
+    return {"dataset": dataset.info(), "environment": describe_environment(), "started": utc_now()}
+
+
+def _write_samples(directory: RunDirectory, dataset: data.Dataset) -> None:
+    split = dataset.validation
+    save_file(
+        {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()},
+        directory.samples,
+    )
+
+
+def _changes(before: Any, after: Mapping[str, Any]) -> str:
+    if not isinstance(before, Mapping):
+        return "the run does not say which it was"
+    return "; ".join(
+        f"{key} was {before.get(key)}, is {value}" for key, value in after.items() if before.get(key) != value
+    )

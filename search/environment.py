@@ -1,0 +1,47 @@
+"""What a run ran on: versions and hardware."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from search.ray_session import available_cpus
+
+__all__ = ["PACKAGES", "describe_environment", "installed"]
+
+PACKAGES = ("torch", "optuna", "ray", "pandas", "plotly", "numpy", "scikit-learn", "pydantic", "safetensors")
+
+
+def installed(package: str) -> str | None:
+    """Return the installed version of a package, or `None`."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return versions and hardware as JSON-ready values."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "fusion_nas": installed("fusion-nas"),
+        "python": platform.python_version(),
+        **{package.replace("-", "_"): installed(package) for package in PACKAGES},
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cpus": available_cpus(),
+        "gpus": gpus,
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,36 @@
+"""Measuring a finished network on the validation set of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import nn
+
+from search import data
+from search.config import SearchConfig
+from search.run_directory import RunDirectory
+from search.training import DeviceData, evaluate, resolve_device
+
+__all__ = ["validation"]
+
+
+def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
+    """Return a function that measures a network on the run's validation set.
+
+    It returns `{"accuracy": …, "loss": …}`, computed as during the search.
+
+    Raises:
+        RunError: There is no run there.
+    """
+    directory = RunDirectory(run_dir)
+    directory.require_run()
+    config = SearchConfig.load(directory.config)
+
+    def measure(model: nn.Module) -> dict[str, float]:
+        device = resolve_device(config.train.device)
+        loaded = DeviceData(data.load(config.data), device)
+        accuracy, loss = evaluate(model.to(device), loaded, config.train.batch_size)
+        return {"accuracy": accuracy, "loss": loss}
+
+    return measure

@@ -1,0 +1,97 @@
+"""Ray, started privately for one run, or attached to where it runs already."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fusion_ops.errors import ConfigError, RunError
+
+__all__ = ["available_cpus", "ray_session"]
+
+# Read by Ray and Tune when they are imported or started.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_THRESHOLD_S": "60",
+}
+
+
+def available_cpus() -> int:
+    """Return how many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
+    """Start Ray for the time of the block, and yield a private folder for Tune's own files.
+
+    Without an address a private Ray is started: no dashboard, no usage statistics, token authentication
+    with a token of its own, a folder that only this user can read and that is removed at the end.
+
+    Args:
+        address: Address of a running cluster, or `None`.
+        cpus: CPU cores of a private Ray.
+        gpus: GPUs of a private Ray.
+
+    Raises:
+        ConfigError: An address without a token for it.
+        RunError: Ray does not start, or the cluster does not answer.
+    """
+    has_token = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
+    if address is not None and not has_token:
+        raise ConfigError(
+            "`ray.address` needs token authentication: set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the "
+            "cluster's token."
+        )
+    before = dict(os.environ)
+    os.environ.update(_SETTINGS)
+    os.environ["RAY_AUTH_MODE"] = "token"
+    if not has_token:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    folder = Path(tempfile.mkdtemp(prefix="fnas-"))
+    try:
+        _start(address, cpus, gpus, folder)
+        yield folder / "tune"
+    finally:
+        import ray
+
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _start(address: str | None, cpus: int, gpus: int, folder: Path) -> None:
+    import ray
+
+    for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
+    try:
+        if address is not None:
+            ray.init(address=address, **quiet)
+        else:
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                num_gpus=gpus,
+                include_dashboard=False,
+                _temp_dir=str(folder),
+                **quiet,
+            )
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise RunError(f"Ray does not start: {error}") from error

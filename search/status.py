@@ -1,0 +1,58 @@
+"""How far a run is, read from its directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reports import candidates as table
+from reports.measures import MEASURES
+from search.run_directory import RunDirectory, holder
+
+__all__ = ["read_status"]
+
+STATES = ("complete", "pruned", "failed", "infeasible", "duplicate", "running")
+
+
+def read_status(run_dir: str | Path) -> dict[str, Any]:
+    """Return the state of a run as JSON-ready values.
+
+    `run` is `running` (a driver is at work), `ended` or `stopped` (it can be resumed). `candidates` counts
+    by state; candidates that a killed driver left behind count as `to_resume`, not as `running`.
+
+    Raises:
+        RunError: There is no run there.
+    """
+    directory = RunDirectory(run_dir)
+    directory.require_run()
+    config = yaml.safe_load(directory.config.read_text(encoding="utf-8"))
+    owner = holder(directory.path)
+    rows = table.read(directory.path) if (directory.path / "candidates.csv").is_file() else None
+    counts = {state: 0 if rows is None else int((rows["state"] == state).sum()) for state in STATES}
+    done = counts["complete"] + counts["pruned"] + counts["failed"]
+    if owner is None:
+        counts["to_resume"] = counts.pop("running")
+    trials = config["search"]["trials"]
+    state = "running" if owner else "ended" if done >= trials else "stopped"
+    return {
+        "run": state,
+        "path": str(directory.path),
+        "done": done,
+        "trials": trials,
+        "candidates": counts,
+        "best": _best(rows, config["objectives"]),
+        "driver": f"pid {owner['pid']} on {owner['host']}" if owner else None,
+    }
+
+
+def _best(rows: Any, objectives: list[str]) -> dict[str, Any] | None:
+    quality = next(MEASURES[name] for name in objectives if MEASURES[name].quality)
+    if rows is None or not (rows["state"] == "complete").any():
+        return None
+    complete = rows[rows["state"] == "complete"].sort_values(
+        quality.column, ascending=quality.direction == "minimize", kind="stable"
+    )
+    best = complete.iloc[0]
+    return {"id": str(best["id"]), quality.name: float(best[quality.column]), "params": int(best["params"])}

@@ -1,0 +1,152 @@
+"""What a Ray worker does: it trains candidates one after the other, its data set loaded once."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+from torch import Tensor
+
+import spaces
+from fusion_ops.errors import CandidateError, OutOfMemory, TimedOut
+from search import checkpoint, data
+from search.config import SearchConfig
+from search.pruners import rungs
+from search.training import DeviceData, Session, resolve_device, train
+from search.watchdog import Watchdog, verdict
+from spaces import Architecture
+
+__all__ = ["CandidateTrainable"]
+
+
+class CandidateTrainable(tune.Trainable):
+    """Trains one candidate, one rung a step.
+
+    The trial's config holds `job` (what all candidates share: the search config and the run directory)
+    and `candidate` (number, architecture, seed). A step returns the keys of `search.candidate.Progress`.
+    An error in training is a result, not an exception: only a lost worker is Tune's to retry.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Start the worker: device and data stay for all its candidates."""
+        self._job: Mapping[str, Any] | None = None
+        self._watchdog = Watchdog()
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next candidate; nothing heavy happens before its first step."""
+        self._candidate = new_config["candidate"]
+        self._next_job = new_config["job"]
+        self._epochs: Any = None
+        self._curve: list[dict[str, float]] = []
+        self._seconds = 0.0
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next rung and return the progress."""
+        failure: str | None = None
+        out_of_memory = False
+        started = time.monotonic()
+        try:
+            if self._epochs is None:
+                self._begin()
+                started = time.monotonic()
+            self._watchdog.watch(
+                self._folder,
+                stall_seconds=self._config.limits.stall_seconds,
+                trial_seconds=self._config.limits.trial_seconds,
+                spent=self._seconds,
+            )
+            self._train_to_rung()
+        except torch.OutOfMemoryError as error:
+            failure, out_of_memory = f"out of memory: {_first_line(error)}", True
+        except OutOfMemory as error:
+            failure, out_of_memory = f"out of memory: {_first_line(error)}", True
+        except CandidateError as error:
+            failure = str(error)
+        except Exception as error:
+            failure = f"{type(error).__name__}: {_first_line(error)}"
+        self._watchdog.rest()
+        self._seconds += time.monotonic() - started
+        done = failure is not None or len(self._curve) >= self._config.train.epochs
+        if done and failure is None:
+            self._finish()
+        elif not done:
+            self._save()
+        return {
+            "curve": self._curve,
+            "seconds": self._seconds,
+            "worker": self._worker,
+            "done": done,
+            "ended": done,
+            "failure": failure,
+            "out_of_memory": out_of_memory,
+        }
+
+    def _begin(self) -> None:
+        self._take_job()
+        architecture = Architecture.from_dict(self._candidate["architecture"])
+        torch.manual_seed(self._candidate["seed"])
+        model = spaces.from_ref(architecture.space).build(architecture, init=self._config.train.init)
+        self._folder = Path(self._next_job["run_dir"]) / "checkpoints" / architecture.id
+        timeout = verdict(self._folder)
+        if timeout is not None:
+            raise TimedOut(timeout)
+        model.register_forward_pre_hook(lambda *_: self._watchdog.beat())
+        self._session = Session(model, self._config.train, self._device)
+        self._best: dict[str, Tensor] = {}
+        self._resume()
+        self._epochs = train(self._session, self._data, self._config.train, seed=self._candidate["seed"])
+
+    def _take_job(self) -> None:
+        """Load what all candidates of a run share, once: config, device, data."""
+        if self._job == self._next_job:
+            return
+        self._config = SearchConfig.from_dict(self._next_job["config"])
+        self._device = resolve_device(self._config.train.device)
+        torch.set_num_threads(max(1, int(self._config.ray.cpus_per_trial)))
+        self._data = DeviceData(data.load(self._config.data), self._device)
+        self._job = self._next_job
+
+    def _train_to_rung(self) -> None:
+        target = next(rung for rung in rungs(self._config.train.epochs) if rung > len(self._curve))
+        quality = self._next_job["quality"]
+        sign = 1.0 if self._next_job["maximize"] else -1.0
+        while len(self._curve) < target:
+            result = next(self._epochs)
+            self._curve.append({"accuracy": result.accuracy, "loss": result.loss})
+            if all(sign * self._curve[-1][quality] > sign * past[quality] for past in self._curve[:-1]):
+                state = self._session.model.state_dict()
+                self._best = {name: tensor.detach().clone() for name, tensor in state.items()}
+
+    def _save(self) -> None:
+        state = {
+            "number": self._candidate["number"],
+            "session": self._session.state_dict(),
+            "best": self._best,
+            "curve": self._curve,
+            "seconds": self._seconds,
+        }
+        checkpoint.save_training(self._folder, state)
+
+    def _resume(self) -> None:
+        state = checkpoint.load_training(self._folder)
+        if state is None or state["number"] != self._candidate["number"]:
+            return
+        self._session.load_state_dict(state["session"])
+        self._best, self._curve, self._seconds = state["best"], state["curve"], state["seconds"]
+
+    def _finish(self) -> None:
+        metadata = {"number": self._candidate["number"], "architecture": self._candidate["architecture"]}
+        checkpoint.save_weights(self._folder, self._best, metadata)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,199 @@
+"""The bridge to Ray Tune: a searcher that asks the ledger, a scheduler that reports to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from search.candidate import Progress
+from search.ledger import Ledger
+from search.trainable import CandidateTrainable
+from search.watchdog import verdict
+
+__all__ = ["run_tune"]
+
+
+class LedgerSearcher(Searcher):
+    """Hands the ledger's candidates to Tune; keeps no state that is not the ledger's.
+
+    Args:
+        ledger: The candidates.
+        job: What all candidates share.
+        concurrent: How many candidates may be in flight.
+        stopped: Tells whether no further candidate is to be started.
+    """
+
+    def __init__(self, ledger: Ledger, job: Mapping[str, Any], concurrent: int, stopped: Callable[[], bool]) -> None:
+        super().__init__()
+        self._ledger, self._job, self._concurrent, self._stopped = ledger, job, concurrent, stopped
+        self.numbers: dict[str, int] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """Return the next candidate's config, `None` to be asked again later, or `FINISHED`."""
+        if self._stopped():
+            return Searcher.FINISHED
+        if self._ledger.count("running") >= self._concurrent:
+            return None
+        candidate = self._ledger.ask()
+        if candidate is None:
+            return Searcher.FINISHED
+        self.numbers[trial_id] = candidate.number
+        return {
+            "job": self._job,
+            "candidate": {
+                "number": candidate.number,
+                "architecture": candidate.architecture.to_dict(),
+                "seed": candidate.seed,
+            },
+        }
+
+    def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
+        """Give the candidate its terminal state, unless the scheduler's stop has done so."""
+        number = self.numbers[trial_id]
+        if error:
+            reason = verdict(
+                Path(self._job["run_dir"]) / "checkpoints" / self._ledger.candidates[number].architecture.id
+            )
+            self._ledger.finish(number, "failed", reason or "its worker was lost, and so was every retry's")
+        elif result:
+            self._ledger.report(number, progress(result))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save nothing: the study is the only truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: the study is the only truth."""
+
+
+class LedgerScheduler(TrialScheduler):
+    """Reports every rung to the ledger, and stops what the ledger says to stop.
+
+    Args:
+        ledger: The candidates.
+        searcher: Knows which candidate a Tune trial is.
+    """
+
+    def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._ledger, self._searcher = ledger, searcher
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Do nothing: the ledger knows the candidate since it handed it out."""
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Do nothing: the searcher is told, too."""
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> str:
+        """Return whether the candidate goes on."""
+        stop = self._ledger.report(self._searcher.numbers[trial.trial_id], progress(result))
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> None:
+        """Do nothing: the searcher is told, too."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Do nothing: the searcher is told, too."""
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Leave the order to Tune: first come, first served."""
+        return None
+
+    def debug_string(self) -> str:
+        """Return the name of the class."""
+        return type(self).__name__
+
+
+class RetryCounter(tune.Callback):
+    """Counts in the ledger what Tune starts again after a worker was lost."""
+
+    def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
+        self._ledger, self._searcher = ledger, searcher
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Count one retry."""
+        self._ledger.retry(self._searcher.numbers[trial.trial_id])
+
+
+class StopWhen(tune.Stopper):
+    """Ends the Tune run as soon as `stopped` says so.
+
+    Args:
+        stopped: The condition; asked several times a second.
+    """
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        self._stopped = stopped
+
+    def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Stop no single trial."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Return whether the whole run ends now."""
+        return self._stopped()
+
+
+def progress(result: Mapping[str, Any]) -> Progress:
+    """Return what a worker's result says."""
+    return Progress(
+        tuple(result["curve"]),
+        result["seconds"],
+        result["worker"],
+        result["ended"],
+        result["failure"],
+        result["out_of_memory"],
+    )
+
+
+def run_tune(
+    ledger: Ledger,
+    job: Mapping[str, Any],
+    *,
+    folder: Path,
+    cpus: float,
+    gpus: float,
+    concurrent: int | None,
+    retries: int,
+    stopped: Callable[[], bool],
+) -> None:
+    """Train candidates on Ray workers until the ledger has no more, or `stopped` says so.
+
+    Args:
+        ledger: The candidates.
+        job: What all candidates share; goes to the workers.
+        folder: Where Tune may keep its own files.
+        cpus: CPU cores of one worker.
+        gpus: GPUs of one worker; a fraction shares one.
+        concurrent: Most candidates in flight; `None`: as many as the resources hold.
+        retries: How often a candidate is started again after its worker was lost.
+        stopped: Whether to end early.
+    """
+    searcher = LedgerSearcher(ledger, job, concurrent or math.inf, stopped)  # type: ignore[arg-type]
+    tuner = tune.Tuner(
+        tune.with_resources(CandidateTrainable, {"cpu": cpus, "gpu": gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=LedgerScheduler(ledger, searcher),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: f"candidate-{searcher.numbers[trial.trial_id]}",
+            trial_dirname_creator=lambda trial: f"candidate-{searcher.numbers[trial.trial_id]}",
+        ),
+        run_config=tune.RunConfig(
+            name="candidates",
+            storage_path=str(folder),
+            verbose=0,
+            stop=StopWhen(stopped),
+            callbacks=[RetryCounter(ledger, searcher)],
+            failure_config=tune.FailureConfig(max_failures=retries),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+        ),
+    )
+    tuner.fit()

@@ -1,0 +1,204 @@
+"""Operators against naive references, written from their formulas in float64, one position of thought a line.
+
+The references read an operator's parameters by name and share no code with it. N − 1 stacks lie side by
+side in one operator: stack i owns hidden channels `[i·d, (i+1)·d)` and output channels `[i·C, (i+1)·C)`.
+"""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import fusion_ops
+from fusion_ops import AFF, IAFF, MSCAM, SK, FusionChoice
+
+C, D = 6, 3
+Numbers = dict[str, Tensor]
+
+
+def shaken(op: nn.Module) -> nn.Module:
+    """Return `op` in float64, every parameter and running statistic random."""
+    op.double()
+    for name, value in op.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 2)
+        elif value.is_floating_point():
+            value.normal_()
+    return op
+
+
+def maps(inputs: int) -> list[Tensor]:
+    return [torch.randn(4, C, 5, 3, dtype=torch.float64) for _ in range(inputs)]
+
+
+def conv(p: Numbers, name: str, z: Tensor, rows: slice = slice(None)) -> Tensor:
+    weight = p[f"{name}.weight"][rows, :, 0, 0]
+    return torch.einsum("oc,bchw->bohw", weight, z) + p[f"{name}.bias"][rows, None, None]
+
+
+def bn(p: Numbers, name: str, z: Tensor, training: bool, rows: slice = slice(None)) -> Tensor:
+    if training:
+        mean = z.mean((0, 2, 3))
+        var = ((z - mean[:, None, None]) ** 2).mean((0, 2, 3))
+    else:
+        mean, var = p[f"{name}.running_mean"][rows], p[f"{name}.running_var"][rows]
+    normal = (z - mean[:, None, None]) / torch.sqrt(var[:, None, None] + 1e-5)
+    return normal * p[f"{name}.weight"][rows, None, None] + p[f"{name}.bias"][rows, None, None]
+
+
+def local(p: Numbers, prefix: str, z: Tensor, training: bool, i: int = 0, first: int = 0) -> Tensor:
+    hidden, out = slice(i * D, (i + 1) * D), slice(i * C, (i + 1) * C)
+    h = conv(p, f"{prefix}.{first}", z, hidden)
+    h = torch.clamp(bn(p, f"{prefix}.{first + 1}", h, training, hidden), min=0)
+    h = conv(p, f"{prefix}.{first + 3}", h, out)
+    return bn(p, f"{prefix}.{first + 4}", h, training, out)
+
+
+def mscam(p: Numbers, suffix: str, z: Tensor, training: bool, context: str, i: int = 0) -> Tensor:
+    logits = torch.zeros_like(z)
+    if context in ("both", "local"):
+        logits = logits + local(p, f"local_att{suffix}", z, training, i)
+    if context in ("both", "global"):
+        pooled = z.mean((2, 3), keepdim=True)
+        logits = logits + local(p, f"global_att{suffix}", pooled, training, i, first=1)
+    return logits
+
+
+def shares(logits: list[Tensor]) -> list[Tensor]:
+    powers = [torch.exp(a) for a in [*logits, torch.zeros_like(logits[0])]]
+    return [power / sum(powers) for power in powers]
+
+
+def mixed(features: list[Tensor], logits: list[Tensor]) -> Tensor:
+    return sum(w * x for w, x in zip(shares(logits), features, strict=True))
+
+
+def first_seen(p: Numbers, features: list[Tensor], initial: str) -> Tensor:
+    if initial == "sum":
+        return sum(features)
+    return conv(p, "integrate", torch.cat(features, 1))
+
+
+modes = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+scales = pytest.mark.parametrize("scale", ["inputs", "paper"])
+counts = pytest.mark.parametrize("inputs", [2, 3, 4])
+contexts = pytest.mark.parametrize("context", ["both", "local", "global"])
+initials = pytest.mark.parametrize("initial", ["sum", "concat"])
+
+
+@modes
+@contexts
+def test_mscam(training: bool, context: str) -> None:
+    op, (z,) = shaken(MSCAM(C, r=2, context=context)).train(training), maps(1)
+    logits = mscam(op.state_dict(), "", z, training, context)
+    torch.testing.assert_close(op(z), z / (1 + torch.exp(-logits)))
+
+
+@modes
+def test_aff_as_in_the_paper(training: bool) -> None:
+    op, (x, y) = shaken(AFF(C, r=2)).train(training), maps(2)
+    w = 1 / (1 + torch.exp(-mscam(op.state_dict(), "", x + y, training, "both")))
+    torch.testing.assert_close(op(x, y), 2 * w * x + 2 * (1 - w) * y)
+    op.scale = "paper"
+    torch.testing.assert_close(op(x, y), w * x + (1 - w) * y)
+
+
+@modes
+@contexts
+@initials
+@scales
+@counts
+def test_aff(training: bool, context: str, initial: str, scale: str, inputs: int) -> None:
+    op = AFF(C, r=2, inputs=inputs, context=context, initial=initial, scale=scale)
+    features, p = maps(inputs), shaken(op).train(training).state_dict()
+    z = first_seen(p, features, initial)
+    logits = [mscam(p, "", z, training, context, i) for i in range(inputs - 1)]
+    times = inputs if scale == "inputs" else 1
+    torch.testing.assert_close(op(*features), times * mixed(features, logits))
+
+
+@modes
+@pytest.mark.parametrize("shared_global", [False, True])
+def test_iaff_as_in_the_paper(training: bool, shared_global: bool) -> None:
+    op = shaken(IAFF(C, r=2, shared_global=shared_global)).train(training)
+    (x, y), p = maps(2), op.state_dict()
+    w1 = 1 / (1 + torch.exp(-mscam(p, "", x + y, training, "both")))
+    u = w1 * x + (1 - w1) * y
+    second_global = "global_att" if shared_global else "global_att2"
+    logits = local(p, "local_att2", u, training)
+    logits = logits + local(p, second_global, u.mean((2, 3), keepdim=True), training, first=1)
+    # The running statistics of a shared branch move between the passes; the weights used here do not.
+    w2 = 1 / (1 + torch.exp(-logits))
+    torch.testing.assert_close(op(x, y), 2 * w2 * x + 2 * (1 - w2) * y)
+    op.scale = "paper"
+    if not training:
+        torch.testing.assert_close(op(x, y), w2 * x + (1 - w2) * y)
+
+
+@modes
+@contexts
+@initials
+@scales
+@counts
+def test_iaff(training: bool, context: str, initial: str, scale: str, inputs: int) -> None:
+    op = IAFF(C, r=2, inputs=inputs, context=context, initial=initial, scale=scale)
+    features, p = maps(inputs), shaken(op).train(training).state_dict()
+    z = first_seen(p, features, initial)
+    u = mixed(features, [mscam(p, "", z, training, context, i) for i in range(inputs - 1)])
+    logits = [mscam(p, "2", u, training, context, i) for i in range(inputs - 1)]
+    times = inputs if scale == "inputs" else 1
+    torch.testing.assert_close(op(*features), times * mixed(features, logits))
+
+
+@modes
+@scales
+@counts
+def test_sk(training: bool, scale: str, inputs: int) -> None:
+    op = shaken(SK(C, r=2, inputs=inputs, scale=scale)).train(training)
+    features, p = maps(inputs), op.state_dict()
+    pooled = sum(features).mean((2, 3), keepdim=True)
+    z = torch.clamp(bn(p, "squeeze.1", conv(p, "squeeze.0", pooled), training), min=0)
+    powers = [torch.exp(conv(p, "select", z, slice(i * C, (i + 1) * C))) for i in range(inputs)]
+    times = inputs if scale == "inputs" else 1
+    expected = sum(times * power / sum(powers) * x for power, x in zip(powers, features, strict=True))
+    assert z.shape[1] == 32
+    torch.testing.assert_close(op(*features), expected)
+
+
+@counts
+def test_sum(inputs: int) -> None:
+    features = maps(inputs)
+    op = fusion_ops.build(FusionChoice("sum"), (C,) * inputs, C)
+    torch.testing.assert_close(op(*features), torch.stack(features).sum(0))
+
+
+@pytest.mark.parametrize("in_channels", [(6, 6), (6, 6, 6), (4, 7), (3, 6, 1)], ids=str)
+def test_concat(in_channels: tuple[int, ...]) -> None:
+    op = shaken(fusion_ops.build(FusionChoice("concat"), in_channels, C))
+    features = [torch.randn(2, c, 5, 3, dtype=torch.float64) for c in in_channels]
+    torch.testing.assert_close(op(*features), conv(op.state_dict(), "project", torch.cat(features, 1)))
+
+
+@pytest.mark.parametrize("in_channels", [(4, 2), (3, 2, 1)], ids=str)
+@pytest.mark.parametrize("init", ["default", "sum"])
+def test_concat_where_the_host_concatenates(in_channels: tuple[int, ...], init: str) -> None:
+    op = fusion_ops.build(FusionChoice("concat"), in_channels, C, init=init)
+    features = [torch.randn(2, c, 5, 3) for c in in_channels]
+    assert not list(op.parameters())
+    assert torch.equal(op(*features), torch.cat(features, 1))
+
+
+@pytest.mark.parametrize("inputs", [2, 3])
+@pytest.mark.parametrize("name", ["aff", "iaff"])
+def test_far_logits_stay_finite(name: str, inputs: int) -> None:
+    """Weights saturate: with a logit of ±200 one input is taken whole, N times, and gradients are numbers."""
+    for sign, taken in ((1, 0), (-1, inputs - 1)):
+        op = fusion_ops.build(FusionChoice(name, 2, (("context", "local"),)), (C,) * inputs, C)
+        last = getattr(op, "local_att2", op.local_att)[-1] if name == "iaff" else op.local_att[-1]
+        nn.init.zeros_(last.weight)
+        nn.init.constant_(last.bias, -200.0)
+        nn.init.constant_(last.bias[:C], 200.0 * sign)
+        features = [torch.randn(2, C, 4, 4) for _ in range(inputs)]
+        fused = op(*features)
+        torch.testing.assert_close(fused, inputs * features[taken])
+        fused.sum().backward()
+        assert all(p.grad.isfinite().all() for p in op.parameters())

@@ -1,0 +1,54 @@
+"""A small space, and a ledger over it whose trainings are told by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import spaces
+from search.ledger import Ledger
+from search.pruners import create_pruner
+from search.samplers import create_sampler
+from search.study import create_study, load_study
+
+
+@pytest.fixture
+def space():
+    return spaces.create(
+        "resnet",
+        depth=8,
+        width=4,
+        in_channels=1,
+        input_size=(8, 8),
+        ops=("sum", "concat", "aff"),
+        reductions=(2, 4),
+    )
+
+
+@pytest.fixture
+def open_ledger(tmp_path: Path, space) -> Callable[..., Ledger]:
+    """Create the study on the first call, open it again on later ones: what a restarted driver does."""
+
+    def make(**changes) -> Ledger:
+        journal = tmp_path / "study.journal"
+        settings = {"objectives": ("accuracy", "params"), "sampler": "random", "pruner": "auto"} | changes
+        sampler = create_sampler(settings["sampler"], space, objectives=settings["objectives"], seed=0)
+        opener = load_study if journal.exists() else create_study
+        study = opener(journal, None, settings["objectives"], sampler)
+        events: list[tuple[str, int]] = []
+        ledger = Ledger(
+            study,
+            settings.get("space", space),
+            objectives=settings["objectives"],
+            constraints=settings.get("constraints", {}),
+            pruner=create_pruner(settings["pruner"]),
+            trials=settings.get("trials", 10),
+            seed=0,
+            notify=lambda event, candidate: events.append((event, candidate.number)),
+        )
+        ledger.events = events  # type: ignore[attr-defined]
+        return ledger
+
+    return make

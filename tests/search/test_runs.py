@@ -1,0 +1,219 @@
+"""Whole runs: real processes, real Ray workers, real trainings on real digits."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+from optuna.trial import TrialState
+
+pytestmark = pytest.mark.slow
+
+COMMAND = [sys.executable, "-m", "search"]
+CONFIG = """
+space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [2, 4]}
+data: {name: digits}
+train: {epochs: 4, batch_size: 128, lr: 0.2}
+objectives: [accuracy, params]
+search: {trials: 8, sampler: random, pruner: auto, seed: 1}
+"""
+LONG = CONFIG.replace("epochs: 4", "epochs: 24").replace("trials: 8", "trials: 5")
+
+
+def fusion_nas(*arguments: object, timeout: float = 120, **settings) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, **settings
+    )
+
+
+def trials(run: Path) -> list[optuna.trial.FrozenTrial]:
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(run / "study.journal")))
+    return optuna.load_study(study_name=None, storage=storage).trials
+
+
+def check_sound(run: Path, expected: int) -> pd.DataFrame:
+    """Every candidate ended, in table and study alike; no architecture was trained twice."""
+    table = pd.read_csv(run / "candidates.csv", dtype={"id": str})
+    assert not (table["state"] == "running").any()
+    trained = table[table["state"].isin(["complete", "pruned", "failed"])]
+    assert len(trained) == expected
+    assert trained["id"].is_unique
+    assert all(trial.state.is_finished() for trial in trials(run))
+    return table
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "small.yaml").write_text(CONFIG)
+    done = fusion_nas("launch", folder / "small.yaml", "--run-dir", folder / "run")
+    assert done.returncode == 0, done.stderr
+    (folder / "launch.out").write_text(done.stdout)
+    (folder / "launch.err").write_text(done.stderr)
+    return folder
+
+
+def test_a_launch_trains_all_and_writes_everything(finished: Path):
+    run = finished / "run"
+    table = check_sound(run, 8)
+    baselines = table[table["kind"] == "baseline"]
+    assert len(baselines) == 3
+    assert (baselines["state"] == "complete").all()
+    assert table["accuracy"].max() > 0.8
+    assert table["on_front"].any()
+    for row in table[table["state"] == "complete"].to_dict("records"):
+        assert (run / "checkpoints" / row["id"] / "model.safetensors").is_file()
+        assert not (run / "checkpoints" / row["id"] / "training.pt").exists()
+        assert len(json.loads(row["curve"])) == row["epochs"] == 4
+    assert table.loc[table["seconds"].notna(), "worker"].nunique() == min(2, len(os.sched_getaffinity(0)))
+    events = [json.loads(line)["event"] for line in (run / "log.jsonl").read_text().splitlines()]
+    assert events[0] == "launched"
+    assert events[-1] == "ended"
+
+
+def test_its_output_is_the_front_and_what_to_do_next(finished: Path):
+    out, err = (finished / "launch.out").read_text(), (finished / "launch.err").read_text()
+    assert "report.html" in out
+    assert "fusion-nas export" in out
+    assert "8 of 8 candidates" in err
+    for chatter in ("ray", "tune", "warning", "traceback"):
+        assert chatter not in err.lower().replace("starting ray workers", "")
+
+
+def test_status_report_and_export_need_no_ray(finished: Path, tmp_path: Path):
+    run = finished / "run"
+    blocker = tmp_path / "ray.py"
+    blocker.write_text("raise ImportError('ray is blocked in this test')")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    status = fusion_nas("status", run, "--json", env=environment)
+    assert status.returncode == 0, status.stderr
+    values = json.loads(status.stdout)
+    assert (values["run"], values["done"], values["trials"]) == ("ended", 8, 8)
+    report = fusion_nas("report", run, "-o", tmp_path / "again.html", env=environment)
+    assert report.returncode == 0, report.stderr
+    assert (tmp_path / "again.html").stat().st_size > 10_000
+    export = fusion_nas("export", run, "-o", tmp_path / "exported", env=environment)
+    assert export.returncode == 0, export.stderr
+    verify = subprocess.run([sys.executable, "verify.py"], cwd=tmp_path / "exported", capture_output=True, text=True)
+    assert verify.returncode == 0, verify.stdout + verify.stderr
+    metrics = json.loads((tmp_path / "exported" / "metrics.json").read_text())
+    table = pd.read_csv(run / "candidates.csv")
+    recomputed = metrics["validation"]["recomputed"]["accuracy"]
+    assert recomputed == pytest.approx(table.loc[table["state"] == "complete", "accuracy"].max())
+
+
+def test_a_second_launch_into_the_run_is_refused(finished: Path):
+    again = fusion_nas("launch", finished / "small.yaml", "--run-dir", finished / "run")
+    assert again.returncode == 2
+    assert len(again.stderr.strip().splitlines()) == 1
+    assert "fusion-nas resume" in again.stderr
+
+
+def test_resume_with_more_trials_trains_only_what_is_new(finished: Path):
+    run = finished / "run"
+    before = pd.read_csv(run / "candidates.csv", dtype={"id": str}).set_index("number")
+    more = fusion_nas("resume", run, "--set", "search.trials=10")
+    assert more.returncode == 0, more.stderr
+    after = check_sound(run, 10).set_index("number")
+    assert (after.loc[before.index, "finished"] == before["finished"]).all()
+
+
+def test_resume_refuses_what_would_mix_two_searches(finished: Path):
+    refused = fusion_nas("resume", finished / "run", "--set", "space.width=8")
+    assert refused.returncode == 2
+    assert "space.width" in refused.stderr
+
+
+@pytest.fixture
+def running(tmp_path: Path):
+    """A run whose driver is at work, with at least one candidate done."""
+    (tmp_path / "long.yaml").write_text(LONG)
+    run = tmp_path / "run"
+    driver = subprocess.Popen(
+        [*COMMAND, "launch", tmp_path / "long.yaml", "--run-dir", run], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 90
+    while '"event": "progress"' not in (run / "log.jsonl").read_text() if (run / "log.jsonl").exists() else True:
+        assert time.monotonic() < deadline, "no candidate reported within 90 s"
+        assert driver.poll() is None, driver.stderr.read()
+        time.sleep(0.1)
+    yield driver, run
+    driver.kill()
+    driver.wait()
+
+
+def test_a_killed_driver_loses_nothing(running):
+    driver, run = running
+    busy = fusion_nas("resume", run)
+    assert busy.returncode == 2
+    assert f"pid {driver.pid}" in busy.stderr
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    left = [trial.number for trial in trials(run) if trial.state == TrialState.RUNNING]
+    assert left
+    status = json.loads(fusion_nas("status", run, "--json").stdout)
+    assert status["run"] == "stopped"
+    assert "running" not in status["candidates"]
+    resumed = fusion_nas("resume", run)
+    assert resumed.returncode == 0, resumed.stderr
+    table = check_sound(run, 5).set_index("number")
+    assert (table.loc[left, "retries"] == 1).all()
+    continued = [
+        event for line in (run / "log.jsonl").read_text().splitlines()
+        if (event := json.loads(line))["event"] == "continued"
+    ]
+    assert sorted(event["number"] for event in continued) == sorted(left)
+
+
+def test_ctrl_c_leaves_a_run_that_goes_on_where_it_was(running):
+    driver, run = running
+    driver.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    _, err = driver.communicate(timeout=30)
+    assert driver.returncode == 130
+    assert time.monotonic() - started < 15
+    assert "of 5 done; resume with" in err
+    assert all(trial.state != TrialState.RUNNING for trial in trials(run))
+    states = list((run / "checkpoints").glob("*/training.pt"))
+    assert states, "no training state was kept"
+    resumed = fusion_nas("resume", run)
+    assert resumed.returncode == 0, resumed.stderr
+    check_sound(run, 5)
+    assert not list((run / "checkpoints").glob("*/training.pt"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("search: {trails: 8}", ["trails", "trials"]),
+        ("space: {ops: []}", ["ops"]),
+        ("train: {lr: fast}", ["lr", "fast"]),
+        ("space: {name: resnett}", ["resnett", "resnet"]),
+        ("ray: {cpus_per_trial: 4096}", ["4096"]),
+    ],
+)
+def test_a_bad_config_ends_with_one_line_before_anything_starts(tmp_path: Path, text, words):
+    (tmp_path / "bad.yaml").write_text(text + "\n")
+    refused = fusion_nas("launch", tmp_path / "bad.yaml", "--run-dir", tmp_path / "run")
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert all(word in refused.stderr for word in words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_constraints_that_nothing_meets_end_with_3_and_the_smallest(tmp_path: Path):
+    (tmp_path / "tight.yaml").write_text(CONFIG + "constraints: {params: 100}\n")
+    refused = fusion_nas("launch", tmp_path / "tight.yaml", "--run-dir", tmp_path / "run")
+    assert refused.returncode == 3
+    assert "the smallest in this space has" in refused.stderr
+    assert not (tmp_path / "run").exists()
