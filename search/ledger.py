@@ -23,7 +23,7 @@ from spaces import Architecture, SearchSpace
 __all__ = ["Ledger"]
 
 ATTRIBUTE = "candidate"
-IDLE_PROPOSALS = 20
+IDLE_PROPOSALS = 5
 RANDOM_DRAWS = 10_000
 
 _OPTUNA_STATES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -71,7 +72,9 @@ def _random(space: SearchSpace, objectives: Sequence[str], seed: int) -> BaseSam
 
 @SAMPLERS.register("tpe")
 def _tpe(space: SearchSpace, objectives: Sequence[str], seed: int) -> BaseSampler:
-    return optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
 
 
 @SAMPLERS.register("nsga2")

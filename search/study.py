@@ -33,6 +33,8 @@ def create_study(
     Raises:
         RunError: The storage cannot be used, or has a study of that name.
     """
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         return optuna.create_study(
             storage=_storage(journal, url),
@@ -43,6 +45,8 @@ def create_study(
         )
     except optuna.exceptions.DuplicatedStudyError:
         raise RunError(f"the storage has a study `{name}` already; choose another run directory.") from None
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def load_study(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -181,3 +183,55 @@ def train(session: Session, data: DeviceData, settings: TrainConfig, *, seed: in
         _finite(validation_loss, epoch + 1)
         seconds = time.perf_counter() - started
         yield EpochResult(epoch + 1, accuracy, validation_loss, train_loss, seconds)
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, data: DeviceData, batch_size: int) -> tuple[float, float]:
+    """Return accuracy and mean cross-entropy on the validation images.
+
+    Args:
+        model: The network, on the data's device.
+        data: The images.
+        batch_size: Images at a time.
+    """
+    training = model.training
+    model.eval()
+    correct, total = torch.zeros(2, device=data.device).unbind()
+    batches = zip(
+        data.validation_images.split(batch_size), data.validation_labels.split(batch_size), strict=True
+    )
+    for images, labels in batches:
+        with _precision(data.device):
+            logits = model(data.normalize(images))
+        correct += (logits.argmax(dim=1) == labels).sum()
+        total += functional.cross_entropy(logits.float(), labels, reduction="sum")
+    model.train(training)
+    accuracy, loss = (torch.stack([correct, total]) / len(data.validation_images)).tolist()
+    return accuracy, loss
+
+
+def _precision(device: torch.device) -> AbstractContextManager[Any]:
+    if device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+@contextmanager
+def _seeded(device: torch.device, seed: int, epoch: int) -> Iterator[torch.Generator]:
+    """Give random layers and batches of one epoch their own draws; nobody else's are disturbed."""
+    own = seed * 1_000_003 + epoch
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(own)
+        yield torch.Generator(device).manual_seed(own)
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: TrainConfig) -> None:
+    rate = learning_rate(step, steps, peak=settings.lr, schedule=settings.schedule, warmup=settings.warmup)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _finite(loss: float, epoch: int) -> float:
+    if not math.isfinite(loss):
+        raise Diverged(f"non-finite loss at epoch {epoch}")
+    return loss

@@ -20,7 +20,14 @@ from search.watchdog import verdict
 __all__ = ["run_tune"]
 
 
-class LedgerSearcher(Searcher):
+class Unsaved:
+    """Pickles as nothing: Tune writes down what it is given, for a restore that never happens here."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class LedgerSearcher(Unsaved, Searcher):
     """Hands the ledger's candidates to Tune; keeps no state that is not the ledger's.
 
     Args:
@@ -72,7 +79,7 @@ class LedgerSearcher(Searcher):
         """Restore nothing: the study is the only truth."""
 
 
-class LedgerScheduler(TrialScheduler):
+class LedgerScheduler(Unsaved, TrialScheduler):
     """Reports every rung to the ledger, and stops what the ledger says to stop.
 
     Args:
@@ -110,7 +117,7 @@ class LedgerScheduler(TrialScheduler):
         return type(self).__name__
 
 
-class RetryCounter(tune.Callback):
+class RetryCounter(Unsaved, tune.Callback):
     """Counts in the ledger what Tune starts again after a worker was lost."""
 
     def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
@@ -121,7 +128,7 @@ class RetryCounter(tune.Callback):
         self._ledger.retry(self._searcher.numbers[trial.trial_id])
 
 
-class StopWhen(tune.Stopper):
+class StopWhen(Unsaved, tune.Stopper):
     """Ends the Tune run as soon as `stopped` says so.
 
     Args:

@@ -1,0 +1,180 @@
+"""Every candidate of a run with its architecture: what the panels show and the page's script knows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_ops import Cost, FusionChoice
+from fusion_ops.errors import SpecError
+from reports import candidates
+from reports.measures import Measure
+from reports.phrases import describe, uniform_operator
+from reports.run import RunRecord
+from spaces import Architecture, FusionPoint, from_ref
+
+__all__ = ["Catalog", "Entry", "make_catalog"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One candidate.
+
+    Args:
+        number: Its number in the study.
+        id: Id of its architecture.
+        state: How it ended.
+        kind: Why it was trained.
+        reason: Why it ended so.
+        epochs: Trained epochs.
+        rank: Pareto rank; `None` unless complete.
+        contribution: Share of the front's hypervolume; `None` unless complete.
+        knee: Whether it is the front's knee.
+        values: Measures by name; of a candidate that is not complete, the quality after its last epoch.
+        curve: Quality after each epoch.
+        architecture: Its architecture.
+        description: The architecture in a few words.
+        operator: The operator of a uniform network, else `None`.
+    """
+
+    number: int
+    id: str
+    state: str
+    kind: str
+    reason: str
+    epochs: int
+    rank: int | None
+    contribution: float | None
+    knee: bool
+    values: Mapping[str, float | None]
+    curve: tuple[float, ...]
+    architecture: Architecture
+    description: str
+    operator: str | None
+
+    @property
+    def on_front(self) -> bool:
+        """Whether no other candidate is better in every objective."""
+        return self.rank == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All candidates of one space, each architecture once.
+
+    Args:
+        measures: What is shown of a candidate; the objectives first.
+        quality: The measure of quality.
+        entries: The ranked candidates, best first, then all others by number.
+        points: The fusion points, in the network's order.
+        costs: Exact cost of a choice at a point, for all that occur.
+    """
+
+    measures: tuple[Measure, ...]
+    quality: Measure
+    entries: tuple[Entry, ...]
+    points: tuple[FusionPoint, ...]
+    costs: Mapping[tuple[str, FusionChoice], Cost]
+
+    @property
+    def ranked(self) -> tuple[Entry, ...]:
+        """The ranked candidates, best first."""
+        return tuple(entry for entry in self.entries if entry.rank is not None)
+
+    @property
+    def unranked(self) -> tuple[Entry, ...]:
+        """All others, by number."""
+        return tuple(entry for entry in self.entries if entry.rank is None)
+
+    @property
+    def best(self) -> Entry | None:
+        """The candidate of the best quality; of equals the one with the lowest costs."""
+        return min(self.ranked, key=self._merit, default=None)
+
+    @property
+    def first(self) -> Entry | None:
+        """The candidate to look at first: the knee, else any."""
+        return next((entry for entry in self.entries if entry.knee), next(iter(self.entries), None))
+
+    def by_quality(self) -> list[Entry]:
+        """Return the ranked candidates by quality, then by costs."""
+        return sorted(self.ranked, key=self._merit)
+
+    def _merit(self, entry: Entry) -> tuple[float, ...]:
+        measures = sorted(self.measures, key=lambda measure: measure is not self.quality)
+        losses = [_loss(measure, entry.values.get(measure.name)) for measure in measures]
+        return (*losses, float(entry.number))
+
+
+def make_catalog(run: RunRecord) -> Catalog:
+    """Return the candidates of a run.
+
+    Retrained candidates and duplicates are left out: their architecture is there already.
+
+    Raises:
+        SpecError: An architecture is damaged, belongs to another space than the others, or to a space or
+            an operator that is not registered here.
+    """
+    rows = run.ranked.to_dict("records")
+    seen = {row["id"] for row in rows}
+    for row in run.table.sort_values("number", kind="stable").to_dict("records"):
+        if row["id"] not in seen and row["state"] != "duplicate" and row["kind"] != "retrain":
+            seen.add(row["id"])
+            rows.append(row)
+    entries = tuple(_entry(row, run.measures, run.quality) for row in rows)
+    points = _points(entries)
+    return Catalog(run.measures, run.quality, entries, points, _costs(entries, points))
+
+
+def _entry(row: Mapping[Any, Any], measures: Sequence[Measure], quality: Measure) -> Entry:
+    architecture = Architecture.from_json(row["architecture"])
+    curve = tuple(candidates.curve(row["curve"]))
+    values = {measure.name: _finite(row.get(measure.column)) for measure in measures}
+    if row["state"] != "complete" and curve:
+        values[quality.name] = _finite(curve[-1])
+    ranked = "rank" in row
+    return Entry(
+        number=int(row["number"]),
+        id=row["id"],
+        state=row["state"],
+        kind=row["kind"],
+        reason=row["reason"],
+        epochs=int(row["epochs"]),
+        rank=int(row["rank"]) if ranked else None,
+        contribution=float(row["contribution"]) if ranked else None,
+        knee=bool(row["knee"]) if ranked else False,
+        values=values,
+        curve=curve,
+        architecture=architecture,
+        description=describe(architecture),
+        operator=uniform_operator(architecture),
+    )
+
+
+def _points(entries: Sequence[Entry]) -> tuple[FusionPoint, ...]:
+    if not entries:
+        return ()
+    refs = {entry.architecture.space for entry in entries}
+    if len(refs) > 1:
+        names = ", ".join(sorted(str(ref.to_dict()) for ref in refs))
+        raise SpecError(f"the candidates of a report belong to one space; got {names}.")
+    return from_ref(refs.pop()).points
+
+
+def _costs(entries: Sequence[Entry], points: Sequence[FusionPoint]) -> dict[tuple[str, FusionChoice], Cost]:
+    chosen = {pair for entry in entries for pair in entry.architecture.choices}
+    by_name = {point.name: point for point in points}
+    unknown = sorted({name for name, _ in chosen} - set(by_name))
+    if unknown:
+        raise SpecError(f"an architecture chooses at {', '.join(unknown)}; its space has no such point.")
+    return {(name, choice): by_name[name].cost(choice) for name, choice in chosen}
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _loss(measure: Measure, value: float | None) -> float:
+    return math.inf if value is None else measure.sign * value

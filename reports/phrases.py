@@ -1,0 +1,93 @@
+"""Plain words for architectures and differences. Code is marked by backticks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fusion_ops import FusionChoice
+from reports.measures import Measure
+from spaces import Architecture
+
+__all__ = ["describe", "duration", "ratio", "signed_points", "uniform_operator"]
+
+NAMED_POINTS = 2
+
+
+def uniform_operator(architecture: Architecture) -> str | None:
+    """Return the operator that stands at every point, or `None` where they differ."""
+    operators = {choice.op for _, choice in architecture.choices}
+    return operators.pop() if len(operators) == 1 else None
+
+
+def describe(architecture: Architecture) -> str:
+    """Return an architecture in a few words: "`iaff r=8` at the 3 deepest points, `sum` elsewhere"."""
+    places: dict[FusionChoice, list[int]] = {}
+    for index, (_, choice) in enumerate(architecture.choices):
+        places.setdefault(choice, []).append(index)
+    if len(places) == 1:
+        return f"`{next(iter(places))}` everywhere"
+    if len(places) == 2:
+        rare, common = sorted(places, key=lambda choice: (len(places[choice]), -places[choice][-1]))
+        names = [name for name, _ in architecture.choices]
+        return f"`{rare}` {_place(places[rare], names)}, `{common}` elsewhere"
+    return _mix(architecture)
+
+
+def ratio(measure: Measure, value: float, base: float) -> str:
+    """Return how a cost compares with another: "12 % fewer FLOPs", "1.8 × the parameters"."""
+    if base <= 0:
+        return f"{measure.format(value)} {measure.label}"
+    factor = value / base
+    less = "fewer" if measure.style == "count" else "less"
+    if round(factor, 2) == 1:
+        return f"the same {measure.label}" if factor == 1 else f"about the same {measure.label}"
+    if factor >= 1.5:
+        return f"{factor:.1f} × the {measure.label}"
+    change = f"{100 * abs(1 - factor):.0f} %"
+    return f"{change} {less if factor < 1 else 'more'} {measure.label}"
+
+
+def signed_points(measure: Measure, difference: float) -> str:
+    """Return a difference in a quality: "+0.62 points" of a percentage, "−0.013" of a loss."""
+    if measure.style == "percent":
+        return f"{_signed(100 * difference, 2)} points"
+    return f"{_signed(difference, 4)} {measure.unit}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as people write it: `45 s`, `3 min 05 s`, `2 h 10 min`."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return f"{'−' if value < 0 else '+'}{text}"
+
+
+def _place(indices: Sequence[int], names: Sequence[str]) -> str:
+    count, total = len(indices), len(names)
+    together = indices[-1] - indices[0] + 1 == count
+    if together and indices[-1] == total - 1:
+        return "at the deepest point" if count == 1 else f"at the {count} deepest points"
+    if together and indices[0] == 0:
+        return "at the first point" if count == 1 else f"at the first {count} points"
+    if count <= NAMED_POINTS:
+        return "at " + " and ".join(f"`{names[index]}`" for index in indices)
+    return f"at {count} of {total} points"
+
+
+def _mix(architecture: Architecture) -> str:
+    counts: dict[str, int] = {}
+    for _, choice in architecture.choices:
+        counts[choice.op] = counts.get(choice.op, 0) + 1
+    parts = [f"{count} × `{op}`" for op, count in sorted(counts.items(), key=lambda item: -item[1])]
+    if len(parts) == 1:
+        return f"`{next(iter(counts))}` everywhere, with different settings"
+    return f"a mix of {', '.join(parts[:-1])} and {parts[-1]}"

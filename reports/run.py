@@ -1,0 +1,126 @@
+"""A run directory, read: what the report and the export work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from fusion_ops.errors import RunError
+from reports import candidates
+from reports.measures import MEASURES, Measure, quality_of
+from reports.ranking import rank
+
+__all__ = ["CONFIG", "RunRecord", "load_run"]
+
+CONFIG = "config.yaml"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run left behind.
+
+    Args:
+        path: The run directory.
+        config: The resolved config.
+        table: The candidates table.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    table: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of the objectives."""
+        return tuple(self.config["objectives"])
+
+    @property
+    def dataset(self) -> Mapping[str, Any]:
+        """What the run says of its data set."""
+        return _mapping(_mapping(self.config.get("resolved")).get("dataset"))
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """Versions and hardware of the run."""
+        return _mapping(_mapping(self.config.get("resolved")).get("environment"))
+
+    @property
+    def epochs(self) -> int | None:
+        """Epochs of a whole training."""
+        epochs = _mapping(self.config.get("train")).get("epochs")
+        return epochs if isinstance(epochs, int) else None
+
+    @property
+    def trials(self) -> int | None:
+        """Candidates that the run was to train."""
+        trials = _mapping(self.config.get("search")).get("trials")
+        return trials if isinstance(trials, int) else None
+
+    @cached_property
+    def quality(self) -> Measure:
+        """The objective that says how good a network is."""
+        return quality_of(self.objectives)
+
+    @cached_property
+    def ranked(self) -> pd.DataFrame:
+        """The complete candidates, best first; see `rank`."""
+        return rank(self.table, self.objectives)
+
+    @cached_property
+    def measures(self) -> tuple[Measure, ...]:
+        """The objectives, then the exact costs, then whatever else was measured."""
+        exact = [name for name in MEASURES if MEASURES[name].exact]
+        names = dict.fromkeys([*self.objectives, *exact, *MEASURES])
+        return tuple(MEASURES[name] for name in names if name in (*self.objectives, *exact) or self._measured(name))
+
+    def checkpoint(self, candidate_id: str) -> Path:
+        """Return where the weights of a complete candidate are."""
+        return self.path / "checkpoints" / candidate_id / "model.safetensors"
+
+    def _measured(self, name: str) -> bool:
+        column = MEASURES[name].column
+        return column in self.table.columns and bool(self.table[column].notna().any())
+
+
+def load_run(run_dir: str | Path) -> RunRecord:
+    """Read a run directory; the run may still be going on.
+
+    Raises:
+        RunError: The folder is missing, is no run, or is damaged; the message names the file.
+        UnknownNameError: The run has an objective that this version does not know.
+        ConfigError: No objective of the run says how good a network is.
+    """
+    path = Path(run_dir)
+    if not path.is_dir():
+        raise RunError(f"there is no run directory {path}.")
+    run = RunRecord(path, _config(path / CONFIG), candidates.read(path))
+    _ = run.quality
+    return run
+
+
+def _config(path: Path) -> Mapping[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path.parent} is not a run directory: it has no {path.name}.") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RunError(f"{path} cannot be read: {error}.") from None
+    objectives = values.get("objectives") if isinstance(values, Mapping) else None
+    if not isinstance(objectives, list) or not all(isinstance(name, str) for name in objectives):
+        raise RunError(f"{path} is not the config of a run: it has no list `objectives`.")
+    return dict(values)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
