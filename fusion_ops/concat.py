@@ -81,9 +81,7 @@ class Concat(FusionOperator):
         return convolution(inputs * channels, channels, positions, bias=True)
 
     @classmethod
-    def plan(
-        cls, in_channels: Sequence[int], out_channels: int, dims: int, settings: Mapping[str, Any]
-    ) -> Recipe:
+    def plan(cls, in_channels: Sequence[int], out_channels: int, dims: int, settings: Mapping[str, Any]) -> Recipe:
         """Return how to construct the operator for inputs of these channels, whatever they are."""
         if any(channels != out_channels for channels in in_channels):
             kwargs = dict(settings) | {"in_channels": tuple(in_channels)}

@@ -51,9 +51,7 @@ class IAFF(FusionOperator):
         SpecError: An argument is out of its range, or the inputs cannot be fused.
     """
 
-    formula = (
-        "2w₂·x + 2(1−w₂)·y,  w₂ = σ(L₂(u) + G₂(u)),  u = w₁·x + (1−w₁)·y,  w₁ = σ(L₁(x + y) + G₁(x + y))"
-    )
+    formula = "2w₂·x + 2(1−w₂)·y,  w₂ = σ(L₂(u) + G₂(u)),  u = w₁·x + (1−w₁)·y,  w₁ = σ(L₁(x + y) + G₁(x + y))"
     reduces = True
     options = {  # noqa: RUF012 - read only
         "context": ("both", "local", "global"),
@@ -77,9 +75,7 @@ class IAFF(FusionOperator):
         super().__init__(channels, inputs=inputs, dims=dims)
         one_of("init", init, ("default", "sum"))
         if shared_global and context == "local":
-            raise SpecError(
-                "`shared_global` needs a global branch; got context='local'. Choose 'both' or 'global'."
-            )
+            raise SpecError("`shared_global` needs a global branch; got context='local'. Choose 'both' or 'global'.")
         self.scale = one_of("scale", scale, ("inputs", "paper"))
         self.shared_global = shared_global
         width = reduced(channels, r)

@@ -87,9 +87,7 @@ def mute(*stacks: nn.Sequential | None) -> None:
                 nn.init.zeros_(parameter)
 
 
-def attention_cost(
-    channels: int, width: int, positions: int, *, stacks: int = 1, context: str = "both"
-) -> Cost:
+def attention_cost(channels: int, width: int, positions: int, *, stacks: int = 1, context: str = "both") -> Cost:
     """Return the exact cost of the stacks that `attention_logits` adds, for H × W positions."""
     conv_in = (channels, stacks * width)
     norms = batch_norm(stacks * width) + batch_norm(stacks * channels)

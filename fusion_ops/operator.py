@@ -82,9 +82,7 @@ class FusionOperator(nn.Module, ABC):
         return reduced(channels, r)
 
     @classmethod
-    def plan(
-        cls, in_channels: Sequence[int], out_channels: int, dims: int, settings: Mapping[str, Any]
-    ) -> Recipe:
+    def plan(cls, in_channels: Sequence[int], out_channels: int, dims: int, settings: Mapping[str, Any]) -> Recipe:
         """Return how to construct the operator for inputs of these channels."""
         kwargs = dict(settings)
         if len(in_channels) != 2:
@@ -158,9 +156,7 @@ def checked(choice: FusionChoice) -> type[FusionOperator]:
     for key, value in choice.options:
         if key not in cls.options:
             known = ", ".join(cls.options) or "none"
-            raise SpecError(
-                f"`{choice.op}` has no option `{key}`{nearest(key, cls.options)}; known: {known}."
-            )
+            raise SpecError(f"`{choice.op}` has no option `{key}`{nearest(key, cls.options)}; known: {known}.")
         if value not in cls.options[key]:
             raise SpecError(f"`{key}` of `{choice.op}` must be one of {cls.options[key]}; got {value!r}.")
     return cls
@@ -218,9 +214,7 @@ def build(
     return recipe(choice, in_channels, out_channels, init=init, dims=dims).build()
 
 
-def cost(
-    choice: FusionChoice, in_channels: Sequence[int], out_channels: int, sizes: Sequence[Sequence[int]]
-) -> Cost:
+def cost(choice: FusionChoice, in_channels: Sequence[int], out_channels: int, sizes: Sequence[Sequence[int]]) -> Cost:
     """Return the exact cost of what `build` constructs, without constructing it.
 
     Args:

@@ -30,9 +30,7 @@ class Recipe:
 
     def build(self) -> nn.Module:
         """Construct the module, inner recipes first."""
-        return self.factory(
-            *map(_made, self.args), **{key: _made(value) for key, value in self.kwargs.items()}
-        )
+        return self.factory(*map(_made, self.args), **{key: _made(value) for key, value in self.kwargs.items()})
 
 
 def _made(value: Any) -> Any:

@@ -68,9 +68,7 @@ class SK(FusionOperator):
         self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         conv, width = convolution_class(dims), selection_width(channels, r)
         self.pool = GlobalAverage()
-        self.squeeze = nn.Sequential(
-            conv(channels, width, 1), batch_norm_class(dims)(width), nn.ReLU(inplace=True)
-        )
+        self.squeeze = nn.Sequential(conv(channels, width, 1), batch_norm_class(dims)(width), nn.ReLU(inplace=True))
         self.select = conv(width, inputs * channels, 1)
         if init == "sum":
             for parameter in self.select.parameters():

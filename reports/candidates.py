@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fusion_ops.errors import RunError
+from reports.atomic import write_text
 from reports.measures import MEASURES
 from reports.pareto import non_dominated
 
@@ -108,15 +107,7 @@ def write(table: pd.DataFrame, run_dir: str | Path) -> Path:
     """
     path = Path(run_dir) / FILE
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{FILE}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                table.to_csv(file, index=False, lineterminator="\n")
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_text(path, table.to_csv(index=False, lineterminator="\n"))
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}.") from None
     return path

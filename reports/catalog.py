@@ -89,23 +89,24 @@ class Catalog:
         return tuple(entry for entry in self.entries if entry.rank is None)
 
     @property
+    def by_quality(self) -> tuple[Entry, ...]:
+        """The ranked candidates by quality; equals keep the ranking's order."""
+        return tuple(sorted(self.ranked, key=lambda entry: self.quality.loss(entry.values[self.quality.name])))
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Every operator that occurs, by name."""
+        return tuple(sorted({choice.op for _, choice in self.costs}))
+
+    @property
     def best(self) -> Entry | None:
-        """The candidate of the best quality; of equals the one with the lowest costs."""
-        return min(self.ranked, key=self._merit, default=None)
+        """The candidate of the best quality."""
+        return next(iter(self.by_quality), None)
 
     @property
     def first(self) -> Entry | None:
         """The candidate to look at first: the knee, else any."""
         return next((entry for entry in self.entries if entry.knee), next(iter(self.entries), None))
-
-    def by_quality(self) -> list[Entry]:
-        """Return the ranked candidates by quality, then by costs."""
-        return sorted(self.ranked, key=self._merit)
-
-    def _merit(self, entry: Entry) -> tuple[float, ...]:
-        measures = sorted(self.measures, key=lambda measure: measure is not self.quality)
-        losses = [_loss(measure, entry.values.get(measure.name)) for measure in measures]
-        return (*losses, float(entry.number))
 
 
 def make_catalog(run: RunRecord) -> Catalog:
@@ -166,15 +167,15 @@ def _points(entries: Sequence[Entry]) -> tuple[FusionPoint, ...]:
 def _costs(entries: Sequence[Entry], points: Sequence[FusionPoint]) -> dict[tuple[str, FusionChoice], Cost]:
     chosen = {pair for entry in entries for pair in entry.architecture.choices}
     by_name = {point.name: point for point in points}
-    unknown = sorted({name for name, _ in chosen} - set(by_name))
-    if unknown:
-        raise SpecError(f"an architecture chooses at {', '.join(unknown)}; its space has no such point.")
+    for entry in entries:
+        have = {name for name, _ in entry.architecture.choices}
+        if have != set(by_name):
+            raise SpecError(
+                f"architecture {entry.id} chooses at {', '.join(sorted(have))}; "
+                f"its space has the points {', '.join(by_name)}."
+            )
     return {(name, choice): by_name[name].cost(choice) for name, choice in chosen}
 
 
 def _finite(value: Any) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _loss(measure: Measure, value: float | None) -> float:
-    return math.inf if value is None else measure.sign * value

@@ -82,7 +82,8 @@ def _front(values: Points) -> Points:
         return distinct[non_dominated(distinct)]
     ordered: Points = values[np.lexsort((values[:, 1], values[:, 0]))]
     lowest = np.minimum.accumulate(ordered[:, 1])
-    return ordered[np.append(True, ordered[1:, 1] < lowest[:-1])]
+    front: Points = ordered[np.append(True, ordered[1:, 1] < lowest[:-1])]
+    return front
 
 
 def _volume(front: Points, bound: Points) -> float:

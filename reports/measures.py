@@ -54,6 +54,10 @@ class Measure:
         """Unit of the values in the table; empty for counts and fractions."""
         return {"milliseconds": "ms", "bytes": "bytes"}.get(self.style, "")
 
+    def loss(self, value: float | None) -> float:
+        """Return a value to minimise; what was not measured is worse than everything."""
+        return math.inf if value is None else self.sign * value
+
     def format(self, value: float | None) -> str:
         """Return a value as a person reads it, unit included: `97.21 %`, `24.1 k`, `3.2 ms`."""
         if value is None or not math.isfinite(value):

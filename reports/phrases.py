@@ -8,7 +8,7 @@ from fusion_ops import FusionChoice
 from reports.measures import Measure
 from spaces import Architecture
 
-__all__ = ["describe", "duration", "ratio", "signed_points", "uniform_operator"]
+__all__ = ["describe", "duration", "ratio", "signed_points", "signed_range", "uniform_operator"]
 
 NAMED_POINTS = 2
 
@@ -52,6 +52,12 @@ def signed_points(measure: Measure, difference: float) -> str:
     if measure.style == "percent":
         return f"{_signed(100 * difference, 2)} points"
     return f"{_signed(difference, 4)} {measure.unit}".rstrip()
+
+
+def signed_range(measure: Measure, bounds: tuple[float, float]) -> str:
+    """Return an interval of differences: "−0.29 to +1.53 points"."""
+    low, high = (signed_points(measure, bound) for bound in bounds)
+    return f"{low.removesuffix(' points')} to {high}"
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,8 @@ __all__ = ["rank"]
 def rank(candidates: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
     """Return the complete candidates, best first.
 
-    They are sorted by Pareto rank, then by quality (the first objective that is one), then by number.
+    They are sorted by Pareto rank, then by quality (the first objective that is one), then by parameters,
+    then by number. So the first row of the best quality is the best candidate.
     An architecture that is there twice counts once, by its first row. Candidates of kind `control` and
     `retrain` are not ranked: they answer other questions.
 
@@ -45,7 +46,6 @@ def rank(candidates: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
         contribution=shares(losses),
         knee=[index == bend for index in range(len(table))],
     )
-    best_first = np.lexsort(
-        (table["number"].to_numpy(), rows.losses(table, [quality.name])[:, 0], ranked["rank"].to_numpy())
-    )
+    quality_loss, params = rows.losses(table, [quality.name, "params"]).T
+    best_first = np.lexsort((table["number"].to_numpy(), params, quality_loss, ranked["rank"].to_numpy()))
     return ranked.iloc[best_first].reset_index(drop=True).astype({"knee": bool})

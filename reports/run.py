@@ -46,6 +46,11 @@ class RunRecord:
         return tuple(self.config["objectives"])
 
     @property
+    def objective_labels(self) -> tuple[str, ...]:
+        """The objectives as a person reads them."""
+        return tuple(MEASURES[name].label for name in self.objectives)
+
+    @property
     def dataset(self) -> Mapping[str, Any]:
         """What the run says of its data set."""
         return _mapping(_mapping(self.config.get("resolved")).get("dataset"))

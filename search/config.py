@@ -20,7 +20,7 @@ from search.config_sections import (
     StorageConfig,
     TrainConfig,
 )
-from search.config_space import check_space, create_space
+from search.config_space import check_space, create_space, resolved_settings
 from search.config_yaml import Document, override, read_file
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class SearchConfig(Section):
     def to_dict(self) -> dict[str, Any]:
         """Return all keys with their values, ready for YAML or JSON; passwords are left out."""
         values = self.model_dump(mode="json")
+        values["space"] = resolved_settings(self.space)
         values["storage"]["url"] = self.storage.public_url
         return values
 
@@ -109,9 +110,7 @@ class SearchConfig(Section):
     def _checked(cls, document: Document) -> Self:
         # A section whose keys are all commented out is null in YAML.
         values = {
-            key: value
-            for key, value in document.values.items()
-            if value is not None or key not in cls.model_fields
+            key: value for key, value in document.values.items() if value is not None or key not in cls.model_fields
         }
         if isinstance(values.get("objectives"), list):
             values["objectives"] = tuple(values["objectives"])

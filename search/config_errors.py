@@ -10,10 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from fusion_ops.errors import ConfigError, nearest
-from search.config_yaml import Document, KeyPath, shown
+from search.config_yaml import Document, KeyPath, shown, visible
 
 __all__ = ["config_error", "explained"]
 
+MAX_LENGTH = 1_000
 _WANTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -38,7 +39,7 @@ _BOUNDS = {
 
 def explained(document: Document, path: Iterable[str | int], message: str) -> ConfigError:
     """Return the error with the place of the value at `path` before its message."""
-    return ConfigError(f"{document.where(path)}{message}")
+    return ConfigError(visible(f"{document.where(path)}{message}", MAX_LENGTH))
 
 
 def config_error(error: ValidationError, model: type[BaseModel], document: Document) -> ConfigError:
@@ -70,13 +71,16 @@ def _message(detail: Mapping[str, Any], path: KeyPath, model: type[BaseModel], w
         return str(context["error"])
     if kind == "literal_error":
         allowed = _allowed(model, path)
-        hint = nearest(value, allowed) if isinstance(value, str) else ""
+        hint = (nearest(value, allowed) if isinstance(value, str) else "") or "."
         return f"`{name}` must be one of {', '.join(allowed)}; got {shown(value, written)}{hint}"
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
-        return f"`{name}` must be {words} {context[key]:g}; got {shown(value, written)}."
+        bound = f"{context[key]:,}".removesuffix(".0")
+        return f"`{name}` must be {words} {bound}; got {shown(value, written)}."
     if kind == "string_too_short":
         return f"`{name}` must not be empty text; leave the key out, or write null."
+    if kind == "missing":
+        return f"`{name}` is missing; got {shown(value, written)}."
     wanted = _WANTED.get(kind)
     if wanted is None:
         return f"`{name}`: {detail['msg']}; got {shown(value, written)}."
@@ -89,7 +93,7 @@ def unknown_key(path: KeyPath, known: Iterable[str]) -> str:
     key, section = str(path[-1]), _dotted(path[:-1])
     place = f" in `{section}`" if section else ""
     hint = nearest(key, keys) or f"; known: {', '.join(keys)}"
-    return f"unknown key {shown(key).removeprefix('text ')}{place}{hint}"
+    return f"unknown key `{visible(key, 60)}`{place}{hint}"
 
 
 def _fix(wanted: str, value: Any, written: str | None) -> str:
@@ -101,7 +105,7 @@ def _fix(wanted: str, value: Any, written: str | None) -> str:
     if isinstance(value, bool) and wanted == "text" and written is not None:
         return f'; write it in quotes: "{written}".'
     if wanted == "a list" and isinstance(value, str | int | float):
-        return f"; write [{written or value}]."
+        return f"; write [{visible(str(written or value), 60)}]."
     return "."
 
 
@@ -109,7 +113,7 @@ def _dotted(path: KeyPath) -> str:
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return shown(text, limit=120).removeprefix("text `").removesuffix("`") if text else ""
+    return visible(text, 120)
 
 
 def _field(model: type[BaseModel], path: KeyPath) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusion_ops.errors import ConfigError, UnknownNameError
+from fusion_ops.errors import UnknownNameError
 from reports.measures import MEASURES
 from search.config_errors import explained, unknown_key
-from search.config_yaml import Document, shown
+from search.config_yaml import Document, shown, visible
 from search.data import DATASETS
 
 __all__ = ["check_constraints", "check_objectives"]
@@ -39,8 +39,7 @@ def check_objectives(objectives: Sequence[str], dataset: str, document: Document
         problem = _problem(name, objectives[:index], (*qualities, *COSTS))
         if problem is None and name not in (*qualities, *COSTS):
             problem = (
-                f"objective `{name}` does not fit `data.name: {dataset}`, a {task} set; "
-                f"use {' or '.join(qualities)}."
+                f"objective `{name}` does not fit `data.name: {dataset}`, a {task} set; use {' or '.join(qualities)}."
             )
         if problem is not None:
             raise explained(document, ("objectives", index), problem)
@@ -54,7 +53,7 @@ def check_objectives(objectives: Sequence[str], dataset: str, document: Document
 
 def _problem(name: str, before: Sequence[str], available: Sequence[str]) -> str | None:
     if ":" in name:
-        return f"objective {shown(name)}: `module:function` is not available in this version."
+        return f"objective `{visible(name, 60)}`: `module:function` is not available in this version."
     if name not in MEASURES:
         return str(UnknownNameError("objective", name, available))
     if name in ("latency", "memory"):

@@ -29,6 +29,7 @@ __all__ = [
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0)]
 HIDDEN = "***"
+Count = Annotated[int, Field(ge=1, le=10**9)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -87,8 +88,8 @@ class TrainConfig(Section):
         device: `auto` (a GPU where there is one), `cpu` or `cuda`.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 8
-    batch_size: Annotated[int, Field(ge=1)] = 128
+    epochs: Count = 8
+    batch_size: Count = 128
     lr: Positive = 0.1
     init: Literal["default", "sum"] = "default"
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -118,7 +119,7 @@ class SearchSettings(Section):
         strategy: `scratch`: every candidate is trained from its own initial weights.
     """
 
-    trials: Annotated[int, Field(ge=1)] = 40
+    trials: Count = 40
     timeout: Positive | None = None
     sampler: str = "auto"
     pruner: str = "auto"
@@ -144,7 +145,7 @@ class SearchSettings(Section):
     @classmethod
     def _available_strategy(cls, name: Any) -> Any:
         if name in ("inherit", "supernet"):
-            raise ValueError(f"`strategy: {name}` is not available in this version; use `scratch`.")
+            raise ValueError(f"`search.strategy: {name}` is not available in this version; use `scratch`.")
         return name
 
 
@@ -159,7 +160,7 @@ class LimitsConfig(Section):
 
     trial_seconds: Positive | None = None
     stall_seconds: Positive | None = 300
-    retries: Annotated[int, Field(ge=0)] = 1
+    retries: Annotated[int, Field(ge=0, le=1000)] = 1
 
 
 class StorageConfig(Section):
@@ -178,14 +179,14 @@ class StorageConfig(Section):
             return None
         scheme, separator, rest = url.partition("://")
         if scheme == "postgres":
-            raise ValueError("`url` must start with `postgresql://`; got `postgres://`. Write the long form.")
+            raise ValueError("`storage.url` must start with `postgresql://`; got `postgres://`. Write the long form.")
         if not separator or scheme not in ("sqlite", "postgresql") or not rest.strip("/"):
             start = f"{scheme}://…" if separator else shown(url)
             raise ValueError(
-                f"`url` must be null, `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; got {start}."
+                f"`storage.url` must be null, `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; got {start}."
             )
         if scheme == "sqlite" and not rest.startswith("/"):
-            raise ValueError("`url` of SQLite has three slashes: `sqlite:///FILE`; got two.")
+            raise ValueError("`storage.url` of SQLite has three slashes: `sqlite:///FILE`; got two.")
         if scheme == "postgresql":
             _require_driver("psycopg2", "psycopg2-binary")
         return url.replace(f":{HIDDEN}@", "@")
@@ -203,14 +204,14 @@ def _require_driver(module: str, package: str) -> None:
     from importlib.util import find_spec
 
     if find_spec(module) is None:
-        raise ValueError(f"`url` needs a driver that is not installed: pip install {package}.")
+        raise ValueError(f"`storage.url` needs a driver that is not installed: pip install {package}.")
 
 
 def _gpus(value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value == "auto" or (number and 0 <= value < 1e6):
         return value
-    raise ValueError(f"`gpus_per_trial` must be `auto` or a number of at least 0; got {shown(value)}.")
+    raise ValueError(f"`ray.gpus_per_trial` must be `auto` or a number of at least 0; got {shown(value)}.")
 
 
 class RayConfig(Section):
@@ -226,4 +227,4 @@ class RayConfig(Section):
     address: Text | None = None
     cpus_per_trial: Positive = 1
     gpus_per_trial: Annotated[Literal["auto"] | float, BeforeValidator(_gpus)] = "auto"
-    max_concurrent: Annotated[int, Field(ge=1)] | None = None
+    max_concurrent: Count | None = None

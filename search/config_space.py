@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError, create_model
@@ -16,13 +16,20 @@ from search.config_sections import Section, SpaceConfig
 from search.config_yaml import Document, KeyPath, shown
 from spaces import SearchSpace
 from spaces.host import HOSTS
+from spaces.space import DEFAULT_OPS, DEFAULT_REDUCTIONS
 
 if TYPE_CHECKING:
     from search.data import Dataset
 
-__all__ = ["check_space", "create_space"]
+__all__ = ["check_space", "create_space", "resolved_settings"]
 
-CHOICES: dict[str, Any] = {"ops": tuple[str, ...], "reductions": tuple[int, ...], "tie": str}
+CHOICES: dict[str, tuple[Any, Any]] = {
+    "ops": (tuple[str, ...], DEFAULT_OPS),
+    "reductions": (tuple[int, ...], DEFAULT_REDUCTIONS),
+    "tie": (str, "none"),
+}
+LARGEST = 100_000
+OF_THE_DATA = ("num_classes", "in_channels", "input_size")
 
 
 def check_space(config: SpaceConfig, document: Document) -> None:
@@ -40,6 +47,10 @@ def check_space(config: SpaceConfig, document: Document) -> None:
         model.model_validate({"space": values})
     except ValidationError as error:
         raise config_error(error, model, document) from None
+    for key, value in values.items():
+        if isinstance(value, int) and value > LARGEST:
+            message = f"`space.{key}` must be at most {LARGEST:,}; got {shown(value)}."
+            raise explained(document, ("space", key), message)
     _create(config.name, values, document)
 
 
@@ -53,8 +64,8 @@ def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> S
     """
     settings = {key: _tuples(value) for key, value in config.settings.items()}
     channels, *size = dataset.input_shape
-    facts = {"num_classes": len(dataset.classes), "in_channels": channels, "input_size": tuple(size)}
-    for key, fact in facts.items():
+    facts = (len(dataset.classes), channels, tuple(size))
+    for key, fact in zip(OF_THE_DATA, facts, strict=True):
         if settings.setdefault(key, fact) != fact:
             message = (
                 f"`space.{key}` is {shown(settings[key])}, but data set {dataset.name} has {shown(fact)}; "
@@ -64,11 +75,20 @@ def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> S
     return _create(config.name, settings, document)
 
 
+def resolved_settings(config: SpaceConfig) -> dict[str, Any]:
+    """Return name and settings with their defaults, but for those that are the data set's."""
+    own = {key: default for key, (_, default) in _known(config.name).items() if key not in OF_THE_DATA}
+    given = own | config.settings
+    return {"name": config.name} | {key: _lists(value) for key, value in given.items() if value is not MISSING}
+
+
 def _create(name: str, settings: Mapping[str, Any], document: Document) -> SearchSpace:
     try:
         return spaces.create(name, **settings)
     except SpecError as error:
-        raise explained(document, _place(error, settings), f"`space`: {error}") from None
+        path = _place(error, settings)
+        message = str(error).replace(f"`{path[-1]}`", f"`{'.'.join(map(str, path))}`", 1)
+        raise explained(document, path, message) from None
 
 
 def _place(error: SpecError, settings: Mapping[str, Any]) -> KeyPath:
@@ -81,13 +101,21 @@ def _place(error: SpecError, settings: Mapping[str, Any]) -> KeyPath:
 
 
 def _model(name: str) -> type[BaseModel]:
-    host = HOSTS[name]
-    hints = get_type_hints(host)
-    types = {field.name: hints[field.name] for field in fields(host)} | CHOICES  # type: ignore[arg-type]
-    definitions: dict[str, Any] = {"name": (str, name)} | {key: (kind, None) for key, kind in types.items()}
-    settings = create_model("Settings", __base__=Section, **definitions)
+    definitions: dict[str, Any] = {key: (kind, None) for key, (kind, _) in _known(name).items()}
+    settings = create_model("Settings", __base__=Section, name=(str, name), **definitions)
     return create_model("Space", __base__=Section, space=(settings, ...))
+
+
+def _known(name: str) -> dict[str, tuple[Any, Any]]:
+    """Return type and default of every setting of a space."""
+    hints = get_type_hints(HOSTS[name])
+    host = {field.name: (hints[field.name], field.default) for field in fields(HOSTS[name])}  # type: ignore[arg-type]
+    return host | CHOICES
 
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _lists(value: Any) -> Any:
+    return [_lists(item) for item in value] if isinstance(value, list | tuple) else value

@@ -17,12 +17,13 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fusion_ops.errors import ConfigError
 
-__all__ = ["Document", "KeyPath", "override", "read_file", "read_value", "shown"]
+__all__ = ["Document", "KeyPath", "override", "read_file", "read_value", "shown", "visible"]
 
 KeyPath = tuple[str | int, ...]
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 10_000
+_PASSWORD = re.compile(r"(://[^/@:\s]*):[^\s]*@")
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {
     "null": (re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
@@ -101,7 +102,7 @@ def read_file(path: str | Path) -> Document:
     Raises:
         ConfigError: The file is missing, too large, not UTF-8, not YAML, or holds no mapping.
     """
-    name = str(path)
+    name = visible(str(path), 300)
     text = _text(Path(path), name)
     document = _read(text, name)
     if not document.values:
@@ -134,7 +135,7 @@ def override(document: Document, key: str, value: Any) -> None:
         ConfigError: The text is not YAML.
     """
     text = value if isinstance(value, str) else str(value)
-    label = f"--set {_visible(f'{key}={text}', 80)}"
+    label = f"--set {visible(f'{key}={text}', 80)}"
     parsed = read_value(value, label) if isinstance(value, str) else Document(label, {"value": value})
     document.put(tuple(key.split(".")), parsed, label)
 
@@ -144,21 +145,27 @@ def shown(value: Any, written: str | None = None, limit: int = 60) -> str:
     if isinstance(value, dict):
         text = "a mapping"
     elif isinstance(value, list | tuple):
-        text = f"the list [{', '.join(shown(item) for item in value[:8])}{', …' if len(value) > 8 else ''}]"
+        items = [visible(item, 30) if isinstance(item, str) else shown(item) for item in value[:8]]
+        text = f"the list [{', '.join(items)}{', …' if len(value) > 8 else ''}]"
     elif isinstance(value, str):
-        text = f"text `{_visible(value, limit)}`"
+        text = f"text `{visible(value, limit)}`"
     elif value is None:
         text = "nothing"
     elif isinstance(value, bool):
         text = str(value).lower()
         text += f" (written `{written}`)" if written not in (None, text) else ""
     else:
-        text = _visible(written if written is not None else str(value), limit)
+        text = visible(written if written is not None else str(value), limit)
     return text
 
 
-def _visible(text: str, limit: int) -> str:
-    flat = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[: limit + 1])
+def visible(text: str, limit: int) -> str:
+    """Return text fit for a message.
+
+    On one line, control characters escaped, passwords in URLs masked, cut off after `limit` characters.
+    """
+    masked = _PASSWORD.sub(r"\1:***@", text)
+    flat = "".join(char if char.isprintable() else repr(char)[1:-1] for char in masked[: limit + 1])
     return flat if len(flat) <= limit else f"{flat[:limit]}…"
 
 
@@ -172,7 +179,7 @@ def _text(path: Path, name: str) -> str:
         raise ConfigError(f"{name}: is a directory; give the config file in it.") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"{_visible(name, 200)}: cannot be read ({reason}).") from None
+        raise ConfigError(f"{name}: cannot be read ({reason}).") from None
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{name}: a config has at most {MAX_BYTES:,} bytes; this file has more.")
     try:
@@ -217,7 +224,7 @@ class _Reader:
             mark = getattr(error, "problem_mark", None)
             what = getattr(error, "problem", None) or getattr(error, "reason", None) or error
             line = f":{mark.line + 1}" if mark is not None and self._with_lines else ""
-            raise ConfigError(f"{self._name}{line}: is not YAML ({_visible(str(what), 200)}).") from None
+            raise ConfigError(f"{self._name}{line}: is not YAML ({visible(str(what), 200)}).") from None
         except RecursionError:
             raise ConfigError(f"{self._name}: is nested too deeply for a config.") from None
 
@@ -231,9 +238,7 @@ class _Reader:
             raise self._fail(node, f"a config has at most {MAX_VALUES:,} values, aliases included.")
         if len(path) > 20:
             raise self._fail(node, "a config is nested at most 20 levels deep.")
-        kind = {MappingNode: "map", SequenceNode: "seq"}.get(type(node), node.tag.removeprefix(_TAG))
-        if node.tag != f"{_TAG}{kind}" or kind not in ("map", "seq", "str", *_PLAIN):
-            raise self._fail(node, f"YAML tags are not read; got `{_visible(node.tag, 60)}`. Leave it out.")
+        kind = self._kind(node)
         if self._with_lines:
             self._document.origins.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, MappingNode):
@@ -241,6 +246,14 @@ class _Reader:
         if isinstance(node, SequenceNode):
             return [self._value(child, (*path, index)) for index, child in enumerate(node.value)]
         return self._scalar(node, kind, path)
+
+    def _kind(self, node: Node) -> str:
+        """Return `map`, `seq`, `str` or a name of `_PLAIN`; any other tag is refused."""
+        prefix, _, kind = node.tag.rpartition(":")
+        expected = {"map": MappingNode, "seq": SequenceNode}.get(kind, ScalarNode)
+        if f"{prefix}:" != _TAG or kind not in ("map", "seq", "str", *_PLAIN) or not isinstance(node, expected):
+            raise self._fail(node, f"YAML tags are not read; got `{visible(node.tag, 60)}`. Leave it out.")
+        return str(kind)
 
     def _items(self, node: MappingNode, path: KeyPath) -> Iterator[tuple[str, Any]]:
         lines: dict[str, int] = {}
@@ -250,18 +263,18 @@ class _Reader:
             key, line = key_node.value, key_node.start_mark.line + 1
             if key in lines:
                 where = f" twice, in lines {lines[key]} and {line}" if self._with_lines else " twice"
-                raise self._fail(key_node, f"key `{_visible(key, 60)}` stands there{where}; keep one of them.")
+                raise self._fail(key_node, f"key `{visible(key, 60)}` stands there{where}; keep one of them.")
             lines[key] = line
             if self._with_lines:
                 self._document.origins[(*path, key)] = line
             yield key, self._value(child, (*path, key))
 
-    def _scalar(self, node: ScalarNode, kind: str, path: KeyPath) -> Any:
+    def _scalar(self, node: Node, kind: str, path: KeyPath) -> Any:
         text: str = node.value
-        if node.style is None:
+        if isinstance(node, ScalarNode) and node.style is None:
             self._document.written[path] = text
         if kind in _PLAIN and not _PLAIN[kind][0].match(text):
-            raise self._fail(node, f"`{_visible(text, 60)}` is not what its tag `!!{kind}` says.")
+            raise self._fail(node, f"`{visible(text, 60)}` is not what its tag `!!{kind}` says.")
         try:
             if kind == "null":
                 return None
@@ -272,5 +285,5 @@ class _Reader:
             if kind == "float":
                 return float(re.sub(r"\.(inf|nan)$", r"\1", text, flags=re.IGNORECASE))
         except ValueError:
-            raise self._fail(node, f"`{_visible(text, 60)}` is no number that fits.") from None
+            raise self._fail(node, f"`{visible(text, 60)}` is no number that fits.") from None
         return text

@@ -208,8 +208,10 @@ class Driver:
 
     def _train(self) -> None:
         cpus, gpus, cpus_there, gpus_there = resources(self.config)
+        values = self.config.to_dict()
         job = {
-            "config": self.config.to_dict(),
+            **{section: values[section] for section in ("train", "data", "limits")},
+            "cpus": cpus,
             "run_dir": str(self.directory.path),
             "quality": self.ledger.quality,
             "maximize": self.ledger.maximize,

@@ -16,7 +16,7 @@ from torch import Tensor
 import spaces
 from fusion_ops.errors import CandidateError, OutOfMemory, TimedOut
 from search import checkpoint, data
-from search.config import SearchConfig
+from search.config_sections import DataConfig, LimitsConfig, TrainConfig
 from search.pruners import rungs
 from search.training import DeviceData, Session, resolve_device, train
 from search.watchdog import Watchdog, verdict
@@ -28,8 +28,7 @@ __all__ = ["CandidateTrainable"]
 class CandidateTrainable(tune.Trainable):
     """Trains one candidate, one rung a step.
 
-    The trial's config holds `job` (what all candidates share: the search config and the run directory)
-    and `candidate` (number, architecture, seed). A step returns the keys of `search.candidate.Progress`.
+    The trial's config holds `job` (what all candidates share, see `search.driver`) and `candidate` (number, architecture, seed). A step returns the keys of `search.candidate.Progress`.
     An error in training is a result, not an exception: only a lost worker is Tune's to retry.
     """
 
@@ -60,8 +59,8 @@ class CandidateTrainable(tune.Trainable):
                 started = time.monotonic()
             self._watchdog.watch(
                 self._folder,
-                stall_seconds=self._config.limits.stall_seconds,
-                trial_seconds=self._config.limits.trial_seconds,
+                stall_seconds=self._limits.stall_seconds,
+                trial_seconds=self._limits.trial_seconds,
                 spent=self._seconds,
             )
             self._train_to_rung()
@@ -75,7 +74,7 @@ class CandidateTrainable(tune.Trainable):
             failure = f"{type(error).__name__}: {_first_line(error)}"
         self._watchdog.rest()
         self._seconds += time.monotonic() - started
-        done = failure is not None or len(self._curve) >= self._config.train.epochs
+        done = failure is not None or len(self._curve) >= self._settings.epochs
         if done and failure is None:
             self._finish()
         elif not done:
@@ -94,29 +93,31 @@ class CandidateTrainable(tune.Trainable):
         self._take_job()
         architecture = Architecture.from_dict(self._candidate["architecture"])
         torch.manual_seed(self._candidate["seed"])
-        model = spaces.from_ref(architecture.space).build(architecture, init=self._config.train.init)
+        model = spaces.from_ref(architecture.space).build(architecture, init=self._settings.init)
         self._folder = Path(self._next_job["run_dir"]) / "checkpoints" / architecture.id
         timeout = verdict(self._folder)
         if timeout is not None:
             raise TimedOut(timeout)
         model.register_forward_pre_hook(lambda *_: self._watchdog.beat())
-        self._session = Session(model, self._config.train, self._device)
+        self._session = Session(model, self._settings, self._device)
         self._best: dict[str, Tensor] = {}
         self._resume()
-        self._epochs = train(self._session, self._data, self._config.train, seed=self._candidate["seed"])
+        self._epochs = train(self._session, self._data, self._settings, seed=self._candidate["seed"])
 
     def _take_job(self) -> None:
         """Load what all candidates of a run share, once: config, device, data."""
         if self._job == self._next_job:
             return
-        self._config = SearchConfig.from_dict(self._next_job["config"])
-        self._device = resolve_device(self._config.train.device)
-        torch.set_num_threads(max(1, int(self._config.ray.cpus_per_trial)))
-        self._data = DeviceData(data.load(self._config.data), self._device)
-        self._job = self._next_job
+        job = self._next_job
+        self._settings = TrainConfig.model_validate(job["train"])
+        self._limits = LimitsConfig.model_validate(job["limits"])
+        self._device = resolve_device(self._settings.device)
+        torch.set_num_threads(max(1, int(job["cpus"])))
+        self._data = DeviceData(data.load(DataConfig.model_validate(job["data"])), self._device)
+        self._job = job
 
     def _train_to_rung(self) -> None:
-        target = next(rung for rung in rungs(self._config.train.epochs) if rung > len(self._curve))
+        target = next(rung for rung in rungs(self._settings.epochs) if rung > len(self._curve))
         quality = self._next_job["quality"]
         sign = 1.0 if self._next_job["maximize"] else -1.0
         while len(self._curve) < target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,16 @@ from fusion_ops.errors import SpecError
 __all__ = ["Architecture", "SpaceRef"]
 
 SCHEMA_VERSION = 1
+LEVELS = 3
 
 
-def _frozen(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(_frozen(item) for item in value)
-    if value is None or isinstance(value, str | int | float | bool):
+def _frozen(value: Any, levels: int = LEVELS) -> Any:
+    """Return the canonical form of a setting: a tuple for a list, 1 for 1.0, so that equals look equal."""
+    if isinstance(value, list | tuple) and levels > 0:
+        return tuple(_frozen(item, levels - 1) for item in value)
+    if isinstance(value, float) and math.isfinite(value):
+        return int(value) if value.is_integer() else value
+    if value is None or isinstance(value, str | int):
         return value
     raise SpecError(f"a setting of a space must be a number, text, true, false, null or a list; got {value!r}.")
 
@@ -101,8 +106,9 @@ class Architecture:
         """
         if not isinstance(values, Mapping) or set(values) != {"schema_version", "space", "choices"}:
             raise SpecError(f"an architecture has the keys schema_version, space, choices; got {values!r}.")
-        if values["schema_version"] != SCHEMA_VERSION:
-            raise SpecError(f"this version reads schema_version {SCHEMA_VERSION}; got {values['schema_version']!r}.")
+        version = values["schema_version"]
+        if isinstance(version, bool) or version != SCHEMA_VERSION:
+            raise SpecError(f"this version reads schema_version {SCHEMA_VERSION}; got {version!r}.")
         if not isinstance(values["choices"], list | tuple):
             raise SpecError(f"`choices` of an architecture must be a list; got {values['choices']!r}.")
         choices = tuple(_choice(entry) for entry in values["choices"])
@@ -118,13 +124,22 @@ class Architecture:
             SpecError: The text is not JSON, or describes no architecture.
         """
         try:
-            values = json.loads(text)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise SpecError(f"an architecture must be JSON; {error}.") from None
-        return cls.from_dict(values)
+            return cls.from_dict(_parsed(text))
+        except RecursionError:
+            raise SpecError("an architecture must be JSON of a few levels; this one is nested too deeply.") from None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise SpecError(f"an architecture must be JSON; {error}.") from None
 
 
 def _choice(entry: Any) -> tuple[str, FusionChoice]:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("point"), str):
         raise SpecError(f"a choice of an architecture has the keys point, op, r, options; got {entry!r}.")
+    options = entry.get("options", {})
+    if isinstance(options, Mapping) and not all(isinstance(value, str) for value in options.values()):
+        raise SpecError(f"`options` of a fusion choice must be text; got {dict(options)}.")
     return entry["point"], FusionChoice.from_dict({k: v for k, v in entry.items() if k != "point"})

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from fusion_ops import Cost, Recipe
+from fusion_ops.errors import SpecError
 from fusion_ops.registry import Registry
 from spaces.architecture import SpaceRef
 from spaces.point import FusionPoint
 
-__all__ = ["HOSTS", "HostNetwork"]
+__all__ = ["HOSTS", "HostNetwork", "check_whole", "image_size"]
 
 
 class HostNetwork(ABC):
@@ -50,3 +51,29 @@ class HostNetwork(ABC):
 
 
 HOSTS: Registry[type[HostNetwork]] = Registry("space")
+
+
+def check_whole(**settings: Any) -> None:
+    """Check settings of a host network, given by name.
+
+    Raises:
+        SpecError: One is not a whole number of at least 1.
+    """
+    for name, value in settings.items():
+        if not _is_whole(value):
+            raise SpecError(f"`{name}` must be a whole number of at least 1; got {value!r}.")
+
+
+def image_size(value: Sequence[int]) -> tuple[int, int]:
+    """Return the setting `input_size` as height and width.
+
+    Raises:
+        SpecError: It is not two whole numbers of at least 1.
+    """
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(_is_whole, value)):
+        raise SpecError(f"`input_size` must be height and width in pixels, at least 1; got {value!r}.")
+    return value[0], value[1]
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

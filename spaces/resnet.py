@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fusion_ops import Cost, Recipe
 from fusion_ops.cost import batch_norm, convolution
 from fusion_ops.errors import SpecError
-from spaces.host import HOSTS, HostNetwork
+from spaces.host import HOSTS, HostNetwork, check_whole, image_size
 from spaces.point import FusionPoint
 
 __all__ = ["CifarResNet", "PreActivationBlock", "ResNet"]
@@ -119,14 +119,10 @@ class ResNet(HostNetwork):
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        check_whole(depth=self.depth, width=self.width, num_classes=self.num_classes, in_channels=self.in_channels)
         if self.depth < 8 or (self.depth - 2) % 6:
             raise SpecError(f"`depth` of a CIFAR ResNet must be 6n + 2 (8, 14, 20, …); got {self.depth}.")
-        if min(self.width, self.num_classes, self.in_channels, *self.input_size) < 1:
-            raise SpecError(
-                "`width`, `num_classes`, `in_channels` and `input_size` must be at least 1; got "
-                f"{self.width}, {self.num_classes}, {self.in_channels}, {tuple(self.input_size)}."
-            )
-        object.__setattr__(self, "input_size", tuple(self.input_size))
+        object.__setattr__(self, "input_size", image_size(self.input_size))
 
     @property
     def points(self) -> tuple[FusionPoint, ...]:
@@ -173,7 +169,7 @@ class ResNet(HostNetwork):
         return (self.depth - 2) // 6
 
     def _channels(self, stage: int) -> int:
-        return self.width * 2**stage
+        return int(self.width * 2**stage)
 
     def _size(self, stage: int) -> tuple[int, int]:
         height, width = self.input_size

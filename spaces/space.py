@@ -258,7 +258,9 @@ class SearchSpace:
 
 
 def _check_distinct(name: str, values: Sequence[Any]) -> None:
-    if not values or len(set(values)) != len(values):
+    if not isinstance(values, list | tuple):
+        raise SpecError(f"`{name}` must be a list; got {values!r}.")
+    if not values or any(value in values[:index] for index, value in enumerate(values)):
         raise SpecError(f"`{name}` must name at least one entry, and none twice; got {list(values)}.")
 
 

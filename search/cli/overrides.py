@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fusion_ops.errors import ConfigError
-
 __all__ = ["parse_overrides"]
 
 
@@ -15,6 +13,8 @@ def parse_overrides(pairs: Sequence[str] | None) -> dict[str, str]:
     Raises:
         ConfigError: One of them is not of the form KEY=VALUE.
     """
+    from fusion_ops.errors import ConfigError
+
     overrides = {}
     for pair in pairs or ():
         key, equals, value = pair.partition("=")

@@ -70,7 +70,7 @@ class Dataset:
             raise self._error(f"a data set has at least two classes; got {list(self.classes)}.")
         for name, split in self._splits().items():
             self._check(name, split)
-        if len(self.train.labels.unique()) < 2:
+        if len(torch.unique(self.train.labels)) < 2:
             only = self.classes[int(self.train.labels[0])]
             raise self._error(f"training images have at least two classes; all are `{only}`.")
         channels = self.input_shape[0]

@@ -41,11 +41,12 @@ def load_digits(config: DataConfig) -> Dataset:
     labels = raw.target.astype(np.int64)
     rest, test = stratified(labels, np.arange(len(labels)), TEST_FRACTION, TEST_SEED)
     train, validation = stratified(labels, rest, config.val_fraction, config.seed)
-    splits = [
-        Split(images[torch.from_numpy(part)], torch.from_numpy(labels[part])) for part in (train, validation, test)
-    ]
-    mean, std = channel_statistics(splits[0].images)
-    return Dataset("digits", "classification", tuple("0123456789"), *splits, mean, std)
+    parts = {"train": train, "validation": validation, "test": test}
+    splits = {
+        name: Split(images[torch.from_numpy(part)], torch.from_numpy(labels[part])) for name, part in parts.items()
+    }
+    mean, std = channel_statistics(splits["train"].images)
+    return Dataset("digits", "classification", classes=tuple("0123456789"), mean=mean, std=std, **splits)
 
 
 DATASETS.register("digits")(DatasetSource("classification", load_digits))

@@ -14,6 +14,7 @@ import fusion_ops
 from fusion_ops import FusionChoice
 
 C = 8
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 SPACE = {1: (6,), 2: (6, 5), 3: (4, 3, 2)}
 
 
@@ -33,9 +34,7 @@ REDUCING = [name for name in fusion_ops.names() if fusion_ops.operator(name).red
 every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
 
 
-def maps(
-    inputs: int = 2, *, batch: int = 4, dims: int = 2, dtype: torch.dtype = torch.float32
-) -> list[Tensor]:
+def maps(inputs: int = 2, *, batch: int = 4, dims: int = 2, dtype: torch.dtype = torch.float32) -> list[Tensor]:
     return [torch.randn(batch, C, *SPACE[dims], dtype=dtype) for _ in range(inputs)]
 
 
@@ -107,10 +106,12 @@ def test_keeps_its_dtype(choice: FusionChoice, dtype: torch.dtype) -> None:
 
 
 @every_choice
-def test_autocast_keeps_reduced_precision_and_mixes_it(choice: FusionChoice) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_autocast_keeps_reduced_precision_and_mixes_it(choice: FusionChoice, device: str) -> None:
     for inputs in (2, 3):
-        op, features = made(choice, inputs), maps(inputs, dtype=torch.bfloat16)
-        with torch.autocast("cpu", torch.bfloat16):
+        op = made(choice, inputs).to(device)
+        features = [x.to(device) for x in maps(inputs, dtype=torch.bfloat16)]
+        with torch.autocast(device, torch.bfloat16):
             assert op(*features).dtype == torch.bfloat16
             mixed = op(features[0], *(x.float() for x in features[1:]))
         assert mixed.isfinite().all()

@@ -13,9 +13,7 @@ from fusion_ops.sum import Sum
 
 
 class Holder(nn.Module):
-    def __init__(
-        self, first: nn.Module, *, many: list[nn.Module], named: dict[str, nn.Module], tag: str
-    ) -> None:
+    def __init__(self, first: nn.Module, *, many: list[nn.Module], named: dict[str, nn.Module], tag: str) -> None:
         super().__init__()
         self.first, self.many, self.named, self.tag = first, many, named, tag
 
@@ -29,6 +27,7 @@ def test_builds_inner_recipes_wherever_they_are() -> None:
     assert holder.first.bias is None
     assert [type(module) for module in holder.many] == [nn.ReLU, nn.ReLU]
     assert holder.many[0] is not holder.many[1]
+    assert isinstance(holder.named["a"], nn.Linear)
     assert holder.named["a"] is not holder.first
     assert holder.tag == "t"
 

@@ -124,5 +124,6 @@ def test_settings_must_belong_to_the_operator(choice: FusionChoice, message: str
 def test_impossible_fusions_are_refused(
     in_channels: tuple[int, ...], out_channels: int, kwargs: dict[str, Any]
 ) -> None:
-    with pytest.raises(SpecError, match="got"):
-        fusion_ops.build(FusionChoice("sum"), in_channels, out_channels, **kwargs)
+    for describe in (fusion_ops.build, fusion_ops.recipe):
+        with pytest.raises(SpecError, match="got"):
+            describe(FusionChoice("sum"), in_channels, out_channels, **kwargs)

@@ -12,9 +12,7 @@ from fusion_ops import MSCAM, FusionChoice
 from fusion_ops.align import Aligned, check_shapes, matched
 from fusion_ops.errors import SpecError
 
-CHOICES = [
-    FusionChoice(name, 4 if fusion_ops.operator(name).reduces else None) for name in fusion_ops.names()
-]
+CHOICES = [FusionChoice(name, 4 if fusion_ops.operator(name).reduces else None) for name in fusion_ops.names()]
 GOOD = (2, 8, 4, 4)
 WRONG = [
     pytest.param((2, 1, 4, 4), id="one channel"),
@@ -70,9 +68,7 @@ def test_mscam_refuses_other_shapes(shape: tuple[int, ...]) -> None:
         MSCAM(8)(torch.zeros(shape))
 
 
-@pytest.mark.parametrize(
-    ("size", "mode"), [((6,), "linear"), ((6, 5), "bilinear"), ((4, 3, 2), "trilinear")], ids=str
-)
+@pytest.mark.parametrize(("size", "mode"), [((6,), "linear"), ((6, 5), "bilinear"), ((4, 3, 2), "trilinear")], ids=str)
 def test_sizes_are_interpolated_to_the_first(size: tuple[int, ...], mode: str) -> None:
     x, y = torch.randn(2, 8, *size), torch.randn(2, 8, *(2 * n for n in size))
     op = fusion_ops.build(FusionChoice("sum"), (8, 8), 8, dims=len(size))

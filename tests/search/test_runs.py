@@ -30,9 +30,7 @@ LONG = CONFIG.replace("epochs: 4", "epochs: 24").replace("trials: 8", "trials: 5
 
 
 def fusion_nas(*arguments: object, timeout: float = 120, **settings) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, **settings
-    )
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, **settings)
 
 
 def trials(run: Path) -> list[optuna.trial.FrozenTrial]:
@@ -168,7 +166,8 @@ def test_a_killed_driver_loses_nothing(running):
     table = check_sound(run, 5).set_index("number")
     assert (table.loc[left, "retries"] == 1).all()
     continued = [
-        event for line in (run / "log.jsonl").read_text().splitlines()
+        event
+        for line in (run / "log.jsonl").read_text().splitlines()
         if (event := json.loads(line))["event"] == "continued"
     ]
     assert sorted(event["number"] for event in continued) == sorted(left)

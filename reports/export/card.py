@@ -1,0 +1,160 @@
+"""The model card: what someone who finds the folder must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reports.export.documents import FLOPS_UNIT, UNTESTED, Selection, own_version
+from reports.export.formats import MAX_BATCH
+from reports.measures import MEASURES
+from reports.phrases import describe
+
+__all__ = ["model_card", "requirements"]
+
+SHOWN_CLASSES = 20
+ABSENT = "not measured"
+
+CARD = """\
+# {title}
+
+{summary}
+
+## Measures
+
+{measures}
+
+One training with one seed: there is no spread to show. The validation images also chose this network, so
+that its accuracy on new images is likely to be a little lower.
+
+## Usage
+
+```python
+from modeling import load_model, preprocess
+
+model = load_model()
+images = ...  # uint8, {shape}
+print(model(preprocess(images)).softmax(dim=1))
+```
+
+## Architecture
+
+{architecture}
+
+## Data
+
+{data}
+
+## Limits
+
+- It knows the {classes} classes above and no others; it answers with one of them whatever it is shown.
+- It was trained on images of {size} pixels, prepared by `preprocess`.
+- `model.pt2`{onnx} take batches of 1 to {max_batch} images.
+
+## Files
+
+{files}
+
+`python verify.py` checks that every file is as it was exported, and that every format computes what the
+trained network did. It finds damage; it cannot tell who made a file.
+
+## Licence
+
+`modeling.py` and `verify.py` are under the MIT licence of fusion-nas {version}, except what `modeling.py`
+holds of your own operators. The weights belong to whoever trained them, under the terms of the data.
+"""
+
+FILES = {
+    "modeling.py": "the network as plain PyTorch: `create_model`, `load_model`, `preprocess`",
+    "model.safetensors": "the weights of the best validation epoch",
+    "model.pt2": "network and weights by `torch.export`",
+    "model.onnx": "network and weights for ONNX runtimes",
+    "config.json": "architecture, input, preprocessing, classes",
+    "metrics.json": "what was measured, on which split, in which unit",
+    "provenance.json": "candidate, seed, versions, hardware, SHA-256 of every file",
+    "sample.safetensors": "a few images and what the trained network made of them",
+    "verify.py": "checks this folder",
+    "requirements.txt": "what it needs",
+}
+
+
+def model_card(selection: Selection, *, onnx: bool, recomputed: Mapping[str, float] | None) -> str:
+    """Return `README.md`.
+
+    Args:
+        selection: What is exported.
+        onnx: Whether there is a `model.onnx`.
+        recomputed: The validation measures of the exported files, loaded again.
+    """
+    data = selection.data
+    channels, height, width = data["input_shape"]
+    files = [(f"`{name}`", text) for name, text in FILES.items() if onnx or name != "model.onnx"]
+    return CARD.format(
+        title=f"Network {selection.architecture.id}",
+        summary=_summary(selection),
+        measures=_table(("measure", "value", "how"), _measures(selection, recomputed)),
+        shape=f"(B, {channels}, {height}, {width})",
+        architecture=_table(("fusion point", "kind", "operator", "parameters", "FLOPs"), _points(selection)),
+        data=_data(data),
+        classes=len(data["classes"]),
+        size=f"{height} × {width}",
+        onnx=" and `model.onnx`" if onnx else "",
+        max_batch=f"{MAX_BATCH:,}",
+        files=_table(("file", "what it is"), files),
+        version=own_version(),
+    )
+
+
+def requirements(*, torch_version: str, onnx: bool) -> str:
+    """Return `requirements.txt`; older versions of PyTorch may not read a newer one's `model.pt2`."""
+    lines = [f"torch>={torch_version.partition('+')[0]}", "safetensors>=0.5", "numpy>=1.26"]
+    return "\n".join([*lines, *(["onnxruntime>=1.20"] if onnx else [])]) + "\n"
+
+
+def _summary(selection: Selection) -> str:
+    space, data = selection.architecture.space, selection.data
+    return (
+        f"A `{space.name}` network for `{_plain(data.get('name', 'images'))}`, with {describe(selection.architecture)} "
+        f"where its feature maps are fused. Candidate {int(selection.row['number'])} of the search "
+        f"`{_plain(selection.run.name)}`."
+    )
+
+
+def _measures(selection: Selection, recomputed: Mapping[str, float] | None) -> Iterable[Sequence[str]]:
+    row, data = selection.row, selection.data
+    how = f"n = {data.get('validation', 'unknown')}, 1 seed, best of {int(row['epochs'])} epochs"
+    again = "; measured again with these files" if recomputed is not None else ""
+    for measure in (MEASURES[name] for name in MEASURES if MEASURES[name].quality):
+        if measure.column in row and row[measure.column] == row[measure.column]:
+            yield f"{measure.label}, validation", measure.format(row[measure.column]), how + again
+    yield f"{selection.run.quality.label}, test", ABSENT, UNTESTED
+    yield "parameters", f"{selection.cost.params:,}", "exact"
+    yield "FLOPs", f"{selection.cost.flops:,}", f"exact; {FLOPS_UNIT}"
+    latency = MEASURES["latency"].format(row.get(MEASURES["latency"].column))
+    yield "latency", ABSENT if latency == MEASURES["latency"].format(None) else latency, "see metrics.json"
+
+
+def _points(selection: Selection) -> Iterable[Sequence[str]]:
+    costs = selection.space.point_costs(selection.architecture)
+    for point in selection.space.points:
+        cost = costs[point.name]
+        operator = f"`{selection.architecture[point.name]}`"
+        yield point.name, point.kind.replace("_", " "), operator, f"{cost.params:,}", f"{cost.flops:,}"
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    classes = [_plain(name) for name in data["classes"]]
+    shown = ", ".join(classes[:SHOWN_CLASSES])
+    more = f" and {len(classes) - SHOWN_CLASSES} more, see config.json" if len(classes) > SHOWN_CLASSES else ""
+    parts = ", ".join(f"{data[part]:,} {part}" for part in ("train", "validation", "test") if part in data)
+    return f"`{_plain(data.get('name', 'images'))}`, images: {parts}.\n\nClasses: {shown}{more}."
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(text: Any) -> str:
+    """Return a text in one line that Markdown takes as text."""
+    return "".join(" " if mark in "|`<>*_[]\\" else mark for mark in " ".join(str(text).split()))

@@ -1,0 +1,153 @@
+"""The export's JSON files: what the network is, what was measured, where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fusion_ops import Cost
+from fusion_ops.errors import RunError
+from reports.measures import MEASURES
+from reports.run import CONFIG, RunRecord
+from spaces import Architecture, SearchSpace, from_ref
+
+__all__ = ["Selection", "config", "metrics", "provenance", "select"]
+
+SCHEMA_VERSION = 1
+FLOPS_UNIT = "2 × multiply-adds, one input"
+UNTESTED = "the test set is kept for the retraining of finalists; this network was chosen on the validation set alone"
+WANTED = ("classes", "input_shape", "mean", "std")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is exported.
+
+    Args:
+        run: The run that it comes from.
+        row: Its row of the candidates table.
+        architecture: Its architecture.
+        space: The space of that.
+        cost: Its exact cost.
+    """
+
+    run: RunRecord
+    row: Mapping[str, Any]
+    architecture: Architecture
+    space: SearchSpace
+    cost: Cost
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What the run says of its data set."""
+        return self.run.dataset
+
+    @property
+    def quality(self) -> float:
+        """The quality of its best validation epoch, by which it was chosen."""
+        return float(self.row[self.run.quality.column])
+
+
+def select(run: RunRecord, row: Mapping[str, Any]) -> Selection:
+    """Return what a row of the candidates table stands for.
+
+    Raises:
+        SpecError: Its architecture is damaged, or its space or an operator is not registered here.
+        RunError: The run does not say enough about its data.
+    """
+    missing = [key for key in WANTED if not isinstance(run.dataset.get(key), list)]
+    if missing:
+        raise RunError(f"{run.path / CONFIG} does not say `resolved.dataset.{missing[0]}`, which an export needs.")
+    architecture = Architecture.from_json(row["architecture"])
+    space = from_ref(architecture.space)
+    return Selection(run, row, architecture, space, space.cost(architecture))
+
+
+def config(selection: Selection) -> dict[str, Any]:
+    """Return `config.json`: what the network is, takes and gives."""
+    data = selection.data
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "candidate": selection.architecture.id,
+        "architecture": selection.architecture.to_dict(),
+        "task": data.get("task", "classification"),
+        "input_shape": list(data["input_shape"]),
+        "preprocessing": {"scale": 1 / 255, "mean": list(data["mean"]), "std": list(data["std"])},
+        "classes": list(data["classes"]),
+    }
+
+
+def metrics(selection: Selection, recomputed: Mapping[str, float] | None) -> dict[str, Any]:
+    """Return `metrics.json`: what was measured, on which split, in which unit.
+
+    Args:
+        selection: What is exported.
+        recomputed: The validation measures of the exported files, loaded again.
+    """
+    row, data = selection.row, selection.data
+    validation: dict[str, Any] = {
+        name: _number(row.get(measure.column)) for name, measure in _qualities() if measure.column in row
+    }
+    validation |= {"n": data.get("validation"), "seed": int(row["seed"]), "seeds": 1, "epochs": int(row["epochs"])}
+    validation["recomputed"] = None if recomputed is None else {key: float(value) for key, value in recomputed.items()}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "validation": validation,
+        "test": None,
+        "test_note": UNTESTED,
+        "params": selection.cost.params,
+        "flops": {"value": selection.cost.flops, "unit": FLOPS_UNIT},
+        "latency": _latency(selection),
+    }
+
+
+def provenance(selection: Selection, files: Iterable[Path]) -> dict[str, Any]:
+    """Return `provenance.json`: where the export comes from, and the SHA-256 of its files."""
+    row, run = selection.row, selection.run
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "candidate": selection.architecture.id,
+        "number": int(row["number"]),
+        "kind": row["kind"],
+        "seed": int(row["seed"]),
+        "run": run.name,
+        "config_sha256": _sha256(run.path / CONFIG),
+        "checkpoint_sha256": _sha256(run.checkpoint(selection.architecture.id)),
+        "trained_with": dict(run.environment),
+        "exported_with": {"fusion_nas": own_version(), "torch": torch.__version__},
+        "exported": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {path.name: _sha256(path) for path in sorted(files)},
+    }
+
+
+def own_version() -> str:
+    """Return the version of fusion-nas."""
+    try:
+        return version("fusion-nas")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _qualities() -> Iterable[tuple[str, Any]]:
+    return ((name, MEASURES[name]) for name in MEASURES if MEASURES[name].quality)
+
+
+def _latency(selection: Selection) -> dict[str, Any] | None:
+    value = _number(selection.row.get(MEASURES["latency"].column))
+    return None if value is None else {"value": value, "unit": "ms", "hardware": selection.run.environment.get("cpu")}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,175 @@
+"""Exporting a candidate: the folder, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from fusion_ops.errors import RunError
+from reports.export import verify
+from reports.export.card import model_card, requirements
+from reports.export.documents import Selection, config, metrics, own_version, provenance, select
+from reports.export.formats import require_onnx, write_exported_program, write_onnx
+from reports.export.modeling import modeling_source
+from reports.export.pick import picked
+from reports.export.weights import load_tensors, load_weights
+from reports.phrases import describe
+from reports.run import load_run
+
+__all__ = ["Evaluate", "export"]
+
+Evaluate = Callable[[nn.Module], Mapping[str, float]]
+TOLERANCE = 1e-6
+
+
+def export(
+    run_dir: str | Path,
+    out_dir: str | Path,
+    pick: str = "best",
+    *,
+    onnx: bool = False,
+    evaluate: Evaluate | None = None,
+) -> Path:
+    """Export a candidate as plain PyTorch source and weights, and return the folder.
+
+    The folder runs where torch, safetensors and numpy are. It is checked before it appears: its files are
+    loaded again and compared with the trained network. When anything fails, nothing is left behind.
+
+    Args:
+        run_dir: The run directory.
+        out_dir: The folder to write; must not exist, or be empty.
+        pick: `best` (of the highest quality), `knee` (of the front), or the id of a complete candidate.
+        onnx: Whether to write `model.onnx`, too.
+        evaluate: Measures a network on the run's validation images; the exported files, loaded again, must
+            give the quality that the candidates table has.
+
+    Raises:
+        RunError: The run, the candidate or the folder cannot be used; the message says why.
+        SpecError: The source of an operator cannot be taken along.
+    """
+    target = Path(out_dir)
+    if onnx:
+        require_onnx()
+    run = load_run(run_dir)
+    selection = select(run, picked(run, pick))
+    _require_empty(target)
+    network = selection.space.build(selection.architecture).eval()
+    load_weights(network, run.checkpoint(selection.architecture.id))
+    images = _sample(selection)
+    try:
+        with _replacing(target) as folder:
+            _write(folder, selection, network, images, onnx=onnx, evaluate=evaluate)
+    except OSError as error:
+        raise RunError(f"cannot write {target}: {error.strerror or error}.") from None
+    return target
+
+
+def _write(
+    folder: Path,
+    selection: Selection,
+    network: nn.Module,
+    images: Tensor,
+    *,
+    onnx: bool,
+    evaluate: Evaluate | None,
+) -> None:
+    modeling = _write_source(folder, selection)
+    save_file(network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+    prepared = modeling.preprocess(images)
+    with torch.inference_mode():
+        save_file({"images": prepared, "outputs": network(prepared)}, folder / "sample.safetensors")
+    recomputed = None if evaluate is None else _confirmed(selection, evaluate(modeling.load_model(folder)))
+    exported = modeling.load_model(folder)
+    write_exported_program(exported, prepared, folder / "model.pt2")
+    if onnx:
+        write_onnx(exported, prepared, folder / "model.onnx")
+    _write_documents(folder, selection, onnx=onnx, recomputed=recomputed)
+    for problem in verify.problems(verify.changed_files(folder), verify.differences(folder)):
+        raise RunError(f"the export of candidate {selection.architecture.id} is not what was trained: {problem}.")
+
+
+def _write_source(folder: Path, selection: Selection) -> ModuleType:
+    """Write `modeling.py` and return it, loaded."""
+    architecture, space, data = selection.architecture, selection.space, selection.data
+    source = modeling_source(
+        space.recipe(architecture),
+        title=f"Network {architecture.id}: {space.name} with {describe(architecture)}.",
+        version=own_version(),
+        input_shape=data["input_shape"],
+        mean=data["mean"],
+        std=data["std"],
+    )
+    _write_text(folder / "modeling.py", source)
+    return verify.load_modeling(folder / "modeling.py")
+
+
+def _write_documents(folder: Path, selection: Selection, *, onnx: bool, recomputed: Mapping[str, float] | None) -> None:
+    _write_json(folder / "config.json", config(selection))
+    _write_json(folder / "metrics.json", metrics(selection, recomputed))
+    _write_text(folder / "README.md", model_card(selection, onnx=onnx, recomputed=recomputed))
+    _write_text(folder / "requirements.txt", requirements(torch_version=torch.__version__, onnx=onnx))
+    _write_text(folder / "verify.py", Path(verify.__file__).read_text(encoding="utf-8"))
+    _write_json(folder / "provenance.json", provenance(selection, folder.iterdir()))
+
+
+def _confirmed(selection: Selection, measured: Mapping[str, float]) -> Mapping[str, float]:
+    """Return what was measured after checking that it is what the candidates table says."""
+    quality = selection.run.quality
+    if quality.name in measured and not abs(measured[quality.name] - selection.quality) <= TOLERANCE:
+        raise RunError(
+            f"the exported candidate {selection.architecture.id} has a validation {quality.label} of "
+            f"{quality.exactly(measured[quality.name])}, and had {quality.exactly(selection.quality)} in the "
+            "search: the data or the weights have changed since."
+        )
+    return measured
+
+
+def _sample(selection: Selection) -> Tensor:
+    path = selection.run.path / "samples.safetensors"
+    tensors = load_tensors(path, "the run's sample of validation images")
+    images = tensors.get("images")
+    shape = tuple(selection.data["input_shape"])
+    if images is None or images.dtype != torch.uint8 or images.shape[1:] != shape or len(images) == 0:
+        raise RunError(f"{path} must hold uint8 `images` of shape (N, {', '.join(map(str, shape))}).")
+    return images
+
+
+def _require_empty(target: Path) -> None:
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if target.exists() or target.is_symlink():
+        what = "a folder that is not empty" if target.is_dir() else "a file"
+        raise RunError(f"{target} is {what}; choose another one to export to.")
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes `target` in the end, or vanishes if anything fails."""
+    place = next(parent for parent in target.absolute().parents if parent.exists())
+    temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{target.name}."))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    _write_text(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8", "backslashreplace"))

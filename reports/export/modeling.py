@@ -1,0 +1,106 @@
+"""`modeling.py`: an architecture as a file of plain PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fusion_ops import Recipe
+from reports.export.bundle import bundle
+from reports.export.expression import expression
+from reports.export.sources import Import
+
+__all__ = ["modeling_source"]
+
+IMPORTS = {
+    "Path": Import("pathlib", "Path"),
+    "torch": Import("torch"),
+    "Tensor": Import("torch", "Tensor"),
+    "nn": Import("torch", "nn"),
+}
+FUNCTIONS = ("create_model", "load_model", "preprocess", "MEAN", "STD")
+
+FILE = '''\
+"""{title}
+
+Plain PyTorch: nothing but torch is needed, and safetensors to load the weights.
+
+    from modeling import load_model, preprocess
+
+    model = load_model()
+    logits = model(preprocess(images))
+
+Written by fusion-nas {version}, whose code is under the MIT licence:
+Copyright (c) 2026 the fusion-nas developers, SPDX-License-Identifier: MIT.
+"""
+
+from __future__ import annotations
+
+{imports}
+
+__all__ = ["create_model", "load_model", "preprocess"]
+
+MEAN = {mean}
+STD = {std}
+
+
+{source}
+
+def create_model() -> nn.Module:
+    """Return the network with fresh weights: `{shape} -> (B, classes)` logits."""
+    return {network}
+
+
+def load_model(folder: str | Path | None = None) -> nn.Module:
+    """Return the network with the exported weights, ready for inference.
+
+    Args:
+        folder: Where `model.safetensors` is; by default beside this file.
+    """
+    from safetensors.torch import load_file
+
+    model = create_model()
+    path = Path(__file__).parent if folder is None else Path(folder)
+    model.load_state_dict(load_file(path / "model.safetensors"))
+    return model.eval()
+
+
+def preprocess(images: Tensor) -> Tensor:
+    """Return what the network sees of images: uint8 `{shape}` to float32, `(images / 255 - MEAN) / STD`."""
+    mean, std = (torch.tensor(values, device=images.device).view(1, -1, 1, 1) for values in (MEAN, STD))
+    return (images.float() / 255 - mean) / std
+'''
+
+
+def modeling_source(
+    recipe: Recipe,
+    *,
+    title: str,
+    version: str,
+    input_shape: Sequence[int],
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> str:
+    """Return the source of a file that constructs a network, loads its weights and prepares its input.
+
+    Args:
+        recipe: How the network is constructed.
+        title: What it is, in one line.
+        version: Version of fusion-nas.
+        input_shape: Channels, height and width of the images.
+        mean: By channel, of images scaled to 0 … 1.
+        std: By channel, of images scaled to 0 … 1.
+
+    Raises:
+        SpecError: The source of something in the recipe cannot be taken along.
+    """
+    found = bundle(recipe, imports=IMPORTS, reserved=FUNCTIONS)
+    return FILE.format(
+        title=title.replace("\\", "/").replace('"', "'"),
+        version=version,
+        imports=found.imports,
+        mean=tuple(mean),
+        std=tuple(std),
+        source=found.source,
+        shape=f"(B, {', '.join(map(str, input_shape))})",
+        network=expression(recipe, found.names, "    ", len("return ")),
+    )

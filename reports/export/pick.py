@@ -1,0 +1,82 @@
+"""Which candidate is exported."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fusion_ops.errors import RunError
+from reports.run import RunRecord
+
+__all__ = ["picked"]
+
+SHORTEST = 4
+WHY_NOT = {
+    "pruned": "it was stopped before its training was done",
+    "failed": "its training failed",
+    "infeasible": "it was not trained",
+    "duplicate": "it was not trained",
+    "running": "its training is not done",
+}
+
+
+def picked(run: RunRecord, pick: str) -> Mapping[str, Any]:
+    """Return the row of the candidate to export.
+
+    Args:
+        run: The run.
+        pick: `best` (of the highest quality), `knee` (of the front), or an id, of which four digits are
+            enough where they fit one candidate only.
+
+    Raises:
+        RunError: There is no such candidate, or it has no finished training; the message says why, and
+            names candidates that can be exported.
+    """
+    if pick not in ("best", "knee"):
+        return _by_id(run, pick)
+    ranked = run.ranked[run.ranked[run.quality.column].notna()]
+    if ranked.empty:
+        raise RunError(f"run {run.name} has no complete candidate yet, so there is none to export.")
+    if pick == "best":
+        losses = run.quality.sign * ranked[run.quality.column].to_numpy()
+        return _row(ranked.iloc[int(losses.argmin())])
+    if not ranked["knee"].any():
+        raise RunError(f"the front of run {run.name} has no knee: an objective was measured nowhere. Use --pick best.")
+    return _row(ranked[ranked["knee"]].iloc[0])
+
+
+def _by_id(run: RunRecord, pick: str) -> Mapping[str, Any]:
+    table = run.table
+    ids = list(dict.fromkeys(table["id"]))
+    if len(pick) < SHORTEST:
+        raise RunError(f"`pick` must be best, knee, or at least {SHORTEST} digits of an id; got {pick!r}.")
+    found = [known for known in ids if known.startswith(pick)]
+    if not found:
+        near = difflib.get_close_matches(pick, ids, n=3, cutoff=0.5)
+        hint = f"near ids: {', '.join(near)}." if near else _exportable(run)
+        raise RunError(f"no candidate of run {run.name} has the id {pick!r}; {hint}")
+    if len(found) > 1:
+        raise RunError(f"`pick` {pick!r} fits several candidates: {', '.join(found)}. Give more digits.")
+    rows = table[table["id"] == found[0]].sort_values("number", kind="stable")
+    complete = rows[rows["state"] == "complete"]
+    if complete.empty:
+        raise RunError(_refusal(run, _row(rows.iloc[0])))
+    return _row(complete.iloc[0])
+
+
+def _refusal(run: RunRecord, row: Mapping[str, Any]) -> str:
+    reason = f" ({row['reason']})" if row["reason"] else ""
+    why = WHY_NOT.get(row["state"], "it has no finished training")
+    return f"candidate {row['id']} is {row['state']}{reason}: {why}, so there is nothing to export; {_exportable(run)}"
+
+
+def _exportable(run: RunRecord) -> str:
+    ids = list(run.ranked["id"])[:3]
+    return f"complete candidates: {', '.join(ids)}." if ids else "no candidate is complete yet."
+
+
+def _row(row: pd.Series[Any]) -> Mapping[str, Any]:
+    return {str(key): value for key, value in row.items()}

@@ -1,0 +1,150 @@
+"""Checks this folder: every file is unchanged, and every format computes what the trained network did.
+
+    python verify.py
+
+It needs torch, safetensors and numpy; `model.onnx`, where there is one, is compared if onnxruntime is
+installed. It ends with exit code 1 and a line that says FAILED where something is not as it was exported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+LIMIT = 1e-4
+MODULE = "exported_modeling"
+Network = Callable[[Tensor], Tensor]
+
+
+def changed_files(folder: Path) -> dict[str, str]:
+    """Return what happened to each file since the export: `unchanged`, `changed` or `missing`."""
+    provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    return {name: _fate(folder / name, digest) for name, digest in provenance["files"].items()}
+
+
+def differences(folder: Path) -> dict[str, float | str]:
+    """Return, by format, the largest difference from the trained network's stored outputs, or why there is none.
+
+    Outputs beyond ±1 are compared relatively to the largest one. Each format computes all images of the
+    sample together, and the first one by itself.
+    """
+    sample = load_file(folder / "sample.safetensors")
+    images, expected = sample["images"], sample["outputs"]
+    out: dict[str, float | str] = {}
+    for name, load in FORMATS.items():
+        if not (folder / name).is_file():
+            continue
+        if name == "model.onnx" and importlib.util.find_spec("onnxruntime") is None:
+            out[name] = "not compared: onnxruntime is not installed"
+            continue
+        try:
+            network = load(folder / name)
+            errors = [_difference(network(images), expected), _difference(network(images[:1]), expected[:1])]
+            out[name] = float(torch.tensor(errors).max())
+        except Exception as error:
+            out[name] = f"fails: {type(error).__name__}: {' '.join(str(error).split())}"
+    return out
+
+
+def problems(files: dict[str, str], found: dict[str, float | str]) -> Iterator[str]:
+    """Yield what is wrong, in words."""
+    for name, fate in files.items():
+        if fate != "unchanged":
+            yield f"{name} is {fate}; its SHA-256 is not the one in provenance.json"
+    for name, value in found.items():
+        if isinstance(value, str):
+            if value.startswith("fails"):
+                yield f"{name} {value}"
+        elif not value <= LIMIT:
+            yield f"{name} differs by {value:.2e} from the trained network; at most {LIMIT:.0e} is allowed"
+
+
+def load_modeling(path: Path) -> ModuleType:
+    """Return the module in a file, without leaving compiled code beside it."""
+    spec = importlib.util.spec_from_file_location(MODULE, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = sys.modules[MODULE] = importlib.util.module_from_spec(spec)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = before
+    return module
+
+
+def main() -> int:
+    """Check the folder that this file is in, print what was found, and return the exit code."""
+    folder = Path(__file__).resolve().parent
+    files = changed_files(folder)
+    _table(("file", "SHA-256"), files)
+    intact = all(fate == "unchanged" for fate in files.values())
+    found = differences(folder) if intact else {}
+    if intact:
+        shown = {name: value if isinstance(value, str) else f"{value:.2e}" for name, value in found.items()}
+        _table(("format", "largest difference"), shown)
+    else:
+        print("The networks were not run, because files have changed.\n")
+    wrong = list(problems(files, found))
+    for problem in wrong:
+        print(f"FAILED: {problem}.")
+    if not wrong:
+        print(f"Verified: {len(files)} files unchanged, every format within {LIMIT:.0e} of the trained network.")
+    return 1 if wrong else 0
+
+
+def _fate(path: Path, digest: str) -> str:
+    if not path.is_file():
+        return "missing"
+    return "unchanged" if hashlib.sha256(path.read_bytes()).hexdigest() == digest else "changed"
+
+
+def _difference(output: Tensor, expected: Tensor) -> float:
+    if output.shape != expected.shape:
+        raise ValueError(f"outputs {tuple(output.shape)}, expected {tuple(expected.shape)}")
+    scale = max(1.0, float(expected.abs().max()))
+    return float((output - expected).abs().max()) / scale
+
+
+def _weights(path: Path) -> Network:
+    network: nn.Module = load_modeling(path.with_name("modeling.py")).load_model(path.parent)
+    return torch.inference_mode()(network)
+
+
+def _exported_program(path: Path) -> Network:
+    return torch.no_grad()(torch.export.load(path).module())
+
+
+def _onnx(path: Path) -> Network:
+    onnxruntime = importlib.import_module("onnxruntime")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (argument,) = session.get_inputs()
+    return lambda images: torch.from_numpy(session.run(None, {argument.name: images.numpy()})[0])
+
+
+FORMATS: dict[str, Callable[[Path], Network]] = {
+    "model.safetensors": _weights,
+    "model.pt2": _exported_program,
+    "model.onnx": _onnx,
+}
+
+
+def _table(head: tuple[str, str], rows: dict[str, str]) -> None:
+    width = max(len(name) for name in (head[0], *rows))
+    for name, value in (head, *rows.items()):
+        print(f"{name:<{width}}  {value}")
+    print()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

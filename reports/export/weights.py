@@ -1,0 +1,54 @@
+"""The candidate's network with the weights of its best validation epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from fusion_ops.errors import RunError
+
+__all__ = ["load_tensors", "load_weights"]
+
+
+def load_tensors(path: Path, what: str) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file.
+
+    Args:
+        path: The file.
+        what: What it is, for the message.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise RunError(f"{path}, {what}, is missing.") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{path}, {what}, is damaged: {error}.") from None
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Give a network the weights of a checkpoint, all of them and no others.
+
+    Raises:
+        RunError: The file is missing or damaged, or a tensor is missing, superfluous or of another shape.
+    """
+    state = load_tensors(path, "the weights of the candidate")
+    _check(model.state_dict(), state, path)
+    model.load_state_dict(state)
+
+
+def _check(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    for name in sorted(expected.keys() | found.keys()):
+        wanted, got = (_described(state.get(name)) for state in (expected, found))
+        if wanted != got:
+            raise RunError(f"{path} does not fit the architecture: `{name}` must be {wanted}, and is {got}.")
+
+
+def _described(tensor: Tensor | None) -> str:
+    return "absent" if tensor is None else f"{tensor.dtype} {tuple(tensor.shape)}".removeprefix("torch.")

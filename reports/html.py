@@ -1,0 +1,164 @@
+"""The report as one HTML file that needs nothing else: no server, no network, no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+import reports.panels  # noqa: F401 - registers the panels
+from fusion_ops.errors import RunError, SpecError
+from reports.atomic import write_text
+from reports.catalog import Catalog, make_catalog
+from reports.client import client_data
+from reports.palette import DARK, LIGHT, SHAPES, operator_styles, variables
+from reports.panel import Panel, ordered
+from reports.run import RunRecord, load_run
+from reports.script_json import script_json
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+__all__ = ["REPORT", "Assets", "write_html"]
+
+Assets = Literal["inline", "directory"]
+REPORT = "report.html"
+ASSETS = "report-assets"
+
+
+def write_html(run_dir: str | Path, path: str | Path | None = None, assets: str = "inline") -> Path:
+    """Write the report of a run, which may still be going on, and return its path.
+
+    Args:
+        run_dir: The run directory.
+        path: The file; by default `report.html` in the run directory. Its folder is made where missing.
+        assets: `inline` puts Plotly into the file; `directory` into the folder `report-assets` beside it,
+            which all reports of that folder share.
+
+    Raises:
+        RunError: The folder is no run, or the file cannot be written; the message names it.
+        SpecError: `assets` is something else, or an architecture cannot be drawn here.
+    """
+    if assets not in get_args(Assets):
+        raise SpecError(f"`assets` must be one of {', '.join(get_args(Assets))}; got {assets!r}.")
+    run = load_run(run_dir)
+    target = Path(path) if path is not None else run.path / REPORT
+    plotly = _plotly()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if assets == "inline":
+            page = _page(run, plotly=Markup(plotly), source="")  # noqa: S704 - Plotly's own bundle
+        else:
+            page = _page(run, plotly=Markup(""), source=_write_asset(target.parent, plotly))
+        write_text(target, page)
+    except OSError as error:
+        raise RunError(f"cannot write {target}: {error.strerror}.") from None
+    return target
+
+
+def _page(run: RunRecord, *, plotly: Markup, source: str) -> str:
+    catalog = make_catalog(run)
+    environment = _environment()
+    sections = [_section(environment, name, panel, run, catalog) for name, panel in ordered()]
+    startup = Markup('document.documentElement.classList.add("js");')
+    script = _joined("page.js", *(f"panels/{name}.js" for name, _ in ordered()), "start.js")
+    return environment.get_template("page.html").render(
+        run=run,
+        catalog=catalog,
+        sections=sections,
+        client=client_data(run, catalog),
+        colors={name: [LIGHT[name], DARK[name]] for name in LIGHT},
+        style=_style(),
+        styles=operator_styles(catalog.operators),
+        shapes=SHAPES,
+        startup=startup,
+        plotly=plotly,
+        source=source,
+        script=script,
+        policy=_policy([startup, script, *([plotly] if plotly else [])], external=bool(source)),
+    )
+
+
+def _section(environment: Environment, name: str, panel: Panel, run: RunRecord, catalog: Catalog) -> dict[str, Any]:
+    info = panel.info(run, catalog)
+    template = environment.get_template(f"panels/{name}.html")
+    return {
+        "name": name,
+        "title": panel.title,
+        "body": Markup(template.render(info=info, run=run, catalog=catalog)),  # noqa: S704 - autoescaped
+        "figure": _plain(panel.figure(info)) if panel.figure is not None else None,
+        "data": panel.data(info) if panel.data is not None else None,
+    }
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"script_json": script_json, "code": _code}
+    return environment
+
+
+def _code(text: str) -> Markup:
+    """Escape a text, show what it has between backticks as code, keep numbers and units together."""
+    escaped = re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"(?<=\d) (?=[%×kMGT]\b|[%×]|points)", "\u00a0", escaped))  # noqa: S704 - escaped
+
+
+def _style() -> Markup:
+    colors = (
+        f":root {{ {variables(LIGHT)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}\n"
+    )
+    return Markup(colors) + _joined("page.css", *(f"panels/{name}.css" for name, _ in ordered()))  # noqa: S704
+
+
+def _joined(*names: str) -> Markup:
+    """Return those of the files that exist, one after the other."""
+    folder = Path(__file__).parent / "templates"
+    files = [folder / name for name in names]
+    return Markup("\n".join(file.read_text(encoding="utf-8") for file in files if file.is_file()))  # noqa: S704
+
+
+def _policy(scripts: list[Markup], *, external: bool) -> str:
+    """Return a Content-Security-Policy that runs these very scripts and loads nothing from anywhere."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
+    )
+    beside = " 'self' file:" if external else ""
+    return (
+        f"default-src 'none'; script-src {hashes}{beside}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _plain(figure: Figure) -> dict[str, Any]:
+    plain: dict[str, Any] = figure.to_plotly_json()
+    return plain
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    bundle: str = get_plotlyjs()
+    return bundle
+
+
+def _write_asset(folder: Path, plotly: str) -> str:
+    """Write Plotly beside the report unless it is there; return its address from the report."""
+    from plotly.offline import get_plotlyjs_version
+
+    source = f"{ASSETS}/plotly-{get_plotlyjs_version()}.min.js"
+    target = folder / source
+    target.parent.mkdir(exist_ok=True)
+    if not target.is_file() or target.stat().st_size != len(plotly.encode()):
+        write_text(target, plotly)
+    return source

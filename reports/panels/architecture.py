@@ -1,0 +1,115 @@
+"""Panel 5: the network of a candidate, drawn, with every fusion point's operator and exact cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_ops import Cost, FusionChoice
+from reports.catalog import Catalog, Entry
+from reports.commands import export_command
+from reports.diagram import Stage, stages
+from reports.measures import MEASURES, Measure
+from reports.palette import OperatorStyle, operator_styles
+from reports.panel import PANELS, Panel
+from reports.run import RunRecord
+from spaces import FusionPoint
+
+__all__ = ["ArchitectureInfo", "PointRow", "architecture_data", "architecture_info", "point_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class PointRow:
+    """What stands at a fusion point.
+
+    Args:
+        point: The point.
+        choice: The operator and its settings.
+        cost: Its exact cost.
+        params: Parameters as a person reads them.
+        flops: FLOPs as a person reads them.
+    """
+
+    point: FusionPoint
+    choice: FusionChoice
+    cost: Cost
+    params: str
+    flops: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureInfo:
+    """What the panel shows.
+
+    Args:
+        catalog: The candidates to choose from.
+        entry: The candidate shown first; `None` without candidates.
+        rows: Its fusion points.
+        stages: The drawing.
+        styles: The look of each operator.
+        spec: Its architecture as JSON to copy.
+        command: The command that exports it; empty where it has no weights.
+        head: What the network reads, and what it returns, in words.
+        measures: The measures, the objectives first.
+    """
+
+    catalog: Catalog
+    entry: Entry | None
+    rows: tuple[PointRow, ...]
+    stages: tuple[Stage, ...]
+    styles: dict[str, OperatorStyle]
+    spec: str
+    command: str
+    head: tuple[str, str]
+    measures: tuple[Measure, ...]
+
+
+def architecture_info(run: RunRecord, catalog: Catalog) -> ArchitectureInfo:
+    """Return the drawing of the network and what stands in it first: the knee's operators."""
+    entry = catalog.first
+    return ArchitectureInfo(
+        catalog=catalog,
+        entry=entry,
+        rows=point_rows(catalog, entry) if entry is not None else (),
+        stages=stages(catalog.points),
+        styles=operator_styles(catalog.operators),
+        spec=json.dumps(entry.architecture.to_dict(), indent=2) if entry is not None else "",
+        command=export_command(run.path, entry.id) if entry is not None and entry.state == "complete" else "",
+        head=_head(run),
+        measures=catalog.measures,
+    )
+
+
+def point_rows(catalog: Catalog, entry: Entry) -> tuple[PointRow, ...]:
+    """Return what stands at each fusion point of a candidate, in the network's order."""
+    chosen = dict(entry.architecture.choices)
+    costs = ((point, catalog.costs[point.name, chosen[point.name]]) for point in catalog.points)
+    return tuple(PointRow(point, chosen[point.name], cost, *_shown(cost)) for point, cost in costs)
+
+
+def architecture_data(info: ArchitectureInfo) -> dict[str, Any]:
+    """Return what the page's script needs to draw any candidate: the cost of each choice at each point."""
+    costs: list[dict[str, list[Any]]] = [
+        {
+            str(choice): [cost.params, cost.flops, *_shown(cost)]
+            for (name, choice), cost in info.catalog.costs.items()
+            if name == point.name
+        }
+        for point in info.catalog.points
+    ]
+    frame = info.entry.architecture.to_dict() if info.entry is not None else {}
+    return {"costs": costs, "space": frame.get("space"), "schema_version": frame.get("schema_version")}
+
+
+def _shown(cost: Cost) -> tuple[str, str]:
+    return MEASURES["params"].format(cost.params), MEASURES["flops"].format(cost.flops)
+
+
+def _head(run: RunRecord) -> tuple[str, str]:
+    shape, classes = run.dataset.get("input_shape"), run.dataset.get("classes")
+    reads = " × ".join(map(str, shape)) if isinstance(shape, list | tuple) else ""
+    return reads, f"{len(classes)} classes" if isinstance(classes, list | tuple) else ""
+
+
+PANELS.register("architecture")(Panel(5, "Architecture", architecture_info, data=architecture_data))

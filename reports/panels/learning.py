@@ -1,0 +1,162 @@
+"""Panel 9: learning curves, and where and why candidates were stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reports.catalog import Catalog, Entry
+from reports.figure_style import TITLE, axis, layout
+from reports.palette import LIGHT
+from reports.panel import PANELS, Panel
+from reports.run import RunRecord
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+__all__ = ["LearningInfo", "learning_figure", "learning_info"]
+
+TOP = 10
+MOST_DRAWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LearningInfo:
+    """What the panel shows; candidates are places in the catalog.
+
+    Args:
+        catalog: The candidates.
+        top: The best ones by quality.
+        others: The other complete ones.
+        pruned: The pruned ones that trained at least an epoch.
+        failed: The failed ones that did.
+        epochs: Epochs of a whole training.
+        saved: Epochs that the stops saved.
+    """
+
+    catalog: Catalog
+    top: tuple[int, ...]
+    others: tuple[int, ...]
+    pruned: tuple[int, ...]
+    failed: tuple[int, ...]
+    epochs: int
+    saved: int
+
+    @property
+    def stopped(self) -> tuple[Entry, ...]:
+        """The pruned and failed candidates, by number."""
+        entries = [self.catalog.entries[index] for index in (*self.pruned, *self.failed)]
+        return tuple(sorted(entries, key=lambda entry: entry.number))
+
+    @property
+    def leading(self) -> tuple[Entry, ...]:
+        """The best candidates, best first."""
+        return tuple(self.catalog.entries[index] for index in self.top)
+
+
+def learning_info(run: RunRecord, catalog: Catalog) -> LearningInfo:
+    """Return which curves are drawn how."""
+    place = {entry.id: index for index, entry in enumerate(catalog.entries)}
+    complete = [place[entry.id] for entry in catalog.by_quality if entry.curve]
+    stopped = {
+        state: tuple(index for index, entry in enumerate(catalog.entries) if entry.state == state and entry.curve)
+        for state in ("pruned", "failed")
+    }
+    longest = max((len(entry.curve) for entry in catalog.entries), default=0)
+    epochs = max(run.epochs or 0, longest)
+    return LearningInfo(
+        catalog=catalog,
+        top=tuple(complete[:TOP]),
+        others=tuple(complete[TOP:]),
+        pruned=stopped["pruned"],
+        failed=stopped["failed"],
+        epochs=epochs,
+        saved=sum(epochs - catalog.entries[index].epochs for index in stopped["pruned"]),
+    )
+
+
+def learning_figure(info: LearningInfo) -> Figure:
+    """Return the curves: the best ones solid, pruned and failed ones dotted up to the mark where they end.
+
+    `customdata` of a point is its candidate's place in the catalog.
+    """
+    from plotly.graph_objects import Figure
+
+    figure = Figure()
+    if info.others:
+        figure.add_scatter(
+            **_curves(info, info.others),
+            mode="lines",
+            name=f"other complete ({len(info.others)})",
+            line={"color": LIGHT["other-curve"], "width": 1},
+            visible=_visible(info.others),
+            meta="others",
+        )
+    for state, indices, symbol in (
+        ("pruned", info.pruned, "x-thin-open"),
+        ("failed", info.failed, "triangle-down-open"),
+    ):
+        if indices:
+            _add_stopped(figure, info, indices, state, symbol)
+    if info.top:
+        figure.add_scatter(
+            **_curves(info, info.top),
+            mode="lines+markers",
+            name=f"best {len(info.top)} by {info.catalog.quality.label}",
+            line={"color": LIGHT["accent"], "width": 1.6},
+            marker={"size": 4},
+            opacity=0.75,
+            meta="top",
+        )
+    epochs = {"title": {"text": "epoch", **TITLE}, "tickformat": "d", "range": [0.7, max(info.epochs, 2) + 0.3]}
+    figure.update_layout(**layout(epochs, axis(info.catalog.quality)))
+    return figure
+
+
+def _add_stopped(figure: Figure, info: LearningInfo, indices: Sequence[int], state: str, symbol: str) -> None:
+    shared = {"legendgroup": state, "visible": _visible(indices)}
+    figure.add_scatter(
+        **_curves(info, indices),
+        **shared,
+        mode="lines",
+        line={"color": LIGHT[state], "width": 1, "dash": "dot"},
+        showlegend=False,
+        meta=f"{state} curves",
+    )
+    ends = [info.catalog.entries[index].curve for index in indices]
+    figure.add_scatter(
+        x=[len(curve) for curve in ends],
+        y=[_rounded(curve[-1]) for curve in ends],
+        **shared,
+        mode="markers",
+        marker={"symbol": symbol, "size": 9, "color": LIGHT[state], "line": {"width": 2, "color": LIGHT[state]}},
+        name=f"{state} ({len(indices)})",
+        customdata=list(indices),
+        meta=state,
+    )
+
+
+def _curves(info: LearningInfo, indices: Sequence[int]) -> dict[str, list[Any]]:
+    """Return one line of several curves, with a gap after each."""
+    x: list[int | None] = []
+    y: list[float | None] = []
+    places: list[int | None] = []
+    for index in indices:
+        curve = info.catalog.entries[index].curve
+        x += [*range(1, len(curve) + 1), None]
+        y += [*map(_rounded, curve), None]
+        places += [*([index] * len(curve)), None]
+    return {"x": x, "y": y, "customdata": places}
+
+
+def _visible(indices: Sequence[int]) -> bool | str:
+    return True if len(indices) <= MOST_DRAWN else "legendonly"
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 5) if math.isfinite(value) else None
+
+
+PANELS.register("learning")(Panel(9, "Learning curves", learning_info, figure=learning_figure))

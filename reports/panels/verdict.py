@@ -1,0 +1,98 @@
+"""Panel 1: the verdict in a plain sentence, with what it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.catalog import Catalog
+from reports.measures import MEASURES, Measure
+from reports.panel import PANELS, Panel
+from reports.phrases import duration, signed_points
+from reports.run import RunRecord
+from reports.verdict import Budget, Comparison, Verdict, verdict
+
+__all__ = ["IntervalBar", "VerdictInfo", "verdict_info"]
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalBar:
+    """A gain and its interval on a line of 0 to 100, for drawing.
+
+    Args:
+        low: Left end of the interval.
+        gain: The gain.
+        high: Right end of the interval.
+        zero: Where no difference is.
+        label: The gain in words.
+        low_label: The left end in words.
+        high_label: The right end in words.
+    """
+
+    low: float
+    gain: float
+    high: float
+    zero: float
+    label: str
+    low_label: str
+    high_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictInfo:
+    """What the panel shows.
+
+    Args:
+        verdict: The verdict.
+        bar: The gain over the reference with its interval, where there is one.
+        measures: Measures shown of the runners-up.
+        facts: Budget figures: label, value, note.
+    """
+
+    verdict: Verdict
+    bar: IntervalBar | None
+    measures: tuple[Measure, ...]
+    facts: tuple[tuple[str, str, str], ...]
+
+
+def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
+    """Return the verdict and what is drawn beside it."""
+    result = verdict(run, catalog)
+    shown = dict.fromkeys([catalog.quality, *catalog.measures[:2], MEASURES["params"], MEASURES["flops"]])
+    return VerdictInfo(result, _bar(result.comparison), tuple(shown), tuple(_facts(result.budget)))
+
+
+def _bar(comparison: Comparison | None) -> IntervalBar | None:
+    if comparison is None or comparison.interval is None:
+        return None
+    low, high = comparison.interval
+    left, right = min(low, 0.0), max(high, 0.0)
+    margin = 0.16 * (right - left)
+    left, right = left - margin, right + margin
+
+    def place(value: float) -> float:
+        return round(100 * (value - left) / (right - left), 2)
+
+    return IntervalBar(
+        place(low),
+        place(comparison.gain),
+        place(high),
+        place(0.0),
+        *(signed_points(comparison.measure, value) for value in (comparison.gain, low, high)),
+    )
+
+
+def _facts(budget: Budget) -> list[tuple[str, str, str]]:
+    of_trials = f"of {budget.trials:,} planned" if budget.trials is not None else ""
+    facts = [("candidates trained", f"{budget.trained:,}", of_trials)]
+    saved = ""
+    if budget.full_epochs and budget.epochs < budget.full_epochs:
+        saved = f"{100 * (1 - budget.epochs / budget.full_epochs):.0f} % fewer than in full"
+    facts.append(("epochs", f"{budget.epochs:,}", saved))
+    workers = f"on {budget.workers} worker{'s' if budget.workers != 1 else ''}" if budget.workers else ""
+    facts.append(("time in training", duration(budget.seconds), workers))
+    if budget.elapsed is not None:
+        facts.append(("elapsed", duration(budget.elapsed), "first start to last end"))
+    return facts
+
+
+PANELS.register("verdict")(Panel(1, "Verdict", verdict_info))

@@ -1,0 +1,56 @@
+{
+  const data = report.read("data-architecture");
+  const select = document.getElementById("architecture-select");
+  const part = (name) => document.getElementById(`architecture-${name}`);
+
+  const chosen = (entry, point) => report.data.choices[entry.chosen[point]];
+  const specification = (entry) => ({
+    schema_version: data.schema_version,
+    space: data.space,
+    choices: report.data.points.map((name, point) => ({ point: name, ...chosen(entry, point).values })),
+  });
+
+  const drawNodes = (entry) => {
+    for (const node of document.querySelectorAll("#architecture .node")) {
+      const point = Number(node.dataset.point);
+      const { text, symbol } = chosen(entry, point);
+      const [, , params, flops] = data.costs[point][text];
+      node.querySelector("use").setAttribute("href", `#${symbol}`);
+      node.querySelector(".op").textContent = text;
+      node.querySelector(".params").textContent = `${params} params`;
+      node.querySelector(".flops").textContent = `${flops} FLOPs`;
+    }
+  };
+
+  const fillTable = (entry) => {
+    const rows = document.getElementById("point-rows").rows;
+    report.data.points.forEach((name, point) => {
+      const { text, values } = chosen(entry, point);
+      const [exactParams, exactFlops, params, flops] = data.costs[point][text];
+      const cells = rows[point].cells;
+      cells[2].textContent = values.op;
+      cells[3].textContent = values.r ?? "–";
+      [cells[4].textContent, cells[4].title] = [params, exactParams.toLocaleString("en-US")];
+      [cells[5].textContent, cells[5].title] = [flops, exactFlops.toLocaleString("en-US")];
+    });
+  };
+
+  if (select) {
+    report.onSelect((entry) => {
+      select.value = entry.id;
+      part("id").textContent = entry.id;
+      part("words").replaceChildren(...report.words(entry.description));
+      part("state").textContent = entry.state;
+      for (const cell of part("measures").querySelectorAll("[data-measure]")) {
+        cell.textContent = entry.shown[cell.dataset.measure];
+        cell.title = entry.exact[cell.dataset.measure];
+      }
+      drawNodes(entry);
+      fillTable(entry);
+      part("spec").textContent = JSON.stringify(specification(entry), null, 2);
+      part("export").hidden = !entry.command;
+      part("command").textContent = entry.command;
+    });
+    select.addEventListener("change", () => report.select(select.value));
+  }
+}

@@ -1,0 +1,36 @@
+{
+  const element = document.getElementById("chart-learning");
+  if (element) {
+    const figure = report.read("figure-learning");
+    const entries = report.data.entries;
+
+    /** Return the selected candidate's curve, found among those drawn. */
+    const highlighted = () => {
+      const place = entries.findIndex((entry) => entry.id === report.selected);
+      const trace = figure.data.find(({ mode, customdata }) => mode.startsWith("lines") && customdata.includes(place));
+      if (!trace) return [];
+      const inside = trace.customdata.map((owner, index) => (owner === place ? index : -1)).filter((index) => index >= 0);
+      return [{
+        type: "scatter",
+        mode: "lines+markers",
+        x: inside.map((index) => trace.x[index]),
+        y: inside.map((index) => trace.y[index]),
+        customdata: inside.map(() => place),
+        hovertemplate: trace.hovertemplate,
+        line: { color: report.color("baseline"), width: 3 },
+        marker: { size: 6 },
+        name: `selected ${report.selected}`,
+        meta: "selected",
+      }];
+    };
+    const build = () => ({
+      data: [...figure.data, ...highlighted()].map((trace) => ({
+        ...trace,
+        hovertemplate: "epoch %{x}: %{y}<br>%{hovertext}<extra></extra>",
+      })),
+      layout: figure.layout,
+    });
+    const chart = report.chart(element, build);
+    report.onSelect(() => chart.render());
+  }
+}

@@ -1,0 +1,144 @@
+{
+  const figure = report.read("figure-tradeoff");
+  const { axes, signs, x: firstX, y: firstY } = report.read("data-tradeoff");
+  const entries = report.data.entries;
+  const control = (name) => document.getElementById(name);
+  const chosenAxes = () => [control("axis-x").value, control("axis-y").value];
+
+  /** Return the places of the ranked candidates that none other beats in both measures, by x. */
+  const frontOf = (x, y) => {
+    const loss = (place, name) => signs[name] * entries[place].values[name];
+    const known = entries
+      .map((entry, place) => place)
+      .filter((place) => entries[place].rank !== null && entries[place].values[x] !== null && entries[place].values[y] !== null)
+      .sort((a, b) => loss(a, x) - loss(b, x) || loss(a, y) - loss(b, y));
+    const front = [];
+    for (const place of known) {
+      const last = front.at(-1);
+      const equal = last !== undefined && loss(last, x) === loss(place, x) && loss(last, y) === loss(place, y);
+      if (last === undefined || equal || loss(place, y) < loss(last, y)) front.push(place);
+    }
+    return front.sort((a, b) => entries[a].values[x] - entries[b].values[x]);
+  };
+
+  /** Return the range of an axis that holds the complete candidates with room around them. */
+  const rangeOf = (name, log) => {
+    const known = entries
+      .filter((entry) => entry.rank !== null && entry.values[name] !== null && (!log || entry.values[name] > 0))
+      .map((entry) => (log ? Math.log10(entry.values[name]) : entry.values[name]));
+    if (!known.length) return undefined;
+    const [low, high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
+    const room = 0.09 * (high - low) || 0.02 * Math.abs(high) || 0.5;
+    return [low - room, high + room];
+  };
+
+  const build = () => {
+    const [x, y] = chosenAxes();
+    const front = frontOf(x, y);
+    const inside = new Set(front);
+    const values = (places, name) => places.map((place) => entries[place].values[name]);
+    const data = figure.data.map((trace) => {
+      const places = trace.meta === "front" ? front : trace.customdata;
+      const drawn = { ...trace, x: values(places, x), y: values(places, y) };
+      if (trace.meta === "front") {
+        drawn.name = `front (${front.length})`;
+        drawn.line = { ...trace.line, shape: signs[x] > 0 ? "hv" : "vh" };
+      }
+      if (trace.meta === "search") {
+        const colors = places.map((place) => report.color(inside.has(place) ? "front" : "search"));
+        drawn.marker = { ...trace.marker, color: colors };
+      }
+      return drawn;
+    });
+    const place = entries.findIndex((entry) => entry.id === report.selected);
+    if (place >= 0) data.push(ring(place, x, y));
+    const axis = (base, name, log) => ({
+      ...base,
+      ...axes[name],
+      ...(control(log).checked ? { type: "log" } : { type: "linear" }),
+      ...(control("fit").checked ? { range: rangeOf(name, control(log).checked) } : { autorange: true }),
+    });
+    const layout = {
+      ...figure.layout,
+      // Selecting a candidate keeps what the reader zoomed to; other axes start anew.
+      uirevision: [x, y, control("log-x").checked, control("log-y").checked, control("fit").checked].join(),
+      margin: { ...figure.layout.margin, r: 44 },
+      xaxis: axis(figure.layout.xaxis, x, "log-x"),
+      yaxis: axis(figure.layout.yaxis, y, "log-y"),
+    };
+    listFront(front, x, y);
+    return { data, layout };
+  };
+
+  const ring = (place, x, y) => ({
+    type: "scatter",
+    mode: "markers",
+    x: [entries[place].values[x]],
+    y: [entries[place].values[y]],
+    marker: { symbol: "circle-open", size: 22, color: report.color("selected"), line: { width: 2, color: report.color("selected") } },
+    name: "selected",
+    meta: "selected",
+    hoverinfo: "skip",
+    showlegend: false,
+  });
+
+  const number = (entry, name) =>
+    report.element("td", { class: "num", title: entry.exact[name] }, entry.shown[name]);
+
+  const listFront = (front, x, y) => {
+    const label = (name) => report.data.measures.find((measure) => measure.name === name).label;
+    control("front-count").textContent = front.length;
+    control("front-x").textContent = label(x);
+    control("front-y").textContent = label(y);
+    control("front-rows").replaceChildren(
+      ...front.map((place) => {
+        const entry = entries[place];
+        const pick = report.element("button", { type: "button", class: "pick", "data-pick": entry.id }, entry.id);
+        return report.element(
+          "tr", {}, report.element("td", {}, pick),
+          report.element("td", { class: "words" }, ...report.words(entry.description)),
+          number(entry, x), number(entry, y),
+        );
+      }),
+    );
+  };
+
+  const chip = (place, point) => {
+    const { values, text, symbol, letter } = report.data.choices[place];
+    const title = `${report.data.points[point]}: ${text}`;
+    const made = report.element("span", { class: `chip ${symbol}`, title }, letter);
+    if (values.r !== undefined) made.append(report.element("small", {}, String(values.r)));
+    return made;
+  };
+
+  /** Show the selected candidate beside the chart. */
+  const show = (entry) => {
+    const rows = report.data.measures.flatMap((measure) => [
+      report.element("dt", {}, measure.label),
+      report.element("dd", { title: entry.exact[measure.name] }, entry.shown[measure.name]),
+    ]);
+    const rank = entry.rank === null ? entry.state : `rank ${entry.rank}`;
+    const actions = report.element("p", { class: "actions" }, report.element("a", { href: "#architecture" }, "Architecture"));
+    if (entry.command) {
+      actions.append(report.element("button", { type: "button", class: "copy", "data-copy": entry.command, title: entry.command }, "copy export command"));
+    }
+    const parts = [
+      report.element("h3", {}, report.element("code", {}, entry.id)),
+      report.element("p", {}, [`candidate ${entry.number}`, rank, entry.kind, entry.knee ? "knee" : ""].filter(Boolean).join(", ")),
+      report.element("p", {}, ...report.words(entry.description)),
+      report.element("span", { class: "strip" }, ...entry.chosen.map(chip)),
+      report.element("dl", {}, ...rows),
+    ];
+    if (entry.reason) parts.push(report.element("p", {}, entry.reason));
+    control("selection").replaceChildren(...parts, actions);
+  };
+
+  control("axis-x").value = firstX;
+  control("axis-y").value = firstY;
+  const chart = report.chart(control("chart-tradeoff"), build);
+  control("tradeoff-controls").addEventListener("change", () => chart.render());
+  report.onSelect((entry) => {
+    show(entry);
+    chart.render();
+  });
+}

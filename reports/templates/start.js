@@ -1,0 +1,2 @@
+// Last of all scripts: every panel listens by now.
+report.select(report.data.first);

@@ -1,0 +1,24 @@
+"""Command line: `fusion-nas`.
+
+Only typer is imported before a command runs; whatever is heavy is imported inside the commands.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+__all__ = ["COMMANDS", "main"]
+
+# Each is a module of this package; `--help` lists them in this order.
+COMMANDS = ("launch", "resume", "status", "report", "export", "spaces", "ops", "doctor")
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names, and exit with its code."""
+    from search.cli.app import app
+    from search.cli.errors import run
+
+    for command in COMMANDS:
+        import_module(f"{__name__}.{command}")
+    sys.exit(run(app, sys.argv[1:]))

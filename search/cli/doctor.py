@@ -1,0 +1,100 @@
+"""`fusion-nas doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from search.cli.app import app
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+DISTRIBUTION = "fusion-nas"
+PYTHON = (3, 11)
+
+
+@app.command()
+def doctor() -> None:
+    """Show what is installed and what will be used.
+
+    Exits with 1 when something needed is missing or too old. Ray is not started: whether its ports are
+    free is not tested.
+
+    Example: fusion-nas doctor
+    """
+    findings = [*_packages(), *_hardware()]
+    for finding in findings:
+        problem = f"  PROBLEM: {finding.problem}" if finding.problem else ""
+        typer.echo(f"{finding.label:<14}{finding.found}{problem}")
+    if any(finding.problem for finding in findings):
+        raise typer.Exit(1)
+
+
+class Finding(NamedTuple):
+    """One line: what was looked at, what was found, what is wrong with it."""
+
+    label: str
+    found: str
+    problem: str = ""
+
+
+def _packages() -> Iterator[Finding]:
+    from importlib import metadata
+
+    from packaging.requirements import Requirement
+
+    old = sys.version_info < PYTHON
+    yield Finding("python", platform.python_version(), "needs 3.11 or newer" if old else "")
+    try:
+        yield Finding(DISTRIBUTION, metadata.version(DISTRIBUTION))
+        needed = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        yield Finding(
+            DISTRIBUTION, "not installed", "run `pip install fusion-nas`, or `pip install -e .` in its source"
+        )
+        return
+    for requirement in map(Requirement, needed):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield _package(requirement)
+
+
+def _package(requirement: Requirement) -> Finding:
+    from importlib import metadata
+
+    try:
+        found = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return Finding(requirement.name, "not installed", f"needed; run `pip install '{requirement}'`")
+    if not requirement.specifier.contains(found, prereleases=True):
+        return Finding(requirement.name, found, f"needs {requirement.specifier}; run `pip install '{requirement}'`")
+    return Finding(requirement.name, found)
+
+
+def _hardware() -> Iterator[Finding]:
+    from search.ray_session import available_cpus
+
+    yield Finding("cpus", f"{available_cpus()} of {os.cpu_count()} usable, {platform.machine()}")
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        yield Finding("device", "none", f"torch does not import: {' '.join(str(error).split())}")
+        return
+    count = torch.cuda.device_count()
+    gpus = [torch.cuda.get_device_properties(index) for index in range(count)]
+    names = ", ".join(f"{gpu.name} ({gpu.total_memory / 2**30:.0f} GiB)" for gpu in gpus)
+    yield Finding("gpus", names or f"none seen by torch ({_build(torch.version.cuda)})")
+    from search.training import resolve_device
+
+    device = resolve_device("auto").type
+    precision = "bf16 mixed precision, channels last" if device == "cuda" else "float32"
+    yield Finding("device", f"{device} ({precision}); `train.device` of the config can choose another")
+
+
+def _build(cuda: str | None) -> str:
+    return f"built for CUDA {cuda}" if cuda else "a CPU build"

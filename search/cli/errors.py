@@ -1,0 +1,76 @@
+"""How a command ends: an exit code, and one line on stderr where something is wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+__all__ = ["exit_code", "run"]
+
+FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 1, 2, 3, 130
+DEBUG = "--debug"
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code for an error: 1 failed, 2 bad input, 3 infeasible, 130 interrupted."""
+    from fusion_ops.errors import ConfigError, DataError, Infeasible, RunError, SpecError
+
+    if isinstance(error, ConfigError | SpecError | DataError | RunError):
+        return BAD_INPUT
+    if isinstance(error, Infeasible):
+        return INFEASIBLE
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return INTERRUPTED
+    return FAILED
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; errors become one line on stderr.
+
+    Args:
+        app: The application.
+        arguments: What follows the program's name. `--debug` anywhere in it shows tracebacks.
+    """
+    debug = DEBUG in arguments
+    words = [word for word in arguments if word != DEBUG]
+    try:
+        code = app(words, prog_name="fusion-nas", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has enough of it. Python would complain when it closes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        print(_line(error), file=sys.stderr)
+        return error.exit_code if isinstance(error, typer.TyperException) else exit_code(error)
+    return code if isinstance(code, int) else 0
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, typer.TyperException):
+        return _usage(error)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted"
+    from fusion_ops.errors import FusionNasError
+
+    if isinstance(error, FusionNasError):
+        return _flat(str(error))
+    return f"internal error: {type(error).__name__}: {_flat(str(error))} (run with {DEBUG} for the traceback)"
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "fusion-nas"
+    message = _flat(error.format_message())
+    end = "" if message.endswith((".", "?", "!")) else "."
+    return f"{command}: {message}{end} See `{command} --help`."
+
+
+def _flat(message: str) -> str:
+    return " ".join(message.split())

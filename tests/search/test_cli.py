@@ -1,0 +1,283 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from fusion_ops import errors
+from search.cli import COMMANDS
+from search.cli.errors import exit_code, run
+
+HEAVY = ("torch", "ray", "optuna", "pandas", "plotly", "numpy", "sklearn", "pydantic", "rich")
+
+
+def fusion_nas(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "search", *arguments], capture_output=True, text=True, cwd=cwd, timeout=120
+    )
+
+
+def in_process(*arguments: str) -> int:
+    """Run a command in this process, which has torch loaded already."""
+    from importlib import import_module
+
+    from search.cli.app import app
+
+    for command in COMMANDS:
+        import_module(f"search.cli.{command}")
+    return run(app, arguments)
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Names of the modules that a command has imported when it ends."""
+    script = (
+        "import sys; from search.cli import main\n"
+        f"sys.argv = ['fusion-nas', *{list(arguments)!r}]\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print('\\nMODULES', *sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(result.stdout.rpartition("\nMODULES ")[2].split())
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    modules = imported_by("--help")
+    assert "typer" in modules
+    assert not modules & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    assert in_process(command, "--help") == 0
+    text = capsys.readouterr().out
+    assert f"Usage: fusion-nas {command}" in text
+    assert f"fusion-nas {command}" in text.partition("Options")[0].partition("\n")[2], "an example"
+
+
+def test_ops_and_spaces_do_not_import_ray(tmp_path):
+    (tmp_path / "a.yaml").write_text("space: {depth: 8}")
+    for arguments in (("ops",), ("spaces", str(tmp_path / "a.yaml"))):
+        modules = imported_by(*arguments)
+        assert "torch" in modules
+        assert "ray" not in modules
+
+
+def test_all_commands_are_listed_in_order(capsys):
+    assert in_process("--help") == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2].splitlines()
+    assert [line.split()[0] for line in listed if line.strip()] == list(COMMANDS)
+
+
+def test_no_command_and_an_unknown_one_are_bad_usage(capsys):
+    for arguments, says in (
+        ((), "Missing command"),
+        (("spacs",), "No such command 'spacs'. Did you mean 'spaces'?"),
+        (("ops", "--jsn"), "No such option"),
+        (("launch",), "Missing argument 'CONFIG.yaml'"),
+    ):
+        assert in_process(*arguments) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1
+        assert says in err
+        assert "--help`" in err
+
+
+def test_ops_as_json_has_exact_costs(capsys):
+    assert in_process("ops", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["sample"] == {"channels": 64, "size": [32, 32], "r": 4, "inputs": 2}
+    costs = {entry["name"]: (entry["params"], entry["flops"]) for entry in found["operators"]}
+    assert costs["sum"] == (0, 0)
+    assert costs["concat"] == (2 * 64 * 64 + 64, 2 * 2 * 64 * 64 * 32 * 32)
+    assert costs["aff"] == (4_576, 2 * 2 * 64 * 16 * (32 * 32 + 1))
+    assert costs["iaff"] == (9_152, 2 * costs["aff"][1])
+    reduces = {entry["name"] for entry in found["operators"] if entry["reduces"]}
+    assert {"sk", "aff", "iaff"} <= reduces
+    assert not {"sum", "concat"} & reduces
+
+
+def test_ops_as_a_table(capsys):
+    assert in_process("ops") == 0
+    out = capsys.readouterr().out
+    assert "x + y" in out
+    assert "[x, y]" in out
+    assert "4,576" in out
+    assert "2 × multiply-adds" in " ".join(out.split())
+
+
+def test_spaces_lists_all(capsys):
+    assert in_process("spaces", "--json") == 0
+    (resnet,) = (space for space in json.loads(capsys.readouterr().out) if space["name"] == "resnet")
+    assert resnet["depth"] == 20
+    assert resnet["ops"] == ["sum", "concat", "sk", "aff", "iaff"]
+    assert in_process("spaces") == 0
+    assert "resnet\n  depth: 20\n" in capsys.readouterr().out
+
+
+CONFIG = "space: {depth: 14, width: 4, ops: [sum, aff], reductions: [2, 4], tie: stage}"
+
+
+def test_spaces_shows_the_space_of_a_config(tmp_path, capsys):
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    assert in_process("spaces", str(tmp_path / "a.yaml"), "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["size"] == 3**3
+    assert found["space"]["settings"]["in_channels"] == 1
+    assert [point["name"] for point in found["points"]] == [f"stage{s}.block{b}" for s in (1, 2, 3) for b in (1, 2)]
+    assert found["points"][2]["choices"] == ["sum", "aff r=2", "aff r=4"]
+    assert found["points"][2]["sizes"] == [[4, 4], [4, 4]]
+    params = {row["choice"]: row["params"] for row in found["uniform"]}
+    assert list(params) == ["sum", "aff r=4", "aff r=2"]
+    assert params["sum"] < params["aff r=4"] < params["aff r=2"]
+    assert in_process("spaces", str(tmp_path / "a.yaml")) == 0
+    out = capsys.readouterr().out
+    assert "27 architectures, 6 fusion points (tie: stage)" in out
+    assert f"{params['aff r=2']:,}" in out
+
+
+def test_spaces_by_name_counts_equal_networks_once(capsys):
+    assert in_process("spaces", "resnet", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["space"]["settings"]["num_classes"] == 10
+    assert [row["choice"] for row in found["uniform"] if row["choice"].startswith("sk")] == ["sk r=2"]
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("search:\n  trails: 3", "bad.yaml:2: unknown key `trails` in `search`; did you mean `trials`?"),
+        ("space:\n  ops: []", "bad.yaml:2: `space.ops` must name at least one entry"),
+        ("train:\n  lr: fast", "bad.yaml:2: `train.lr` must be a number; got text `fast`."),
+        ("space:\n  name: resnt", "bad.yaml:2: unknown space `resnt`; did you mean `resnet`?"),
+        ("data:\n  path: somewhere", "data set digits is part of scikit-learn and has no path"),
+        ("space:\n  num_classes: 3", "bad.yaml:2: `space.num_classes` is 3"),
+        (": :", "bad.yaml:1: "),
+    ],
+)
+def test_a_bad_config_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, config, says):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.yaml").write_text(config)
+    assert in_process("spaces", "bad.yaml") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(says)
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_the_process_itself_exits_with_the_code(tmp_path):
+    (tmp_path / "bad.yaml").write_text("serch: 3")
+    result = fusion_nas("spaces", str(tmp_path / "bad.yaml"))
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.endswith("bad.yaml:1: unknown key `serch`; did you mean `search`?\n")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("which", ["nope", "nope.yaml", "a directory"])
+def test_a_space_that_does_not_exist(which, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("a directory").mkdir()
+    assert in_process("spaces", which) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert which in err
+
+
+def test_debug_shows_the_traceback_before_or_after_the_command(capsys):
+    for arguments in (("--debug", "spaces", "nope"), ("spaces", "nope", "--debug")):
+        assert in_process(*arguments) == 2
+        err = capsys.readouterr().err
+        assert "Traceback (most recent call last)" in err
+        assert err.splitlines()[-1].startswith("unknown space `nope`")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (errors.ConfigError("a"), 2, "a"),
+        (errors.SpecError("b"), 2, "b"),
+        (errors.UnknownNameError("thing", "x", ["y"]), 2, "unknown thing `x`; known: y"),
+        (errors.DataError("c\nd"), 2, "c d"),
+        (errors.RunError("e"), 2, "e"),
+        (errors.Infeasible("f"), 3, "f"),
+        (errors.Diverged("g"), 1, "g"),
+        (errors.FusionNasError("h"), 1, "h"),
+        (typer.Abort(), 130, "interrupted"),
+        (ZeroDivisionError("i\nj"), 1, "internal error: ZeroDivisionError: i j (run with --debug for the traceback)"),
+    ],
+)
+def test_every_error_has_its_code_and_its_line(error, code, line, capsys):
+    def command() -> None:
+        raise error
+
+    app = typer.Typer()
+    app.command()(command)
+    assert run(app, []) == code == exit_code(error)
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+@pytest.mark.parametrize("code", [0, 1, 130])
+def test_a_command_may_choose_its_code(code, capsys):
+    app = typer.Typer()
+
+    @app.command()
+    def command() -> None:
+        raise typer.Exit(code)
+
+    assert run(app, []) == code
+    assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_exits_with_130(capsys):
+    app = typer.Typer()
+
+    @app.command()
+    def command() -> None:
+        raise KeyboardInterrupt
+
+    assert run(app, []) == 130
+    assert exit_code(KeyboardInterrupt()) == 130
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [sys.executable, "-m", "search", "ops"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert result.stderr == ""
+    assert result.returncode == 1
+
+
+def test_doctor_finds_what_is_installed(capsys):
+    assert in_process("doctor") == 0
+    out = capsys.readouterr().out
+    for package in ("python", "torch", "optuna", "ray", "pandas", "scikit-learn"):
+        assert any(line.startswith(f"{package} ") for line in out.splitlines())
+    assert "PROBLEM" not in out
+    assert "\ndevice " in out
+
+
+def test_doctor_names_what_is_missing_or_too_old(monkeypatch, capsys):
+    from importlib import metadata
+
+    real = metadata.version
+
+    def version(name: str) -> str:
+        if name == "plotly":
+            raise metadata.PackageNotFoundError(name)
+        return "4.1.0" if name == "optuna" else real(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert in_process("doctor") == 1
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "not installed  PROBLEM: needed; run `pip install 'plotly>=6'`" in lines["plotly"]
+    assert "4.1.0  PROBLEM: needs >=5; run `pip install 'optuna>=5'`" in lines["optuna"]
+    assert "PROBLEM" not in lines["torch"]
