@@ -70,7 +70,10 @@ def frame(records: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> pd
     Raises:
         UnknownNameError: An objective that is no measure.
     """
-    rows = [{**record, "curve": _curve_text(record.get("curve"))} for record in records]
+    rows = [
+        {key: _storable(value) for key, value in record.items()} | {"curve": _curve_text(record.get("curve"))}
+        for record in records
+    ]
     table = pd.DataFrame(rows, columns=_columns(rows, objectives))
     table = _typed(table)
     table["on_front"] = _on_front(table, objectives)
@@ -155,7 +158,7 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
         elif name in _FLOATS:
             out[name] = pd.to_numeric(out[name].replace("", None)).astype(np.float64)
         elif name == "on_front":
-            out[name] = out[name].map({True: True, "True": True}).fillna(False).astype(bool)
+            out[name] = out[name].isin([True, "True"])
         elif out[name].dtype.kind not in "iufb":
             out[name] = out[name].where(out[name].notna(), "").astype(str)
     return out
@@ -166,6 +169,14 @@ def _on_front(table: pd.DataFrame, objectives: Sequence[str]) -> np.ndarray[Any,
     rows = np.flatnonzero(comparable(table).to_numpy(np.bool_))
     out[rows] = non_dominated(losses(table.iloc[rows], objectives))
     return out
+
+
+def _storable(value: Any) -> Any:
+    """Return a text without what a CSV file in UTF-8 cannot hold; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    text = value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\\0")
 
 
 def _curve_text(values: Any) -> str:

@@ -33,7 +33,7 @@ def hypervolume(points: npt.ArrayLike, reference: npt.ArrayLike) -> float:
 
 
 def contributions(points: npt.ArrayLike, reference: npt.ArrayLike) -> Points:
-    """Return for every point the volume that it alone dominates: what would be lost without it.
+    """Return for every point the volume that it alone adds to its front: what the front would lose.
 
     It is 0 for dominated points and for points that have an equal.
 

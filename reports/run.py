@@ -61,6 +61,16 @@ class RunRecord:
         return _mapping(_mapping(self.config.get("resolved")).get("environment"))
 
     @property
+    def started(self) -> str:
+        """When the run was launched, to the minute; empty where it does not say."""
+        return str(_mapping(self.config.get("resolved")).get("started") or "")[:16].replace("T", " ")
+
+    @property
+    def seed(self) -> Any:
+        """Seed of the search and of every training."""
+        return _mapping(self.config.get("search")).get("seed")
+
+    @property
     def epochs(self) -> int | None:
         """Epochs of a whole training."""
         epochs = _mapping(self.config.get("train")).get("epochs")

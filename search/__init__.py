@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.config import SearchConfig
     from search.driver import launch, resume
-    from search.pruners import create_pruner
     from search.run import Run
     from search.samplers import create_sampler
 
-__all__ = ["Run", "SearchConfig", "create_pruner", "create_sampler", "launch", "resume"]
+__all__ = ["Run", "SearchConfig", "create_sampler", "launch", "resume"]
 
 _HOMES = {
     "Run": "search.run",
     "SearchConfig": "search.config",
-    "create_pruner": "search.pruners",
     "create_sampler": "search.samplers",
     "launch": "search.driver",
     "resume": "search.driver",

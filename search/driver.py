@@ -25,7 +25,7 @@ from search.environment import describe_environment
 from search.events import EventLog, utc_now
 from search.ledger import Ledger
 from search.progress import ProgressDisplay
-from search.pruners import create_pruner
+from search.pruners import PRUNERS
 from search.ray_session import available_cpus, ray_session
 from search.run import Run
 from search.run_directory import RunDirectory
@@ -166,7 +166,7 @@ class Driver:
             space,
             objectives=config.objectives,
             constraints=dict(config.constraints),
-            pruner=create_pruner(config.search.pruner),
+            pruner=PRUNERS[config.search.pruner](),
             trials=config.search.trials,
             seed=config.search.seed,
             notify=self._on_event,
@@ -242,6 +242,7 @@ class Driver:
             kind=candidate.kind,
             state=candidate.state,
             epochs=len(candidate.curve),
+            **({"worker": candidate.worker} if candidate.worker else {}),
             **({"reason": candidate.reason} if candidate.reason else {}),
         )
         if event == "finished":

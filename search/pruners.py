@@ -10,7 +10,7 @@ import numpy as np
 
 from fusion_ops.registry import Registry
 
-__all__ = ["PRUNERS", "Curve", "KeepAll", "ParetoPruner", "Pruner", "create_pruner"]
+__all__ = ["PRUNERS", "Curve", "KeepAll", "ParetoPruner", "Pruner", "rungs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +105,6 @@ PRUNERS: Registry[Callable[[], Pruner]] = Registry("pruner")
 PRUNERS.register("auto")(ParetoPruner)
 PRUNERS.register("pareto")(ParetoPruner)
 PRUNERS.register("none")(KeepAll)
-
-
-def create_pruner(name: str) -> Pruner:
-    """Return the pruner registered under `name`: `auto`, `pareto` or `none`.
-
-    Raises:
-        UnknownNameError: No such pruner.
-    """
-    return PRUNERS[name]()
 
 
 def rungs(epochs: int) -> tuple[int, ...]:

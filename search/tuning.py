@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
@@ -33,11 +33,13 @@ class LedgerSearcher(Unsaved, Searcher):
     Args:
         ledger: The candidates.
         job: What all candidates share.
-        concurrent: How many candidates may be in flight.
+        concurrent: Tells how many candidates may be in flight now.
         stopped: Tells whether no further candidate is to be started.
     """
 
-    def __init__(self, ledger: Ledger, job: Mapping[str, Any], concurrent: int, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, ledger: Ledger, job: Mapping[str, Any], concurrent: Callable[[], int], stopped: Callable[[], bool]
+    ) -> None:
         super().__init__()
         self._ledger, self._job, self._concurrent, self._stopped = ledger, job, concurrent, stopped
         self.numbers: dict[str, int] = {}
@@ -46,7 +48,7 @@ class LedgerSearcher(Unsaved, Searcher):
         """Return the next candidate's config, `None` to be asked again later, or `FINISHED`."""
         if self._stopped():
             return Searcher.FINISHED
-        if self._ledger.count("running") >= self._concurrent:
+        if self._ledger.count("running") >= self._concurrent():
             return None
         candidate = self._ledger.ask()
         if candidate is None:
@@ -178,11 +180,12 @@ def run_tune(
         folder: Where Tune may keep its own files.
         cpus: CPU cores of one worker.
         gpus: GPUs of one worker; a fraction shares one.
-        concurrent: Most candidates in flight; `None`: as many as the resources hold.
+        concurrent: Most candidates in flight; `None`: as many as the resources hold, and one that waits, so
+            that a worker that is done need not wait for it.
         retries: How often a candidate is started again after its worker was lost.
         stopped: Whether to end early.
     """
-    searcher = LedgerSearcher(ledger, job, concurrent or math.inf, stopped)  # type: ignore[arg-type]
+    searcher = LedgerSearcher(ledger, job, lambda: concurrent or _slots(cpus, gpus) + 1, stopped)
     tuner = tune.Tuner(
         tune.with_resources(CandidateTrainable, {"cpu": cpus, "gpu": gpus}),
         tune_config=tune.TuneConfig(
@@ -204,3 +207,10 @@ def run_tune(
         ),
     )
     tuner.fit()
+
+
+def _slots(cpus: float, gpus: float) -> int:
+    """Return how many workers the resources that Ray has now can hold."""
+    there = ray.cluster_resources()
+    holds = [there.get(name, 0.0) / need for name, need in (("CPU", cpus), ("GPU", gpus)) if need > 0]
+    return max(1, int(min(holds)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -60,8 +61,8 @@ trained network did. It finds damage; it cannot tell who made a file.
 
 ## Licence
 
-`modeling.py` and `verify.py` are under the MIT licence of fusion-nas {version}, except what `modeling.py`
-holds of your own operators. The weights belong to whoever trained them, under the terms of the data.
+`modeling.py` and `verify.py` are under the MIT licence of fusion-nas {version}, except operators of
+others that `modeling.py` may hold. The weights belong to whoever trained them, under the terms of the data.
 """
 
 FILES = {
@@ -114,8 +115,8 @@ def requirements(*, torch_version: str, onnx: bool) -> str:
 def _summary(selection: Selection) -> str:
     space, data = selection.architecture.space, selection.data
     return (
-        f"A `{space.name}` network for `{_plain(data.get('name', 'images'))}`, with {describe(selection.architecture)} "
-        f"where its feature maps are fused. Candidate {int(selection.row['number'])} of the search "
+        f"A `{space.name}` network for `{_plain(data.get('name', 'images'))}`. Its feature maps are fused by "
+        f"{describe(selection.architecture)}. It is candidate {int(selection.row['number'])} of the search "
         f"`{_plain(selection.run.name)}`."
     )
 
@@ -123,15 +124,18 @@ def _summary(selection: Selection) -> str:
 def _measures(selection: Selection, recomputed: Mapping[str, float] | None) -> Iterable[Sequence[str]]:
     row, data = selection.row, selection.data
     how = f"n = {data.get('validation', 'unknown')}, 1 seed, best of {int(row['epochs'])} epochs"
-    again = "; measured again with these files" if recomputed is not None else ""
     for measure in (MEASURES[name] for name in MEASURES if MEASURES[name].quality):
-        if measure.column in row and row[measure.column] == row[measure.column]:
+        if measure.column in row and math.isfinite(row[measure.column]):
+            again = "; measured again with these files" if measure.name in (recomputed or {}) else ""
             yield f"{measure.label}, validation", measure.format(row[measure.column]), how + again
     yield f"{selection.run.quality.label}, test", ABSENT, UNTESTED
     yield "parameters", f"{selection.cost.params:,}", "exact"
     yield "FLOPs", f"{selection.cost.flops:,}", f"exact; {FLOPS_UNIT}"
-    latency = MEASURES["latency"].format(row.get(MEASURES["latency"].column))
-    yield "latency", ABSENT if latency == MEASURES["latency"].format(None) else latency, "see metrics.json"
+    latency = MEASURES["latency"]
+    if math.isfinite(row.get(latency.column, math.nan)):
+        yield latency.label, latency.format(row[latency.column]), "hardware in metrics.json"
+    else:
+        yield latency.label, ABSENT, "time it on the hardware that it is for"
 
 
 def _points(selection: Selection) -> Iterable[Sequence[str]]:

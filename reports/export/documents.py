@@ -24,6 +24,7 @@ __all__ = ["Selection", "config", "metrics", "provenance", "select"]
 SCHEMA_VERSION = 1
 FLOPS_UNIT = "2 × multiply-adds, one input"
 UNTESTED = "the test set is kept for the retraining of finalists; this network was chosen on the validation set alone"
+HARDWARE = ("cpu", "cpus", "gpus")
 WANTED = ("classes", "input_shape", "mean", "std")
 
 
@@ -142,7 +143,9 @@ def _qualities() -> Iterable[tuple[str, Any]]:
 
 def _latency(selection: Selection) -> dict[str, Any] | None:
     value = _number(selection.row.get(MEASURES["latency"].column))
-    return None if value is None else {"value": value, "unit": "ms", "hardware": selection.run.environment.get("cpu")}
+    if value is None:
+        return None
+    return {"value": value, "unit": "ms", "hardware": {key: selection.run.environment.get(key) for key in HARDWARE}}
 
 
 def _number(value: Any) -> float | None:

@@ -103,7 +103,7 @@ def _write_source(folder: Path, selection: Selection) -> ModuleType:
     architecture, space, data = selection.architecture, selection.space, selection.data
     source = modeling_source(
         space.recipe(architecture),
-        title=f"Network {architecture.id}: {space.name} with {describe(architecture)}.",
+        title=f"Network {architecture.id}: {space.name}, fused by {describe(architecture)}.",
         version=own_version(),
         input_shape=data["input_shape"],
         mean=data["mean"],
@@ -159,6 +159,8 @@ def _replacing(target: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{target.name}."))
     try:
         yield temporary
+        for path in temporary.iterdir():
+            path.chmod(0o644)
         temporary.chmod(0o755)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.rename(target)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def require_onnx() -> None:
     Raises:
         RunError: It is not.
     """
-    missing = [package for package in NEEDED if importlib.util.find_spec(package) is None]
+    missing = [package for package in NEEDED if find_spec(package) is None]
     if missing:
         raise RunError(f"writing ONNX needs {' and '.join(missing)}; run `pip install fusion-nas[onnx]`.")
 

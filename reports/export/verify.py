@@ -26,6 +26,10 @@ MODULE = "exported_modeling"
 Network = Callable[[Tensor], Tensor]
 
 
+class FormatError(Exception):
+    """A format cannot be loaded or run."""
+
+
 def changed_files(folder: Path) -> dict[str, str]:
     """Return what happened to each file since the export: `unchanged`, `changed` or `missing`."""
     provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
@@ -39,7 +43,6 @@ def differences(folder: Path) -> dict[str, float | str]:
     sample together, and the first one by itself.
     """
     sample = load_file(folder / "sample.safetensors")
-    images, expected = sample["images"], sample["outputs"]
     out: dict[str, float | str] = {}
     for name, load in FORMATS.items():
         if not (folder / name).is_file():
@@ -48,11 +51,9 @@ def differences(folder: Path) -> dict[str, float | str]:
             out[name] = "not compared: onnxruntime is not installed"
             continue
         try:
-            network = load(folder / name)
-            errors = [_difference(network(images), expected), _difference(network(images[:1]), expected[:1])]
-            out[name] = float(torch.tensor(errors).max())
-        except Exception as error:
-            out[name] = f"fails: {type(error).__name__}: {' '.join(str(error).split())}"
+            out[name] = _compared(load, folder / name, sample["images"], sample["outputs"])
+        except FormatError as error:
+            out[name] = f"fails: {error}"
     return out
 
 
@@ -107,6 +108,15 @@ def _fate(path: Path, digest: str) -> str:
     if not path.is_file():
         return "missing"
     return "unchanged" if hashlib.sha256(path.read_bytes()).hexdigest() == digest else "changed"
+
+
+def _compared(load: Callable[[Path], Network], path: Path, images: Tensor, expected: Tensor) -> float:
+    try:
+        network = load(path)
+        together, first = network(images), network(images[:1])
+        return max(_difference(together, expected), _difference(first, expected[:1]))
+    except Exception as error:
+        raise FormatError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
 def _difference(output: Tensor, expected: Tensor) -> float:

@@ -89,7 +89,7 @@ def learning_figure(info: LearningInfo) -> Figure:
         figure.add_scatter(
             **_curves(info, info.others),
             mode="lines",
-            name=f"other complete ({len(info.others)})",
+            name=f"others ({len(info.others)})",
             line={"color": LIGHT["other-curve"], "width": 1},
             visible=_visible(info.others),
             meta="others",
@@ -104,7 +104,7 @@ def learning_figure(info: LearningInfo) -> Figure:
         figure.add_scatter(
             **_curves(info, info.top),
             mode="lines+markers",
-            name=f"best {len(info.top)} by {info.catalog.quality.label}",
+            name=f"best {len(info.top)}",
             line={"color": LIGHT["accent"], "width": 1.6},
             marker={"size": 4},
             opacity=0.75,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from search.cli.app import app
 
+from search.cli.app import app
 from search.cli.overrides import parse_overrides
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import spaces
 from search.ledger import Ledger
-from search.pruners import create_pruner
+from search.pruners import PRUNERS
 from search.samplers import create_sampler
 from search.study import create_study, load_study
 
@@ -43,7 +43,7 @@ def open_ledger(tmp_path: Path, space) -> Callable[..., Ledger]:
             settings.get("space", space),
             objectives=settings["objectives"],
             constraints=settings.get("constraints", {}),
-            pruner=create_pruner(settings["pruner"]),
+            pruner=PRUNERS[settings["pruner"]](),
             trials=settings.get("trials", 10),
             seed=0,
             notify=lambda event, candidate: events.append((event, candidate.number)),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_ops.errors import UnknownNameError
-from search.pruners import Curve, KeepAll, ParetoPruner, create_pruner, rungs
+from search.pruners import PRUNERS, Curve, KeepAll, ParetoPruner, rungs
 
 PEERS = [Curve(f"p{i}", (0.5 + i / 50, 0.8 + i / 50), (100.0 + 10 * i,)) for i in range(6)]
 
@@ -61,10 +61,10 @@ def test_none_keeps_all():
 
 
 def test_names():
-    assert isinstance(create_pruner("auto"), ParetoPruner)
-    assert isinstance(create_pruner("none"), KeepAll)
+    assert isinstance(PRUNERS["auto"](), ParetoPruner)
+    assert isinstance(PRUNERS["none"](), KeepAll)
     with pytest.raises(UnknownNameError, match="pareto"):
-        create_pruner("paretto")
+        PRUNERS["paretto"]()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import optuna
@@ -26,7 +25,7 @@ train: {epochs: 4, batch_size: 128, lr: 0.2}
 objectives: [accuracy, params]
 search: {trials: 8, sampler: random, pruner: auto, seed: 1}
 """
-LONG = CONFIG.replace("epochs: 4", "epochs: 24").replace("trials: 8", "trials: 5")
+LONG = CONFIG.replace("epochs: 4", "epochs: 16").replace("trials: 8", "trials: 4")
 
 
 def fusion_nas(*arguments: object, timeout: float = 120, **settings) -> subprocess.CompletedProcess:
@@ -136,17 +135,21 @@ def running(tmp_path: Path):
     """A run whose driver is at work, with at least one candidate done."""
     (tmp_path / "long.yaml").write_text(LONG)
     run = tmp_path / "run"
-    driver = subprocess.Popen(
+    with subprocess.Popen(
         [*COMMAND, "launch", tmp_path / "long.yaml", "--run-dir", run], stderr=subprocess.PIPE, text=True
-    )
+    ) as driver:
+        wait_for_progress(driver, run)
+        yield driver, run
+        driver.kill()
+
+
+def wait_for_progress(driver: subprocess.Popen, run: Path) -> None:
+    log = run / "log.jsonl"
     deadline = time.monotonic() + 90
-    while '"event": "progress"' not in (run / "log.jsonl").read_text() if (run / "log.jsonl").exists() else True:
+    while not log.exists() or '"event": "progress"' not in log.read_text():
         assert time.monotonic() < deadline, "no candidate reported within 90 s"
         assert driver.poll() is None, driver.stderr.read()
         time.sleep(0.1)
-    yield driver, run
-    driver.kill()
-    driver.wait()
 
 
 def test_a_killed_driver_loses_nothing(running):
@@ -163,7 +166,7 @@ def test_a_killed_driver_loses_nothing(running):
     assert "running" not in status["candidates"]
     resumed = fusion_nas("resume", run)
     assert resumed.returncode == 0, resumed.stderr
-    table = check_sound(run, 5).set_index("number")
+    table = check_sound(run, 4).set_index("number")
     assert (table.loc[left, "retries"] == 1).all()
     continued = [
         event
@@ -173,6 +176,18 @@ def test_a_killed_driver_loses_nothing(running):
     assert sorted(event["number"] for event in continued) == sorted(left)
 
 
+def test_a_killed_worker_is_replaced_and_its_candidate_goes_on(running):
+    driver, run = running
+    events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    victim = next(event for event in events if event["event"] == "progress")
+    os.kill(int(victim["worker"].partition(":")[2]), signal.SIGKILL)
+    driver.communicate(timeout=120)
+    assert driver.returncode == 0
+    table = check_sound(run, 4).set_index("number")
+    assert set(table["state"]) <= {"complete", "pruned"}
+    assert table["retries"].sum() == 1
+
+
 def test_ctrl_c_leaves_a_run_that_goes_on_where_it_was(running):
     driver, run = running
     driver.send_signal(signal.SIGINT)
@@ -180,13 +195,13 @@ def test_ctrl_c_leaves_a_run_that_goes_on_where_it_was(running):
     _, err = driver.communicate(timeout=30)
     assert driver.returncode == 130
     assert time.monotonic() - started < 15
-    assert "of 5 done; resume with" in err
+    assert "of 4 done; resume with" in err
     assert all(trial.state != TrialState.RUNNING for trial in trials(run))
     states = list((run / "checkpoints").glob("*/training.pt"))
     assert states, "no training state was kept"
     resumed = fusion_nas("resume", run)
     assert resumed.returncode == 0, resumed.stderr
-    check_sound(run, 5)
+    check_sound(run, 4)
     assert not list((run / "checkpoints").glob("*/training.pt"))
 
 

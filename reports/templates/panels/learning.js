@@ -19,7 +19,7 @@
         hovertemplate: trace.hovertemplate,
         line: { color: report.color("baseline"), width: 3 },
         marker: { size: 6 },
-        name: `selected ${report.selected}`,
+        name: "selected",
         meta: "selected",
       }];
     };

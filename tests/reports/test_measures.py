@@ -1,0 +1,62 @@
+"""Measures: how values are written, and what every one of them has."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from fusion_ops.errors import ConfigError
+from reports.candidates import COLUMNS
+from reports.measures import MEASURES, quality_of
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text", "exact"),
+    [
+        ("accuracy", 0.97214, "97.21 %", "0.97214"),
+        ("accuracy", 1.0, "100.00 %", "1"),
+        ("miou", 0.5, "50.00 %", "0.5"),
+        ("loss", 0.123456, "0.1235", "0.123456"),
+        ("params", 0, "0", "0"),
+        ("params", 950, "950", "950"),
+        ("params", 999.6, "1.00 k", "1,000"),
+        ("params", 24_123, "24.1 k", "24,123"),
+        ("params", 999_499, "999 k", "999,499"),
+        ("params", 999_950, "1.00 M", "999,950"),
+        ("flops", 1_234_567, "1.23 M", "1,234,567"),
+        ("flops", 4.1e9, "4.10 G", "4,100,000,000"),
+        ("flops", 5e12, "5.00 T", "5,000,000,000,000"),
+        ("latency", 3.2178, "3.22 ms", "3.2178 ms"),
+        ("memory", 1536, "1.50 KiB", "1,536 bytes"),
+        ("memory", 512, "512 B", "512 bytes"),
+        ("accuracy", math.nan, "–", "–"),
+        ("params", None, "–", "–"),
+    ],
+)
+def test_values_are_written_for_people_and_in_full(name: str, value: float | None, text: str, exact: str) -> None:
+    assert MEASURES[name].format(value) == text
+    assert MEASURES[name].exactly(value) == exact
+
+
+@pytest.mark.parametrize("name", MEASURES.names())
+def test_every_measure_is_complete(name: str) -> None:
+    measure = MEASURES[name]
+    assert measure.name == name
+    assert measure.column in (*COLUMNS, "miou")
+    assert measure.direction == ("maximize" if name in ("accuracy", "miou") else "minimize")
+    assert measure.sign == (-1 if measure.direction == "maximize" else 1)
+    assert measure.loss(2.0) == measure.sign * 2.0
+    assert measure.loss(None) == math.inf
+    assert measure.quality == (name in ("accuracy", "miou", "loss"))
+    assert measure.exact == (name in ("params", "flops"))
+
+
+def test_flops_say_what_they_count() -> None:
+    assert MEASURES["flops"].note == "2 × multiply-adds, one input"
+
+
+def test_quality_is_the_first_objective_that_is_one() -> None:
+    assert quality_of(("params", "loss", "accuracy")).name == "loss"
+    with pytest.raises(ConfigError, match=r"accuracy, miou, loss; got \['params'\]"):
+        quality_of(("params",))
