@@ -14,6 +14,7 @@ from reports.palette import LIGHT
 __all__ = ["TITLE", "axis", "hover_text", "layout"]
 
 TITLE: Mapping[str, Any] = {"font": {"color": LIGHT["muted"], "size": 13}, "standoff": 12}
+FONT = "system-ui, sans-serif"
 LINE_WIDTH = 64
 LONGEST_REASON = 180
 _TICKS = {"percent": ".1~%", "count": "~s", "bytes": "~s"}
@@ -43,7 +44,7 @@ def layout(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
         "template": "none",
         "xaxis": base | dict(x),
         "yaxis": base | dict(y),
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": LIGHT["ink"]},
+        "font": {"family": FONT, "size": 13, "color": LIGHT["ink"]},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hovermode": "closest",
@@ -51,7 +52,7 @@ def layout(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
             "align": "left",
             "bgcolor": LIGHT["surface"],
             "bordercolor": LIGHT["line"],
-            "font": {"color": LIGHT["ink"]},
+            "font": {"color": LIGHT["ink"], "family": FONT, "size": 13},
         },
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "margin": {"l": 56, "r": 24, "t": 8, "b": 48},

@@ -183,7 +183,7 @@ def _text(path: Path, name: str) -> str:
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{name}: a config has at most {MAX_BYTES:,} bytes; this file has more.")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{name}:{line}: a config is UTF-8 text; byte {error.start} is not.") from None

@@ -92,7 +92,7 @@ class ProgressDisplay:
         if best is not None:
             measure = MEASURES[ledger.quality]
             value = measure.format(best.best(ledger.quality, maximize=ledger.maximize)[ledger.quality])
-            parts.append(f"best {measure.label.lower()} {value} ({best.architecture.id})")
+            parts.append(f"best {measure.label} {value} ({best.architecture.id})")
         left = self._left()
         if left is not None:
             parts.append(f"{duration(left)} left")
@@ -135,7 +135,7 @@ class ProgressDisplay:
             measure = MEASURES[ledger.quality]
             value = measure.format(best.best(ledger.quality, maximize=ledger.maximize)[ledger.quality])
             params = MEASURES["params"].format(best.params)
-            rows.add_row("best", f"{value} {measure.label.lower()}, {params} parameters ({best.architecture.id})")
+            rows.add_row("best", f"{value} {measure.label}, {params} parameters ({best.architecture.id})")
         for candidate in list(ledger.candidates.values()):
             if candidate.state == "running":
                 choices = dict.fromkeys(str(choice) for _, choice in candidate.architecture.choices)

@@ -28,8 +28,9 @@ __all__ = ["CandidateTrainable"]
 class CandidateTrainable(tune.Trainable):
     """Trains one candidate, one rung a step.
 
-    The trial's config holds `job` (what all candidates share, see `search.driver`) and `candidate` (number, architecture, seed). A step returns the keys of `search.candidate.Progress`.
-    An error in training is a result, not an exception: only a lost worker is Tune's to retry.
+    The trial's config holds `job` (what all candidates share, see `search.driver`) and `candidate` (number,
+    architecture, seed). A step returns the keys of `search.candidate.Progress`. An error in training is a
+    result, not an exception: only a lost worker is Tune's to retry.
     """
 
     def setup(self, config: dict[str, Any]) -> None:

@@ -211,6 +211,6 @@ def run_tune(
 
 def _slots(cpus: float, gpus: float) -> int:
     """Return how many workers the resources that Ray has now can hold."""
-    there = ray.cluster_resources()
+    there: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     holds = [there.get(name, 0.0) / need for name, need in (("CPU", cpus), ("GPU", gpus)) if need > 0]
     return max(1, int(min(holds)))

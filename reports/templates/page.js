@@ -50,10 +50,11 @@ const report = {
   chart(element, build) {
     const draw = () => {
       const { data, layout } = build();
-      for (const trace of data) {
-        if (trace.customdata) trace.hovertext = trace.customdata.map((place) => report.data.entries[place]?.hover);
+      for (const trace of data.filter(({ customdata }) => customdata)) {
+        trace.hovertext = trace.customdata.map((place) => report.data.entries[place]?.hover);
+        trace.hovertemplate ??= "%{hovertext}<extra></extra>";
       }
-      const narrow = element.clientWidth < 560;
+      const narrow = report.narrow.matches;
       const fitted = {
         ...layout,
         dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
@@ -119,11 +120,14 @@ report.data = report.read("report-data");
 report.colors = report.read("report-colors");
 report.counterparts = new Map(Object.values(report.colors));
 report.dark = matchMedia("(prefers-color-scheme: dark)");
+report.narrow = matchMedia("(max-width: 640px)");
 report.byId = new Map(report.data.entries.map((entry) => [entry.id, entry]));
 report.listeners = [];
 report.selected = null;
 
-report.dark.addEventListener("change", () => report.charts.forEach((chart) => chart.render()));
+for (const query of [report.dark, report.narrow]) {
+  query.addEventListener("change", () => report.charts.forEach((chart) => chart.render()));
+}
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.pick) report.select(button.dataset.pick);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,8 +26,17 @@ def status(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    for key, value in found.items():
-        if isinstance(value, dict):
-            shown = ", ".join(f"{count} {name}" for name, count in value.items() if count)
-            value = shown or "none"
-        typer.echo(f"{key:<12}{'' if value is None else value}".rstrip())
+    counts = ", ".join(f"{count} {state}" for state, count in found["candidates"].items() if count)
+    typer.echo(f"run         {found['run']}{', driven by ' + found['driver'] if found['driver'] else ''}")
+    typer.echo(f"candidates  {found['done']} of {found['trials']} done: {counts or 'none yet'}")
+    if found["best"]:
+        typer.echo(f"best        {_measures(found['best'])}")
+    if found["run"] == "stopped":
+        typer.echo(f"to go on    fusion-nas resume {found['path']}")
+
+
+def _measures(best: dict[str, Any]) -> str:
+    from reports.measures import MEASURES
+
+    shown = (f"{MEASURES[name].format(value)} {MEASURES[name].label}" for name, value in best.items() if name != "id")
+    return f"{', '.join(shown)} ({best['id']})"

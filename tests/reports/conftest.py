@@ -137,21 +137,27 @@ def make_table(make_records: Callable[..., list[dict[str, Any]]]) -> Callable[..
     return make
 
 
+def write_run(
+    run: Path, records: list[dict[str, Any]], objectives: tuple[str, ...] = ("accuracy", "params"), **changes: Any
+) -> Path:
+    run.mkdir(parents=True)
+    values = json.loads(json.dumps(config(list(objectives)) | changes))
+    (run / "config.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    candidates.write(candidates.frame(records, objectives), run)
+    return run
+
+
 @pytest.fixture
 def make_run(tmp_path: Path, make_records: Callable[..., list[dict[str, Any]]]) -> Callable[..., Path]:
     """Return a maker of run directories."""
 
-    def make(
-        records: list[dict[str, Any]] | None = None,
-        objectives: tuple[str, ...] = ("accuracy", "params"),
-        name: str = "demo",
-        **changes: Any,
-    ) -> Path:
-        run = tmp_path / name
-        run.mkdir(parents=True)
-        values = json.loads(json.dumps(config(list(objectives)) | changes))
-        (run / "config.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-        candidates.write(candidates.frame(make_records() if records is None else records, objectives), run)
-        return run
+    def make(records: list[dict[str, Any]] | None = None, name: str = "demo", **settings: Any) -> Path:
+        return write_run(tmp_path / name, make_records() if records is None else records, **settings)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory, make_records: Callable[..., list[dict[str, Any]]]) -> Path:
+    """Return a run directory that tests only read."""
+    return write_run(tmp_path_factory.mktemp("runs") / "demo", make_records())

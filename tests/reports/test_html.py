@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 import reports
 from fusion_ops.errors import RunError, SpecError, UnknownNameError
 from reports.panel import PANELS, ordered
+from reports.run import load_run
 from reports.script_json import script_json
 
 EVIL = "</script><img src=x onerror=alert(1)>\u2028'\"&amp;<!--"
@@ -78,7 +79,7 @@ def test_the_page_needs_nothing_else(make_run: Callable[..., Path]) -> None:
     page = page_of(make_run())
     for tag, attributes in page.tags:
         assert "src" not in attributes, tag
-        assert tag not in ("link", "iframe", "object", "embed", "base", "form") or tag == "form"
+        assert tag not in ("link", "iframe", "object", "embed", "base"), tag
         assert (attributes.get("href") or "#").startswith("#")
         assert not [name for name in attributes if name.startswith("on")]
     assert sum(text == get_plotlyjs() for _, text in page.scripts) == 1
@@ -100,7 +101,7 @@ def test_the_policy_allows_these_very_scripts_only(make_run: Callable[..., Path]
 def test_without_scripts_verdict_ranking_and_architecture_can_be_read(make_run: Callable[..., Path]) -> None:
     run = make_run()
     text = page_of(run).text
-    ranked = reports.rank(reports.run.load_run(run).table, ("accuracy", "params"))
+    ranked = reports.rank(load_run(run).table, ("accuracy", "params"))
     assert "one seed each" in text
     for row in ranked.to_dict("records"):
         assert row["id"] in text
@@ -128,7 +129,6 @@ def test_strings_of_users_are_escaped_everywhere(
     page = Page(text)
     assert "img" not in {tag for tag, _ in page.tags}
     assert "<img" not in text
-    assert "\u2028" not in re.sub(r"(?s)<script>.*?</script>", "", text.replace("\u2028'&#34;&amp;amp;", ""))
     blocks = [body for attributes, body in page.scripts if attributes.get("type") == "application/json"]
     for body in blocks:
         assert not set(body) & set("<>&\u2028\u2029")

@@ -91,7 +91,7 @@ def test_a_mixed_network_is_held_against_the_best_uniform_one(judge: Judge) -> N
     assert result.comparison.interval == difference_interval(0.98, 0.97, 288)
     assert not result.comparison.beyond_noise
     assert result.evidence[0] == (
-        "With 288 validation images the 95 % interval of the difference is −1.73 to +3.85 points. "
+        "With 288 validation images the 95 % interval of the difference is −1.76 to +3.89 points. "
         "It includes zero: the difference may be chance."
     )
     assert result.evidence[1].startswith("Against `sum` everywhere: +3.00 points (95 %: ")

@@ -11,7 +11,7 @@ from fusion_ops import errors
 from search.cli import COMMANDS
 from search.cli.errors import exit_code, run
 
-HEAVY = ("torch", "ray", "optuna", "pandas", "plotly", "numpy", "sklearn", "pydantic", "rich")
+HEAVY = ("torch", "ray", "optuna", "pandas", "plotly", "numpy", "sklearn", "rich")
 
 
 def fusion_nas(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

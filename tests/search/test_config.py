@@ -262,6 +262,7 @@ def test_overrides_are_read_as_yaml_and_beat_the_file(tmp_path):
         ("search.trails", "8", "--set search.trails=8: unknown key `trails` in `search`; did you mean `trials`?"),
         ("serch.trials", "8", "--set serch.trials=8: unknown key `serch`; did you mean `search`?"),
         ("search.trials.x", "1", "--set search.trials.x=1: `search.trials` must be a whole number; got a mapping."),
+        ("search", "{trials: x}", "--set search={trials: x}: `search.trials` must be a whole number; got text `x`."),
         ("search", "3", "--set search=3: `search` must be a mapping of keys; got 3."),
         ("space.ops", "[sum, afff]", "--set space.ops=[sum, afff]: unknown fusion operator `afff`; did you mean"),
         ("train.lr", "{", "--set train.lr={: is not YAML"),

@@ -21,7 +21,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "resnet": [
         {"depth": 8, "width": 4},
         {"depth": 8, "width": 1},
-        {"depth": 14, "width": 3},
+        {"depth": 14, "width": 2},
         {"depth": 8, "width": 6, "input_size": (1, 5)},
     ],
 }
@@ -42,7 +42,7 @@ def architectures(space: SearchSpace) -> Iterator[Architecture]:
     for op in space.ops:
         yield space.uniform(op)
     rng = np.random.default_rng(0)
-    for _ in range(3):
+    for _ in range(2):
         yield space.sample(rng)
 
 

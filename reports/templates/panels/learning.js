@@ -16,7 +16,6 @@
         x: inside.map((index) => trace.x[index]),
         y: inside.map((index) => trace.y[index]),
         customdata: inside.map(() => place),
-        hovertemplate: trace.hovertemplate,
         line: { color: report.color("baseline"), width: 3 },
         marker: { size: 6 },
         name: "selected",
