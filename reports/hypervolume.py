@@ -13,7 +13,6 @@ from reports.pareto import Points, non_dominated, scaled
 __all__ = ["contributions", "hypervolume", "shares"]
 
 MARGIN = 0.1
-ROUNDING = 1e-12
 
 
 def hypervolume(points: npt.ArrayLike, reference: npt.ArrayLike) -> float:
@@ -50,8 +49,7 @@ def contributions(points: npt.ArrayLike, reference: npt.ArrayLike) -> Points:
         # What the others dominate of this point's box.
         within = np.maximum(others, values[index])
         box = float(np.prod(bound - values[index]))
-        alone = box - hypervolume(within, bound)
-        out[index] = alone if alone > ROUNDING * box else 0.0
+        out[index] = max(box - hypervolume(within, bound), 0.0)
     return out
 
 

@@ -43,7 +43,7 @@ class ProgressDisplay:
         self._console = Console(file=sys.stderr)
         self._live: Live | None = None
         self._started = time.monotonic()
-        self._done_before = ledger.count(*TRAINED)
+        self._before = {number for number, candidate in ledger.candidates.items() if candidate.state in TRAINED}
         self._said = -LINE_PERIOD
         self._note = ""
 
@@ -60,7 +60,7 @@ class ProgressDisplay:
         if self._live is not None:
             self._live.stop()
             self._live = None
-        elif self._done() > self._done_before:
+        elif self._done() > len(self._before):
             self._print_line()
 
     def say(self, note: str) -> None:
@@ -105,11 +105,16 @@ class ProgressDisplay:
         return duration(time.monotonic() - self._started).rjust(11)
 
     def _left(self) -> float | None:
-        done = self._done() - self._done_before
+        """Return the seconds that the rest will take: training time so far a candidate, shared by the workers."""
+        here = [candidate for candidate in self._ledger.candidates.values() if candidate.number not in self._before]
+        done = [candidate for candidate in here if candidate.state in TRAINED]
         ahead = self._ledger.remaining() + self._ledger.count("running")
-        if done == 0 or ahead <= 0:
+        if not done or ahead <= 0:
             return None
-        return (time.monotonic() - self._started) / done * ahead
+        mean = sum(candidate.seconds for candidate in done) / len(done)
+        spent = sum(candidate.seconds for candidate in here if candidate.state == "running")
+        workers = len({candidate.worker for candidate in here if candidate.worker})
+        return max(mean * ahead - spent, 0.0) / max(workers, 1)
 
     def _best(self) -> Candidate | None:
         ledger = self._ledger

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fusion_ops.errors import RunError
@@ -59,8 +59,9 @@ def test_an_empty_table_comes_back(tmp_path: Path) -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 
 
+@example(reason="a\rb\r\nc", identifier="0123456789")
 @given(reason=TEXT, identifier=st.sampled_from(["0123456789", "1e10000000", "ffffffffff"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_comes_back(
     reason: str, identifier: str, make_records: Callable[..., list[dict[str, Any]]], tmp_path: Path
 ) -> None:

@@ -143,6 +143,7 @@ def test_leaves_out_what_served_the_search() -> None:
         assert cls.decorator_list == []
     for word in ("Cost", "SpecError", "Registry", "register", "ABC", "abstractmethod", "Recipe", "noqa", "MSCAM("):
         assert word not in source, word
+    assert not re.search(r"\n\n\n[ \t]", source), "an empty line is left where something was"
 
 
 def test_keeps_docstrings_but_for_what_is_gone() -> None:
@@ -298,6 +299,7 @@ CASES: dict[str, dict[str, str]] = {
     "several at once": {"a": box("A, (B, *C) = 1, (2, 3, 4)", "(A, B, C)")},
     "annotated": {"a": box("X: int = 4", "X")},
     "each other": {"a": box(MUTUAL, "even(7)")},
+    "each other, one of them early": {"a": box("def f():\n    return B.x\nclass B:\n    y, x = f, 5", "f()")},
     "default value": {"a": box("def g(x=4):\n    return x\ndef f(x=g()):\n    return x", "f()")},
     "decorated": {"a": box("def d(f):\n    return lambda: f() + 1\n@d\ndef f():\n    return 1", "f()")},
     "hidden names": {"a": box("X = 5\ndef f(X):\n    return [X for X in X]", "f([1, 2]) + [X]")},

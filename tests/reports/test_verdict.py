@@ -79,7 +79,7 @@ MIXED = "sum sum sum iaff iaff iaff"
 
 
 def test_a_mixed_network_is_held_against_the_best_uniform_one(judge: Judge) -> None:
-    result = judge(("sum", 0.95), ("aff", 0.97), ("concat", 0.96), (MIXED, 0.98))
+    result = judge(("sum", 0.95), ("aff", 0.97), ("concat", 0.96), (MIXED, 0.98), ("aff aff aff aff aff sum", 0.975))
     assert result.outcome == "not_enough"
     assert result.headline == "Not enough evidence: one seed each."
     assert result.sentence == (
@@ -96,7 +96,7 @@ def test_a_mixed_network_is_held_against_the_best_uniform_one(judge: Judge) -> N
     )
     assert result.evidence[1].startswith("Against `sum` everywhere: +3.00 points (95 %: ")
     assert "several seeds" in result.evidence[-1]
-    assert result.runners_up[0].description == "`aff r=4` everywhere"
+    assert [entry.values["accuracy"] for entry in result.runners_up] == [0.975, 0.97, 0.96]
 
 
 def test_a_difference_beyond_noise_is_still_not_enough(judge: Judge) -> None:

@@ -245,8 +245,9 @@ def test_ctrl_c_exits_with_130(capsys):
     assert exit_code(KeyboardInterrupt()) == 130
 
 
+@pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize("lines", [1, 100_000])
-def test_a_reader_that_has_enough_is_no_error(lines):
+def test_a_reader_that_has_enough_is_no_error(lines, buffered):
     script = (
         "import sys, typer; from search.cli.errors import run; app = typer.Typer()\n"
         "@app.command()\n"
@@ -255,7 +256,10 @@ def test_a_reader_that_has_enough_is_no_error(lines):
     )
     reading, writing = os.pipe()
     os.close(reading)
-    result = subprocess.run([sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, text=True, env=environment
+    )
     os.close(writing)
     assert result.stderr == ""
     assert result.returncode == 1

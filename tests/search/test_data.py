@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from fusion_ops.errors import DataError, UnknownNameError
 from search import data
@@ -27,7 +28,7 @@ def rows(*splits: Split) -> list[bytes]:
 
 
 def test_digits_are_all_there_once(digits):
-    raw = pytest.importorskip("sklearn.datasets").load_digits()
+    raw = load_digits()
     expected = np.round(raw.images * 255 / 16).astype(np.uint8)
     assert rows(digits.train, digits.validation, digits.test) == rows(
         Split(torch.from_numpy(expected), torch.from_numpy(raw.target))
@@ -90,6 +91,12 @@ def test_info_is_what_a_run_notes(digits):
 def test_digits_have_no_path():
     with pytest.raises(DataError, match=r"digits .* has no path; got `data\.path: somewhere`"):
         data.load(DataConfig(path="somewhere"))
+
+
+def test_digits_need_scikit_learn(monkeypatch):
+    monkeypatch.setattr("search.data.digits.find_spec", lambda name: None)
+    with pytest.raises(DataError, match="which is not installed: pip install scikit-learn"):
+        data.load(DataConfig())
 
 
 def test_too_small_a_validation_set():

@@ -1,0 +1,53 @@
+"""What is shown of a run: counts, the best so far, the time left."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.candidate import Progress
+from search.progress import ProgressDisplay, duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.4, "4 s"), (59, "59 s"), (65, "1 min 05 s"), (3600, "1 h 00 min"), (7800, "2 h 10 min")]
+)
+def test_durations_read_as_people_write_them(seconds, text):
+    assert duration(seconds) == text
+
+
+def trained(ledger, seconds: float, worker: str, accuracy: float = 0.9, done: bool = True) -> None:
+    candidate = ledger.ask()
+    ledger.report(candidate.number, Progress(({"accuracy": accuracy, "loss": 0.5},), seconds, worker, done=done))
+
+
+def test_the_summary_counts_and_names_the_best(open_ledger):
+    ledger = open_ledger(trials=10, pruner="none")
+    display = ProgressDisplay(ledger)
+    assert display.summary() == "0 of 10 candidates"
+    trained(ledger, 8.0, "host:1", accuracy=0.9)
+    trained(ledger, 12.0, "host:2", accuracy=0.95)
+    best = next(c for c in ledger.candidates.values() if c.worker == "host:2")
+    summary = display.summary()
+    assert summary.startswith("2 of 10 candidates, 2 complete, ")
+    assert summary.endswith(f"best accuracy 95.00 % ({best.architecture.id}), 40 s left")
+
+
+def test_time_left_knows_what_the_running_have_done_already(open_ledger):
+    ledger = open_ledger(trials=4, pruner="none")
+    display = ProgressDisplay(ledger)
+    trained(ledger, 10.0, "host:1")
+    trained(ledger, 4.0, "host:1", done=False)
+    assert display.summary().endswith("26 s left")
+
+
+def test_off_a_terminal_lines_go_to_stderr_and_nothing_to_stdout(open_ledger, capsys):
+    ledger = open_ledger(trials=2, pruner="none")
+    with ProgressDisplay(ledger) as display:
+        display.say("starting Ray workers")
+        trained(ledger, 1.0, "host:1")
+        display.update("finished", ledger.candidates[0])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "starting Ray workers" in captured.err
+    assert "1 of 2 candidates" in captured.err
+    assert "\x1b[" not in captured.err
