@@ -188,7 +188,7 @@ class StorageConfig(Section):
         if scheme == "sqlite" and not rest.startswith("/"):
             raise ValueError("`storage.url` of SQLite has three slashes: `sqlite:///FILE`; got two.")
         if scheme == "postgresql":
-            _require_driver("psycopg2", "psycopg2-binary")
+            _require_driver("psycopg2", "fusion-nas[postgres]")
         return url.replace(f":{HIDDEN}@", "@")
 
     @property

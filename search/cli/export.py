@@ -19,9 +19,9 @@ def export(
     ] = "best",
     onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx, too (pip install fusion-nas[onnx]).")] = False,
 ) -> None:
-    """Export an architecture as plain PyTorch source and weights that run without fusion-nas.
+    """Export an architecture as plain PyTorch.
 
-    The validation accuracy is measured anew with the exported files. `python verify.py` in the folder
+    Source and weights run without fusion-nas. The validation accuracy is measured anew with the exported files. `python verify.py` in the folder
     checks them anywhere.
 
     Example: fusion-nas export runs/a -o exported --pick knee

@@ -27,7 +27,9 @@ def launch(
         bool, typer.Option("--dry-run", help="Check everything, print what would run, start nothing.")
     ] = False,
 ) -> None:
-    """Launch a search job: train candidates on Ray workers, prune them, write the report.
+    """Train candidates on Ray workers and write the report.
+
+    One Optuna study proposes them and stops early those that cannot add to the front.
 
     Ctrl-C stops it; `fusion-nas resume RUN_DIR` continues it.
 

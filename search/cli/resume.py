@@ -23,7 +23,7 @@ def resume(
         ),
     ] = None,
 ) -> None:
-    """Continue a run that was interrupted, or train more candidates in one that has ended.
+    """Continue a run, or train more candidates in it.
 
     Candidates that were in training go on from their last checkpoint; none is trained twice.
 

@@ -16,7 +16,7 @@ def status(
     run_dir: Annotated[Path, typer.Argument(help="The run directory.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show how far a run is, from any terminal, while it goes on or after it.
+    """Show how far a run is, from any terminal.
 
     Example: fusion-nas status runs/a --json
     """

@@ -295,7 +295,7 @@ def test_passwords_are_not_written_down(monkeypatch):
 
 def test_a_missing_database_driver_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="needs a driver that is not installed: pip install psycopg2-binary"):
+    with pytest.raises(ConfigError, match="needs a driver that is not installed: pip install fusion-nas\\[postgres\\]"):
         SearchConfig.from_dict({"storage": {"url": "postgresql://me@host/db"}})
 
 
