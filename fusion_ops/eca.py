@@ -67,7 +67,8 @@ class ECA(FusionOperator):
         """Weigh N maps of one shape."""
         summed = total(features)
         pooled = self.pool(summed)
-        logits = self.mix(pooled.flatten(1).unsqueeze(1)).flatten(1).view(len(pooled), -1, *pooled.shape[2:])
+        mixed = self.mix(pooled.flatten(1).unsqueeze(1))
+        logits = mixed.reshape(pooled.shape[0], -1, *pooled.shape[2:])
         if self.scale == "paper":
             return weighted_mean(features[-1], differences(features), logits)
         return weighted_sum(summed, differences(features), logits)
