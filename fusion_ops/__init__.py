@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 
 from fusion_ops.choice import FusionChoice
 from fusion_ops.cost import Cost
-from fusion_ops.operator import FusionOperator, build, cost, names, operator, recipe, register
+from fusion_ops.operator import FusionOperator, build, canonical, cost, names, operator, recipe, register
 from fusion_ops.recipe import Recipe
 
 for _module in iter_modules(__path__):
@@ -44,6 +44,7 @@ __all__ = [
     "Recipe",
     "SplitAttention",
     "build",
+    "canonical",
     "cost",
     "names",
     "operator",
