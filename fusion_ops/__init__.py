@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from fusion_ops.choice import FusionChoice
+from fusion_ops.compilation import compiled
 from fusion_ops.cost import Cost
 from fusion_ops.operator import FusionOperator, build, canonical, cost, names, operator, recipe, register
 from fusion_ops.recipe import Recipe
@@ -45,6 +46,7 @@ __all__ = [
     "SplitAttention",
     "build",
     "canonical",
+    "compiled",
     "cost",
     "names",
     "operator",
