@@ -76,7 +76,7 @@ class AsymBi(FusionOperator):
         fused: Tensor = shallow[0] * gates[0]
         for feature, gate in zip(shallow[1:], gates[1:], strict=True):
             fused = torch.addcmul(fused, feature, gate)
-        return torch.addcmul(fused, deep, torch.sigmoid(self.local_att(total(shallow))), value=self.times)
+        return torch.add(fused, deep * torch.sigmoid(self.local_att(total(shallow))), alpha=self.times)
 
     @classmethod
     def cost(cls, channels: int, inputs: int, positions: int, *, r: int = 4, **_settings: Any) -> Cost:

@@ -12,9 +12,10 @@ import math
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fusion_ops.cost import Cost, convolution
-from fusion_ops.mixing import differences, total, weighted_mean, weighted_sum
+from fusion_ops.mixing import softmax_sum, total
 from fusion_ops.norm import GlobalAverage
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -55,7 +56,7 @@ class ECA(FusionOperator):
     ) -> None:
         super().__init__(channels, inputs=inputs, dims=dims)
         one_of("init", init, ("default", "sum"))
-        self.scale = one_of("scale", scale, ("inputs", "paper"))
+        self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         taps = neighbours(channels)
         self.pool = GlobalAverage()
         self.mix = nn.Conv1d(1, inputs - 1, taps, padding=taps // 2)
@@ -65,13 +66,9 @@ class ECA(FusionOperator):
 
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape."""
-        summed = total(features)
-        pooled = self.pool(summed)
-        mixed = self.mix(pooled.flatten(1).unsqueeze(1))
-        logits = mixed.reshape(pooled.shape[0], -1, *pooled.shape[2:])
-        if self.scale == "paper":
-            return weighted_mean(features[-1], differences(features), logits)
-        return weighted_sum(summed, differences(features), logits)
+        pooled = total([self.pool(feature) for feature in features])
+        logits = functional.pad(self.mix(pooled.flatten(1).unsqueeze(1)), (0, 0, 0, 1))
+        return softmax_sum(features, logits.reshape(*logits.shape, *pooled.shape[2:]), self.weights_sum)
 
     @classmethod
     def cost(cls, channels: int, inputs: int, positions: int, **_settings: Any) -> Cost:

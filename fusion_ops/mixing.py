@@ -19,6 +19,7 @@ from torch import Tensor
 
 __all__ = [
     "differences",
+    "plus_product",
     "portioned_sum",
     "portions",
     "softmax_sum",
@@ -61,6 +62,17 @@ def portions(logits: Tensor, inputs: int) -> tuple[Tensor, ...]:
     return tuple((share / whole).to(logits.dtype) for share in shares)
 
 
+def plus_product(base: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
+    """Return `base + weight·feature` in the fewest passes over memory.
+
+    `addcmul` reads and writes least, but its backward pass multiplies both factors by a constant 1 first: with a
+    weight as large as the feature map and a gradient to come, two plain operations are up to three times as fast.
+    """
+    if torch.is_grad_enabled() and weight.shape == feature.shape:
+        return base + weight * feature
+    return torch.addcmul(base, weight, feature)
+
+
 def weighted_mean(last: Tensor, diffs: Sequence[Tensor], logits: Tensor) -> Tensor:
     """Return `Σ_i p_i x_i`.
 
@@ -71,7 +83,7 @@ def weighted_mean(last: Tensor, diffs: Sequence[Tensor], logits: Tensor) -> Tens
     """
     mean = last
     for portion, diff in zip(portions(logits, len(diffs) + 1), diffs, strict=True):
-        mean = torch.addcmul(mean, portion, diff)
+        mean = plus_product(mean, portion, diff)
     return mean
 
 
@@ -85,10 +97,10 @@ def weighted_sum(summed: Tensor, diffs: Sequence[Tensor], logits: Tensor) -> Ten
     """
     inputs = len(diffs) + 1
     if inputs == 2:
-        return torch.addcmul(summed, (logits * 0.5).tanh_(), diffs[0])
+        return plus_product(summed, (logits * 0.5).tanh_(), diffs[0])
     result = summed
     for portion, diff in zip(portions(logits, inputs), diffs, strict=True):
-        result = torch.addcmul(result, portion * inputs - 1, diff)
+        result = plus_product(result, portion * inputs - 1, diff)
     return result
 
 

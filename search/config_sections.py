@@ -86,6 +86,8 @@ class TrainConfig(Section):
         schedule: `one_cycle` (cosine up, cosine down) or `triangular` (straight up, straight down).
         warmup: Share of the steps in which the learning rate rises.
         device: `auto` (a GPU where there is one), `cpu` or `cuda`.
+        compile: `none`, or `ops`: fusion operators run compiled, each by itself, with graphs that a worker's
+            candidates share. Worth its compile time in long trainings only; needs a C++ compiler on a CPU.
     """
 
     epochs: Count = 8
@@ -98,6 +100,7 @@ class TrainConfig(Section):
     schedule: Literal["one_cycle", "triangular"] = "one_cycle"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.25
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    compile: Literal["none", "ops"] = "none"
 
 
 def _registered(registry: Registry[Any], name: str) -> str:

@@ -13,6 +13,7 @@ import torch
 from ray import tune
 from torch import Tensor
 
+import fusion_ops
 import spaces
 from fusion_ops.errors import CandidateError, OutOfMemory, TimedOut
 from search import checkpoint, data
@@ -113,6 +114,7 @@ class CandidateTrainable(tune.Trainable):
         self._settings = TrainConfig.model_validate(job["train"])
         self._limits = LimitsConfig.model_validate(job["limits"])
         self._device = resolve_device(self._settings.device)
+        fusion_ops.compiled(self._settings.compile == "ops")
         torch.set_num_threads(max(1, int(job["cpus"])))
         self._data = DeviceData(data.load(DataConfig.model_validate(job["data"])), self._device)
         self._job = job

@@ -1,0 +1,49 @@
+"""`train.compile`: a worker compiles its operators where the config says so, and only there."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+import fusion_ops
+from fusion_ops.errors import ConfigError
+from search.config import SearchConfig
+from search.config_sections import DataConfig, LimitsConfig, TrainConfig
+from search.trainable import CandidateTrainable
+
+
+@pytest.fixture(autouse=True)
+def plain_again() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    fusion_ops.compiled(False)
+    torch.set_num_threads(threads)
+
+
+def job(compile_: str) -> dict[str, Any]:
+    train = TrainConfig.model_validate({"compile": compile_, "device": "cpu"})
+    return {
+        "train": train.model_dump(),
+        "limits": LimitsConfig().model_dump(),
+        "data": DataConfig().model_dump(),
+        "cpus": 1,
+    }
+
+
+def test_a_worker_follows_the_config() -> None:
+    plain = fusion_ops.AFF.fuse
+    worker = CandidateTrainable.__new__(CandidateTrainable)
+    worker.setup({"candidate": {}, "job": job("ops")})
+    assert fusion_ops.AFF.fuse is plain
+    worker._take_job()
+    assert fusion_ops.AFF.fuse is not plain
+    worker.reset_config({"candidate": {}, "job": job("none")})
+    worker._take_job()
+    assert fusion_ops.AFF.fuse is plain
+
+
+def test_default_and_refusal() -> None:
+    assert TrainConfig().compile == "none"
+    with pytest.raises(ConfigError, match="compile"):
+        SearchConfig.from_dict({"train": {"compile": "network"}})
