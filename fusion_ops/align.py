@@ -16,7 +16,7 @@ __all__ = ["Aligned", "alignment_cost", "check_shapes", "convolution_class", "ma
 _MODES = {3: "linear", 4: "bilinear", 5: "trilinear"}
 
 
-def convolution_class(dims: int) -> type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]:
+def convolution_class(dims: int) -> type[nn.Conv1d | nn.Conv2d | nn.Conv3d]:
     """Return the convolution for `dims` spatial dimensions (1, 2 or 3)."""
     if dims == 1:
         return nn.Conv1d
