@@ -21,9 +21,9 @@ import spaces
 from fusion_ops import FusionChoice, Recipe
 from fusion_ops.errors import SpecError
 from fusion_ops.operator import OPERATORS
-from reports.export.bundle import bundle
-from reports.export.expression import expression
-from reports.export.modeling import modeling_source
+from reports.exporting.bundle import bundle
+from reports.exporting.expression import expression
+from reports.exporting.modeling import modeling_source
 
 SIZES = {1: (5,), 2: (5, 4), 3: (3, 4, 2)}
 OURS = re.compile(r"\b(?:fusion_ops|spaces|reports|search)\b")
