@@ -115,7 +115,7 @@ def test_expression_opens_when_its_line_is_full(length: int) -> None:
     assert ("\n" in text) == (len("    return") + length > WIDTH)
 
 
-@pytest.mark.parametrize("value", [object(), torch.zeros(1), {1, 2}, b"a"], ids=repr)
+@pytest.mark.parametrize("value", [object(), torch.zeros(1), {1, 2}, b"a"], ids=["object", "tensor", "set", "bytes"])
 def test_expression_refuses_other_values(value: object) -> None:
     with pytest.raises(SpecError, match="a recipe holds numbers, text"):
         expression(Recipe(Box, (value,)), NAMES)
