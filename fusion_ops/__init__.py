@@ -8,28 +8,45 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from fusion_ops.choice import FusionChoice
+from fusion_ops.compilation import compiled
 from fusion_ops.cost import Cost
-from fusion_ops.operator import FusionOperator, build, cost, names, operator, recipe, register
+from fusion_ops.operator import FusionOperator, build, canonical, cost, names, operator, recipe, register
 from fusion_ops.recipe import Recipe
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
 from fusion_ops.aff import AFF  # noqa: E402 - after all, so that operators register in one known order
+from fusion_ops.asff import ASFF  # noqa: E402
+from fusion_ops.asymbi import AsymBi  # noqa: E402
+from fusion_ops.bifpn import BiFPN  # noqa: E402
+from fusion_ops.eca import ECA  # noqa: E402
 from fusion_ops.iaff import IAFF  # noqa: E402
+from fusion_ops.modulate import Modulate  # noqa: E402
 from fusion_ops.mscam import MSCAM  # noqa: E402
+from fusion_ops.parsenet import ParseNet  # noqa: E402
 from fusion_ops.sk import SK  # noqa: E402
+from fusion_ops.split_attention import SplitAttention  # noqa: E402
 
 __all__ = [
     "AFF",
+    "ASFF",
+    "ECA",
     "IAFF",
     "MSCAM",
     "SK",
+    "AsymBi",
+    "BiFPN",
     "Cost",
     "FusionChoice",
     "FusionOperator",
+    "Modulate",
+    "ParseNet",
     "Recipe",
+    "SplitAttention",
     "build",
+    "canonical",
+    "compiled",
     "cost",
     "names",
     "operator",

@@ -23,7 +23,7 @@ class FusionChoice:
         options: Further options of the operator as sorted `(name, value)` pairs.
 
     Raises:
-        SpecError: `r` is neither `None` nor a whole number of at least 1.
+        SpecError: `r` is neither `None` nor a whole number of at least 1, or an option is given twice.
     """
 
     op: str
@@ -36,7 +36,10 @@ class FusionChoice:
             raise SpecError(f"`op` must be the name of an operator; got {self.op!r}.")
         if self.r is not None and (isinstance(self.r, bool) or not isinstance(self.r, int) or self.r < 1):
             raise SpecError(f"`r` must be a whole number of at least 1, or None; got {self.r!r}.")
-        object.__setattr__(self, "options", tuple(sorted((str(k), v) for k, v in self.options)))
+        options = {str(key): value for key, value in self.options}
+        if len(options) != len(self.options):
+            raise SpecError(f"every option of a fusion choice is given once; got {self.options!r}.")
+        object.__setattr__(self, "options", tuple(sorted(options.items())))
 
     def __str__(self) -> str:
         details = [f"r={self.r}"] if self.r is not None else []

@@ -17,7 +17,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["differences", "portions", "total", "weighted_mean", "weighted_sum"]
+__all__ = [
+    "differences",
+    "portioned_sum",
+    "portions",
+    "softmax_sum",
+    "total",
+    "weighted_mean",
+    "weighted_sum",
+]
 
 
 def total(features: Sequence[Tensor]) -> Tensor:
@@ -82,3 +90,27 @@ def weighted_sum(summed: Tensor, diffs: Sequence[Tensor], logits: Tensor) -> Ten
     for portion, diff in zip(portions(logits, inputs), diffs, strict=True):
         result = torch.addcmul(result, portion * inputs - 1, diff)
     return result
+
+
+def portioned_sum(features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+    """Return `Σ_i w_i x_i` in the precision of the features.
+
+    Args:
+        features: N maps `(B, C, *size)`.
+        weights: N weights that are broadcast over them: numbers, per channel, or per position.
+    """
+    fused = features[0] * weights[0].to(features[0].dtype)
+    for feature, weight in zip(features[1:], weights[1:], strict=True):
+        fused = torch.addcmul(fused, feature, weight.to(feature.dtype))
+    return fused
+
+
+def softmax_sum(features: Sequence[Tensor], logits: Tensor, times: int) -> Tensor:
+    """Return `times·Σ_i p_i x_i`, `p = softmax_i(a_i)`, where every input has a logit of its own.
+
+    Args:
+        features: N maps `(B, C, *size)`.
+        logits: `(B, N, C, 1, …)` for weights per channel, `(B, N, 1, *size)` for weights per position.
+        times: What the weights sum to.
+    """
+    return portioned_sum(features, (times * logits.softmax(dim=1)).unbind(dim=1))

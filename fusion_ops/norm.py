@@ -52,9 +52,7 @@ class PooledBatchNorm3d(_PooledBatchNorm, nn.BatchNorm3d):
     """`nn.BatchNorm3d` that trains with one value per channel: `(B, C, D, H, W) -> (B, C, D, H, W)`."""
 
 
-def batch_norm_class(
-    dims: int,
-) -> type[PooledBatchNorm1d | PooledBatchNorm2d | PooledBatchNorm3d]:
+def batch_norm_class(dims: int) -> type[PooledBatchNorm1d | PooledBatchNorm2d | PooledBatchNorm3d]:
     """Return the batch normalisation for `dims` spatial dimensions (1, 2 or 3)."""
     if dims == 1:
         return PooledBatchNorm1d

@@ -17,7 +17,7 @@ from fusion_ops.recipe import Recipe
 from fusion_ops.registry import Registry
 from fusion_ops.settings import reduced
 
-__all__ = ["FusionOperator", "build", "checked", "cost", "names", "operator", "recipe", "register"]
+__all__ = ["FusionOperator", "build", "canonical", "checked", "cost", "names", "operator", "recipe", "register"]
 
 
 class FusionOperator(nn.Module, ABC):
@@ -162,8 +162,20 @@ def checked(choice: FusionChoice) -> type[FusionOperator]:
     return cls
 
 
+def canonical(choice: FusionChoice) -> FusionChoice:
+    """Return `choice` without the options that stand at their default: one network, one name.
+
+    The choice of an operator that is not registered here is returned as it is.
+    """
+    if choice.op not in OPERATORS:
+        return choice
+    defaults = {key: values[0] for key, values in OPERATORS[choice.op].options.items()}
+    options = tuple((key, value) for key, value in choice.options if defaults.get(key) != value)
+    return choice if options == choice.options else FusionChoice(choice.op, choice.r, options)
+
+
 def _settings(choice: FusionChoice) -> dict[str, Any]:
-    return ({} if choice.r is None else {"r": choice.r}) | dict(choice.options)
+    return ({} if choice.r is None else {"r": choice.r}) | dict(canonical(choice).options)
 
 
 def recipe(

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
 from fusion_ops.cost import Cost, batch_norm, convolution
-from fusion_ops.mixing import total
+from fusion_ops.mixing import softmax_sum, total
 from fusion_ops.norm import GlobalAverage, batch_norm_class
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of, reduced
@@ -77,12 +76,7 @@ class SK(FusionOperator):
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape."""
         logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
-        portions = logits.unflatten(1, (self.inputs, self.channels)).softmax(dim=1)
-        weights = (self.weights_sum * portions).to(logits.dtype).unbind(dim=1)
-        fused: Tensor = features[0] * weights[0]
-        for feature, weight in zip(features[1:], weights[1:], strict=True):
-            fused = torch.addcmul(fused, feature, weight)
-        return fused
+        return softmax_sum(features, logits.unflatten(1, (self.inputs, self.channels)), self.weights_sum)
 
     @classmethod
     def width(cls, channels: int, r: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fusion_ops import FusionChoice
+from fusion_ops import FusionChoice, canonical
 from fusion_ops.errors import SpecError
 
 __all__ = ["Architecture", "SpaceRef"]
@@ -67,11 +67,16 @@ class Architecture:
 
     Args:
         space: The host network.
-        choices: `(point name, choice)` for every point, in the network's order.
+        choices: `(point name, choice)` for every point, in the network's order; an option at its default
+            is left out, so that one network has one id.
     """
 
     space: SpaceRef
     choices: tuple[tuple[str, FusionChoice], ...]
+
+    def __post_init__(self) -> None:
+        """Bring the choices into their canonical form."""
+        object.__setattr__(self, "choices", tuple((name, canonical(choice)) for name, choice in self.choices))
 
     @property
     def id(self) -> str:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fusion_ops
 from fusion_ops import FusionChoice
 from fusion_ops.errors import SpecError
 
@@ -79,3 +80,26 @@ def test_refuses_another_kind_of_name() -> None:
 def test_refuses_other_descriptions(values: object) -> None:
     with pytest.raises(SpecError):
         FusionChoice.from_dict(values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("second", ["paper", "inputs"])
+def test_refuses_an_option_given_twice(second: str) -> None:
+    with pytest.raises(SpecError, match=r"once; got .*scale.*scale"):
+        FusionChoice("aff", 4, (("scale", "paper"), ("scale", second)))
+
+
+@pytest.mark.parametrize("name", fusion_ops.names())
+def test_options_at_their_default_are_no_second_name(name: str) -> None:
+    cls = fusion_ops.operator(name)
+    plain = FusionChoice(name, 4 if cls.reduces else None)
+    written = FusionChoice(name, plain.r, tuple((key, values[0]) for key, values in cls.options.items()))
+    assert fusion_ops.canonical(written) == plain
+    assert fusion_ops.recipe(written, (8, 8), 8) == fusion_ops.recipe(plain, (8, 8), 8)
+    for key, values in cls.options.items():
+        other = FusionChoice(name, plain.r, ((key, values[1]),))
+        assert fusion_ops.canonical(other) is other
+
+
+def test_canonical_leaves_what_it_does_not_know() -> None:
+    for choice in (FusionChoice("other", 3, (("scale", "inputs"),)), FusionChoice("aff", 4, (("scal", "inputs"),))):
+        assert fusion_ops.canonical(choice) is choice

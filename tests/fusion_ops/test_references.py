@@ -9,7 +9,21 @@ import torch
 from torch import Tensor, nn
 
 import fusion_ops
-from fusion_ops import AFF, IAFF, MSCAM, SK, FusionChoice
+from fusion_ops import (
+    AFF,
+    ASFF,
+    ECA,
+    IAFF,
+    MSCAM,
+    SK,
+    AsymBi,
+    BiFPN,
+    FusionChoice,
+    Modulate,
+    ParseNet,
+    SplitAttention,
+)
+from fusion_ops.errors import SpecError
 
 C, D = 6, 3
 Numbers = dict[str, Tensor]
@@ -202,3 +216,153 @@ def test_far_logits_stay_finite(name: str, inputs: int) -> None:
         torch.testing.assert_close(fused, inputs * features[taken])
         fused.sum().backward()
         assert all(p.grad.isfinite().all() for p in op.parameters())
+
+
+def sigmoid(a: Tensor) -> Tensor:
+    return 1 / (1 + torch.exp(-a))
+
+
+@modes
+@scales
+@counts
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_split_attention(training: bool, scale: str, inputs: int, groups: int) -> None:
+    """Every group by itself: its channels, its hidden width, its softmax."""
+    op = shaken(SplitAttention(C, r=2, inputs=inputs, scale=scale, groups=groups)).train(training)
+    features, p, part = maps(inputs), op.state_dict(), C // groups
+    hidden = inputs * max(1, part // 2)
+    pooled, expected = sum(features).mean((2, 3)), torch.zeros(4, C, 5, 3, dtype=torch.float64)
+    for k in range(groups):
+        rows = slice(k * hidden, (k + 1) * hidden)
+        z = conv(p, "squeeze.0", pooled[:, k * part : (k + 1) * part, None, None], rows)
+        z = torch.clamp(bn(p, "squeeze.1", z, training, rows), min=0)
+        first = k * inputs * part
+        powers = [
+            torch.exp(conv(p, "select", z, slice(first + i * part, first + (i + 1) * part))) for i in range(inputs)
+        ]
+        for x, power in zip(features, powers, strict=True):
+            own = slice(k * part, (k + 1) * part)
+            expected[:, own] += (inputs if scale == "inputs" else 1) * power / sum(powers) * x[:, own]
+    torch.testing.assert_close(op(*features), expected)
+
+
+def global_context(p: Numbers, z: Tensor, training: bool, i: int = 0) -> Tensor:
+    return local(p, "global_att", z.mean((2, 3), keepdim=True), training, i, first=1)
+
+
+gates = pytest.mark.parametrize("gate", ["last", "first"])
+
+
+@modes
+@scales
+@counts
+@gates
+def test_modulate(training: bool, scale: str, inputs: int, gate: str) -> None:
+    op = shaken(Modulate(C, r=2, inputs=inputs, scale=scale, gate=gate)).train(training)
+    features, p, times = maps(inputs), op.state_dict(), 2 if scale == "inputs" else 1
+    ordered = features if gate == "last" else features[::-1]
+    y, expected = ordered[-1], ordered[-1]
+    for i, x in enumerate(ordered[:-1]):
+        expected = expected + times * sigmoid(global_context(p, y, training, i)) * x
+    torch.testing.assert_close(op(*features), expected)
+
+
+@modes
+@scales
+@counts
+@gates
+def test_asymbi(training: bool, scale: str, inputs: int, gate: str) -> None:
+    op = shaken(AsymBi(C, r=2, inputs=inputs, scale=scale, gate=gate)).train(training)
+    features, p, times = maps(inputs), op.state_dict(), 2 if scale == "inputs" else 1
+    *shallow, deep = features if gate == "last" else features[::-1]
+    expected = sigmoid(local(p, "local_att", sum(shallow), training)) * deep
+    for i, x in enumerate(shallow):
+        expected = expected + sigmoid(global_context(p, deep, training, i)) * x
+    torch.testing.assert_close(op(*features), times * expected)
+
+
+@scales
+@counts
+def test_eca(scale: str, inputs: int) -> None:
+    op = shaken(ECA(C, inputs=inputs, scale=scale))
+    features, p = maps(inputs), op.state_dict()
+    weight, bias = p["mix.weight"], p["mix.bias"]
+    assert weight.shape == (inputs - 1, 1, 1)
+    pooled = sum(features).mean((2, 3))
+    logits = [(pooled * weight[i, 0, 0] + bias[i])[:, :, None, None] for i in range(inputs - 1)]
+    torch.testing.assert_close(op(*features), (inputs if scale == "inputs" else 1) * mixed(features, logits))
+
+
+def test_eca_sees_neighbouring_channels_and_nothing_beyond_the_ends() -> None:
+    op = shaken(ECA(32))
+    x, y = (torch.randn(2, 32, 3, 3, dtype=torch.float64) for _ in range(2))
+    weight, pooled = op.state_dict()["mix.weight"][0, 0], (x + y).mean((2, 3))
+    assert len(weight) == 3
+    logits = torch.zeros_like(pooled)
+    for c in range(32):
+        for tap in range(3):
+            if 0 <= c + tap - 1 < 32:
+                logits[:, c] += weight[tap] * pooled[:, c + tap - 1]
+    w = sigmoid(logits + op.state_dict()["mix.bias"])[:, :, None, None]
+    torch.testing.assert_close(op(x, y), 2 * w * x + 2 * (1 - w) * y)
+
+
+@pytest.mark.parametrize(
+    ("channels", "taps"), [(1, 1), (2, 1), (8, 3), (16, 3), (64, 3), (128, 5), (256, 5), (512, 5), (2048, 7)]
+)
+def test_eca_taps_are_those_of_the_paper(channels: int, taps: int) -> None:
+    """k = |log2(C)/2 + 1/2|, odd: the published code takes the whole part, and adds 1 where it is even."""
+    assert ECA(channels).mix.kernel_size == (taps,)
+
+
+@pytest.mark.parametrize("weights", [(0.5, 2.0), (-1.0, 3.0), (1e-5, -2.0), (0.2, 0.7, -0.1), (-1.0, -2.0)], ids=str)
+def test_bifpn(weights: tuple[float, ...]) -> None:
+    features, n = maps(len(weights)), len(weights)
+    positive = [max(0.0, w) for w in weights]
+    weighted = sum(w * x for w, x in zip(positive, features, strict=True))
+    for scale, expected in {
+        "inputs": n * weighted / max(1e-4, sum(positive)),
+        "paper": weighted / (1e-4 + sum(positive)),
+    }.items():
+        op = BiFPN(C, inputs=n, scale=scale).double()
+        op.load_state_dict({"weight": torch.tensor(weights, dtype=torch.float64)})
+        torch.testing.assert_close(op(*features), expected)
+
+
+@scales
+@counts
+def test_asff(scale: str, inputs: int) -> None:
+    op = shaken(ASFF(C, inputs=inputs, scale=scale))
+    features, p = maps(inputs), op.state_dict()
+    powers = [torch.exp(conv(p, f"ask.{i}", x)) for i, x in enumerate(features)]
+    expected = sum(power / sum(powers) * x for power, x in zip(powers, features, strict=True))
+    assert powers[0].shape == (4, 1, 5, 3)
+    torch.testing.assert_close(op(*features), (inputs if scale == "inputs" else 1) * expected)
+
+
+@counts
+def test_parsenet(inputs: int) -> None:
+    """As written: the context broadcast, every map normalised, concatenated, projected."""
+    op = shaken(ParseNet(C, inputs=inputs))
+    features, p = maps(inputs), op.state_dict()
+    broadcast = features[-1].mean((2, 3), keepdim=True).expand(4, C, 5, 3)
+    normal = [
+        scale[:, None, None] * v / torch.sqrt((v**2).sum(1, keepdim=True) + C * 1e-5)
+        for v, scale in zip([*features[:-1], broadcast], p["scales"], strict=True)
+    ]
+    project = torch.cat([*(p[f"local.{i}.weight"] for i in range(inputs - 1)), p["context.weight"]], 1)
+    projected = torch.einsum("oc,bchw->bohw", project[:, :, 0, 0], torch.cat(normal, 1))
+    torch.testing.assert_close(op(*features), sum(features) + projected + p["context.bias"][:, None, None])
+
+
+def test_parsenet_starts_at_unit_scale() -> None:
+    assert torch.equal(ParseNet(C).scales, torch.full((2, C), C**0.5))
+    silent = [torch.zeros(2, C, 3, 3, requires_grad=True) for _ in range(2)]
+    fused = ParseNet(C)(*silent)
+    fused.square().sum().backward()
+    assert all(x.grad.isfinite().all() for x in silent)
+
+
+def test_split_attention_refuses_groups_that_do_not_divide() -> None:
+    with pytest.raises(SpecError, match="channels=6, groups=4"):
+        SplitAttention(C, groups=4)

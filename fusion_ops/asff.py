@@ -1,0 +1,70 @@
+"""`asff`: a softmax over the inputs at every position, each input asking for its own weight.
+
+Liu et al., "Learning Spatial Fusion for Single-Shot Object Detection", arXiv 1911.09516. The logits are a 1×1
+convolution of each input, as in the paper's equations; its code first reduces each input to 16 channels. Here
+the weights sum to the number of inputs, so that equal weights are the sum (`scale="paper"`: to 1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fusion_ops.align import convolution_class
+from fusion_ops.cost import Cost, convolution
+from fusion_ops.mixing import softmax_sum
+from fusion_ops.operator import FusionOperator, register
+from fusion_ops.settings import one_of
+
+__all__ = ["ASFF"]
+
+
+@register("asff")
+class ASFF(FusionOperator):
+    """Adaptively spatial feature fusion: `N·Σ_i p_i·x_i`, `p = softmax_i(a_i)`, `a_i = A_i x_i`.
+
+    `A_i` is a 1×1 convolution with bias to one channel, so that there is one weight for each input and
+    position. `(B, C, *size), … -> (B, C, *size)`.
+
+    Args:
+        channels: C.
+        inputs: N.
+        dims: Spatial dimensions: 1, 2 or 3.
+        init: `default`, or `sum`: all `A_i` start at 0, so it computes exactly the sum.
+        scale: `inputs`, or `paper` for the paper's form without the factor N.
+
+    Raises:
+        SpecError: An argument is out of its range, or the inputs cannot be fused.
+    """
+
+    formula = "2p·x + 2(1−p)·y,  p = softmax over inputs, per position, of (A₁ x, A₂ y)"
+    options = {"scale": ("inputs", "paper")}  # noqa: RUF012 - read only
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        inputs: int = 2,
+        dims: int = 2,
+        init: str = "default",
+        scale: str = "inputs",
+    ) -> None:
+        super().__init__(channels, inputs=inputs, dims=dims)
+        one_of("init", init, ("default", "sum"))
+        self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
+        self.ask = nn.ModuleList(convolution_class(dims)(channels, 1, 1) for _ in range(inputs))
+        if init == "sum":
+            for parameter in self.ask.parameters():
+                nn.init.zeros_(parameter)
+
+    def fuse(self, *features: Tensor) -> Tensor:
+        """Weigh N maps of one shape."""
+        logits = torch.stack([ask(feature) for ask, feature in zip(self.ask, features, strict=True)], dim=1)
+        return softmax_sum(features, logits, self.weights_sum)
+
+    @classmethod
+    def cost(cls, channels: int, inputs: int, positions: int, **_settings: Any) -> Cost:
+        """Return the exact cost: `N(C + 1)` parameters."""
+        return inputs * convolution(channels, 1, positions, bias=True)

@@ -1,0 +1,85 @@
+"""`eca`: weights for every channel from its neighbours' global context, with a handful of parameters.
+
+After Wang et al., "ECA-Net: Efficient Channel Attention", CVPR 2020, arXiv 1910.03151, where one map is weighed
+by `σ(conv1d_k(GAP(x)))`. Here that weight is shared out between the inputs, as in AFF. Unlike there the
+convolution has a bias, because a weight between inputs must be able to prefer one of them where the pooled
+map is 0. More than two inputs can be fused.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor, nn
+
+from fusion_ops.cost import Cost, convolution
+from fusion_ops.mixing import differences, total, weighted_mean, weighted_sum
+from fusion_ops.norm import GlobalAverage
+from fusion_ops.operator import FusionOperator, register
+from fusion_ops.settings import one_of
+
+__all__ = ["ECA"]
+
+
+@register("eca")
+class ECA(FusionOperator):
+    """Efficient channel attention between inputs: `2w·x + 2(1−w)·y`, `w = σ(conv1d_k(GAP(x + y)))`.
+
+    The convolution runs along the channels with k = `|(log₂ C + 1) / 2|` taps, the next odd number, 0 beyond the
+    ends, and a bias. For N inputs it has N − 1 outputs, the logits of the first N − 1 inputs; the last one's is
+    0, and the inputs are weighted by N times the softmax over them. `(B, C, *size), … -> (B, C, *size)`.
+
+    Args:
+        channels: C.
+        inputs: N.
+        dims: Spatial dimensions: 1, 2 or 3.
+        init: `default`, or `sum`: the convolution starts at 0, so it computes exactly the sum.
+        scale: `inputs`: the weights sum to N; `paper`: to 1.
+
+    Raises:
+        SpecError: An argument is out of its range, or the inputs cannot be fused.
+    """
+
+    formula = "2w·x + 2(1−w)·y,  w = σ(conv1d(GAP(x + y))) along the channels"
+    options = {"scale": ("inputs", "paper")}  # noqa: RUF012 - read only
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        inputs: int = 2,
+        dims: int = 2,
+        init: str = "default",
+        scale: str = "inputs",
+    ) -> None:
+        super().__init__(channels, inputs=inputs, dims=dims)
+        one_of("init", init, ("default", "sum"))
+        self.scale = one_of("scale", scale, ("inputs", "paper"))
+        taps = neighbours(channels)
+        self.pool = GlobalAverage()
+        self.mix = nn.Conv1d(1, inputs - 1, taps, padding=taps // 2)
+        if init == "sum":
+            for parameter in self.mix.parameters():
+                nn.init.zeros_(parameter)
+
+    def fuse(self, *features: Tensor) -> Tensor:
+        """Weigh N maps of one shape."""
+        summed = total(features)
+        pooled = self.pool(summed)
+        mixed = self.mix(pooled.flatten(1).unsqueeze(1))
+        logits = mixed.reshape(pooled.shape[0], -1, *pooled.shape[2:])
+        if self.scale == "paper":
+            return weighted_mean(features[-1], differences(features), logits)
+        return weighted_sum(summed, differences(features), logits)
+
+    @classmethod
+    def cost(cls, channels: int, inputs: int, positions: int, **_settings: Any) -> Cost:
+        """Return the exact cost; it does not depend on the number of positions."""
+        return convolution(1, inputs - 1, channels, kernel=neighbours(channels), bias=True)
+
+
+def neighbours(channels: int) -> int:
+    """Return how many neighbouring channels decide together: `|(log₂ C + 1) / 2|`, the next odd number."""
+    taps = int((math.log2(channels) + 1) / 2)
+    return taps if taps % 2 else taps + 1
