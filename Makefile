@@ -28,7 +28,7 @@ demo: install
 	@echo "Open $(RUN)/report.html in a browser."
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff check .

@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reports.export import export
+    from reports.exporting import export
     from reports.html import write_html
     from reports.ranking import rank
 
 __all__ = ["export", "rank", "write_html"]
 
-_HOMES = {"export": "reports.export", "rank": "reports.ranking", "write_html": "reports.html"}
+_HOMES = {"export": "reports.exporting", "rank": "reports.ranking", "write_html": "reports.html"}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 import reports.panels  # noqa: F401 - registers the panels
 from fusion_ops.errors import RunError, SpecError
 from reports.atomic import write_text
 from reports.catalog import Catalog, make_catalog
 from reports.client import client_data
+from reports.escaping import script_json, with_code
 from reports.palette import DARK, LIGHT, SHAPES, operator_styles, variables
 from reports.panel import Panel, ordered
 from reports.run import RunRecord, load_run
-from reports.script_json import script_json
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -104,14 +103,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"script_json": script_json, "code": _code}
+    environment.filters |= {"script_json": script_json, "code": with_code}
     return environment
-
-
-def _code(text: str) -> Markup:
-    """Escape a text, show what it has between backticks as code, keep numbers and units together."""
-    escaped = re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text)))
-    return Markup(re.sub(r"(?<=\d) (?=[%×kMGT]\b|[%×]|points)", "\u00a0", escaped))  # noqa: S704 - escaped
 
 
 def _style() -> Markup:

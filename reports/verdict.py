@@ -233,12 +233,13 @@ def _evidence(outcome: Outcome, comparison: Comparison | None, against_sum: Comp
 def _noise(comparison: Comparison) -> str:
     if comparison.interval is None:
         return f"No interval can be given for {comparison.measure.label} from one training each."
+    advice = _advice(comparison)
     excluded = "It leaves out zero: the choice of these images alone does not explain the difference"
     included = "It includes zero: the difference may be chance"
     return (
         f"With {comparison.images:,} validation images the 95 % interval of the difference is "
         f"{signed_range(comparison.measure, comparison.interval)}. "
-        f"{excluded if comparison.beyond_noise else included}."
+        f"{excluded if comparison.beyond_noise else included}.{advice}"
     )
 
 
@@ -247,13 +248,18 @@ def _against(comparison: Comparison) -> str:
     if comparison.interval is None:
         return f"{gain}, with {' and '.join(comparison.costs[:2])}."
     interval = signed_range(comparison.measure, comparison.interval)
-    advice = "" if comparison.beyond_noise else " Until there is more evidence, keep the sum."
-    return f"{gain} (95 %: {interval}), with {' and '.join(comparison.costs[:2])}.{advice}"
+    return f"{gain} (95 %: {interval}), with {' and '.join(comparison.costs[:2])}.{_advice(comparison)}"
 
 
 def _closest(comparison: Comparison) -> str:
     behind = signed_points(comparison.measure, comparison.gain).lstrip("+−")
     return f"The closest is {comparison.reference.description}, {behind} behind."
+
+
+def _advice(comparison: Comparison) -> str:
+    chance = comparison.interval is not None and not comparison.beyond_noise
+    held = comparison.reference.operator == "sum" and comparison.candidate.operator != "sum"
+    return " Until there is more evidence, keep the sum." if chance and held else ""
 
 
 def _absolute(entry: Entry) -> str:

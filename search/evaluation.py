@@ -10,7 +10,7 @@ from torch import nn
 from search import data
 from search.config import SearchConfig
 from search.run_directory import RunDirectory
-from search.training import DeviceData, evaluate, resolve_device
+from search.training import DeviceData, evaluate, place, resolve_device
 
 __all__ = ["validation"]
 
@@ -30,7 +30,7 @@ def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
     def measure(model: nn.Module) -> dict[str, float]:
         device = resolve_device(config.train.device)
         loaded = DeviceData(data.load(config.data), device)
-        accuracy, loss = evaluate(model.to(device), loaded, config.train.batch_size)
+        accuracy, loss = evaluate(place(model, device), loaded, config.train.batch_size)
         return {"accuracy": accuracy, "loss": loss}
 
     return measure

@@ -21,8 +21,8 @@ def export(
 ) -> None:
     """Export an architecture as plain PyTorch.
 
-    Source and weights run without fusion-nas. The validation accuracy is measured anew with the exported files. `python verify.py` in the folder
-    checks them anywhere.
+    Source and weights run without fusion-nas. The validation accuracy is measured anew with the exported
+    files; `python verify.py` in the folder checks them anywhere.
 
     Example: fusion-nas export runs/a -o exported --pick knee
     """

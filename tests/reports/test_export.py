@@ -26,8 +26,8 @@ from fusion_ops import Cost, FusionChoice, Recipe
 from fusion_ops.cost import convolution
 from fusion_ops.errors import RunError
 from reports import candidates
-from reports.export import folder as folder_module
-from reports.export import formats, verify
+from reports.exporting import folder as folder_module
+from reports.exporting import formats, verify
 from spaces import Architecture, FusionPoint, HostNetwork, SearchSpace
 from spaces.host import HOSTS
 
@@ -565,8 +565,6 @@ def test_onnx_without_its_packages_says_what_to_install(
     refused(run, tmp_path / "out", r"needs onnx and onnxscript; run `pip install fusion-nas\[onnx\]`", onnx=True)
 
 
-def test_the_package_is_called_like_its_function() -> None:
-    """Loading `reports.export` puts the package where the function was."""
-    assert callable(reports.export)
+def test_a_missing_run_is_refused() -> None:
     with pytest.raises(RunError, match="there is no run directory nowhere"):
         reports.export("nowhere", "out")

@@ -10,13 +10,13 @@ from torch import nn
 
 from fusion_ops import Recipe
 from fusion_ops.errors import SpecError
-from reports.export.edits import Edit, edited
-from reports.export.expression import WIDTH, expression
-from reports.export.free_names import free_names
-from reports.export.imports import import_block
-from reports.export.names import Names
-from reports.export.resolving import Builtin
-from reports.export.sources import Import
+from reports.exporting.edits import Edit, edited
+from reports.exporting.expression import WIDTH, expression
+from reports.exporting.free_names import free_names
+from reports.exporting.imports import import_block
+from reports.exporting.names import Names
+from reports.exporting.resolving import Builtin
+from reports.exporting.sources import Import
 
 
 def names_of(code: str) -> tuple[list[str], list[str]]:
@@ -115,7 +115,7 @@ def test_expression_opens_when_its_line_is_full(length: int) -> None:
     assert ("\n" in text) == (len("    return") + length > WIDTH)
 
 
-@pytest.mark.parametrize("value", [object(), torch.zeros(1), {1, 2}, b"a"], ids=repr)
+@pytest.mark.parametrize("value", [object(), torch.zeros(1), {1, 2}, b"a"], ids=["object", "tensor", "set", "bytes"])
 def test_expression_refuses_other_values(value: object) -> None:
     with pytest.raises(SpecError, match="a recipe holds numbers, text"):
         expression(Recipe(Box, (value,)), NAMES)

@@ -9,7 +9,7 @@ import pytest
 
 from fusion_ops.errors import RunError
 from reports import candidates
-from reports.export.pick import picked
+from reports.exporting.pick import picked
 from reports.run import RunRecord
 
 ROWS: list[tuple[str, str, str, float | None, int, str]] = [

@@ -16,9 +16,9 @@ from plotly.offline import get_plotlyjs
 
 import reports
 from fusion_ops.errors import RunError, SpecError, UnknownNameError
+from reports.escaping import script_json, with_code
 from reports.panel import PANELS, ordered
 from reports.run import load_run
-from reports.script_json import script_json
 
 EVIL = "</script><img src=x onerror=alert(1)>\u2028'\"&amp;<!--"
 
@@ -102,6 +102,7 @@ def test_without_scripts_verdict_ranking_and_architecture_can_be_read(make_run: 
     run = make_run()
     text = page_of(run).text
     ranked = reports.rank(load_run(run).table, ("accuracy", "params"))
+    assert "<" not in text
     assert "one seed each" in text
     for row in ranked.to_dict("records"):
         assert row["id"] in text
@@ -145,6 +146,14 @@ def test_script_json_escapes_what_ends_a_script() -> None:
     assert not set(text) & set("<>&")
     with pytest.raises(ValueError, match="not JSON compliant"):
         script_json(float("nan"))
+
+
+def test_code_in_backticks_is_shown_as_code_and_all_else_escaped() -> None:
+    text = with_code("`iaff <b>` & 24.1 k parameters, 12 % fewer, 3 × `sk`, +0.62 points, in 3 models")
+    assert str(text) == (
+        "<code>iaff &lt;b&gt;</code> &amp; 24.1\u00a0k parameters, 12\u00a0% fewer, 3\u00a0× <code>sk</code>, "
+        "+0.62\u00a0points, in 3 models"
+    )
 
 
 def test_reports_of_a_folder_share_plotly(make_run: Callable[..., Path], tmp_path: Path) -> None:

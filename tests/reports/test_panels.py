@@ -45,17 +45,22 @@ def test_the_catalog_holds_every_architecture_once_ranked_ones_first(run: RunRec
     numbers = [entry.number for entry in catalog.unranked]
     assert numbers == sorted(numbers)
     assert len({entry.id for entry in catalog.entries}) == len(catalog.entries)
-    expected = run.table[~run.table["state"].isin(["duplicate"])]["id"].nunique()
-    assert len(catalog.entries) == expected
+    assert {entry.id for entry in catalog.entries} == set(run.table["id"])
     assert catalog.first is not None
     assert catalog.first.knee
 
 
-def test_what_was_stopped_has_its_last_value(catalog: Catalog) -> None:
-    stopped = [entry for entry in catalog.entries if entry.state in ("pruned", "failed")]
-    assert stopped
-    assert all(entry.values["accuracy"] == entry.curve[-1] for entry in stopped)
-    assert all(entry.values["accuracy"] is None for entry in catalog.entries if entry.state == "infeasible")
+def test_what_was_stopped_has_its_last_value(
+    make_run: Callable[..., Path], make_records: Callable[..., list[dict[str, Any]]]
+) -> None:
+    records = make_records(5)
+    for row, state in zip(records, ("pruned", "failed", "complete", "infeasible", "running"), strict=True):
+        curve = [] if state == "infeasible" else [0.5, 0.75, 0.625]
+        row.update(state=state, curve=curve, accuracy=max(curve, default=None))
+    entries = make_catalog(load_run(make_run(records))).entries
+    assert {entry.state: entry.values["accuracy"] for entry in entries} == {
+        "pruned": 0.625, "failed": 0.625, "running": 0.625, "complete": 0.75, "infeasible": None,
+    }  # fmt: skip
 
 
 def test_the_catalog_knows_exact_costs(catalog: Catalog, space: SearchSpace) -> None:

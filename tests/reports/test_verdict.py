@@ -132,6 +132,7 @@ def test_a_best_uniform_network_is_held_against_sum(judge: Judge) -> None:
     assert result.sentence.startswith(
         "`aff r=4` everywhere was best, and no mixed architecture was better: +2.00 points over `sum` everywhere"
     )
+    assert result.evidence[0].endswith("the difference may be chance. Until there is more evidence, keep the sum.")
 
 
 def test_without_a_uniform_network_there_is_nothing_to_compare_with(judge: Judge) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from fusion_ops import FusionOperator, register
 from fusion_ops.registry import Registry
-from reports.export.edits import Edit, lines_of, replacing
-from reports.export.sources import Definition, ModuleSource
+from reports.exporting.edits import Edit, lines_of, replacing
+from reports.exporting.sources import Definition, ModuleSource
 
 __all__ = ["SEARCH_MEMBERS", "Trimmed", "trim", "used_members"]
 

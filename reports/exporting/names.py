@@ -5,8 +5,8 @@ from __future__ import annotations
 import builtins
 from collections.abc import Hashable, Iterable
 
-from reports.export.resolving import Builtin, Defined, Target
-from reports.export.sources import Import
+from reports.exporting.resolving import Builtin, Defined, Target
+from reports.exporting.sources import Import
 
 __all__ = ["Names"]
 

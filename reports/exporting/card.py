@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports.export.documents import FLOPS_UNIT, UNTESTED, Selection, own_version
-from reports.export.formats import MAX_BATCH
+from reports.exporting.documents import FLOPS_UNIT, UNTESTED, Selection, own_version
+from reports.exporting.formats import MAX_BATCH
 from reports.measures import MEASURES
 from reports.phrases import describe
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion_ops import Recipe
-from reports.export.imports import import_block
-from reports.export.names import Names
-from reports.export.piece import Piece, make_piece
-from reports.export.resolving import Defined, Resolver
-from reports.export.sources import Definition, Import
-from reports.export.trimming import SEARCH_MEMBERS
+from reports.exporting.imports import import_block
+from reports.exporting.names import Names
+from reports.exporting.piece import Piece, make_piece
+from reports.exporting.resolving import Defined, Resolver
+from reports.exporting.sources import Definition, Import
+from reports.exporting.trimming import SEARCH_MEMBERS
 
 __all__ = ["Bundle", "bundle"]
 

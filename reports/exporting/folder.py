@@ -16,13 +16,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fusion_ops.errors import RunError
-from reports.export import verify
-from reports.export.card import model_card, requirements
-from reports.export.documents import Selection, config, metrics, own_version, provenance, select
-from reports.export.formats import require_onnx, write_exported_program, write_onnx
-from reports.export.modeling import modeling_source
-from reports.export.pick import picked
-from reports.export.weights import load_tensors, load_weights
+from reports.exporting import verify
+from reports.exporting.card import model_card, requirements
+from reports.exporting.documents import Selection, config, metrics, own_version, provenance, select
+from reports.exporting.formats import require_onnx, write_exported_program, write_onnx
+from reports.exporting.modeling import modeling_source
+from reports.exporting.pick import picked
+from reports.exporting.weights import load_tensors, load_weights
 from reports.phrases import describe
 from reports.run import load_run
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fusion_ops import Recipe
-from reports.export.bundle import bundle
-from reports.export.expression import expression
-from reports.export.sources import Import
+from reports.exporting.bundle import bundle
+from reports.exporting.expression import expression
+from reports.exporting.sources import Import
 
 __all__ = ["modeling_source"]
 

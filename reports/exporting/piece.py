@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from fusion_ops.errors import SpecError
-from reports.export.edits import Edit, edited, replacing
-from reports.export.free_names import FreeNames, free_names
-from reports.export.resolving import Defined, Resolver, Target, check_imports
-from reports.export.sources import Definition, ModuleSource, module_source
-from reports.export.trimming import trim, used_members
+from reports.exporting.edits import Edit, edited, replacing
+from reports.exporting.free_names import FreeNames, free_names
+from reports.exporting.resolving import Defined, Resolver, Target, check_imports
+from reports.exporting.sources import Definition, ModuleSource, module_source
+from reports.exporting.trimming import trim, used_members
 
 __all__ = ["Piece", "Use", "make_piece"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch.nn
 
 from fusion_ops.errors import FusionNasError, SpecError
-from reports.export.sources import Definition, Import, module_source
+from reports.exporting.sources import Definition, Import, module_source
 
 __all__ = ["Builtin", "Defined", "Resolver", "Target"]
 

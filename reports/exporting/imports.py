@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from reports.export.sources import Import
+from reports.exporting.sources import Import
 
 __all__ = ["import_block"]
 
