@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError, create_model
@@ -77,9 +77,11 @@ def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> S
 
 def resolved_settings(config: SpaceConfig) -> dict[str, Any]:
     """Return name and settings with their defaults, but for those that are the data set's."""
-    own = {key: default for key, (_, default) in _known(config.name).items() if key not in OF_THE_DATA}
-    given = own | config.settings
-    return {"name": config.name} | {key: _lists(value) for key, value in given.items() if value is not MISSING}
+    given = {key: _tuples(value) for key, value in config.settings.items()}
+    own = {key: value for key, value in given.items() if key not in CHOICES}
+    host = {key: value for key, value in HOSTS[config.name](**own).settings().items() if key not in OF_THE_DATA}
+    choices = {key: default for key, (_, default) in CHOICES.items()}
+    return {"name": config.name} | {key: _lists(value) for key, value in (host | choices | given).items()}
 
 
 def _create(name: str, settings: Mapping[str, Any], document: Document) -> SearchSpace:

@@ -1,22 +1,26 @@
 """Residual networks: every identity shortcut is a short-skip fusion point.
 
 CIFAR form: He et al., "Identity Mappings in Deep Residual Networks" (arXiv 1603.05027), as used in
-"Attentional Feature Fusion" (arXiv 2009.14082): pre-activation blocks, no activation after the fusion.
+"Attentional Feature Fusion" (arXiv 2009.14082): pre-activation blocks, no activation after the fusion. The
+ImageNet form is in `spaces.resnet_imagenet`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from fusion_ops import Cost, Recipe
+from fusion_ops import Cost, FusionChoice, Recipe, recipe
 from fusion_ops.cost import batch_norm, convolution
 from fusion_ops.errors import SpecError
 from spaces.host import HOSTS, HostNetwork, check_whole, image_size
 from spaces.point import FusionPoint
+from spaces.resnet_block import Block
+from spaces.resnet_imagenet import ImageNetGeometry
 
 __all__ = ["CifarResNet", "PreActivationBlock", "ResNet"]
 
@@ -95,50 +99,40 @@ class CifarResNet(nn.Module):
         return logits
 
 
-@HOSTS.register("resnet")
 @dataclass(frozen=True, slots=True)
-class ResNet(HostNetwork):
-    """A residual network in CIFAR form.
+class CifarGeometry:
+    """Blocks and costs of `CifarResNet`.
 
     Args:
-        depth: 6n + 2: 8, 14, 20, 26, …
-        width: Channels of the first stage, at least 1.
-        num_classes: Classes.
-        in_channels: Channels of the images.
+        depth: 6n + 2.
+        width: Channels of the first stage.
         input_size: Height and width of the images in pixels.
+        in_channels: Channels of the images.
+        num_classes: Classes.
 
     Raises:
-        SpecError: A setting has an impossible value.
+        SpecError: There is no such depth.
     """
 
-    depth: int = 20
-    width: int = 16
-    num_classes: int = 10
-    in_channels: int = 3
-    input_size: tuple[int, int] = (32, 32)
+    depth: int
+    width: int
+    input_size: tuple[int, int]
+    in_channels: int
+    num_classes: int
+
+    network: ClassVar[type[nn.Module]] = CifarResNet
+    stages: ClassVar[int] = STAGES
 
     def __post_init__(self) -> None:
-        """Check the settings."""
-        check_whole(depth=self.depth, width=self.width, num_classes=self.num_classes, in_channels=self.in_channels)
+        """Check the depth."""
         if self.depth < 8 or (self.depth - 2) % 6:
             raise SpecError(f"`depth` of a CIFAR ResNet must be 6n + 2 (8, 14, 20, …); got {self.depth}.")
-        object.__setattr__(self, "input_size", image_size(self.input_size))
 
-    @property
-    def points(self) -> tuple[FusionPoint, ...]:
-        """One short-skip point a block."""
-        return tuple(
-            FusionPoint(
-                f"stage{stage + 1}.block{block + 1}",
-                "short_skip",
-                (self._channels(stage),) * 2,
-                self._channels(stage),
-                (self._size(stage),) * 2,
-                f"stage{stage + 1}",
-            )
-            for stage in range(STAGES)
-            for block in range(self._blocks)
-        )
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks in the order in which data pass them."""
+        for stage in range(STAGES):
+            for index in range(self._blocks):
+                yield Block(stage + 1, index + 1, self._channels(stage), self._size(stage))
 
     def cost(self) -> Cost:
         """Return the exact cost of everything but the fusion operators."""
@@ -149,20 +143,6 @@ class ResNet(HostNetwork):
                 total += self._block_cost(channels, stage, first=block == 0)
                 channels = self._channels(stage)
         return total + batch_norm(channels) + convolution(channels, self.num_classes, 1, bias=True)
-
-    def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
-        """Return how to construct the network with these operators."""
-        return Recipe(
-            CifarResNet,
-            (),
-            {
-                "depth": self.depth,
-                "width": self.width,
-                "num_classes": self.num_classes,
-                "in_channels": self.in_channels,
-                "fusions": dict(fusions),
-            },
-        )
 
     @property
     def _blocks(self) -> int:
@@ -188,3 +168,125 @@ class ResNet(HostNetwork):
         if first and stage > 0:
             total += convolution(in_channels, channels, positions)
         return total
+
+
+class Geometry(Protocol):
+    """Blocks and costs of one form of residual network."""
+
+    network: ClassVar[type[nn.Module]]
+    stages: ClassVar[int]
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks in the order in which data pass them."""
+
+    def cost(self) -> Cost:
+        """Return the exact cost of everything but the fusion operators."""
+
+
+GEOMETRIES: dict[str, Callable[[int, int, tuple[int, int], int, int], Geometry]] = {
+    "cifar": CifarGeometry,
+    "imagenet": ImageNetGeometry,
+}
+DEFAULTS: dict[str, tuple[int, int, tuple[int, int]]] = {"cifar": (20, 16, (32, 32)), "imagenet": (50, 64, (224, 224))}
+_OF_THE_FORM: Any = None
+
+
+@HOSTS.register("resnet")
+@dataclass(frozen=True, slots=True)
+class ResNet(HostNetwork):
+    """A residual network, in the form for small images (CIFAR) or for large ones (ImageNet).
+
+    Args:
+        depth: `cifar`: 6n + 2 (8, 14, 20, …; by default 20); `imagenet`: 18, 34, 50 or 101 (by default 50).
+        width: Channels of the first stage, before a bottleneck's expansion; by default 16 and 64.
+        num_classes: Classes.
+        in_channels: Channels of the images.
+        input_size: Height and width of the images in pixels; by default 32 × 32 and 224 × 224.
+        form: `cifar`: three stages of pre-activation blocks, nothing after the fusion; `imagenet`: a stem and
+            four stages of basic or bottleneck blocks, fused before the last ReLU.
+        stages: Numbers of the stages in which fusion is chosen, elsewhere it is the sum; `None` for all.
+
+    Raises:
+        SpecError: A setting has an impossible value.
+    """
+
+    depth: int = _OF_THE_FORM
+    width: int = _OF_THE_FORM
+    num_classes: int = 10
+    in_channels: int = 3
+    input_size: tuple[int, int] = _OF_THE_FORM
+    form: str = "cifar"
+    stages: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Fill in what the form gives, and check the settings."""
+        if not isinstance(self.form, str) or self.form not in GEOMETRIES:
+            raise SpecError(f"`form` must be one of {', '.join(GEOMETRIES)}; got {self.form!r}.")
+        for name, value in zip(("depth", "width", "input_size"), DEFAULTS[self.form], strict=True):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        check_whole(depth=self.depth, width=self.width, num_classes=self.num_classes, in_channels=self.in_channels)
+        object.__setattr__(self, "input_size", image_size(self.input_size))
+        count = self._geometry.stages
+        if self.stages is not None:
+            object.__setattr__(self, "stages", _stages(self.stages, count))
+
+    @property
+    def points(self) -> tuple[FusionPoint, ...]:
+        """One short-skip point a block, in the stages where fusion is chosen."""
+        return tuple(block.point() for block in self._geometry.blocks() if self._chosen(block))
+
+    def cost(self) -> Cost:
+        """Return the exact cost of everything but the fusion operators."""
+        return self._geometry.cost()
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings by name; `form` and `stages` only where they say something."""
+        settings = super(ResNet, self).settings()
+        if self.form == "cifar":
+            del settings["form"]
+        if self.stages is None:
+            del settings["stages"]
+        return settings
+
+    def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
+        """Return how to construct the network with these operators, and the sum where none is chosen."""
+        plain = FusionChoice("sum")
+        every = {
+            block.name: fusions[block.name]
+            if self._chosen(block)
+            else recipe(plain, (block.channels,) * 2, block.channels)
+            for block in self._geometry.blocks()
+        }
+        return Recipe(
+            self._geometry.network,
+            (),
+            {
+                "depth": self.depth,
+                "width": self.width,
+                "num_classes": self.num_classes,
+                "in_channels": self.in_channels,
+                "fusions": every,
+            },
+        )
+
+    def _chosen(self, block: Block) -> bool:
+        return self.stages is None or block.stage in self.stages
+
+    @property
+    def _geometry(self) -> Geometry:
+        make = GEOMETRIES[self.form]
+        return make(self.depth, self.width, self.input_size, self.in_channels, self.num_classes)
+
+
+def _stages(value: Any, count: int) -> tuple[int, ...] | None:
+    """Return the setting `stages` in order, or `None` where it names all.
+
+    Raises:
+        SpecError: It is not a list of different stages that there are.
+    """
+    known = range(1, count + 1)
+    fits = isinstance(value, list | tuple) and value and all(type(n) is int and n in known for n in value)
+    if not fits or len(set(value)) != len(value):
+        raise SpecError(f"`stages` must list different stages of 1 to {count}; got {value!r}.")
+    return None if len(value) == count else tuple(sorted(value))
