@@ -15,9 +15,14 @@ from fusion_ops.registry import Registry
 if TYPE_CHECKING:
     from search.config_sections import DataConfig
 
-__all__ = ["DATASETS", "Dataset", "DatasetSource", "Split", "Task", "channel_statistics"]
+__all__ = ["DATASETS", "IGNORED", "Dataset", "DatasetSource", "Split", "Task", "channel_statistics"]
 
 Task = Literal["classification", "segmentation"]
+IGNORED = 255
+_LABELS = {
+    "classification": (1, torch.int64, "int64 labels (N,)"),
+    "segmentation": (3, torch.uint8, "uint8 masks (N, H, W)"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Split:
 
     Args:
         images: `(N, C, H, W)`, uint8.
-        labels: `(N,)`, int64.
+        labels: Classification: `(N,)`, int64. Segmentation: `(N, H, W)`, uint8, 255 where nothing is known.
     """
 
     images: Tensor
@@ -38,7 +43,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Images with one label each, in three parts that share no image.
+    """Images with one label or one mask each, in three parts that share no image.
 
     Args:
         name: Registered name.
@@ -70,9 +75,13 @@ class Dataset:
             raise self._error(f"a data set has at least two classes; got {list(self.classes)}.")
         for name, split in self._splits().items():
             self._check(name, split)
-        if len(torch.unique(self.train.labels)) < 2:
-            only = self.classes[int(self.train.labels[0])]
-            raise self._error(f"training images have at least two classes; all are `{only}`.")
+        if len(self.classes) > IGNORED and self.task == "segmentation":
+            raise self._error(f"segmentation has at most {IGNORED} classes; got {len(self.classes)}.")
+        present = torch.unique(self.train.labels)
+        present = present[present != IGNORED] if self.task == "segmentation" else present
+        if len(present) < 2:
+            only = [self.classes[int(label)] for label in present]
+            raise self._error(f"training images have at least two classes; got {only}.")
         channels = self.input_shape[0]
         if len(self.mean) != channels or len(self.std) != channels or not all(std > 0 for std in self.std):
             raise self._error(
@@ -106,9 +115,10 @@ class Dataset:
 
     def _check(self, name: str, split: Split) -> None:
         images, labels = split.images, split.labels
-        if images.ndim != 4 or images.dtype != torch.uint8 or labels.ndim != 1 or labels.dtype != torch.int64:
+        ndim, dtype, words = _LABELS[self.task]
+        if images.ndim != 4 or images.dtype != torch.uint8 or labels.ndim != ndim or labels.dtype != dtype:
             raise self._error(
-                f"{name} needs uint8 images (N, C, H, W) and int64 labels (N,); got {images.dtype} "
+                f"{name} needs uint8 images (N, C, H, W) and {words}; got {images.dtype} "
                 f"{tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
             )
         if len(images) != len(labels):
@@ -120,11 +130,19 @@ class Dataset:
                 f"all images have one shape; {name} has {tuple(images.shape[1:])}, "
                 f"train has {tuple(self.train.images.shape[1:])}."
             )
-        wrong = ((labels < 0) | (labels >= len(self.classes))).nonzero()
-        if len(wrong):
-            row = int(wrong[0])
+        if ndim == 3 and labels.shape[1:] != images.shape[2:]:
             raise self._error(
-                f"{name} labels are 0 … {len(self.classes) - 1}; image {row} has label {int(labels[row])}."
+                f"a mask has the size of its image; {name} has images {tuple(images.shape[2:])} and masks "
+                f"{tuple(labels.shape[1:])}."
+            )
+        wrong = (labels < 0) | (labels >= len(self.classes))
+        if self.task == "segmentation":
+            wrong &= labels != IGNORED
+        if wrong.any():
+            first = wrong.nonzero()[0]
+            raise self._error(
+                f"{name} labels are 0 … {len(self.classes) - 1}; image {int(first[0])} has label "
+                f"{int(labels[tuple(first)])}."
             )
 
 

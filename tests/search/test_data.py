@@ -137,7 +137,7 @@ def test_a_good_data_set_is_frozen():
     ("change", "says"),
     [
         ({"classes": ("a",), "train": split((0, 0))}, r"at least two classes; got \['a'\]"),
-        ({"train": split((1, 1, 1))}, "training images have at least two classes; all are `b`"),
+        ({"train": split((1, 1, 1))}, r"training images have at least two classes; got \['b'\]"),
         ({"validation": split((0, 1, 3))}, r"validation labels are 0 … 2; image 2 has label 3"),
         ({"test": split((-1,))}, "test labels are 0 … 2; image 0 has label -1"),
         ({"validation": split(())}, "validation is empty"),
@@ -156,6 +156,35 @@ def test_a_good_data_set_is_frozen():
 def test_what_is_wrong_with_a_data_set_is_named(change, says):
     with pytest.raises(DataError, match=f"data set toy: .*{says}"):
         Dataset(**{**GOOD, **change})
+
+
+def masks(*values, size=(2, 2), dtype=torch.uint8) -> Split:
+    labels = torch.tensor(values).view(-1, 1, 1).expand(-1, *size).clone().to(dtype)
+    labels[:, 0, 0] = 255
+    return Split(torch.arange(len(values) * 4).reshape(-1, 1, 2, 2).to(torch.uint8), labels)
+
+
+MASKED = {**GOOD, "task": "segmentation", "train": masks(0, 1, 2), "validation": masks(0, 2), "test": masks(1)}
+
+
+def test_masks_may_leave_pixels_out():
+    assert Dataset(**MASKED).task == "segmentation"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"train": masks(1, 1)}, r"at least two classes; got \['b'\]"),
+        ({"train": split()}, r"uint8 masks \(N, H, W\)"),
+        ({"test": masks(1, dtype=torch.int64)}, r"uint8 masks .* torch\.int64"),
+        ({"validation": masks(0, 3)}, "validation labels are 0 … 2; image 1 has label 3"),
+        ({"validation": masks(0, 1, size=(2, 3))}, r"images \(2, 2\) and masks \(2, 3\)"),
+        ({"classes": tuple(map(str, range(256)))}, "segmentation has at most 255 classes; got 256"),
+    ],
+)
+def test_what_is_wrong_with_masks_is_named(change, says):
+    with pytest.raises(DataError, match=f"data set toy: .*{says}"):
+        Dataset(**{**MASKED, **change})
 
 
 def test_a_stratified_part_is_exact_and_disjoint():

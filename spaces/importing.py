@@ -1,0 +1,76 @@
+"""The user's own code by name: `package.module:attribute`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from fusion_ops.errors import SpecError, nearest
+
+__all__ = ["imported", "is_reference", "make_importable"]
+
+_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+
+
+def is_reference(name: str) -> bool:
+    """Return whether `name` has the form `package.module:attribute`."""
+    return _REFERENCE.fullmatch(name) is not None
+
+
+def make_importable(*folders: str | Path) -> None:
+    """Let Python find modules in these folders, after everything that is installed, the first folder first."""
+    for folder in folders:
+        resolved = str(Path(folder).resolve())
+        if resolved not in sys.path:
+            sys.path.append(resolved)
+
+
+def imported(reference: str) -> Any:
+    """Return what `package.module:attribute` names.
+
+    The module must be installed, or lie in a folder given to `make_importable`.
+
+    Raises:
+        SpecError: The reference is malformed, there is no such module or attribute, or the module fails when
+            it is imported.
+    """
+    if not is_reference(reference):
+        raise SpecError(f"the user's own code is named `package.module:attribute`; got `{reference}`.")
+    module_name, _, path = reference.partition(":")
+    value: Any = _module(module_name, reference)
+    for name in path.split("."):
+        if not hasattr(value, name):
+            hint = nearest(name, [known for known in vars(value) if not known.startswith("_")])
+            raise SpecError(f"`{reference}`: module `{module_name}` has no `{path}`{hint}.")
+        value = getattr(value, name)
+    return value
+
+
+def _module(name: str, reference: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise SpecError(f"`{reference}`: {_where(error)}: {error}.") from error
+        raise SpecError(
+            f"`{reference}`: there is no module `{error.name}`; install it, or put it beside the config "
+            "or into the current folder."
+        ) from None
+    except Exception as error:
+        raise SpecError(f"`{reference}` cannot be imported: {_where(error)}: {_described(error)}.") from error
+
+
+def _where(error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{Path(error.filename).name}, line {error.lineno}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
+
+
+def _described(error: BaseException) -> str:
+    first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
