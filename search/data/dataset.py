@@ -73,10 +73,10 @@ class Dataset:
         """Check that the parts fit together."""
         if len(self.classes) < 2:
             raise self._error(f"a data set has at least two classes; got {list(self.classes)}.")
-        for name, split in self._splits().items():
-            self._check(name, split)
         if len(self.classes) > IGNORED and self.task == "segmentation":
             raise self._error(f"segmentation has at most {IGNORED} classes; got {len(self.classes)}.")
+        for name, split in self._splits().items():
+            self._check(name, split)
         present = torch.unique(self.train.labels)
         present = present[present != IGNORED] if self.task == "segmentation" else present
         if len(present) < 2:
