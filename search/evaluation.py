@@ -18,7 +18,7 @@ __all__ = ["validation"]
 def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
     """Return a function that measures a network on the run's validation set.
 
-    It returns `{"accuracy": …, "loss": …}`, computed as during the search.
+    It returns the measures of the run's task by name, computed as during the search.
 
     Raises:
         RunError: There is no run there.
@@ -30,7 +30,6 @@ def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
     def measure(model: nn.Module) -> dict[str, float]:
         device = resolve_device(config.train.device)
         loaded = DeviceData(data.load(config.data), device)
-        accuracy, loss = evaluate(place(model, device), loaded, config.train.batch_size)
-        return {"accuracy": accuracy, "loss": loss}
+        return evaluate(place(model, device), loaded, config.train.batch_size)
 
     return measure

@@ -125,7 +125,7 @@ class CandidateTrainable(tune.Trainable):
         sign = 1.0 if self._next_job["maximize"] else -1.0
         while len(self._curve) < target:
             result = next(self._epochs)
-            self._curve.append({"accuracy": result.accuracy, "loss": result.loss})
+            self._curve.append(result.measures)
             if all(sign * self._curve[-1][quality] > sign * past[quality] for past in self._curve[:-1]):
                 state = self._session.model.state_dict()
                 self._best = {name: tensor.detach().clone() for name, tensor in state.items()}

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from fusion_ops.errors import ConfigError, Diverged
 from search.schedule import learning_rate
+from search.tasks import TASKS
 
 if TYPE_CHECKING:
     from search.config_sections import TrainConfig
@@ -29,15 +29,13 @@ class EpochResult:
 
     Args:
         epoch: The epoch, from 1.
-        accuracy: Share of validation images classified correctly.
-        loss: Cross-entropy on the validation images, without label smoothing.
+        measures: Of the validation images, by name: the task's quality, and `loss` without label smoothing.
         train_loss: Mean of the loss that was minimised.
         seconds: Time that the epoch took, validation included.
     """
 
     epoch: int
-    accuracy: float
-    loss: float
+    measures: dict[str, float]
     train_loss: float
     seconds: float
 
@@ -61,22 +59,16 @@ def resolve_device(name: str) -> torch.device:
 def memory_format(device: torch.device) -> torch.memory_format:
     """Return the memory order of images and weights: channels-last on a GPU, contiguous on a CPU.
 
-    On CPUs, channels-last backward passes with few channels write outside their memory (seen with 4
-    channels and PyTorch 2.13), so the fifth that they save is not taken.
+    Channels last is faster on CPUs, too, but there a strided 1×1 convolution of fewer than 8 channels writes
+    outside its memory (oneDNN in PyTorch 2.13, AVX2).
     """
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
 def place(model: nn.Module, device: torch.device) -> nn.Module:
     """Return `model` on the device, its weights in the memory order in which it trains there."""
-    placed: nn.Module = model.to(device=device, memory_format=_memory_format(device))  # type: ignore[call-overload]
+    placed: nn.Module = model.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
     return placed
-
-
-def _memory_format(device: torch.device) -> torch.memory_format:
-    # Channels last is faster on CPUs, too, but there a strided 1×1 convolution of fewer than 8 channels writes
-    # outside its memory (oneDNN in PyTorch 2.13, AVX2).
-    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
 class DeviceData:
@@ -89,6 +81,8 @@ class DeviceData:
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self.device = device
+        self.task = TASKS[dataset.task]
+        self.classes = len(dataset.classes)
         self.train_images = dataset.train.images.to(device)
         self.train_labels = dataset.train.labels.to(device)
         self.validation_images = dataset.validation.images.to(device)
@@ -182,23 +176,22 @@ def train(session: Session, data: DeviceData, settings: TrainConfig, *, seed: in
                 _set_learning_rate(session.optimizer, epoch * steps + step, settings.epochs * steps, settings)
                 batch = order[step * size : (step + 1) * size]
                 with _precision(session.device):
-                    logits = session.model(data.normalize(images[batch]))
-                loss = functional.cross_entropy(logits.float(), labels[batch], label_smoothing=settings.label_smoothing)
+                    outputs = session.model(data.normalize(images[batch]))
+                loss = data.task.loss(outputs, labels[batch], label_smoothing=settings.label_smoothing)
                 session.optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 session.optimizer.step()
                 total += loss.detach()
         session.epochs_done = epoch + 1
         train_loss = _finite(float(total) / steps, epoch + 1)
-        accuracy, validation_loss = evaluate(session.model, data, size)
-        _finite(validation_loss, epoch + 1)
-        seconds = time.perf_counter() - started
-        yield EpochResult(epoch + 1, accuracy, validation_loss, train_loss, seconds)
+        measures = evaluate(session.model, data, size)
+        _finite(measures["loss"], epoch + 1)
+        yield EpochResult(epoch + 1, measures, train_loss, time.perf_counter() - started)
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, data: DeviceData, batch_size: int) -> tuple[float, float]:
-    """Return accuracy and mean cross-entropy on the validation images.
+def evaluate(model: nn.Module, data: DeviceData, batch_size: int) -> dict[str, float]:
+    """Return the task's measures on the validation images, by name.
 
     Args:
         model: The network, on the data's device.
@@ -207,7 +200,7 @@ def evaluate(model: nn.Module, data: DeviceData, batch_size: int) -> tuple[float
     """
     training = model.training
     model.eval()
-    correct, total = torch.zeros(2, device=data.device).unbind()
+    tally = data.task.tally(data.classes, data.device)
     batches = zip(
         torch.split(data.validation_images, batch_size),
         torch.split(data.validation_labels, batch_size),
@@ -215,12 +208,10 @@ def evaluate(model: nn.Module, data: DeviceData, batch_size: int) -> tuple[float
     )
     for images, labels in batches:
         with _precision(data.device):
-            logits = model(data.normalize(images))
-        correct += (logits.argmax(dim=1) == labels).sum()
-        total += functional.cross_entropy(logits.float(), labels, reduction="sum")
+            outputs = model(data.normalize(images))
+        tally.add(outputs, labels)
     model.train(training)
-    accuracy, loss = (torch.stack([correct, total]) / len(data.validation_images)).tolist()
-    return accuracy, loss
+    return tally.measures()
 
 
 def _precision(device: torch.device) -> AbstractContextManager[Any]:

@@ -80,11 +80,11 @@ def test_a_small_network_learns_digits(loaded):
     session = Session(network("sum"), TrainConfig(epochs=6), CPU)
     results = list(train(session, loaded, TrainConfig(epochs=6), seed=0))
     assert [result.epoch for result in results] == [1, 2, 3, 4, 5, 6]
-    assert results[-1].accuracy > 0.9
-    assert results[-1].loss < 0.5 < results[0].loss
+    assert results[-1].measures["accuracy"] > 0.9
+    assert results[-1].measures["loss"] < 0.5 < results[0].measures["loss"]
     assert results[-1].train_loss < results[0].train_loss
     assert all(result.seconds > 0 for result in results)
-    assert evaluate(session.model, loaded, 128) == (results[-1].accuracy, results[-1].loss)
+    assert evaluate(session.model, loaded, 128) == results[-1].measures
 
 
 @pytest.mark.parametrize("build", [network, Random], ids=["aff", "dropout"])
@@ -164,7 +164,7 @@ space = spaces.create("resnet", depth=8, width=4, num_classes=10, in_channels=1,
 settings, cpu = TrainConfig(epochs=2, batch_size=64), torch.device("cpu")
 session = Session(space.build(space.uniform("iaff")), settings, cpu)
 for result in train(session, DeviceData(dataset, cpu), settings, seed=3):
-    print(result.accuracy, result.loss.hex(), result.train_loss.hex())
+    print(result.measures["accuracy"], result.measures["loss"].hex(), result.train_loss.hex())
 print(torch.cat([t.flatten().double() for t in session.model.state_dict().values()]).sum().item().hex())
 """
 
@@ -308,16 +308,16 @@ def test_evaluation_is_exact_whatever_the_batch(digits, loaded):
     model = place(network("aff"), CPU)
     model.train()
     before = weights(model)
-    accuracy, loss = evaluate(model, loaded, 50)
+    measures = evaluate(model, loaded, 50)
     assert model.training
     assert torch.equal(weights(model), before)
     reference = copy.deepcopy(model).double().eval()
     pixels = digits.validation.images.double() / 255
     logits = reference((pixels - digits.mean[0]) / digits.std[0])
     labels = digits.validation.labels
-    assert accuracy == pytest.approx((logits.argmax(dim=1) == labels).double().mean().item())
-    assert loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
-    assert evaluate(model, loaded, 1000) == pytest.approx((accuracy, loss), rel=1e-5)
+    assert measures["accuracy"] == pytest.approx((logits.argmax(dim=1) == labels).double().mean().item())
+    assert measures["loss"] == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
+    assert evaluate(model, loaded, 1000) == pytest.approx(measures, rel=1e-5)
 
 
 def test_devices(monkeypatch):
@@ -335,7 +335,7 @@ def test_on_a_gpu_it_learns_and_continues_in_mixed_precision(digits):
     on_gpu = DeviceData(digits, cuda)
     session = Session(network("aff"), settings, cuda)
     results = list(train(session, on_gpu, settings, seed=0))
-    assert results[-1].accuracy > 0.9
+    assert results[-1].measures["accuracy"] > 0.9
     assert next(session.model.parameters()).dtype == torch.float32
     other = Session(network("aff", seed=1), settings, cuda)
     other.load_state_dict(session.state_dict())
