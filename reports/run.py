@@ -15,6 +15,7 @@ from fusion_ops.errors import RunError
 from reports import candidates
 from reports.measures import MEASURES, Measure, quality_of
 from reports.ranking import rank
+from spaces.importing import import_modules, make_importable
 
 __all__ = ["CONFIG", "RunRecord", "load_run"]
 
@@ -113,6 +114,7 @@ def load_run(run_dir: str | Path) -> RunRecord:
 
     Raises:
         RunError: The folder is missing, is no run, or is damaged; the message names the file.
+        SpecError: A module of the user's own that the run imports cannot be imported.
         UnknownNameError: The run has an objective that this version does not know.
         ConfigError: No objective of the run says how good a network is.
     """
@@ -120,6 +122,8 @@ def load_run(run_dir: str | Path) -> RunRecord:
     if not path.is_dir():
         raise RunError(f"there is no run directory {path}.")
     run = RunRecord(path, _config(path / CONFIG), candidates.read(path))
+    make_importable(*_mapping(run.config.get("resolved")).get("folders") or ())
+    import_modules(run.config.get("imports") or ())
     _ = run.quality
     return run
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from search.config_errors import config_error
+from fusion_ops.errors import SpecError
+from search.config_errors import config_error, explained
 from search.config_objectives import check_constraints, check_objectives
 from search.config_sections import (
     DataConfig,
@@ -22,6 +23,7 @@ from search.config_sections import (
 )
 from search.config_space import check_space, create_space, resolved_settings
 from search.config_yaml import Document, override, read_file
+from spaces.importing import import_modules, make_importable
 
 if TYPE_CHECKING:
     from search.data import Dataset
@@ -43,6 +45,8 @@ class SearchConfig(Section):
         limits: When a training is given up.
         storage: Where the study is kept.
         ray: The workers.
+        imports: Modules of the user's own, imported before anything is looked up by name: what they register
+            (operators, spaces, data sets) is known everywhere in the run.
         resolved: What a run noted about itself when it was launched; not part of the config.
     """
 
@@ -55,9 +59,11 @@ class SearchConfig(Section):
     limits: LimitsConfig = LimitsConfig()
     storage: StorageConfig = StorageConfig()
     ray: RayConfig = RayConfig()
+    imports: tuple[str, ...] = ()
     resolved: dict[str, Any] = Field(default_factory=dict, exclude=True)
 
     _document: Document = PrivateAttr(default_factory=lambda: Document("", {}))
+    _folders: tuple[str, ...] = PrivateAttr(default=())
 
     @classmethod
     def load(cls, path: str | Path, overrides: Mapping[str, Any] | None = None) -> Self:
@@ -74,7 +80,7 @@ class SearchConfig(Section):
         document = read_file(path)
         for key, value in (overrides or {}).items():
             override(document, key, value)
-        return cls._checked(document)
+        return cls._checked(document, (Path(path).parent, Path.cwd()))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -83,7 +89,12 @@ class SearchConfig(Section):
         Raises:
             ConfigError: A key is unknown, or a value breaks a rule.
         """
-        return cls._checked(Document("", dict(values)))
+        return cls._checked(Document("", dict(values)), (Path.cwd(),))
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Folders where the user's own modules are looked for: the config's and the current one, at launch."""
+        return self._folders
 
     def to_dict(self) -> dict[str, Any]:
         """Return all keys with their values, ready for YAML or JSON; passwords are left out."""
@@ -107,19 +118,34 @@ class SearchConfig(Section):
     __hash__ = None  # type: ignore[assignment]
 
     @classmethod
-    def _checked(cls, document: Document) -> Self:
+    def _checked(cls, document: Document, folders: Iterable[Path]) -> Self:
         # A section whose keys are all commented out is null in YAML.
         values = {
             key: value for key, value in document.values.items() if value is not None or key not in cls.model_fields
         }
-        if isinstance(values.get("objectives"), list):
-            values["objectives"] = tuple(values["objectives"])
+        for key in ("imports", "objectives"):
+            if isinstance(values.get(key), list):
+                values[key] = tuple(values[key])
         try:
             config = cls.model_validate(values)
         except ValidationError as error:
             raise config_error(error, cls, document) from None
+        config._folders = _import(config, document, folders)
         check_space(config.space, document)
         check_objectives(config.objectives, config.data.name, document)
         check_constraints(config.constraints, document)
         config._document = document
         return config
+
+
+def _import(config: SearchConfig, document: Document, folders: Iterable[Path]) -> tuple[str, ...]:
+    """Import the user's own modules; return the folders where they were looked for."""
+    noted = config.resolved.get("folders")
+    where = tuple(noted) if noted is not None else tuple(str(folder.resolve()) for folder in folders)
+    make_importable(*where)
+    for index, name in enumerate(config.imports):
+        try:
+            import_modules([name])
+        except SpecError as error:
+            raise explained(document, ("imports", index), str(error)) from None
+    return where

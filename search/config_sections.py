@@ -14,9 +14,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from fusion_ops.errors import UnknownNameError
 from fusion_ops.registry import Registry
 from search.config_yaml import shown
+from spaces.importing import is_reference
 
 __all__ = [
+    "CROSS_ENTROPY",
     "DataConfig",
+    "LatencyConfig",
     "LimitsConfig",
     "RayConfig",
     "SearchSettings",
@@ -29,6 +32,7 @@ __all__ = [
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0)]
 HIDDEN = "***"
+CROSS_ENTROPY = "cross_entropy"
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -82,7 +86,9 @@ class TrainConfig(Section):
         init: `default`, or `sum`: every fusion operator starts as the exact sum of its inputs.
         momentum: Nesterov momentum of SGD.
         weight_decay: L2 penalty on convolution and linear weights; not on biases and normalisations.
-        label_smoothing: Share of the target spread over all classes.
+        loss: What is minimised: `cross_entropy`, or the user's own `module:function`, which gets the network's
+            outputs and the labels of a batch and returns a scalar tensor.
+        label_smoothing: Share of the target spread over all classes, in the cross-entropy.
         schedule: `one_cycle` (cosine up, cosine down) or `triangular` (straight up, straight down).
         warmup: Share of the steps in which the learning rate rises.
         device: `auto` (a GPU where there is one), `cpu` or `cuda`.
@@ -96,11 +102,19 @@ class TrainConfig(Section):
     init: Literal["default", "sum"] = "default"
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    loss: str = CROSS_ENTROPY
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     schedule: Literal["one_cycle", "triangular"] = "one_cycle"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.25
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compile: Literal["none", "ops"] = "none"
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, name: str) -> str:
+        if name != CROSS_ENTROPY and not is_reference(name):
+            raise ValueError(f"`train.loss` must be `{CROSS_ENTROPY}` or `module:function`; got {shown(name)}.")
+        return name
 
 
 def _registered(registry: Registry[Any], name: str) -> str:
@@ -164,6 +178,20 @@ class LimitsConfig(Section):
     trial_seconds: Positive | None = None
     stall_seconds: Positive | None = 300
     retries: Annotated[int, Field(ge=0, le=1000)] = 1
+
+
+class LatencyConfig(Section):
+    """How inference is timed, where `latency` is an objective.
+
+    Args:
+        batch_size: Images at a time.
+        threads: CPU threads, on a CPU.
+        seconds: Shortest time that is measured.
+    """
+
+    batch_size: Count = 1
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    seconds: Positive = 0.5
 
 
 class StorageConfig(Section):

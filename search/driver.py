@@ -62,7 +62,7 @@ def launch(config: SearchConfig, run_dir: str | Path) -> Run:
     space, dataset = plan(config)
     directory.create()
     with directory.locked():
-        values = config.to_dict() | {"resolved": _resolved(dataset)}
+        values = config.to_dict() | {"resolved": _resolved(config, dataset)}
         directory.write_config(values)
         _write_samples(directory, dataset)
         sampler = create_sampler(config.search.sampler, space, objectives=config.objectives, seed=config.search.seed)
@@ -210,7 +210,8 @@ class Driver:
         cpus, gpus, cpus_there, gpus_there = resources(self.config)
         values = self.config.to_dict()
         job = {
-            **{section: values[section] for section in ("train", "data", "limits")},
+            **{section: values[section] for section in ("imports", "train", "data", "limits")},
+            "folders": self.config.folders,
             "cpus": cpus,
             "run_dir": str(self.directory.path),
             "quality": self.ledger.quality,
@@ -281,8 +282,13 @@ def _name(directory: RunDirectory) -> str:
     return f"fusion-nas {directory.path.name}"
 
 
-def _resolved(dataset: data.Dataset) -> dict[str, Any]:
-    return {"dataset": dataset.info(), "environment": describe_environment(), "started": utc_now()}
+def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
+    return {
+        "dataset": dataset.info(),
+        "environment": describe_environment(),
+        "folders": list(config.folders),
+        "started": utc_now(),
+    }
 
 
 def _write_samples(directory: RunDirectory, dataset: data.Dataset) -> None:

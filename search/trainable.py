@@ -22,6 +22,7 @@ from search.pruners import rungs
 from search.training import DeviceData, Session, resolve_device, train
 from search.watchdog import Watchdog, verdict
 from spaces import Architecture
+from spaces.importing import import_modules, make_importable
 
 __all__ = ["CandidateTrainable"]
 
@@ -111,6 +112,8 @@ class CandidateTrainable(tune.Trainable):
         if self._job == self._next_job:
             return
         job = self._next_job
+        make_importable(*job["folders"])
+        import_modules(job["imports"])
         self._settings = TrainConfig.model_validate(job["train"])
         self._limits = LimitsConfig.model_validate(job["limits"])
         self._device = resolve_device(self._settings.device)

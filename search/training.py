@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from fusion_ops.errors import ConfigError, Diverged
+from search.config_sections import CROSS_ENTROPY
 from search.schedule import learning_rate
 from search.tasks import TASKS
+from spaces.importing import imported
 
 if TYPE_CHECKING:
     from search.config_sections import TrainConfig
     from search.data import Dataset
+
+Metric = Callable[[Tensor, Tensor], Any]
 
 __all__ = ["DeviceData", "EpochResult", "Session", "evaluate", "place", "resolve_device", "train"]
 
@@ -146,7 +151,14 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     return [group for group in groups if group["params"]]
 
 
-def train(session: Session, data: DeviceData, settings: TrainConfig, *, seed: int) -> Iterator[EpochResult]:
+def train(
+    session: Session,
+    data: DeviceData,
+    settings: TrainConfig,
+    *,
+    seed: int,
+    metrics: Mapping[str, Metric] | None = None,
+) -> Iterator[EpochResult]:
     """Train to the last epoch and yield a result after each.
 
     SGD with Nesterov momentum; a learning rate set at every step; batches drawn from (seed, epoch), so that
@@ -158,11 +170,13 @@ def train(session: Session, data: DeviceData, settings: TrainConfig, *, seed: in
         data: The images, on the session's device.
         settings: Settings of the training.
         seed: Seed of the batches, and of random layers.
+        metrics: The user's own measures by name; see `evaluate`.
 
     Raises:
         Diverged: The loss became NaN or infinite.
     """
     images, labels = data.train_images, data.train_labels
+    loss_of = _loss(data, settings)
     size = min(settings.batch_size, len(images))
     steps = len(images) // size
     while session.epochs_done < settings.epochs:
@@ -177,30 +191,45 @@ def train(session: Session, data: DeviceData, settings: TrainConfig, *, seed: in
                 batch = order[step * size : (step + 1) * size]
                 with _precision(session.device):
                     outputs = session.model(data.normalize(images[batch]))
-                loss = data.task.loss(outputs, labels[batch], label_smoothing=settings.label_smoothing)
+                loss = loss_of(outputs, labels[batch])
                 session.optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 session.optimizer.step()
                 total += loss.detach()
         session.epochs_done = epoch + 1
         train_loss = _finite(float(total) / steps, epoch + 1)
-        measures = evaluate(session.model, data, size)
+        measures = evaluate(session.model, data, size, metrics)
         _finite(measures["loss"], epoch + 1)
         yield EpochResult(epoch + 1, measures, train_loss, time.perf_counter() - started)
 
 
+def _loss(data: DeviceData, settings: TrainConfig) -> Callable[[Tensor, Tensor], Tensor]:
+    if settings.loss == CROSS_ENTROPY:
+        return partial(data.task.loss, label_smoothing=settings.label_smoothing)
+    own: Callable[[Tensor, Tensor], Tensor] = imported(settings.loss)
+    return own
+
+
 @torch.inference_mode()
-def evaluate(model: nn.Module, data: DeviceData, batch_size: int) -> dict[str, float]:
-    """Return the task's measures on the validation images, by name.
+def evaluate(
+    model: nn.Module, data: DeviceData, batch_size: int, metrics: Mapping[str, Metric] | None = None
+) -> dict[str, float]:
+    """Return the task's measures on the validation images, by name, and the user's own.
 
     Args:
         model: The network, on the data's device.
         data: The images.
         batch_size: Images at a time.
+        metrics: The user's own measures by name; each gets the outputs for all validation images, in float32,
+            and all their labels.
+
+    Raises:
+        Diverged: A measure of the user's own is not finite.
     """
     training = model.training
     model.eval()
     tally = data.task.tally(data.classes, data.device)
+    kept: list[Tensor] = []
     batches = zip(
         torch.split(data.validation_images, batch_size),
         torch.split(data.validation_labels, batch_size),
@@ -210,8 +239,20 @@ def evaluate(model: nn.Module, data: DeviceData, batch_size: int) -> dict[str, f
         with _precision(data.device):
             outputs = model(data.normalize(images))
         tally.add(outputs, labels)
+        if metrics:
+            kept.append(outputs.float())
     model.train(training)
-    return tally.measures()
+    own = metrics or {}
+    return tally.measures() | {
+        name: _number(name, metric(torch.cat(kept), data.validation_labels)) for name, metric in own.items()
+    }
+
+
+def _number(name: str, value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise Diverged(f"`{name}` returned {number}")
+    return number
 
 
 def _precision(device: torch.device) -> AbstractContextManager[Any]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import SpecError, nearest
 
-__all__ = ["imported", "is_reference", "make_importable"]
+__all__ = ["import_modules", "imported", "is_reference", "make_importable"]
 
-_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_PATH = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+_MODULE = re.compile(_PATH, re.ASCII)
+_REFERENCE = re.compile(f"{_PATH}:{_PATH}", re.ASCII)
 
 
 def is_reference(name: str) -> bool:
@@ -27,6 +30,18 @@ def make_importable(*folders: str | Path) -> None:
         resolved = str(Path(folder).resolve())
         if resolved not in sys.path:
             sys.path.append(resolved)
+
+
+def import_modules(names: Iterable[str]) -> None:
+    """Import modules for what they register; one that was imported before is not imported again.
+
+    Raises:
+        SpecError: A name is malformed, there is no such module, or it fails when it is imported.
+    """
+    for name in names:
+        if _MODULE.fullmatch(name) is None:
+            raise SpecError(f"a module to import is named `package.module`; got `{name}`.")
+        _module(name, name)
 
 
 def imported(reference: str) -> Any:

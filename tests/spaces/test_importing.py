@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion_ops.errors import SpecError
-from spaces.importing import imported, is_reference, make_importable
+from spaces.importing import import_modules, imported, is_reference, make_importable
 
 
 @pytest.fixture
@@ -59,3 +59,12 @@ def test_says_where_the_import_fails(folder: Path, monkeypatch: pytest.MonkeyPat
 def test_what_is_installed_comes_first(folder: Path) -> None:
     (folder / "fusion_ops.py").write_text("raise RuntimeError")
     assert imported("fusion_ops:build")
+
+
+def test_modules_are_imported_for_what_they_register(folder: Path) -> None:
+    (folder / "own_operator.py").write_text("known = 1\n")
+    import_modules(["own_operator", "own_operator"])
+    assert "own_operator" in sys.modules
+    for name, words in (("own operator", "is named `package.module`"), ("own_gone", "there is no module `own_gone`")):
+        with pytest.raises(SpecError, match=words):
+            import_modules([name])

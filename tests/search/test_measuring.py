@@ -1,0 +1,109 @@
+"""Measured costs: memory counted by hand, latency that waits for nobody else, locks between processes."""
+
+from __future__ import annotations
+
+import copy
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from search.measuring import measure_latency, measure_memory
+
+
+def plain() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1, bias=False)
+    )
+
+
+WEIGHTS = (3 * 8 * 9 + 8 * 8 * 9) * 4
+MAP = 8 * 8 * 16 * 16 * 4
+
+
+def step(outputs: Tensor) -> Tensor:
+    return outputs.sum()
+
+
+def test_memory_of_inference_is_weights_and_the_two_largest_maps() -> None:
+    memory = measure_memory(plain(), torch.randn(8, 3, 16, 16), step)
+    assert memory.inference == WEIGHTS + 2 * MAP
+
+
+def test_memory_of_training_keeps_what_the_backward_pass_needs() -> None:
+    memory = measure_memory(plain(), torch.randn(8, 3, 16, 16), step)
+    # In the backward pass of the second convolution: its input, the gradients of its output and its input.
+    assert WEIGHTS + 3 * MAP <= memory.training <= 2 * WEIGHTS + 4 * MAP
+
+
+def test_more_channels_and_larger_batches_take_more_memory() -> None:
+    small = measure_memory(plain(), torch.randn(4, 3, 16, 16), step)
+    large = measure_memory(plain(), torch.randn(8, 3, 16, 16), step)
+    assert large.training > 1.5 * small.training
+    assert large.inference > 1.5 * small.inference
+
+
+def test_measuring_leaves_the_network_as_it_was() -> None:
+    model = nn.Sequential(plain(), nn.BatchNorm2d(8)).train()
+    before = copy.deepcopy(model.state_dict())
+    images = torch.randn(4, 3, 16, 16)
+    measure_memory(model, images, step)
+    latency = measure_latency(model, images, threads=1, seconds=0.01)
+    assert model.training
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert latency.median > 0
+    assert latency.iqr >= 0
+    assert latency.runs >= 2
+
+
+HOLDER = """
+import sys, time
+from search.measuring import DeviceLock
+lock = DeviceLock(sys.argv[1], "cpu")
+print("asking", flush=True)
+with getattr(lock, sys.argv[2])():
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def hold(folder: Path, how: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    assert said(process, 60) == "asking"
+    return process
+
+
+def said(process: subprocess.Popen[bytes], seconds: float) -> str:
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], seconds)
+    return process.stdout.readline().decode().strip() if ready else ""
+
+
+def let_go(*processes: subprocess.Popen[bytes]) -> None:
+    for process in processes:
+        process.communicate(b"\n", timeout=30)
+
+
+def test_trainings_share_a_measurement_waits_and_nobody_overtakes_it(tmp_path: Path) -> None:
+    first, second = hold(tmp_path, "shared"), hold(tmp_path, "shared")
+    assert said(first, 60) == "held"
+    assert said(second, 60) == "held"
+    alone = hold(tmp_path, "alone")
+    assert said(alone, 0.3) == ""
+    late = hold(tmp_path, "shared")
+    assert said(late, 0.3) == ""
+    let_go(first)
+    assert said(alone, 0.3) == ""
+    second.kill()
+    assert said(alone, 60) == "held"
+    assert said(late, 0.3) == ""
+    let_go(alone)
+    assert said(late, 60) == "held"
+    let_go(late)
+    second.communicate()
