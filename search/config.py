@@ -14,6 +14,7 @@ from search.config_errors import config_error, explained
 from search.config_objectives import check_constraints, check_objectives
 from search.config_sections import (
     DataConfig,
+    LatencyConfig,
     LimitsConfig,
     RayConfig,
     SearchSettings,
@@ -40,10 +41,12 @@ class SearchConfig(Section):
         space: Host network and choices.
         data: Data set.
         train: Training of every candidate.
-        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`.
+        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
+            `latency`, `memory`, or the user's own `module:function`.
         constraints: Upper bounds on exact costs, checked before training: `params`, `flops`.
         search: Proposals and early stopping.
         limits: When a training is given up.
+        latency: How inference is timed, where that is an objective.
         storage: Where the study is kept.
         ray: The workers.
         imports: Modules of the user's own, imported before anything is looked up by name: what they register
@@ -58,6 +61,7 @@ class SearchConfig(Section):
     constraints: dict[str, Any] = Field(default_factory=dict)
     search: SearchSettings = SearchSettings()
     limits: LimitsConfig = LimitsConfig()
+    latency: LatencyConfig = LatencyConfig()
     storage: StorageConfig = StorageConfig()
     ray: RayConfig = RayConfig()
     imports: tuple[str, ...] = ()
