@@ -66,8 +66,7 @@ class AFF(FusionOperator):
         context: str = "both",
         initial: str = "sum",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.scale = one_of("scale", scale, ("inputs", "paper"))
         self.local_att, self.global_att = attention_branches(
             channels, reduced(channels, r), context=context, stacks=inputs - 1, dims=dims

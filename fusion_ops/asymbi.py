@@ -59,8 +59,7 @@ class AsymBi(FusionOperator):
         scale: str = "inputs",
         gate: str = "last",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.times = 2 if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         self.gate = one_of("gate", gate, ("last", "first"))
         width = reduced(channels, r)

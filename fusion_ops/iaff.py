@@ -72,8 +72,7 @@ class IAFF(FusionOperator):
         initial: str = "sum",
         shared_global: bool = False,
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         if shared_global and context == "local":
             raise SpecError("`shared_global` needs a global branch; got context='local'. Choose 'both' or 'global'.")
         self.scale = one_of("scale", scale, ("inputs", "paper"))

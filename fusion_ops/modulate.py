@@ -56,8 +56,7 @@ class Modulate(FusionOperator):
         scale: str = "inputs",
         gate: str = "last",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.times = 2 if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         self.gate = one_of("gate", gate, ("last", "first"))
         self.global_att = global_attention(channels, reduced(channels, r), stacks=inputs - 1, dims=dims)
