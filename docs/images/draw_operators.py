@@ -20,7 +20,7 @@ from fusion_ops import FusionChoice
 FOLDER = Path(__file__).parent
 C, R, SIZE = 64, 4, (32, 32)
 TOP, MID, BOTTOM = 105, 200, 295
-IN, SUM, PLUS, OUT = 44, 104, 768, 832
+IN, SUM, PLUS, OUT = 44, 104, 756, 830
 WIDE = 1024  # channels of the operators whose layers are read: enough for C, 2C and d to differ
 Painter = Callable[[Drawing, nn.Module], None]
 
@@ -57,8 +57,8 @@ def added(d: Drawing, x_from: float = IN + 18, y_from: float = IN + 18) -> None:
     d.wire((x_from, TOP), (PLUS, TOP), (PLUS, MID - RADIUS), kind="x")
     d.wire((y_from, BOTTOM), (PLUS, BOTTOM), (PLUS, MID + RADIUS), kind="y")
     d.joint(PLUS, MID, "+")
-    d.wire((PLUS + RADIUS, MID), (OUT - 18, MID))
-    d.pill(OUT, MID, "z", "plain")
+    d.wire((PLUS + RADIUS, MID), (OUT - 22, MID))
+    d.pill(OUT, MID, "out", "plain")
 
 
 def gated(d: Drawing, at: float, row: float, kind: str) -> None:
@@ -122,8 +122,8 @@ def draw_concat(d: Drawing, op: nn.Module) -> None:
         d.wire((IN + 18, row), (160, row), (160, MID + (row - MID) / 4), (230, MID + (row - MID) / 4), kind=kind)
     d.box(230, MID, 120, ("concatenate", "2C channels"), height=84)
     end = chain(d, 350, [(200, ("P  projection", layers([op.project])))], gap=70)
-    d.wire((end, MID), (OUT - 18, MID))
-    d.pill(OUT, MID, "z", "plain")
+    d.wire((end, MID), (OUT - 22, MID))
+    d.pill(OUT, MID, "out", "plain")
 
 
 def draw_selection(d: Drawing, op: nn.Module) -> None:
@@ -149,14 +149,14 @@ def draw_iaff(d: Drawing, _op: nn.Module) -> None:
     """Weigh by the context of a first fusion."""
     inputs(d)
     end = chain(d, SUM + RADIUS, [(112, ("MS-CAM₁", "σ(L₁ + G₁)"))])
-    d.wire((end, MID), (330, MID), kind="weight")
+    d.wire((end, MID), (322, MID), kind="weight")
     d.note(end + 26, MID - 8, "w₁")
     for row, kind, side in ((TOP, "x", -1), (BOTTOM, "y", 1)):
         d.dot(394, row, kind)
         d.wire((394, row), (394, MID + side * 24), kind=kind)
-    d.box(330, MID, 128, ("first fusion", "w₁·x + (1−w₁)·y"), height=48)
-    d.text(472, MID - 9, "u", size=14)
-    weighed(d, 658, chain(d, 458, [(112, ("MS-CAM₂", "σ(L₂ + G₂)"))]), "2w₂", "2(1−w₂)")
+    d.box(322, MID, 144, ("first fusion", "w₁·x + (1−w₁)·y"), height=48)
+    d.text(478, MID - 9, "u", size=14)
+    weighed(d, 658, chain(d, 466, [(112, ("MS-CAM₂", "σ(L₂ + G₂)"))]), "2w₂", "2(1−w₂)")
 
 
 def draw_modulate(d: Drawing, op: nn.Module) -> None:
@@ -201,8 +201,8 @@ def draw_eca(d: Drawing, op: nn.Module) -> None:
 def draw_bifpn(d: Drawing, op: nn.Module) -> None:
     """Weigh whole inputs by learned numbers."""
     inputs(d, tap=False)
-    d.box(110, MID, 150, ("learned w₁, w₂", f"{op.weight.numel()} numbers, at first 1"))
-    end = chain(d, 260, [(60, ("ReLU",)), (170, ("normalise", "vᵢ = wᵢ / max(ε, w₁ + w₂)"))])
+    d.box(96, MID, 170, ("learned w₁, w₂", f"{op.weight.numel()} numbers, at first 1"))
+    end = chain(d, 266, [(60, ("ReLU",)), (190, ("normalise", "vᵢ = wᵢ / max(ε, w₁ + w₂)"))])
     weighed(d, 648, end, "2v₁", "2v₂")
 
 
@@ -213,9 +213,9 @@ def draw_asff(d: Drawing, op: nn.Module) -> None:
         d.dot(SUM, row, kind)
         d.wire((SUM, row), (SUM, at), (190, at), kind=kind)
         d.box(190, at, 110, (name, layers([ask])))
-        d.wire((300, at), (390, at))
-    d.box(390, MID, 150, ("softmax over inputs", "at every position"), height=122)
-    weighed(d, 648, 540, "2p", "2(1−p)")
+        d.wire((300, at), (380, at))
+    d.box(380, MID, 176, ("softmax over inputs", "at every position"), height=122)
+    weighed(d, 648, 556, "2p", "2(1−p)")
 
 
 def draw_parsenet(d: Drawing, op: nn.Module) -> None:
@@ -229,12 +229,12 @@ def draw_parsenet(d: Drawing, op: nn.Module) -> None:
     d.box(146, lower, 70, ("GAP",))
     d.wire((216, lower), (246, lower))
     d.box(246, lower, 100, ("norm", "L2, scale γ₂"))
-    d.wire((346, upper), (420, upper))
-    d.wire((346, lower), (420, lower))
-    d.text(383, lower - 7, "broadcast", size=11.5, style="soft")
-    d.box(420, MID, 100, ("concatenate", "2C channels"), height=122)
+    d.wire((346, upper), (412, upper))
+    d.wire((346, lower), (412, lower))
+    d.text(377, lower - 8, "broadcast", size=11.5, style="soft")
+    d.box(412, MID, 120, ("concatenate", "2C channels"), height=122)
     project = nn.Conv2d(op.local[0].in_channels + op.context.in_channels, op.context.out_channels, 1, device="meta")
-    end = chain(d, 520, [(128, ("P  projection", layers([project])))])
+    end = chain(d, 532, [(136, ("P  projection", layers([project])))])
     d.wire((end, MID), (PLUS - RADIUS, MID))
     added(d)
 
@@ -249,9 +249,9 @@ def draw_mscam(d: Drawing, op: nn.Module) -> None:
     d.dot(SUM, middle - 42, "plain")
     gated(d, 660, TOP, "x")
     d.wire((function(d, end, 560, middle), middle), (660, middle), (660, TOP + RADIUS), kind="weight")
-    d.note(668, (TOP + middle) / 2 + 5, "w(z)")
-    d.wire((660 + RADIUS, TOP), (OUT - 32, TOP))
-    d.pill(OUT - 4, TOP, "z·w(z)", "plain")
+    d.note(668, (TOP + middle) / 2 + 5, "w")
+    d.wire((660 + RADIUS, TOP), (OUT - 22, TOP))
+    d.pill(OUT, TOP, "out", "plain")
 
 
 PAINTERS: dict[str, Painter] = {
@@ -286,12 +286,12 @@ def pictures() -> dict[str, str]:
         settings = {"groups": 2} if name == "split_attention" else {}
         with torch.device("meta"):
             op = cls(WIDE, r=16, **settings) if cls.reduces else cls(WIDE)
-        drawing = Drawing(name, f"z = {cls.formula}", foot(name))
+        drawing = Drawing(name, f"out = {cls.formula}", foot(name))
         paint(drawing, op)
         drawn[f"operator_{name}.svg"] = drawing.svg()
     with torch.device("meta"):
         op = fusion_ops.MSCAM(WIDE, r=16)
-    drawing = Drawing("MS-CAM", "z·w(z),  w(z) = σ(L(z) + G(z))", "The attention of aff and iaff, a block by itself.")
+    drawing = Drawing("MS-CAM", "out = w·z,  w = σ(L(z) + G(z))", "The attention of aff and iaff, a block by itself.")
     draw_mscam(drawing, op)
     return drawn | {"mscam.svg": drawing.svg()}
 
