@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -126,6 +127,11 @@ class SearchSpace:
     def size(self) -> int:
         """Return the number of different architectures."""
         return math.prod(len(slot.choices) for slot in self.slots)
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Yield every architecture, `size()` of them; the last slot's choice changes first."""
+        for decisions in itertools.product(*(slot.choices for slot in self.slots)):
+            yield self._architecture(decisions)
 
     def suggest(self, trial: Trial) -> Architecture:
         """Return an architecture chosen by an Optuna trial; r exists only under operators that have it."""

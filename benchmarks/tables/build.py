@@ -1,0 +1,150 @@
+"""Make a table of real trainings: every architecture of one space, every epoch's validation measures.
+
+    python benchmarks/tables/build.py benchmarks/tables/cluttered_digits.yaml
+
+The YAML file names the space, the data, the training, and how many architectures get further seeds. Beside it
+are written
+
+- `NAME.csv.gz`: a row for each training: `id`, `seed`, `params`, `flops`, `accuracy_1` … `accuracy_E`,
+  `loss_1` … `loss_E`, `architecture` (the choices, in the order of the points). Accuracy and loss are those
+  of the validation set after each epoch.
+- `NAME.json`: the space, the settings, versions and hardware.
+
+It can be stopped and started again: finished trainings are kept in `NAME.partial.jsonl`. A training depends on
+architecture and seed alone, not on the order or on the number of processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import io
+import json
+import multiprocessing
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fusion_ops import FusionChoice
+from search import data
+from search.config import SearchConfig
+from search.environment import describe_environment
+from search.training import DeviceData, Session, train
+from spaces import Architecture, SearchSpace
+
+CPU = torch.device("cpu")
+
+
+def jobs(space: SearchSpace, repeated: int, seeds: int) -> list[tuple[int, int]]:
+    """Return (index of the architecture, seed): seed 0 for all, further seeds for a random part, shuffled."""
+    rng = np.random.default_rng(0)
+    size = space.size()
+    again = rng.choice(size, size=min(repeated, size), replace=False)
+    first = [(int(index), 0) for index in rng.permutation(size)]
+    more = [(int(index), seed) for seed in range(1, seeds) for index in again]
+    return [*more, *first]
+
+
+class Worker:
+    """Trains one architecture after the other, its data loaded once."""
+
+    def __init__(self, path: str) -> None:
+        torch.set_num_threads(1)
+        self.config = SearchConfig.load(path)
+        dataset = data.load(self.config.data)
+        self.space = self.config.create_space(dataset)
+        self.data = DeviceData(dataset, CPU)
+        self.architectures = list(self.space.enumerate())
+
+    def row(self, index: int, seed: int) -> dict[str, Any]:
+        """Train one architecture and return its row."""
+        architecture = self.architectures[index]
+        settings = self.config.train
+        torch.manual_seed(seed)
+        session = Session(self.space.build(architecture, init=settings.init), settings, CPU)
+        results = list(train(session, self.data, settings, seed=seed))
+        cost = self.space.cost(architecture)
+        return {
+            "index": index,
+            "id": architecture.id,
+            "seed": seed,
+            "params": cost.params,
+            "flops": cost.flops,
+            "accuracy": [round(result.measures["accuracy"], 5) for result in results],
+            "loss": [round(result.measures["loss"], 5) for result in results],
+            "architecture": " ".join(_short(choice) for choice in _decisions(self.space, architecture)),
+        }
+
+
+def _decisions(space: SearchSpace, architecture: Architecture) -> list[FusionChoice]:
+    return [architecture[slot.points[0].name] for slot in space.slots]
+
+
+def _short(choice: FusionChoice) -> str:
+    return choice.op if choice.r is None else f"{choice.op}:{choice.r}"
+
+
+_worker: Worker | None = None
+
+
+def _start(path: str) -> None:
+    global _worker
+    _worker = Worker(path)
+
+
+def _run(job: tuple[int, int]) -> dict[str, Any]:
+    assert _worker is not None
+    return _worker.row(*job)
+
+
+def write_table(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write the rows as CSV, compressed, without a time stamp, so that equal tables are equal files."""
+    epochs = len(rows[0]["accuracy"])
+    text = io.StringIO()
+    columns = [f"{name}_{epoch + 1}" for name in ("accuracy", "loss") for epoch in range(epochs)]
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "seed", "params", "flops", *columns, "architecture"])
+    for row in sorted(rows, key=lambda row: (row["index"], row["seed"])):
+        costs = [row["id"], row["seed"], row["params"], row["flops"]]
+        writer.writerow([*costs, *row["accuracy"], *row["loss"], row["architecture"]])
+    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+
+
+def main() -> None:
+    """Train what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--repeated", type=int, default=100, help="architectures with further seeds")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of those")
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    config = SearchConfig.load(options.config)
+    dataset = data.load(config.data)
+    space = config.create_space(dataset)
+    todo = jobs(space, options.repeated, options.seeds)
+    partial = options.config.with_suffix(".partial.jsonl")
+    lines = partial.read_text().splitlines() if partial.exists() else []
+    rows = {(row["index"], row["seed"]): row for row in map(json.loads, lines)}
+    missing = [job for job in todo if job not in rows]
+    print(f"{space.size():,} architectures, {len(todo):,} trainings, {len(missing):,} to do", flush=True)
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(options.processes, _start, (str(options.config),)) as pool, partial.open("a") as kept:
+        for done, row in enumerate(pool.imap_unordered(_run, missing), start=1):
+            rows[row["index"], row["seed"]] = row
+            kept.write(json.dumps(row) + "\n")
+            kept.flush()
+            if done % 50 == 0:
+                print(f"{done:,} of {len(missing):,}", file=sys.stderr, flush=True)
+    write_table(list(rows.values()), options.config.with_suffix(".csv.gz"))
+    about = {"config": config.to_dict(), "dataset": dataset.info(), "environment": describe_environment()}
+    about |= {"space": space.ref.to_dict(), "points": [point.name for point in space.points]}
+    options.config.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n")
+    partial.unlink()
+
+
+if __name__ == "__main__":
+    main()
