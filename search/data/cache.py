@@ -88,7 +88,7 @@ def shared(dataset: Dataset, folder: str | None) -> Dataset:
     """Return the same data set from an entry that is named by its content, so that workers share one copy."""
     digest = hashlib.blake2b(digest_size=16)
     for tensor in _tensors(dataset).values():
-        digest.update(tensor.contiguous().numpy())
+        digest.update(tensor.contiguous().numpy().data)
     settings = {"name": dataset.name, "cache": folder, "info": dataset.info(), "content": digest.hexdigest()}
     return cached(settings, None, lambda: dataset)
 

@@ -129,7 +129,8 @@ def _refuse_pickles(folder: Path) -> None:
     for name in ("data_batch_1", "train", "cifar-10-batches-py", "cifar-100-python"):
         if (folder / name).exists():
             raise DataError(
-                f"{folder} is the Python version of CIFAR, made of pickles, which are not read; take the binary version."
+                f"{folder} is the Python version of CIFAR, made of pickles, which are not read; take the "
+                "binary version."
             )
 
 
@@ -148,7 +149,8 @@ def _split(files: Mapping[str, bytes], names: list[str], version: BinaryVersion,
         wrong = np.flatnonzero(records[:, byte] >= count)
         if len(wrong):
             raise DataError(
-                f"{name}, record {wrong[0]}: labels are 0 … {count - 1}; got {records[wrong[0], byte]}. The file is corrupt."
+                f"{name}, record {wrong[0]}: labels are 0 … {count - 1}; got "
+                f"{records[wrong[0], byte]}. The file is corrupt."
             )
         labels.append(records[:, byte].astype(np.int64))
         images.append(records[:, version.labels :].reshape(-1, *SHAPE))

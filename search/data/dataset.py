@@ -152,7 +152,7 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     values = torch.arange(256, dtype=torch.float64) / 255
     for channel in images.unbind(dim=1):
         # In pieces, because counting takes eight times the memory of what is counted.
-        pieces = channel.split(max(1, COUNTED // max(1, channel[0].numel())))
+        pieces = torch.split(channel, max(1, COUNTED // max(1, channel[0].numel())))
         counts = sum(torch.bincount(piece.flatten(), minlength=256) for piece in pieces)
         shares = torch.as_tensor(counts).double() / channel.numel()
         mean = float(shares @ values)

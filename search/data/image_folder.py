@@ -55,10 +55,12 @@ def _split(folder: Path, classes: list[str], section: ImageFolder) -> Split:
     labels: list[int] = []
     for own in folders_in(folder):
         if own.name not in classes:
-            raise DataError(f"{own}: the training images have no class `{own.name}`; they have {', '.join(classes[:20])}.")
-        images = files_in(own)
-        files += images
-        labels += [classes.index(own.name)] * len(images)
+            raise DataError(
+                f"{own}: the training images have no class `{own.name}`; they have {', '.join(classes[:20])}."
+            )
+        found = files_in(own)
+        files += found
+        labels += [classes.index(own.name)] * len(found)
     if not files:
         raise DataError(f"{folder} is empty; it needs one folder a class.")
     images = stacked(files, lambda path: picture(decoded(path), section.size, section.channels))

@@ -1,12 +1,13 @@
 """`mask_folder`: `images/` and `masks/` with files of the same names, in `train`, `val` and `test` or without them.
 
-A mask is a PNG of 8 bits, grey or with a palette: its values are the numbers of the classes, 255 where nothing is known.
+A mask is a PNG of 8 bits, grey or with a palette: its values are the numbers of the classes, 255 where nothing is
+known.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from search.data.cache import files_state
 from search.data.dataset import IGNORED, Dataset, Split
 from search.data.pictures import Size, decoded, files_in, part_of, picture, stacked
 from search.data.source import DATASETS, DatasetSource, FileSection
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["MaskFolder", "load_mask_folder"]
 
@@ -55,15 +59,17 @@ def load_mask_folder(section: MaskFolder) -> Dataset:
 
 
 def _split(folder: Path, section: MaskFolder) -> Split:
-    pairs = _pairs(folder)
-    for image, mask in pairs.items():
-        # Decoded twice, rather than held twice: what differs is found before anything is resized.
-        _ = image, mask
-    images = stacked(list(pairs), lambda path: picture(decoded(path), section.size, section.channels))
-    masks = stacked(list(pairs.values()), lambda path: _mask(path, section))
-    if images.shape[2:] != masks.shape[1:]:
-        raise DataError(f"{folder}: a mask has the size of its image; got {masks.shape[1:]} and {images.shape[2:]}.")
-    return Split(images, masks)
+    both = stacked(list(_pairs(folder).items()), lambda pair: _read(*pair, section), lambda pair: str(pair[0]))
+    return Split(both[:, :-1].contiguous(), both[:, -1].contiguous())
+
+
+def _read(path: Path, mask_path: Path, section: MaskFolder) -> NDArray[np.uint8]:
+    """Return an image and its mask as `(channels + 1, H, W)`."""
+    image, mask = decoded(path), decoded(mask_path)
+    if image.size != mask.size:
+        raise DataError(f"a mask has the size of its image; {path} has {image.size}, {mask_path} has {mask.size}.")
+    values = _mask(mask, mask_path, section)
+    return np.concatenate([picture(image, section.size, section.channels), values[None]])
 
 
 def _pairs(folder: Path) -> dict[Path, Path]:
@@ -80,8 +86,7 @@ def _pairs(folder: Path) -> dict[Path, Path]:
     return {path: names["masks"][name] for name, path in names["images"].items()}
 
 
-def _mask(path: Path, section: MaskFolder) -> NDArray[np.uint8]:
-    image = decoded(path)
+def _mask(image: Image.Image, path: Path, section: MaskFolder) -> NDArray[np.uint8]:
     if image.mode not in MASK_MODES:
         raise DataError(f"{path}: a mask has 8 bits, grey or with a palette; got mode {image.mode}.")
     values = picture(image, section.size, 0, smooth=False)
@@ -90,8 +95,8 @@ def _mask(path: Path, section: MaskFolder) -> NDArray[np.uint8]:
         if len(wrong):
             row, column = wrong[0]
             raise DataError(
-                f"{path}, row {row}, column {column}: classes are 0 … {len(section.classes) - 1}, or 255 where nothing is "
-                f"known; got {values[row, column]}."
+                f"{path}, row {row}, column {column}: classes are 0 … {len(section.classes) - 1}, or 255 where nothing "
+                f"is known; got {values[row, column]}."
             )
     return values
 

@@ -98,8 +98,12 @@ def _dataset(returned: Any, section: OwnSection) -> Dataset:
     unknown = [key for key in returned if key not in KEYS]
     if unknown or "train" not in returned:
         got = ", ".join(map(str, returned)) or "nothing"
-        raise DataError(f"`{section.name}` returns a mapping with {', '.join(KEYS)}, of which `train` must be; got {got}.")
-    splits = {key: _split(returned[key], f"`{section.name}` {key}") for key in KEYS[:3] if returned.get(key) is not None}
+        raise DataError(
+            f"`{section.name}` returns a mapping with {', '.join(KEYS)}, of which `train` must be; got {got}."
+        )
+    splits = {
+        key: _split(returned[key], f"`{section.name}` {key}") for key in KEYS[:3] if returned.get(key) is not None
+    }
     classes = returned.get("classes")
     if classes is None:
         classes = class_numbers(splits.values())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
 
 import numpy as np
 import torch
@@ -20,11 +19,13 @@ from fusion_ops.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
+T = TypeVar("T")
+
 __all__ = ["SUFFIXES", "Size", "decoded", "files_in", "folders_in", "part_of", "picture", "stacked"]
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-MOST_PIXELS = 100_000_000
+MOST_PIXELS = 80_000_000
 MODES = {1: "L", 3: "RGB"}
 PARTS = {"train": ("train",), "validation": ("val", "validation", "valid"), "test": ("test",)}
 
@@ -61,52 +62,66 @@ def _entries(root: Path) -> list[Path]:
         raise DataError(f"folder {root} cannot be read ({error.strerror}).") from None
 
 
-def stacked(files: Sequence[Path], read: Callable[[Path], NDArray[np.uint8]]) -> Tensor:
+def stacked(items: Sequence[T], read: Callable[[T], NDArray[np.uint8]], name: Callable[[T], str] = str) -> Tensor:
     """Return the images of many files as one tensor, `(N, …)` uint8; several are decoded at a time.
+
+    Args:
+        items: What is read, at least one.
+        read: Returns the image of one.
+        name: How messages call one.
 
     Raises:
         DataError: A file is corrupt, or has another size than the first.
     """
-    first = read(files[0])
-    images = np.empty((len(files), *first.shape), dtype=np.uint8)
+    first = read(items[0])
+    images = np.empty((len(items), *first.shape), dtype=np.uint8)
 
     def put(index: int) -> None:
-        image = read(files[index])
+        image = read(items[index])
         if image.shape != first.shape:
             raise DataError(
-                f"all images have one size; {files[index]} has {image.shape[-2:]}, {files[0]} has {first.shape[-2:]}. "
-                "Set `data.size`."
+                f"all images have one size; {name(items[index])} has {_size(image)}, {name(items[0])} has "
+                f"{_size(first)}. Set `data.size`."
             )
         images[index] = image
 
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        for _ in pool.map(put, range(len(files))):
+        for _ in pool.map(put, range(len(items))):
             pass
     return torch.from_numpy(images)
 
 
-def decoded(path: Path) -> Image.Image:
+def _size(image: NDArray[np.uint8]) -> str:
+    return " × ".join(map(str, image.shape[-2:]))
+
+
+def decoded(file: Path | BinaryIO, name: str | None = None) -> Image.Image:
     """Return the picture in a file, turned as its EXIF entry says.
 
+    Args:
+        file: The file.
+        name: How messages call it; nothing for its path.
+
     Raises:
-        DataError: The file is missing, corrupt, truncated, or has more than 100 million pixels.
+        DataError: The file is missing, corrupt, truncated, or has more than 80 million pixels.
     """
     from PIL import Image, ImageOps
 
+    name = str(file) if name is None else name
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise DataError(f"{path}: an image has at most {MOST_PIXELS:,} pixels; got {image.size}.")
-                image.load()
-                turned = ImageOps.exif_transpose(image)
-                return turned if turned is not image else image.copy()
+        with Image.open(file) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise DataError(f"{name}: an image has at most {MOST_PIXELS:,} pixels; got {image.size}.")
+            image.load()
+            turned: Image.Image = ImageOps.exif_transpose(image)
+            return turned
     except DataError:
         raise
     except Exception as error:
         first = (str(error).splitlines() or [""])[0]
-        raise DataError(f"{path} is not a whole image ({type(error).__name__}: {first}); replace or remove it.") from None
+        raise DataError(
+            f"{name} is not a whole image ({type(error).__name__}: {first}); replace or remove it."
+        ) from None
 
 
 def picture(image: Image.Image, size: int | None, channels: int, *, smooth: bool = True) -> NDArray[np.uint8]:
