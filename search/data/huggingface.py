@@ -62,12 +62,8 @@ def load_huggingface(section: HuggingFace) -> Dataset:
     """Return a set with a column of images and one of labels or of masks.
 
     Raises:
-        DataError: The package is not installed, the set cannot be had, or a column is missing or unfit.
+        DataError: The set cannot be had, or a column is missing or unfit.
     """
-    if (section.path is None) == (section.dataset is None):
-        raise DataError("data set huggingface needs either `data.path` or `data.dataset`; give one of them.")
-    if find_spec("datasets") is None:
-        raise DataError("data set huggingface needs the package datasets: pip install fusion-nas[hf].")
     with tempfile.TemporaryDirectory(prefix="fusion-nas-") as scratch:
         tables = _parts(_opened(section, scratch))
         splits = {part: _split(table, part, section) for part, table in tables.items()}
@@ -85,14 +81,10 @@ def _opened(section: HuggingFace, scratch: str) -> Any:
         if section.path is None:
             return datasets.load_dataset(section.dataset, section.subset, revision=section.revision)
         root = Path(section.path).expanduser()
-        if not root.exists():
-            raise DataError(f"data set huggingface: `data.path` does not exist; got {root.absolute()}.")
         if root.is_dir() and not _parquet(root):
             return datasets.load_from_disk(str(root))
         files = [root] if root.is_file() else _parquet(root)
         return datasets.load_dataset("parquet", data_files=_by_part(files), cache_dir=scratch)
-    except DataError:
-        raise
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
         what = section.dataset or section.path
@@ -169,9 +161,15 @@ def _mask(image: Any, row: int, section: HuggingFace) -> NDArray[np.uint8]:
 
 
 def _state(section: HuggingFace) -> Any:
+    if (section.path is None) == (section.dataset is None):
+        raise DataError("data set huggingface needs either `data.path` or `data.dataset`; give one of them.")
+    if find_spec("datasets") is None:
+        raise DataError("data set huggingface needs the package datasets: pip install fusion-nas[hf].")
     if section.path is None:
         return section.revision
     root = Path(section.path).expanduser()
+    if not root.exists():
+        raise DataError(f"data set huggingface: `data.path` does not exist; got {root.absolute()}.")
     return files_state([root] if root.is_file() else [path for path in root.rglob("*") if path.is_file()])
 
 

@@ -59,7 +59,8 @@ def _arrays(section: NpzSection) -> dict[str, NDArray[Any]]:
     path = section.existing()
     arrays = {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} is a single array; save images and labels together with numpy.savez.")
             for name in archive.files:
