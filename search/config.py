@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, PrivateAttr, ValidationError
 
 from fusion_ops.errors import SpecError
-from search.config_data import check_data, resolved_data
+from search.config_data import check_augment, check_data, located, resolved_data
 from search.config_errors import config_error, explained
 from search.config_objectives import check_constraints, check_objectives
 from search.config_sections import (
@@ -110,11 +110,12 @@ class SearchConfig(Section):
         return values
 
     def check_task(self, dataset: Dataset) -> None:
-        """Check that the objectives fit a data set, once it is loaded.
+        """Check that objectives and augmentation fit a data set, once it is loaded.
 
         Raises:
-            ConfigError: An objective is of another task than the data set's.
+            ConfigError: One of them is of another task than the data set's.
         """
+        check_augment(self.train.augment, dataset.task, self._document)
         check_objectives(self.objectives, self.data.name, dataset.task, self._document)
 
     def create_space(self, dataset: Dataset) -> SearchSpace:
@@ -146,7 +147,10 @@ class SearchConfig(Section):
             raise config_error(error, cls, document) from None
         config._folders = _import(config, document, folders)
         check_space(config.space, document)
-        check_objectives(config.objectives, config.data.name, check_data(config.data, document), document)
+        config = config.model_copy(update={"data": located(config.data, config.folders)})
+        task = check_data(config.data, document)
+        check_objectives(config.objectives, config.data.name, task, document)
+        check_augment(config.train.augment, task, document)
         check_constraints(config.constraints, document)
         config._document = document
         return config

@@ -37,8 +37,8 @@ def test_defaults_are_those_of_the_contract():
                  tie: none}
         data:   {name: digits, path: null, val_fraction: 0.2, seed: 0}
         train:  {epochs: 8, batch_size: 128, lr: 0.1, init: default, momentum: 0.9, weight_decay: 0.0005,
-                 loss: cross_entropy, label_smoothing: 0.1, schedule: one_cycle, warmup: 0.25, device: auto,
-                 compile: none}
+                 loss: cross_entropy, label_smoothing: 0.1, augment: [], schedule: one_cycle, warmup: 0.25,
+                 device: auto, compile: none}
         objectives: [accuracy, params]
         constraints: {}
         search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, strategy: scratch}
