@@ -25,6 +25,7 @@ from search.config_sections import (
 )
 from search.config_space import check_space, create_space, resolved_settings
 from search.config_yaml import Document, override, read_file
+from spaces.host import HOSTS
 from spaces.importing import import_modules, make_importable
 
 if TYPE_CHECKING:
@@ -125,7 +126,16 @@ class SearchConfig(Section):
             ConfigError: The space has no such setting, a setting has an impossible value, or it does not
                 fit the data set.
         """
-        return create_space(self.space, dataset, self._document)
+        space = create_space(self.space, dataset, self._document)
+        if space.host.task != dataset.task:
+            fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
+            raise explained(
+                self._document,
+                ("space", "name"),
+                f"`space.name: {self.space.name}` is for {space.host.task}, data set {dataset.name} for {dataset.task}; "
+                f"use {' or '.join(fitting)}.",
+            )
+        return space
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SearchConfig) and self.to_dict() == other.to_dict()

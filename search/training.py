@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion_ops.errors import ConfigError, Diverged
+from search.augmentation import pipeline
 from search.config_sections import CROSS_ENTROPY
 from search.own_objectives import number
 from search.schedule import learning_rate
@@ -178,6 +179,7 @@ def train(
     """
     images, labels = data.train_images, data.train_labels
     loss_of = loss_function(data, settings)
+    augment = pipeline(settings.augment, data.task.name, data.classes)
     size = min(settings.batch_size, len(images))
     steps = len(images) // size
     while session.epochs_done < settings.epochs:
@@ -190,9 +192,10 @@ def train(
             for step in range(steps):
                 _set_learning_rate(session.optimizer, epoch * steps + step, settings.epochs * steps, settings)
                 batch = order[step * size : (step + 1) * size]
+                shown, targets = augment(images[batch], labels[batch], generator)
                 with _precision(session.device):
-                    outputs = session.model(data.normalize(images[batch]))
-                loss = loss_of(outputs, labels[batch])
+                    outputs = session.model(data.normalize(shown))
+                loss = loss_of(outputs, targets)
                 session.optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 session.optimizer.step()
