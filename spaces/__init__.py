@@ -27,6 +27,7 @@ __all__ = [
     "from_ref",
     "names",
     "register",
+    "trace",
 ]
 
 register = HOSTS.register
@@ -67,3 +68,5 @@ def from_ref(ref: SpaceRef, **choices: Any) -> SearchSpace:
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
+
+from spaces.traced import trace  # noqa: E402 - after all, so that spaces register in one known order

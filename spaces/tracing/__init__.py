@@ -1,0 +1,1 @@
+"""Tracing: a network as a graph, and what in it are fusion points."""

@@ -1,0 +1,80 @@
+"""A network of the user's own with fusion operators where its feature maps meet."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["TracedNetwork", "host_model"]
+
+
+class TracedNetwork(nn.Module):
+    """The host network, computed as its graph says, with `fusions` at its fusion points.
+
+    It takes and returns what the host does. `host` is the host network itself, with its weights, buffers and
+    training mode.
+
+    Args:
+        host: The host network.
+        fusions: Operator of each fusion point, by a name without dots.
+        source: Lines of Python that define `forward` in evaluation mode; `self.host` and `self.fusions` are
+            what it calls.
+        training_source: The same in training mode, where it is another.
+        constants: Tensors that the graph holds, by name, as values, type and shape.
+    """
+
+    def __init__(
+        self,
+        host: nn.Module,
+        fusions: Mapping[str, nn.Module],
+        source: Sequence[str],
+        training_source: Sequence[str] = (),
+        constants: Mapping[str, Sequence[Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.host = host
+        self.fusions = nn.ModuleDict(fusions)
+        self.training = host.training
+        self.fusions.train(host.training)
+        for name, (values, dtype, shape) in (constants or {}).items():
+            tensor = torch.tensor(values, dtype=getattr(torch, dtype)).reshape(shape)
+            self.register_buffer(name, tensor, persistent=False)
+        self.sources = ("\n".join(source), "\n".join(training_source or source))
+        self._compile()
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute what the host computes, its fusions replaced."""
+        return self._forwards[self.training](self, *inputs)
+
+    def _compile(self) -> None:
+        self._forwards = []
+        for text in self.sources:
+            namespace: dict[str, Any] = {}
+            exec(compile(text, "<traced network>", "exec"), namespace)  # noqa: S102 - written by the tracer
+            self._forwards.append(namespace["forward"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_forwards"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._compile()
+
+
+def host_model(reference: str, kwargs: Mapping[str, Any] | None = None) -> nn.Module:
+    """Return the network that the function (or class) `package.module:name` makes.
+
+    Args:
+        reference: Where it is; the module must be importable.
+        kwargs: Its arguments.
+    """
+    module, _, path = reference.partition(":")
+    factory: Any = importlib.import_module(module)
+    for name in path.split("."):
+        factory = getattr(factory, name)
+    model: nn.Module = factory(**(kwargs or {}))
+    return model

@@ -1,0 +1,177 @@
+"""What tracing finds out about a network: its fusion points, its cost, and its graph as source."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from fusion_ops import Cost
+from fusion_ops.errors import SpecError
+from spaces.point import FusionPoint
+from spaces.tracing.classifying import Graph, kinds
+from spaces.tracing.features import value_of
+from spaces.tracing.meeting import Meeting, meetings
+from spaces.tracing.patterns import matches
+from spaces.tracing.source import constants, replaced, source
+from spaces.tracing.tracer import SCOPE, VALUE, GraphTracer, on_meta, refusal, sharing
+
+__all__ = ["Plan", "make_plan", "module_name"]
+
+ROOT = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A traced network.
+
+    Args:
+        points: Its fusion points, in the order in which data pass them.
+        cost: Its cost as it is: sums and concatenations cost nothing.
+        output: Shape of its output for the example; empty where it has several outputs.
+        source: Lines of Python that compute it in evaluation mode, with calls of `self.fusions`.
+        training_source: The same in training mode; empty where it is no other.
+        constants: Tensors that its graph holds.
+    """
+
+    points: tuple[FusionPoint, ...]
+    cost: Cost
+    output: tuple[int, ...]
+    source: tuple[str, ...]
+    training_source: tuple[str, ...]
+    constants: dict[str, tuple[Any, str, tuple[int, ...]]]
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that two networks of one structure share."""
+        text = "\n".join((*self.source, *self.training_source, *map(repr, self.points)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Traced:
+    graph: fx.Graph
+    points: dict[str, tuple[FusionPoint, Meeting]]
+    flops: int
+
+
+def module_name(point: str) -> str:
+    """Return a fusion point's name without dots."""
+    return point.replace(".", "__")
+
+
+def make_plan(
+    model: nn.Module,
+    examples: Sequence[Tensor],
+    include: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+) -> Plan:
+    """Trace a network, in evaluation and in training mode; the network stays as it is.
+
+    Args:
+        model: The network.
+        examples: Example inputs; only their shapes and types matter.
+        include: Patterns of names of fusion points; others are left alone. `None` for all.
+        exclude: Patterns of names of fusion points to leave alone, and of modules that are not looked into.
+
+    Raises:
+        SpecError: The network cannot be traced; the message says where, why and what to do.
+    """
+    leaves = tuple(exclude or ())
+    with torch.random.fork_rng(devices=[]):
+        evaluated, trained = (_traced(model, examples, leaves, training=mode) for mode in (False, True))
+    chosen = {
+        name: point
+        for name, (point, _) in evaluated.points.items()
+        if _same(trained.points.get(name), point)
+        and (include is None or matches(name, include))
+        and not matches(name, leaves)
+    }
+    output = next(value_of(node.args[0]) for node in evaluated.graph.nodes if node.op == "output")
+    sources = [_source(traced, chosen) for traced in (evaluated, trained)]
+    held = [constants(traced.graph, _owner(traced.graph)) for traced in (evaluated, trained)]
+    if held[0] and held[1] and held[0] != held[1]:
+        raise SpecError("`forward` makes other constant tensors in training than in evaluation; make them buffers.")
+    params = sum(parameter.numel() for parameter in model.parameters())
+    return Plan(
+        points=tuple(chosen.values()),
+        cost=Cost(params, evaluated.flops),
+        output=tuple(output.shape) if isinstance(output, Tensor) else (),
+        source=sources[0],
+        training_source=() if sources[0] == sources[1] else sources[1],
+        constants=held[0] | held[1],
+    )
+
+
+def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...], *, training: bool) -> _Traced:
+    root, meta = sharing(model).train(training), on_meta(model).train(training)
+    single = tuple(torch.empty_like(example[:1] if not training else example, device="meta") for example in examples)
+    tracer = GraphTracer(meta, single, leaves)
+    counter = FlopCounterMode(display=False)
+    try:
+        with counter:
+            graph = tracer.trace(root)
+    except SpecError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        raise SpecError(refusal(tracer.failed_at, why, traceback.extract_tb(error.__traceback__))) from error
+    graph = fx.GraphModule(root, graph).graph
+    return _Traced(graph, dict(_points(graph)), int(counter.get_total_flops()))
+
+
+def _points(graph: fx.Graph) -> Iterator[tuple[str, tuple[FusionPoint, Meeting]]]:
+    found = meetings(graph)
+    distances = Graph(graph)
+    kind = kinds(distances, found)
+    taken: dict[str, int] = {}
+    for meeting in found:
+        scope = meeting.node.meta[SCOPE]
+        name = f"{scope}.{meeting.op}" if scope else meeting.op
+        taken[name] = taken.get(name, 0) + 1
+        name = name if taken[name] == 1 else f"{name}{taken[name]}"
+        meeting = _deepest_first(meeting, distances)
+        shapes = [value_of(node).shape for node in meeting.inputs]
+        point = FusionPoint(
+            name=name,
+            kind=kind[meeting.node],
+            in_channels=tuple(int(shape[1]) for shape in shapes),
+            out_channels=int(meeting.node.meta[VALUE].shape[1]),
+            sizes=tuple((int(shape[2]), int(shape[3])) for shape in shapes),
+            stage=scope.rpartition(".")[0] or ROOT,
+        )
+        yield name, (point, meeting)
+
+
+def _deepest_first(meeting: Meeting, graph: Graph) -> Meeting:
+    """Put the branch of most layers first where the order does not matter, as in a sum."""
+    if meeting.op != "add":
+        return meeting
+    first = next(node for node in graph.order if node.op == "placeholder")
+    depth = {node: graph.longest(first, node, lambda n: graph.weight(n)[0]) for node in meeting.inputs}
+    inputs = tuple(sorted(meeting.inputs, key=lambda node: -depth[node]))
+    return Meeting(meeting.node, meeting.op, inputs, meeting.absorbed, meeting.written)
+
+
+def _same(traced: tuple[FusionPoint, Meeting] | None, point: FusionPoint) -> bool:
+    return traced is not None and (traced[0].in_channels, traced[0].out_channels) == (
+        point.in_channels,
+        point.out_channels,
+    )
+
+
+def _source(traced: _Traced, chosen: dict[str, FusionPoint]) -> tuple[str, ...]:
+    replaced(traced.graph, {module_name(name): traced.points[name][1] for name in chosen})
+    return source(traced.graph)
+
+
+def _owner(graph: fx.Graph) -> nn.Module:
+    owner = graph.owning_module
+    assert owner is not None  # noqa: S101 - the graph was taken from a module
+    return owner

@@ -1,0 +1,91 @@
+"""A graph, its fusions replaced by operators, as lines of Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from fusion_ops.errors import SpecError
+from spaces.tracing.meeting import Meeting
+
+__all__ = ["LARGEST_CONSTANT", "constants", "replaced", "source"]
+
+LARGEST_CONSTANT = 4096
+_KNOWN = {"NoneType": "NoneType = type(None)", "inf": "from math import inf", "nan": "from math import nan"}
+
+
+def replaced(graph: fx.Graph, meetings: Mapping[str, Meeting]) -> None:
+    """Put a call of `fusions.NAME` where feature maps meet, and lead to `host` what belongs to it.
+
+    Args:
+        graph: The graph; it is changed.
+        meetings: Where, by name of the operator.
+    """
+    for node in graph.nodes:
+        if node.op in ("call_module", "get_attr") and not str(node.target).startswith("_tensor_constant"):
+            node.target = f"host.{node.target}"
+    stands: dict[fx.Node, fx.Node] = {}
+    for name, meeting in meetings.items():
+        inputs = tuple(stands.get(node, node) for node in meeting.inputs)
+        with graph.inserting_before(meeting.node):
+            fused = graph.create_node("call_module", f"fusions.{name}", inputs, {})
+        for written in meeting.written:
+            written.replace_all_uses_with(fused, delete_user_cb=_after(graph, meeting.node))
+        meeting.node.replace_all_uses_with(fused)
+        stands[meeting.node] = fused
+        for node in (meeting.node, *reversed(meeting.absorbed)):
+            graph.erase_node(node)
+
+
+def _after(graph: fx.Graph, node: fx.Node) -> Any:
+    order = {member: index for index, member in enumerate(graph.nodes)}
+    return lambda user: order[user] > order[node]
+
+
+def source(graph: fx.Graph) -> tuple[str, ...]:
+    """Return lines of Python that import what the graph uses and define `forward`."""
+    code = graph.python_code("self")
+    body = [line for line in code.src.rstrip().splitlines() if line.strip()]
+    used = set(re.findall(r"[A-Za-z_]\w*", code.src))
+    imports = {_import(name, value) for name, value in code.globals.items() if name in used and value is not getattr}
+    return (*sorted(imports), *body)
+
+
+def _import(name: str, value: Any) -> str:
+    if name in _KNOWN:
+        return _KNOWN[name]
+    if isinstance(value, ModuleType):
+        return f"import {name}" if value.__name__ == name else f"import {value.__name__} as {name}"
+    if name == "device":
+        return "from torch import device"
+    module, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
+    if not module or not qualified.isidentifier():
+        raise SpecError(f"the traced network uses `{name}`, which is not at the top level of a module; got {value!r}.")
+    return f"from {module} import {qualified}" + ("" if qualified == name else f" as {name}")
+
+
+def constants(graph: fx.Graph, root: nn.Module) -> dict[str, tuple[Any, str, tuple[int, ...]]]:
+    """Return the tensors that a forward method makes from nothing but numbers: values, type and shape.
+
+    Raises:
+        SpecError: One is too large to be written down.
+    """
+    found: dict[str, tuple[Any, str, tuple[int, ...]]] = {}
+    for node in graph.nodes:
+        if node.op == "get_attr" and str(node.target).startswith("_tensor_constant"):
+            tensor: Tensor = getattr(root, str(node.target))
+            if tensor.numel() > LARGEST_CONSTANT or tensor.device == torch.device("meta"):
+                raise SpecError(
+                    f"`forward` makes a constant tensor of {tensor.numel():,} values; at most {LARGEST_CONSTANT:,} "
+                    "can be traced. Make it a buffer: self.register_buffer(name, tensor)."
+                )
+            values = tuple(tensor.detach().cpu().flatten().tolist())
+            found[str(node.target)] = (values, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
+    return found
+
+
