@@ -49,6 +49,8 @@ def _after(graph: fx.Graph, node: fx.Node) -> Any:
 
 def source(graph: fx.Graph) -> tuple[str, ...]:
     """Return lines of Python that import what the graph uses and define `forward`."""
+    for node in graph.nodes:
+        node.type = None  # annotations say nothing here, and may be texts
     code = graph.python_code("self")
     body = [line for line in code.src.rstrip().splitlines() if line.strip()]
     used = set(re.findall(r"[A-Za-z_]\w*", code.src))
