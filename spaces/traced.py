@@ -238,7 +238,8 @@ def _plan(
         try:
             network = factory(**dict(kwargs))
         except Exception as error:
-            raise SpecError(f"`model`: {model} fails: {type(error).__name__}: {str(error).splitlines()[:1]}.") from error
+            what = " ".join(str(error).split()).rstrip(".")
+            raise SpecError(f"`model`: {model} fails: {type(error).__name__}: {what}.") from error
     if not isinstance(network, nn.Module):
         raise SpecError(f"`model`: {model} must return an nn.Module; got {type(network).__name__}.")
     return make_plan(network, (torch.empty(example, device="meta"),), include, exclude)

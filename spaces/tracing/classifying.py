@@ -70,7 +70,7 @@ class Graph:
         return {node for node in self.above(end) if start in self.above(node)} - {start, end}
 
     def _carries(self, node: fx.Node) -> bool:
-        return value_of(node) is not None and not self.maps.is_summary(node)
+        return self.maps.is_data(node) and not self.maps.is_summary(node)
 
 
 def kinds(graph: Graph, meetings: Sequence[Meeting]) -> dict[fx.Node, Kind]:

@@ -70,6 +70,10 @@ class FeatureMaps:
             return False
         return value.ndim == _SPATIAL and node in self._data and node not in self._summaries
 
+    def is_data(self, node: fx.Node) -> bool:
+        """Return whether a node computes tensors from the network's input; shapes and constants are not."""
+        return node in self._data
+
     def is_summary(self, node: fx.Node) -> bool:
         """Return whether a node comes from a global pooling, and has one position still."""
         return node in self._summaries

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import operator
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
+from torch.utils._pytree import tree_map_only
 
 from fusion_ops.errors import SpecError
 from spaces.tracing.patterns import matches
@@ -21,6 +23,26 @@ __all__ = ["SCOPE", "VALUE", "GraphTracer", "on_meta", "refusal", "sharing"]
 VALUE = "fusion_value"
 SCOPE = "fusion_scope"
 _OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+
+
+class _Recorded(fx.Proxy):
+    """A proxy whose `x += y` is recorded as what it is: other names of `x` see the sum, too."""
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(operator.iadd, operator.add, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(operator.isub, operator.sub, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(operator.imul, operator.mul, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(operator.itruediv, operator.truediv, other)
+
+    def _in_place(self, tensors: Callable[..., Any], values: Callable[..., Any], other: Any) -> Any:
+        function = tensors if isinstance(self.node.meta.get(VALUE), Tensor) else values
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
 
 
 class GraphTracer(fx.Tracer):
@@ -51,6 +73,10 @@ class GraphTracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is called as it is."""
         return matches(module_qualified_name, self._leaves) or super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """Return what stands for a node's value while tracing."""
+        return _Recorded(node, self)
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Trace a call of a module; note its path where that fails."""
@@ -115,11 +141,22 @@ class GraphTracer(fx.Tracer):
         if node.op == "get_attr":
             return self._attribute(str(node.target))
         if node.op == "call_module":
-            return self._meta.get_submodule(str(node.target))(*args, **kwargs)
+            return self._called(str(node.target), args, kwargs)
         if node.op == "call_method":
             return getattr(args[0], str(node.target))(*args[1:], **kwargs)
         function: Any = node.target
         return function(*args, **kwargs)
+
+    def _called(self, path: str, args: Any, kwargs: Any) -> Any:
+        try:
+            return self._meta.get_submodule(path)(*args, **kwargs)
+        except Exception:
+            if not matches(path, self._leaves):
+                raise
+        # A module that is not looked into may need values: it gets some, and its weights.
+        module = copy.deepcopy(self.root.get_submodule(path))
+        with torch.no_grad():
+            return tree_map_only(Tensor, _shape, module(*tree_map_only(Tensor, _filled, args), **kwargs))
 
     def _attribute(self, path: str) -> Any:
         for root in (self._meta, self.root):
@@ -129,6 +166,14 @@ class GraphTracer(fx.Tracer):
             if value is not None:
                 return value.to("meta") if isinstance(value, Tensor) else value
         raise SpecError(f"the traced network has no attribute `{path}`.")
+
+
+def _filled(tensor: Tensor) -> Tensor:
+    return torch.zeros_like(tensor, device="cpu")
+
+
+def _shape(tensor: Tensor) -> Tensor:
+    return tensor.to("meta")
 
 
 def refusal(path: str, why: str, frames: Iterable[traceback.FrameSummary]) -> str:
