@@ -51,7 +51,8 @@ def check_space(config: SpaceConfig, document: Document) -> None:
         if isinstance(value, int) and value > LARGEST:
             message = f"`space.{key}` must be at most {LARGEST:,}; got {shown(value)}."
             raise explained(document, ("space", key), message)
-    _create(config.name, values, document)
+    if not HOSTS[config.name].sized:
+        _create(config.name, values, document)
 
 
 def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> SearchSpace:
@@ -79,7 +80,8 @@ def resolved_settings(config: SpaceConfig) -> dict[str, Any]:
     """Return name and settings with their defaults, but for those that are the data set's."""
     given = {key: _tuples(value) for key, value in config.settings.items()}
     own = {key: value for key, value in given.items() if key not in CHOICES}
-    host = {key: value for key, value in HOSTS[config.name](**own).settings().items() if key not in OF_THE_DATA}
+    complete = _defaults(config.name) | own if HOSTS[config.name].sized else HOSTS[config.name](**own).settings()
+    host = {key: value for key, value in complete.items() if key not in OF_THE_DATA}
     choices = {key: default for key, (_, default) in CHOICES.items()}
     return {"name": config.name} | {key: _lists(value) for key, value in (host | choices | given).items()}
 
@@ -111,8 +113,12 @@ def _model(name: str) -> type[BaseModel]:
 def _known(name: str) -> dict[str, tuple[Any, Any]]:
     """Return type and default of every setting of a space."""
     hints = get_type_hints(HOSTS[name])
-    host = {field.name: (hints[field.name], field.default) for field in fields(HOSTS[name])}  # type: ignore[arg-type]
-    return host | CHOICES
+    own = [field for field in fields(HOSTS[name]) if field.init]  # type: ignore[arg-type]
+    return {field.name: (hints[field.name], field.default) for field in own} | CHOICES
+
+
+def _defaults(name: str) -> dict[str, Any]:
+    return {key: default for key, (_, default) in _known(name).items() if key not in CHOICES}
 
 
 def _tuples(value: Any) -> Any:

@@ -51,7 +51,7 @@ def create(name: str, **settings: Any) -> SearchSpace:
         SpecError: An unknown setting, or one that has an impossible value.
     """
     host_class = HOSTS[name]
-    known = [field.name for field in fields(host_class)]  # type: ignore[arg-type]
+    known = [field.name for field in fields(host_class) if field.init]  # type: ignore[arg-type]
     for key in settings:
         if key not in (*known, *_CHOICES):
             hint = nearest(key, (*known, *_CHOICES))

@@ -26,9 +26,12 @@ class HostNetwork(ABC):
     Attributes:
         task: What the network's output is for: `classification`, logits `(B, K)`; `segmentation`, logits
             `(B, K, H, W)` of the images' size.
+        sized: Whether it can be created for images of a known shape alone, such as a data set's.
     """
 
     task: ClassVar[Literal["classification", "segmentation"]] = "classification"
+
+    sized: ClassVar[bool] = False
 
     num_classes: int
     in_channels: int

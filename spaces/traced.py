@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,8 @@ class Traced(HostNetwork):
             does not fit the data.
     """
 
+    sized: ClassVar[bool] = True
+
     model: str | None = None
     kwargs: Mapping[str, Any] | tuple[Any, ...] = ()
     example: tuple[int, ...] | None = None
@@ -72,6 +74,12 @@ class Traced(HostNetwork):
         give(self, "in_channels", self.example[1])
         give(self, "input_size", tuple(self.example[2:]))
         give(self, "plan", _plan(self.model, self.kwargs, self.example, self.include, self.exclude))
+        if not self.plan.points:
+            raise SpecError(
+                f"`model`: {self.model} has no sum or concatenation of feature maps"
+                f"{' that `include` and `exclude` leave' if self.include or self.exclude else ''}; there is "
+                "nothing to search."
+            )
         self._check_output()
 
     @property

@@ -20,6 +20,13 @@ def spaces(
         str | None,
         typer.Argument(metavar="[NAME | CONFIG.yaml]", help="A space by name, or the space of a config."),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:FUNCTION", help="A network of your own: the function that returns it."),
+    ] = None,
+    example: Annotated[
+        str, typer.Option(metavar="SHAPE", help="With --model: shape of an input, batch first.")
+    ] = "1,3,224,224",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the search spaces, or the fusion points and size of one.
@@ -27,8 +34,13 @@ def spaces(
     Without an argument all spaces are listed with their settings. With a name or a config: every fusion
     point with its choices, the number of architectures, and the cost of each choice made everywhere.
 
-    Examples: fusion-nas spaces; fusion-nas spaces resnet; fusion-nas spaces examples/digits.yaml --json
+    Examples: fusion-nas spaces; fusion-nas spaces resnet; fusion-nas spaces examples/digits.yaml --json;
+    fusion-nas spaces --model my_model:create --example 1,3,64,64
     """
+    if model is not None:
+        described = _description(_traced(model, example, which))
+        typer.echo(json.dumps(described, indent=2)) if as_json else _print(described)
+        return
     if which is None:
         found = _all()
         typer.echo(json.dumps(found, indent=2)) if as_json else _print_all(found)
@@ -46,6 +58,26 @@ def _all() -> list[dict[str, Any]]:
     from search.config_space import resolved_settings
 
     return [resolved_settings(SpaceConfig(name=name)) for name in spaces.names()]
+
+
+def _traced(model: str, example: str, which: str | None) -> SearchSpace:
+    """Return the space of the user's own network.
+
+    Raises:
+        ConfigError: A space was named, too, or the example is no shape.
+    """
+    import spaces
+    from fusion_ops.errors import ConfigError
+    from spaces.importing import make_importable
+
+    if which is not None:
+        raise ConfigError(f"give a space or `--model`, not both; got {which} and {model}.")
+    try:
+        shape = [int(part) for part in example.split(",")]
+    except ValueError:
+        raise ConfigError(f"`--example` is a shape like 1,3,224,224; got {example!r}.") from None
+    make_importable(Path.cwd())
+    return spaces.create("traced", model=model, example=shape)
 
 
 def _space(which: str) -> SearchSpace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import fusion_ops
 import spaces
 from spaces import Architecture, SearchSpace
+from spaces.importing import make_importable
 
+make_importable(Path(__file__).parent / "tracing")
 SMALL = {"num_classes": 3, "in_channels": 2, "input_size": (9, 12)}
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "resnet": [
@@ -25,6 +28,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
         {"depth": 8, "width": 6, "input_size": (1, 5)},
         {"depth": 8, "width": 2, "input_size": (15, 8), "stem_stride": 3},
     ],
+    "traced": [{"model": "traced_models:residual"}],
 }
 CASES = [
     pytest.param(name, settings, id=f"{name} {settings}")
