@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, PrivateAttr, ValidationError
 
 from fusion_ops.errors import SpecError
+from search.config_data import check_augment, check_data, located, resolved_data
 from search.config_errors import config_error, explained
 from search.config_objectives import check_constraints, check_objectives
 from search.config_sections import (
     DataConfig,
+    LatencyConfig,
     LimitsConfig,
     RayConfig,
     SearchSettings,
@@ -23,6 +25,7 @@ from search.config_sections import (
 )
 from search.config_space import check_space, create_space, resolved_settings
 from search.config_yaml import Document, override, read_file
+from spaces.host import HOSTS
 from spaces.importing import import_modules, make_importable
 
 if TYPE_CHECKING:
@@ -39,10 +42,12 @@ class SearchConfig(Section):
         space: Host network and choices.
         data: Data set.
         train: Training of every candidate.
-        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`.
+        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
+            `latency`, `memory`, or the user's own `module:function`.
         constraints: Upper bounds on exact costs, checked before training: `params`, `flops`.
         search: Proposals and early stopping.
         limits: When a training is given up.
+        latency: How inference is timed, where that is an objective.
         storage: Where the study is kept.
         ray: The workers.
         imports: Modules of the user's own, imported before anything is looked up by name: what they register
@@ -57,6 +62,7 @@ class SearchConfig(Section):
     constraints: dict[str, Any] = Field(default_factory=dict)
     search: SearchSettings = SearchSettings()
     limits: LimitsConfig = LimitsConfig()
+    latency: LatencyConfig = LatencyConfig()
     storage: StorageConfig = StorageConfig()
     ray: RayConfig = RayConfig()
     imports: tuple[str, ...] = ()
@@ -100,8 +106,18 @@ class SearchConfig(Section):
         """Return all keys with their values, ready for YAML or JSON; passwords are left out."""
         values = self.model_dump(mode="json")
         values["space"] = resolved_settings(self.space)
+        values["data"] = resolved_data(self.data)
         values["storage"]["url"] = self.storage.public_url
         return values
+
+    def check_task(self, dataset: Dataset) -> None:
+        """Check that objectives and augmentation fit a data set, once it is loaded.
+
+        Raises:
+            ConfigError: One of them is of another task than the data set's.
+        """
+        check_augment(self.train.augment, dataset.task, self._document)
+        check_objectives(self.objectives, self.data.name, dataset.task, self._document)
 
     def create_space(self, dataset: Dataset) -> SearchSpace:
         """Return the search space for the images and classes of a data set.
@@ -110,7 +126,16 @@ class SearchConfig(Section):
             ConfigError: The space has no such setting, a setting has an impossible value, or it does not
                 fit the data set.
         """
-        return create_space(self.space, dataset, self._document)
+        space = create_space(self.space, dataset, self._document)
+        if space.host.task != dataset.task:
+            fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
+            raise explained(
+                self._document,
+                ("space", "name"),
+                f"`space.name: {self.space.name}` is for {space.host.task}, data set {dataset.name} for {dataset.task}; "
+                f"use {' or '.join(fitting)}.",
+            )
+        return space
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SearchConfig) and self.to_dict() == other.to_dict()
@@ -132,7 +157,10 @@ class SearchConfig(Section):
             raise config_error(error, cls, document) from None
         config._folders = _import(config, document, folders)
         check_space(config.space, document)
-        check_objectives(config.objectives, config.data.name, document)
+        config = config.model_copy(update={"data": located(config.data, config.folders)})
+        task = check_data(config.data, document)
+        check_objectives(config.objectives, config.data.name, task, document)
+        check_augment(config.train.augment, task, document)
         check_constraints(config.constraints, document)
         config._document = document
         return config

@@ -19,6 +19,7 @@ from spaces.importing import is_reference
 __all__ = [
     "CROSS_ENTROPY",
     "DataConfig",
+    "DataSection",
     "LatencyConfig",
     "LimitsConfig",
     "RayConfig",
@@ -26,6 +27,7 @@ __all__ = [
     "Section",
     "SpaceConfig",
     "StorageConfig",
+    "Text",
     "TrainConfig",
 ]
 
@@ -60,20 +62,30 @@ class SpaceConfig(Section):
         return dict(self.model_extra or {})
 
 
-class DataConfig(Section):
-    """The data set.
+class DataSection(Section):
+    """What every data set is told; each adds settings of its own.
 
     Args:
-        name: Registered name.
+        name: Registered name, or `module:function` of the user's own.
         path: Where it lies, for data sets that are read from files.
         val_fraction: Share of the training images kept for validation.
-        seed: Seed of that choice.
+        seed: Seed of that choice, and of whatever is random in the set.
     """
 
     name: str = "digits"
     path: Text | None = None
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     seed: Seed = 0
+
+
+class DataConfig(DataSection):
+    """The data set; the settings of each are checked by `search.config_data`."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 class TrainConfig(Section):
@@ -89,6 +101,7 @@ class TrainConfig(Section):
         loss: What is minimised: `cross_entropy`, or the user's own `module:function`, which gets the network's
             outputs and the labels of a batch and returns a scalar tensor.
         label_smoothing: Share of the target spread over all classes, in the cross-entropy.
+        augment: How batches are changed at random, in this order; names of `search.augmentation`.
         schedule: `one_cycle` (cosine up, cosine down) or `triangular` (straight up, straight down).
         warmup: Share of the steps in which the learning rate rises.
         device: `auto` (a GPU where there is one), `cpu` or `cuda`.
@@ -104,6 +117,7 @@ class TrainConfig(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     loss: str = CROSS_ENTROPY
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    augment: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
     schedule: Literal["one_cycle", "triangular"] = "one_cycle"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.25
     device: Literal["auto", "cpu", "cuda"] = "auto"

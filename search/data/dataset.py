@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from fusion_ops.registry import Registry
 
-if TYPE_CHECKING:
-    from search.config_sections import DataConfig
-
-__all__ = ["DATASETS", "IGNORED", "Dataset", "DatasetSource", "Split", "Task", "channel_statistics"]
+__all__ = ["IGNORED", "Dataset", "Split", "Task", "channel_statistics"]
 
 Task = Literal["classification", "segmentation"]
 IGNORED = 255
+COUNTED = 2**24
 _LABELS = {
     "classification": (1, torch.int64, "int64 labels (N,)"),
     "segmentation": (3, torch.uint8, "uint8 masks (N, H, W)"),
@@ -155,24 +151,11 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     means, stds = [], []
     values = torch.arange(256, dtype=torch.float64) / 255
     for channel in images.unbind(dim=1):
-        shares = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
+        # In pieces, because counting takes eight times the memory of what is counted.
+        pieces = torch.split(channel, max(1, COUNTED // max(1, channel[0].numel())))
+        counts = sum(torch.bincount(piece.flatten(), minlength=256) for piece in pieces)
+        shares = torch.as_tensor(counts).double() / channel.numel()
         mean = float(shares @ values)
         means.append(round(mean, 6))
         stds.append(round(float(shares @ (values - mean) ** 2) ** 0.5, 6))
     return tuple(means), tuple(stds)
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetSource:
-    """How a data set is had.
-
-    Args:
-        task: What is learned on it; known without loading it.
-        load: Returns the data set that a config describes.
-    """
-
-    task: Task
-    load: Callable[[DataConfig], Dataset]
-
-
-DATASETS: Registry[DatasetSource] = Registry("data set")
