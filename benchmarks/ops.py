@@ -17,8 +17,8 @@ What it shows
 
 Result (`results/ops-cpu-quick.json`: 2 cores shared with other work, one thread, torch 2.13, C = 64; no GPU)
     Forward and backward, the transcription takes 1.02–1.15 times as long as aff and iaff, keeping 1.22–1.28 times
-    the bytes; asymbi 1.07–1.10 (1.80–1.94), eca and sk 1.09 and more, bifpn 1.81, parsenet 2.13 (3.88),
-    split_attention 0.90–1.08. Where both do the same (sum, concat, modulate) or nearly (asff), it reads 0.86–1.02:
+    the bytes; asymbi 1.07–1.10 (1.80–1.94), eca 1.15, bifpn 1.81, parsenet 2.13 (3.88), sk and
+    split_attention 0.90–1.09. Where both do the same (sum, concat, modulate) or nearly (asff), it reads 0.86–1.02:
     that is the noise. aff is 50 sums.
 
 How to run
