@@ -14,6 +14,7 @@ from search.config_errors import config_error, explained
 from search.config_objectives import check_constraints, check_objectives
 from search.config_sections import (
     DataConfig,
+    LatencyConfig,
     LimitsConfig,
     RayConfig,
     SearchSettings,
@@ -24,6 +25,7 @@ from search.config_sections import (
 )
 from search.config_space import check_space, create_space, resolved_settings
 from search.config_yaml import Document, override, read_file
+from spaces.host import HOSTS
 from spaces.importing import import_modules, make_importable
 
 if TYPE_CHECKING:
@@ -40,10 +42,12 @@ class SearchConfig(Section):
         space: Host network and choices.
         data: Data set.
         train: Training of every candidate.
-        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`.
+        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
+            `latency`, `memory`, or the user's own `module:function`.
         constraints: Upper bounds on exact costs, checked before training: `params`, `flops`.
         search: Proposals and early stopping.
         limits: When a training is given up.
+        latency: How inference is timed, where that is an objective.
         storage: Where the study is kept.
         ray: The workers.
         imports: Modules of the user's own, imported before anything is looked up by name: what they register
@@ -58,6 +62,7 @@ class SearchConfig(Section):
     constraints: dict[str, Any] = Field(default_factory=dict)
     search: SearchSettings = SearchSettings()
     limits: LimitsConfig = LimitsConfig()
+    latency: LatencyConfig = LatencyConfig()
     storage: StorageConfig = StorageConfig()
     ray: RayConfig = RayConfig()
     imports: tuple[str, ...] = ()
@@ -121,7 +126,16 @@ class SearchConfig(Section):
             ConfigError: The space has no such setting, a setting has an impossible value, or it does not
                 fit the data set.
         """
-        return create_space(self.space, dataset, self._document)
+        space = create_space(self.space, dataset, self._document)
+        if space.host.task != dataset.task:
+            fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
+            raise explained(
+                self._document,
+                ("space", "name"),
+                f"`space.name: {self.space.name}` is for {space.host.task}, data set {dataset.name} for {dataset.task}; "
+                f"use {' or '.join(fitting)}.",
+            )
+        return space
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SearchConfig) and self.to_dict() == other.to_dict()

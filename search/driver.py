@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 import reports
 from fusion_ops.errors import ConfigError, Infeasible, RunError
 from reports import candidates as table
+from reports.measures import MEASURES
 from search import checkpoint, data
 from search.candidate import Candidate
 from search.config import SearchConfig
@@ -211,7 +213,7 @@ class Driver:
         cpus, gpus, cpus_there, gpus_there = resources(self.config)
         values = self.config.to_dict()
         job = {
-            **{section: values[section] for section in ("imports", "train", "data", "limits")},
+            **{section: values[section] for section in ("imports", "objectives", "train", "data", "limits", "latency")},
             "folders": self.config.folders,
             "cpus": cpus,
             "run_dir": str(self.directory.path),
@@ -288,6 +290,7 @@ def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
         "dataset": dataset.info(),
         "environment": describe_environment(),
         "folders": list(config.folders),
+        "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name],
         "started": utc_now(),
     }
 

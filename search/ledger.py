@@ -131,6 +131,7 @@ class Ledger:
             return True
         candidate.curve = list(progress.curve)
         candidate.seconds, candidate.worker = progress.seconds, progress.worker
+        candidate.measured = dict(progress.measured)
         if progress.failure is not None:
             state = "infeasible" if progress.out_of_memory else "failed"
             self.finish(number, state, progress.failure)
@@ -232,7 +233,7 @@ class Ledger:
         if earlier is not None:
             original = self.candidates.get(earlier)
             if original is not None and original.state == "complete":
-                candidate.curve = list(original.curve)
+                candidate.curve, candidate.measured = list(original.curve), dict(original.measured)
             self.finish(trial.number, "duplicate", f"same architecture as candidate {earlier}")
         elif broken:
             self.finish(trial.number, "infeasible", broken)
@@ -261,9 +262,8 @@ class Ledger:
         self.study._storage.set_trial_user_attr(trial._trial_id, ATTRIBUTE, candidate.to_attrs())
 
     def _values(self, candidate: Candidate) -> list[float]:
-        best = candidate.best(self.quality, maximize=self.maximize)
-        exact = {"params": candidate.params, "flops": candidate.flops}
-        return [float(exact[name] if name in exact else best[name]) for name in self.objectives]
+        row = candidate.record(self.quality, maximize=self.maximize)
+        return [float(row[MEASURES[name].column]) for name in self.objectives]
 
     def _curve(self, candidate: Candidate) -> Curve:
         sign = 1.0 if self.maximize else -1.0

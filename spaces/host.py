@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from fusion_ops import Cost, Recipe
 from fusion_ops.errors import SpecError
@@ -22,7 +22,13 @@ class HostNetwork(ABC):
     Subclasses are frozen dataclasses whose fields are the network's settings; they check them when
     constructed and raise `SpecError`. All have `num_classes`, `in_channels` and `input_size` (height and
     width in pixels, on which FLOPs depend).
+
+    Attributes:
+        task: What the network's output is for: `classification`, logits `(B, K)`; `segmentation`, logits
+            `(B, K, H, W)` of the images' size.
     """
+
+    task: ClassVar[Literal["classification", "segmentation"]] = "classification"
 
     num_classes: int
     in_channels: int

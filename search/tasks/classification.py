@@ -34,6 +34,7 @@ class _Correct(Tally):
 class Classification(LearningTask):
     """Logits `(B, K)`, labels `(B,)` or, after mixup, probabilities `(B, K)`; cross-entropy; accuracy."""
 
+    name = "classification"
     quality = "accuracy"
     tally = _Correct
     output = "(B, classes)"

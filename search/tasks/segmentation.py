@@ -52,6 +52,7 @@ class _Confusion(Tally):
 class Segmentation(LearningTask):
     """Logits `(B, K, H, W)`, masks `(B, H, W)` with 255 where nothing is known; cross-entropy; mIoU."""
 
+    name = "segmentation"
     quality = "miou"
     tally = _Confusion
     output = "(B, classes, height, width)"

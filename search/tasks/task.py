@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fusion_ops.registry import Registry
+from search.data.dataset import Task
 
 __all__ = ["TASKS", "LearningTask", "Tally"]
 
@@ -37,11 +38,13 @@ class LearningTask(ABC):
     """What a data set asks of a network.
 
     Attributes:
+        name: Its registered name.
         quality: The measure that says how good a network is.
         tally: What adds up the measures.
         output: Shape of the network's output, in words.
     """
 
+    name: ClassVar[Task]
     quality: ClassVar[str]
     tally: ClassVar[type[Tally]]
     output: ClassVar[str]

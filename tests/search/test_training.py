@@ -111,6 +111,20 @@ def test_a_continued_training_equals_an_uninterrupted_one(few, build, momentum, 
     assert torch.equal(weights(second.model), weights(whole.model))
 
 
+def test_augmented_batches_are_drawn_anew_and_continue_the_same(few):
+    settings = TrainConfig(epochs=2, batch_size=32, augment=("flip", "mixup"))
+    whole = Session(network(), settings, CPU)
+    uninterrupted = list(train(whole, few, settings, seed=5))
+    first = Session(network(), settings, CPU)
+    before = next(train(first, few, settings, seed=5))
+    second = Session(network(), settings, CPU)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    after = list(train(second, few, settings, seed=5))
+    assert without_time([before, *after]) == without_time(uninterrupted)
+    plain = TrainConfig(epochs=2, batch_size=32)
+    assert without_time(train(Session(network(), plain, CPU), few, plain, seed=5)) != without_time(uninterrupted)
+
+
 def test_loaded_momentum_takes_the_memory_order_of_its_weights(few):
     settings = TrainConfig(epochs=2, batch_size=32)
     session = Session(network(), settings, CPU)
