@@ -36,7 +36,7 @@ class HostNetwork(ABC):
 
     @property
     @abstractmethod
-    def points(self) -> tuple[FusionPoint, ...]:
+    def fusion_points(self) -> tuple[FusionPoint, ...]:
         """The fusion points, in the order in which data pass them."""
 
     @abstractmethod

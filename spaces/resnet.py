@@ -245,7 +245,7 @@ class ResNet(HostNetwork):
             object.__setattr__(self, "stages", _stages(self.stages, count))
 
     @property
-    def points(self) -> tuple[FusionPoint, ...]:
+    def fusion_points(self) -> tuple[FusionPoint, ...]:
         """One short-skip point a block, in the stages where fusion is chosen."""
         return tuple(block.point() for block in self._geometry.blocks() if self._chosen(block))
 
