@@ -3,8 +3,7 @@
 What it shows
     Every registered operator on two maps (B, C, 32, 32), C = 64, 128, 256, each reduction ratio, forward and
     forward with backward, on the CPU (float32) and, where there is one, on a GPU (bfloat16, channels-last),
-    beside a 1×1 and a 3×3 convolution. Forward is without gradients, as in validation. Times are given
-
+    beside a 1×1 and a 3×3 convolution. Forward alone is without gradients, as in validation. Times are given
     - in milliseconds, the least of several rounds; on the CPU with one thread it is processor time, so that
       what else runs on the machine counts little, and freed memory is kept, as it is in a long training;
     - as multiples of the sum's;
@@ -13,15 +12,17 @@ What it shows
     - `speed`: how many times as long a plain transcription of the formula takes with the same weights, the two
       timed in turns; it is first checked to give the same values;
     - `memory`: how many times as many bytes the transcription keeps for its backward pass.
-
     With `--compile` (always on a GPU): `fusion_ops.compiled()`, its gain, the seconds until its first result,
     and after how many steps that is paid back.
 
-Result
-    RESULT
+Result (`results/ops-cpu-quick.json`: 2 cores shared with other work, one thread, torch 2.13, C = 64; no GPU)
+    Forward and backward, the transcription takes 1.02–1.15 times as long as aff and iaff, keeping 1.22–1.28 times
+    the bytes; asymbi 1.07–1.10 (1.80–1.94), eca 1.15, bifpn 1.81, parsenet 2.13 (3.88), sk and
+    split_attention 0.90–1.09. Where both do the same (sum, concat, modulate) or nearly (asff), it reads 0.86–1.02:
+    that is the noise. aff is 50 sums.
 
 How to run
-    python benchmarks/ops.py [--quick] [--compile] [--threads 1] [--json ops.json]
+    python benchmarks/ops.py [--quick] [--compile] [--channels 64] [--threads 1] [--json ops.json]
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ import argparse
 import ctypes
 import json
 import math
+import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,11 +49,6 @@ from fusion_ops import FusionChoice
 CHANNELS = (64, 128, 256)
 SIZE = (32, 32)
 Transcription = Callable[[Any, Tensor, Tensor], Tensor]
-
-
-def context(z: Tensor) -> Tensor:
-    """Return the global average."""
-    return z.mean((2, 3), keepdim=True)
 
 
 def between(weight: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -75,14 +72,14 @@ def iaff(op: Any, x: Tensor, y: Tensor) -> Tensor:
 
 def selection(op: Any, x: Tensor, y: Tensor) -> Tensor:
     """SK, and split attention of one group: a softmax over the inputs for each channel."""
-    logits = op.select(op.squeeze(context(x + y)))
+    logits = op.select(op.squeeze((x + y).mean((2, 3), keepdim=True)))
     weights = torch.softmax(logits.unflatten(1, (2, -1)), dim=1)
     return 2 * weights[:, 0] * x + 2 * weights[:, 1] * y
 
 
 def eca(op: Any, x: Tensor, y: Tensor) -> Tensor:
     """ECA between inputs."""
-    logits = op.mix(context(x + y).flatten(1).unsqueeze(1)).squeeze(1)[:, :, None, None]
+    logits = op.mix((x + y).mean((2, 3)).unsqueeze(1)).squeeze(1)[:, :, None, None]
     return between(torch.sigmoid(logits), x, y)
 
 
@@ -100,7 +97,7 @@ def asff(op: Any, x: Tensor, y: Tensor) -> Tensor:
 
 def parsenet(op: Any, x: Tensor, y: Tensor) -> Tensor:
     """The sum and a projection of both maps, the context broadcast, normalised and concatenated."""
-    maps = (x, context(y).expand_as(y))
+    maps = (x, y.mean((2, 3), keepdim=True).expand_as(y))
     normal = [
         scale[:, None, None] * v / torch.sqrt((v**2).sum(1, keepdim=True) + v.shape[1] * 1e-5)
         for v, scale in zip(maps, op.scales, strict=True)
@@ -269,7 +266,7 @@ def compiled(bench: Bench, op: nn.Module, channels: int, eager: float) -> dict[s
     }
 
 
-def subjects(reductions: tuple[int, ...]) -> Iterator[tuple[str, int | None]]:
+def subjects(reductions: Sequence[int]) -> Iterator[tuple[str, int | None]]:
     """Yield what is measured: the sum first, as all are compared with it."""
     yield "sum", None
     yield from (("conv 1×1", None), ("conv 3×3", None))
@@ -278,10 +275,10 @@ def subjects(reductions: tuple[int, ...]) -> Iterator[tuple[str, int | None]]:
             yield from ((name, r) for r in (reductions if fusion_ops.operator(name).reduces else (None,)))
 
 
-def table(bench: Bench, reductions: tuple[int, ...], *, compile_: bool) -> list[dict[str, Any]]:
+def table(bench: Bench, widths: Sequence[int], reductions: Sequence[int], *, compile_: bool) -> list[dict[str, Any]]:
     """Return one row a width, operator and ratio."""
     rows: list[dict[str, Any]] = []
-    for channels in CHANNELS:
+    for channels in widths:
         for name, r in subjects(reductions):
             plain = TRANSCRIPTIONS.get(name)
             if name.startswith("conv"):
@@ -342,12 +339,28 @@ def processor() -> str:
     return next((text.split(":", 1)[1].strip() for text in lines if text.startswith("model name")), platform.machine())
 
 
+def written(out: dict[str, Any]) -> str:
+    """Return the results as JSON, a row a line, to four digits."""
+
+    def short(value: Any) -> Any:
+        return float(f"{value:.4g}") if isinstance(value, float) else value
+
+    devices = []
+    for name, found in out["devices"].items():
+        rows = ",\n".join(json.dumps({key: short(value) for key, value in row.items()}) for row in found["rows"])
+        head = {key: short(value) for key, value in found.items() if key != "rows"}
+        devices.append(f'"{name}": {json.dumps(head)[:-1]}, "rows": [\n{rows}\n]}}')
+    rest = {key: value for key, value in out.items() if key != "devices"}
+    return f'{json.dumps(rest)[:-1]}, "devices": {{{", ".join(devices)}}}}}\n'
+
+
 def hardware(threads: int) -> dict[str, Any]:
     """Return what everything ran on."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "cpu": processor(),
         "threads": threads,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "gpu": gpu,
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -358,8 +371,9 @@ def hardware(threads: int) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Times of every fusion operator.")
-    parser.add_argument("--quick", action="store_true", help="two ratios, small batches, few rounds: some minutes")
+    parser.add_argument("--quick", action="store_true", help="two ratios, small batches, few rounds: a minute or two")
     parser.add_argument("--compile", action="store_true", help="measure compiled operators on the CPU, too")
+    parser.add_argument("--channels", type=int, nargs="+", default=CHANNELS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, default=Path("ops.json"))
     args = parser.parse_args()
@@ -373,9 +387,9 @@ def main() -> None:
         bench = Bench(device, batch, rounds=5 if args.quick else 7, seconds=0.02 if args.quick else 0.2)
         print(f"\n{device}, batch {batch}, {bench.dtype}, copy {bench.bandwidth / 1e9:.1f} GB/s\n{HEADER}")
         with nullcontext() if device == "cpu" else torch.cuda.device(0):
-            rows = table(bench, reductions, compile_=args.compile or device == "cuda")
+            rows = table(bench, args.channels, reductions, compile_=args.compile or device == "cuda")
         out["devices"][device] = {"batch": batch, "bytes_per_second": bench.bandwidth, "rows": rows}
-    args.json.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+    args.json.write_text(written(out), encoding="utf-8")
     print(f"\nwritten: {args.json}")
 
 

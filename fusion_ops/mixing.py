@@ -7,8 +7,8 @@
     N·Σ_i p_i x_i = Σ_i x_i + Σ_{i<N} (N p_i − 1) d_i
 
 so the last weight is never computed, the sum that the attention has read already is used again, and zero
-logits give exactly the sum. For two inputs `p_1 = σ(a)`, and the mean is an interpolation between them, which
-keeps nothing for the backward pass but the weight.
+logits give exactly the sum, to the last bit. For two inputs `p_1 = σ(a)`, the mean is an interpolation between
+them, which keeps nothing for the backward pass but the weight, and `2 p_1 − 1` is never written to memory.
 """
 
 from __future__ import annotations
@@ -99,12 +99,13 @@ def weighted_sum(features: Sequence[Tensor], logits: Tensor, summed: Tensor) -> 
     Args:
         features: N maps `(B, C, *size)`.
         logits: `(B, (N − 1)·C, *size)`, or of one position.
-        summed: `Σ_i x_i`, used again for more than two maps.
+        summed: `Σ_i x_i`.
     """
     inputs = len(features)
-    if inputs == 2:
-        return weighted_mean(features, logits).mul_(2)
     *others, last = features
+    if inputs == 2:
+        diff = others[0] - last
+        return torch.add(summed, torch.sub(torch.sigmoid(logits) * diff, diff, alpha=0.5), alpha=2)
     result = summed
     for share, feature in zip(portions(logits, inputs), others, strict=True):
         result = plus_product(result, share * inputs - 1, feature - last)

@@ -132,8 +132,8 @@ class SearchConfig(Section):
             raise explained(
                 self._document,
                 ("space", "name"),
-                f"`space.name: {self.space.name}` is for {space.host.task}, data set {dataset.name} for {dataset.task}; "
-                f"use {' or '.join(fitting)}.",
+                f"`space.name: {self.space.name}` is for {space.host.task}, data set {dataset.name} for "
+                f"{dataset.task}; use {' or '.join(fitting)}.",
             )
         return space
 

@@ -62,6 +62,10 @@ class SpaceConfig(Section):
         return dict(self.model_extra or {})
 
 
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 class DataSection(Section):
     """What every data set is told; each adds settings of its own.
 
@@ -70,22 +74,23 @@ class DataSection(Section):
         path: Where it lies, for data sets that are read from files.
         val_fraction: Share of the training images kept for validation.
         seed: Seed of that choice, and of whatever is random in the set.
+        mean: By channel, of images scaled to 0 … 1; what is subtracted. By default that of the training images.
+            Pretrained weights need the one that they were trained with.
+        std: By channel; what is divided by. By default that of the training images.
     """
 
     name: str = "digits"
     path: Text | None = None
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     seed: Seed = 0
+    mean: Annotated[tuple[float, ...] | None, BeforeValidator(_tuple)] = None
+    std: Annotated[tuple[Annotated[float, Field(gt=0)], ...] | None, BeforeValidator(_tuple)] = None
 
 
 class DataConfig(DataSection):
     """The data set; the settings of each are checked by `search.config_data`."""
 
     model_config = ConfigDict(extra="allow")
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 class TrainConfig(Section):

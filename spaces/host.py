@@ -39,7 +39,7 @@ class HostNetwork(ABC):
 
     @property
     @abstractmethod
-    def points(self) -> tuple[FusionPoint, ...]:
+    def fusion_points(self) -> tuple[FusionPoint, ...]:
         """The fusion points, in the order in which data pass them."""
 
     @abstractmethod
@@ -50,9 +50,14 @@ class HostNetwork(ABC):
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
         """Return how to construct the network with these operators at its points."""
 
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """Modules of the user's own that must be importable wherever the network is built, exports included."""
+        return ()
+
     def settings(self) -> dict[str, Any]:
         """Return the settings by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.init}  # type: ignore[arg-type]
 
     def ref(self, name: str) -> SpaceRef:
         """Return the reference that recreates this network from the registry."""

@@ -196,6 +196,7 @@ GEOMETRIES: dict[str, Callable[..., Geometry]] = {
     "imagenet": ImageNetGeometry,
 }
 DEFAULTS: dict[str, tuple[int, int, tuple[int, int]]] = {"cifar": (20, 16, (32, 32)), "imagenet": (50, 64, (224, 224))}
+EXTRAS: dict[str, dict[str, int]] = {"cifar": {"stem_stride": 1}, "imagenet": {"groups": 1, "base_width": 64}}
 _OF_THE_FORM: Any = None
 
 
@@ -214,6 +215,8 @@ class ResNet(HostNetwork):
             four stages of basic or bottleneck blocks, fused before the last ReLU.
         stages: Numbers of the stages in which fusion is chosen, elsewhere it is the sum; `None` for all.
         stem_stride: `cifar`: stride of the first convolution, for larger images; `imagenet` has its own stem.
+        groups: `imagenet`, depth 50 and more: groups of the 3×3 convolutions; 32 in ResNeXt-50 32×4d.
+        base_width: `imagenet`, depth 50 and more: channels of a group where `width` is 64; 4 in ResNeXt-50 32×4d.
 
     Raises:
         SpecError: A setting has an impossible value.
@@ -227,6 +230,8 @@ class ResNet(HostNetwork):
     form: str = "cifar"
     stages: tuple[int, ...] | None = None
     stem_stride: int = 1
+    groups: int = 1
+    base_width: int = 64
 
     def __post_init__(self) -> None:
         """Fill in what the form gives, and check the settings."""
@@ -236,16 +241,18 @@ class ResNet(HostNetwork):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         check_whole(depth=self.depth, width=self.width, num_classes=self.num_classes, in_channels=self.in_channels)
-        check_whole(stem_stride=self.stem_stride)
-        if self.stem_stride != 1 and self.form != "cifar":
-            raise SpecError(f"`stem_stride` is for form cifar; got {self.stem_stride} for form {self.form}.")
+        check_whole(stem_stride=self.stem_stride, groups=self.groups, base_width=self.base_width)
+        for name in self._extras:
+            if name not in EXTRAS[self.form]:
+                other = next(form for form in EXTRAS if name in EXTRAS[form])
+                raise SpecError(f"`{name}` is for form {other}; got {getattr(self, name)} for form {self.form}.")
         object.__setattr__(self, "input_size", image_size(self.input_size))
         count = self._geometry.stages
         if self.stages is not None:
             object.__setattr__(self, "stages", _stages(self.stages, count))
 
     @property
-    def points(self) -> tuple[FusionPoint, ...]:
+    def fusion_points(self) -> tuple[FusionPoint, ...]:
         """One short-skip point a block, in the stages where fusion is chosen."""
         return tuple(block.point() for block in self._geometry.blocks() if self._chosen(block))
 
@@ -254,14 +261,15 @@ class ResNet(HostNetwork):
         return self._geometry.cost()
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings by name; `form`, `stages` and `stem_stride` only where they say something."""
+        """Return the settings by name; those added later only where they say something, so that ids stay."""
         settings = super(ResNet, self).settings()
+        silent = [name for form in EXTRAS.values() for name in form if name not in self._extras]
         if self.form == "cifar":
-            del settings["form"]
+            silent.append("form")
         if self.stages is None:
-            del settings["stages"]
-        if self.stem_stride == 1:
-            del settings["stem_stride"]
+            silent.append("stages")
+        for name in silent:
+            del settings[name]
         return settings
 
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
@@ -282,7 +290,7 @@ class ResNet(HostNetwork):
                 "num_classes": self.num_classes,
                 "in_channels": self.in_channels,
                 "fusions": every,
-                **self._stem,
+                **self._extras,
             },
         )
 
@@ -292,11 +300,13 @@ class ResNet(HostNetwork):
     @property
     def _geometry(self) -> Geometry:
         make = GEOMETRIES[self.form]
-        return make(self.depth, self.width, self.input_size, self.in_channels, self.num_classes, **self._stem)
+        return make(self.depth, self.width, self.input_size, self.in_channels, self.num_classes, **self._extras)
 
     @property
-    def _stem(self) -> dict[str, int]:
-        return {} if self.stem_stride == 1 else {"stem_stride": self.stem_stride}
+    def _extras(self) -> dict[str, int]:
+        """The settings of one form that differ from their defaults."""
+        defaults = {name: value for form in EXTRAS.values() for name, value in form.items()}
+        return {name: getattr(self, name) for name, value in defaults.items() if getattr(self, name) != value}
 
 
 def _stages(value: Any, count: int) -> tuple[int, ...] | None:

@@ -75,15 +75,21 @@ class BottleneckBlock(nn.Module):
         width: Channels of the first two convolutions.
         stride: Stride of the 3×3 convolution, 1 or 2.
         fusion: Operator that takes the residual branch and the shortcut.
+        groups: Groups of the 3×3 convolution.
+        base_width: Channels of a group where `width` is 64; the first two convolutions have
+            `groups · ⌊width · base_width / 64⌋`.
     """
 
-    def __init__(self, in_channels: int, width: int, stride: int, fusion: nn.Module) -> None:
+    def __init__(
+        self, in_channels: int, width: int, stride: int, fusion: nn.Module, groups: int = 1, base_width: int = 64
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, EXPANSION * width, 1, bias=False)
+        inner = width * base_width // 64 * groups
+        self.conv1 = nn.Conv2d(in_channels, inner, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, padding=1, groups=groups, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, EXPANSION * width, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(EXPANSION * width)
         self.downsample = _downsample(in_channels, EXPANSION * width, stride)
         self.fusion = fusion
@@ -104,24 +110,37 @@ class ImageNetResNet(nn.Module):
         num_classes: Classes.
         in_channels: Channels of the images.
         fusions: Operator of each block by name, `stage1.block1` first.
+        groups: Groups of the bottlenecks' 3×3 convolutions; ResNeXt-50 32×4d has 32.
+        base_width: Channels of a group in the first stage where `width` is 64; ResNeXt-50 32×4d has 4.
     """
 
     def __init__(
-        self, depth: int, width: int, num_classes: int, in_channels: int, fusions: Mapping[str, nn.Module]
+        self,
+        depth: int,
+        width: int,
+        num_classes: int,
+        in_channels: int,
+        fusions: Mapping[str, nn.Module],
+        groups: int = 1,
+        base_width: int = 64,
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, width, 7, 2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
         bottleneck, channels = depth >= BOTTLENECK_FROM, width
-        block = BottleneckBlock if bottleneck else BasicBlock
         for stage, count in enumerate(BLOCKS[depth]):
             members = []
             for index in range(count):
                 fusion = fusions[f"stage{stage + 1}.block{index + 1}"]
                 stride = 2 if stage > 0 and index == 0 else 1
-                members.append(block(channels, width * 2**stage, stride, fusion))
-                channels = width * 2**stage * (EXPANSION if bottleneck else 1)
+                planes = width * 2**stage
+                members.append(
+                    BottleneckBlock(channels, planes, stride, fusion, groups, base_width)
+                    if bottleneck
+                    else BasicBlock(channels, planes, stride, fusion)
+                )
+                channels = planes * (EXPANSION if bottleneck else 1)
             self.add_module(f"layer{stage + 1}", nn.Sequential(*members))
         self.fc = nn.Linear(channels, num_classes)
 
@@ -144,9 +163,11 @@ class ImageNetGeometry:
         input_size: Height and width of the images in pixels.
         in_channels: Channels of the images.
         num_classes: Classes.
+        groups: Groups of the bottlenecks' 3×3 convolutions.
+        base_width: Channels of a group in the first stage where `width` is 64.
 
     Raises:
-        SpecError: There is no such depth.
+        SpecError: There is no such depth, or groups of what has no bottlenecks.
     """
 
     depth: int
@@ -154,6 +175,8 @@ class ImageNetGeometry:
     input_size: tuple[int, int]
     in_channels: int
     num_classes: int
+    groups: int = 1
+    base_width: int = 64
 
     network: ClassVar[type[nn.Module]] = ImageNetResNet
     stages: ClassVar[int] = STAGES
@@ -164,6 +187,12 @@ class ImageNetGeometry:
             raise SpecError(
                 f"`depth` of an ImageNet ResNet must be one of {', '.join(map(str, BLOCKS))}; got {self.depth}."
             )
+        if (self.groups, self.base_width) != (1, 64) and not self._bottleneck:
+            raise SpecError(
+                f"`groups` and `base_width` are for bottlenecks, `depth` {BOTTLENECK_FROM} and more; got {self.depth}."
+            )
+        if self.width * self.base_width < 64:
+            raise SpecError(f"`base_width` · `width` must be at least 64; got {self.base_width} · {self.width}.")
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks in the order in which data pass them."""
@@ -203,8 +232,10 @@ class ImageNetGeometry:
         after = self._positions(2 + stage)
         before = self._positions(1 + stage) if first and stage > 0 else after
         if self._bottleneck:
-            total = convolution(in_channels, width, before) + convolution(width, width, after, kernel=9)
-            total += convolution(width, out_channels, after) + 2 * batch_norm(width) + batch_norm(out_channels)
+            inner = width * self.base_width // 64 * self.groups
+            total = convolution(in_channels, inner, before)
+            total += convolution(inner, inner, after, kernel=9, groups=self.groups)
+            total += convolution(inner, out_channels, after) + 2 * batch_norm(inner) + batch_norm(out_channels)
         else:
             total = convolution(in_channels, width, after, kernel=9) + convolution(width, width, after, kernel=9)
             total += 2 * batch_norm(width)

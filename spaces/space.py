@@ -111,7 +111,7 @@ class SearchSpace:
         self.tie = tie
         self.slots = tuple(
             Slot(label, points, {op: _distinct_ratios(op, points, self.reductions) for op in self.ops})
-            for label, points in _groups(host.points, tie)
+            for label, points in _groups(host.fusion_points, tie)
         )
 
     @property
@@ -122,7 +122,7 @@ class SearchSpace:
     @property
     def points(self) -> tuple[FusionPoint, ...]:
         """The fusion points, in the order in which data pass them."""
-        return self.host.points
+        return self.host.fusion_points
 
     def size(self) -> int:
         """Return the number of different architectures."""

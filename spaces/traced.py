@@ -70,10 +70,11 @@ class Traced(HostNetwork):
         give(self, "kwargs", tuple(sorted(map(tuple, pairs))))
         give(self, "include", checked_patterns("include", self.include))
         give(self, "exclude", checked_patterns("exclude", self.exclude))
-        give(self, "example", self._example())
-        give(self, "in_channels", self.example[1])
-        give(self, "input_size", tuple(self.example[2:]))
-        give(self, "plan", _plan(self.model, self.kwargs, self.example, self.include, self.exclude))
+        example = self._example()
+        give(self, "example", example)
+        give(self, "in_channels", example[1])
+        give(self, "input_size", example[2:])
+        give(self, "plan", _plan(self.model, self.kwargs, example, self.include, self.exclude))
         if not self.plan.points:
             raise SpecError(
                 f"`model`: {self.model} has no sum or concatenation of feature maps"
@@ -88,7 +89,7 @@ class Traced(HostNetwork):
         return "segmentation" if len(self.plan.output) == len(EXAMPLE) else "classification"
 
     @property
-    def points(self) -> tuple[FusionPoint, ...]:
+    def fusion_points(self) -> tuple[FusionPoint, ...]:
         """The fusion points, in the order in which data pass them."""
         return self.plan.points
 
@@ -96,9 +97,10 @@ class Traced(HostNetwork):
         """Return the exact cost of the network as it is; its sums and concatenations cost nothing."""
         return self.plan.cost
 
-    def settings(self) -> dict[str, Any]:
-        """Return the settings by name."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "plan"}
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """The module of the function that makes the network."""
+        return (str(self.model).partition(":")[0],)
 
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
         """Return how to construct the network: the function is called, and its network given the operators."""
@@ -178,7 +180,7 @@ class LiveNetwork(HostNetwork):
         return self.example[2], self.example[3]
 
     @property
-    def points(self) -> tuple[FusionPoint, ...]:
+    def fusion_points(self) -> tuple[FusionPoint, ...]:
         """The fusion points, in the order in which data pass them."""
         return self.plan.points
 

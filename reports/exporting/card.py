@@ -30,7 +30,7 @@ that its accuracy on new images is likely to be a little lower.
 
 ## Usage
 
-```python
+{needs}```python
 from modeling import load_model, preprocess
 
 model = load_model()
@@ -94,6 +94,7 @@ def model_card(selection: Selection, *, onnx: bool, recomputed: Mapping[str, flo
         title=f"Network {selection.architecture.id}",
         summary=_summary(selection),
         measures=_table(("measure", "value", "how"), _measures(selection, recomputed)),
+        needs=_needs(selection),
         shape=f"(B, {channels}, {height}, {width})",
         architecture=_table(("fusion point", "kind", "operator", "parameters", "FLOPs"), _points(selection)),
         data=_data(data),
@@ -119,6 +120,11 @@ def _summary(selection: Selection) -> str:
         f"{describe(selection.architecture)}. It is candidate {int(selection.row['number'])} of the search "
         f"`{_plain(selection.run.name)}`."
     )
+
+
+def _needs(selection: Selection) -> str:
+    modules = " and ".join(f"`{module}`" for module in selection.space.host.own_modules)
+    return f"It imports {modules}, code of your own: the folder of it must be on `PYTHONPATH`.\n\n" if modules else ""
 
 
 def _measures(selection: Selection, recomputed: Mapping[str, float] | None) -> Iterable[Sequence[str]]:

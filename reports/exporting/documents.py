@@ -83,6 +83,7 @@ def config(selection: Selection) -> dict[str, Any]:
         "input_shape": list(data["input_shape"]),
         "preprocessing": {"scale": 1 / 255, "mean": list(data["mean"]), "std": list(data["std"])},
         "classes": list(data["classes"]),
+        "own_modules": list(selection.space.host.own_modules),
     }
 
 

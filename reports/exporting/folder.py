@@ -105,6 +105,7 @@ def _write_source(folder: Path, selection: Selection) -> ModuleType:
         space.recipe(architecture),
         title=f"Network {architecture.id}: {space.name}, fused by {describe(architecture)}.",
         version=own_version(),
+        own_modules=space.host.own_modules,
         input_shape=data["input_shape"],
         mean=data["mean"],
         std=data["std"],

@@ -19,10 +19,15 @@ IMPORTS = {
 }
 FUNCTIONS = ("create_model", "load_model", "preprocess", "MEAN", "STD")
 
+NEEDS = "Plain PyTorch: nothing but torch is needed, and safetensors to load the weights."
+NEEDS_MODULES = """\
+Plain PyTorch around code of your own: module {modules} must be importable (its folder on PYTHONPATH), beside
+torch, and safetensors to load the weights."""
+
 FILE = '''\
 """{title}
 
-Plain PyTorch: nothing but torch is needed, and safetensors to load the weights.
+{needs}
 
     from modeling import load_model, preprocess
 
@@ -76,6 +81,7 @@ def modeling_source(
     *,
     title: str,
     version: str,
+    own_modules: Sequence[str] = (),
     input_shape: Sequence[int],
     mean: Sequence[float],
     std: Sequence[float],
@@ -86,6 +92,7 @@ def modeling_source(
         recipe: How the network is constructed.
         title: What it is, in one line.
         version: Version of fusion-nas.
+        own_modules: Modules of the user's own that the network imports.
         input_shape: Channels, height and width of the images.
         mean: By channel, of images scaled to 0 … 1.
         std: By channel, of images scaled to 0 … 1.
@@ -97,6 +104,7 @@ def modeling_source(
     return FILE.format(
         title=title.replace("\\", "/").replace('"', "'"),
         version=version,
+        needs=NEEDS_MODULES.format(modules=" and ".join(own_modules)) if own_modules else NEEDS,
         imports=found.imports,
         mean=tuple(mean),
         std=tuple(std),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -29,4 +30,7 @@ def export(
     import reports
     from search.evaluation import validation
 
-    typer.echo(reports.export(run_dir, output, pick=pick, onnx=onnx, evaluate=validation(run_dir)))
+    folder = reports.export(run_dir, output, pick=pick, onnx=onnx, evaluate=validation(run_dir))
+    for module in json.loads((folder / "config.json").read_text())["own_modules"]:
+        typer.echo(f"modeling.py imports your module {module}; its folder must be on PYTHONPATH", err=True)
+    typer.echo(folder)

@@ -55,7 +55,10 @@ def assembled(
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
     mean, std = channel_statistics(train.images)
     task = "classification" if train.labels.ndim == 1 else "segmentation"
-    dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)  # type: ignore[arg-type]
+    try:
+        dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)  # type: ignore[arg-type]
+    except DataError as error:
+        raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
     _warn_of_overlap(section.name, parts)
     return dataset
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 __all__ = ["Scenery", "compose"]
 
-CHUNK = 500
+CHUNK_PIXELS = 500 * 32 * 32
 BASE = 32
 LINES = 2
 DIM, BRIGHT = (0.2, 0.75), (0.5, 1.0)
@@ -37,6 +37,25 @@ class Scenery:
     clutter: int
     noise: float
 
+    @property
+    def chunk(self) -> int:
+        """Images that are composed at a time."""
+        return max(1, CHUNK_PIXELS // self.size**2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """Draws for the images of one chunk."""
+
+    generator: torch.Generator
+    count: int
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(self.count, *shape, generator=self.generator)
+
+    def integers(self, low: int, high: int, *shape: int) -> Tensor:
+        return torch.randint(low, high, (self.count, *shape), generator=self.generator)
+
 
 def compose(digits: Tensor, labels: Tensor, count: int, scenery: Scenery, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return images, the label of the first whole digit of each, and masks.
@@ -53,82 +72,75 @@ def compose(digits: Tensor, labels: Tensor, count: int, scenery: Scenery, seed: 
     Returns:
         `(N, 1, S, S)` uint8, `(N,)` int64, `(N, S, S)` uint8: 0 for the background, 1 + the digit elsewhere.
     """
-    chunks = [_chunk(digits, labels, scenery, seed * PRIME + start) for start in range(0, count, CHUNK)]
+    starts = range(0, count, scenery.chunk)
+    chunks = [_chunk(digits, labels, scenery, seed * PRIME + start) for start in starts]
     images, targets, masks = (torch.cat(parts)[:count] for parts in zip(*chunks, strict=True))
     return images, targets, masks
 
 
 def _chunk(digits: Tensor, labels: Tensor, scenery: Scenery, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    draw = torch.Generator().manual_seed(seed)
+    draw = _Draw(torch.Generator().manual_seed(seed), scenery.chunk)
     size = scenery.size
     canvas = _background(size, draw)
     for _ in range(scenery.clutter):
-        pieces = _fragments(digits[_picked(len(digits), draw)], draw)
-        canvas = torch.maximum(canvas, _placed(pieces, scenery, draw, inside=False) * _uniform(*DIM, draw))
+        pieces = _fragments(digits[draw.integers(0, len(digits))], draw)
+        canvas = torch.maximum(canvas, _placed(pieces, scenery, draw, inside=False) * draw.uniform(*DIM, 1, 1))
     for _ in range(LINES):
-        canvas = torch.maximum(canvas, _line(size, draw) * _uniform(*DIM, draw))
+        canvas = torch.maximum(canvas, _line(size, draw) * draw.uniform(*DIM, 1, 1))
     least, most = scenery.whole
-    number = torch.randint(least, most + 1, (CHUNK, 1, 1), generator=draw)
-    masks = torch.zeros(CHUNK, size, size, dtype=torch.uint8)
+    number = draw.integers(least, most + 1, 1, 1)
+    masks = torch.zeros(draw.count, size, size, dtype=torch.uint8)
     targets = torch.empty(0)
     for index in range(most):
-        picked = _picked(len(digits), draw)
+        picked = draw.integers(0, len(digits))
         shape = _placed(digits[picked], scenery, draw, inside=True) * (index < number)
-        bright = _uniform(*BRIGHT, draw)
+        bright = draw.uniform(*BRIGHT, 1, 1)
         canvas = canvas * (1 - shape) + shape * bright
         masks = torch.where(shape > STROKE, labels[picked].add(1).to(torch.uint8).view(-1, 1, 1), masks)
         targets = labels[picked] if index == 0 else targets
-    canvas = canvas + scenery.noise * torch.randn(canvas.shape, generator=draw)
+    canvas = canvas + scenery.noise * torch.randn(canvas.shape, generator=draw.generator)
     return canvas.clamp_(0, 1).mul_(255).round_().to(torch.uint8).unsqueeze(1), targets, masks
 
 
-def _picked(count: int, draw: torch.Generator) -> Tensor:
-    return torch.randint(0, count, (CHUNK,), generator=draw)
-
-
-def _uniform(low: float, high: float, draw: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand(CHUNK, 1, 1, generator=draw)
-
-
-def _background(size: int, draw: torch.Generator) -> Tensor:
-    """Return smooth grey levels, `(CHUNK, size, size)`."""
-    coarse = 0.2 * torch.rand(CHUNK, 1, 4, 4, generator=draw)
+def _background(size: int, draw: _Draw) -> Tensor:
+    """Return smooth grey levels, `(B, size, size)`."""
+    coarse = draw.uniform(0, 0.2, 1, 4, 4)
     return functional.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=True).squeeze(1)
 
 
-def _fragments(pieces: Tensor, draw: torch.Generator) -> Tensor:
+def _fragments(pieces: Tensor, draw: _Draw) -> Tensor:
     """Return digits of which only a window of 2 to 4 by 3 to 5 pixels is left."""
-    short, long = (torch.randint(least, least + 3, (CHUNK, 1), generator=draw) for least in FRAGMENT_SIDES)
-    upright = torch.rand(CHUNK, 1, generator=draw) < 0.5
+    short, long = (draw.integers(least, least + 3, 1) for least in FRAGMENT_SIDES)
+    upright = draw.uniform(0, 1, 1) < 0.5
     height, width = torch.where(upright, long, short), torch.where(upright, short, long)
     return pieces * _window(height, draw).unsqueeze(2) * _window(width, draw).unsqueeze(1)
 
 
-def _window(length: Tensor, draw: torch.Generator) -> Tensor:
-    start = (torch.rand(CHUNK, 1, generator=draw) * (9 - length)).floor()
+def _window(length: Tensor, draw: _Draw) -> Tensor:
+    start = (draw.uniform(0, 1, 1) * (9 - length)).floor()
     place = torch.arange(8)
     return ((place >= start) & (place < start + length)).float()
 
 
-def _placed(pieces: Tensor, scenery: Scenery, draw: torch.Generator, *, inside: bool) -> Tensor:
-    """Return 8 × 8 pieces enlarged bilinearly and placed at random, whole or cut off: `(CHUNK, size, size)`."""
+def _placed(pieces: Tensor, scenery: Scenery, draw: _Draw, *, inside: bool) -> Tensor:
+    """Return 8 × 8 pieces enlarged bilinearly and placed at random, whole or cut off: `(B, size, size)`."""
     size, (low, high) = scenery.size, scenery.scales
-    width = 8 * low * (high / low) ** _uniform(0, 1, draw) * (size / BASE)
+    width = 8 * low * (high / low) ** draw.uniform(0, 1, 1, 1) * (size / BASE)
     margin = width / 2 if inside else torch.zeros(())
     # Canvas coordinates from -1 to 1 are mapped to those of the piece.
     ratio = size / width
-    matrices = torch.zeros(CHUNK, 2, 3)
+    matrices = torch.zeros(draw.count, 2, 3)
     for axis in (0, 1):
-        centre = margin + (size - 2 * margin) * _uniform(0, 1, draw)
+        centre = margin + (size - 2 * margin) * draw.uniform(0, 1, 1, 1)
         matrices[:, axis, axis] = ratio.flatten()
         matrices[:, axis, 2] = (ratio * (1 - 2 * centre / size)).flatten()
-    grid = functional.affine_grid(matrices, [CHUNK, 1, size, size], align_corners=False)
+    grid = functional.affine_grid(matrices, [draw.count, 1, size, size], align_corners=False)
     return functional.grid_sample(pieces.unsqueeze(1), grid, mode="bilinear", align_corners=False).squeeze(1)
 
 
-def _line(size: int, draw: torch.Generator) -> Tensor:
-    """Return straight strokes with random ends, about two pixels wide at size 32: `(CHUNK, size, size)`."""
-    ends = torch.rand(CHUNK, 4, 1, 1, generator=draw) * size
+def _line(size: int, draw: _Draw) -> Tensor:
+    """Return straight strokes with random ends, about two pixels wide at size 32: `(B, size, size)`."""
+    ends = draw.uniform(0, 1, 4, 1, 1) * size
     y0, x0, y1, x1 = ends.unbind(dim=1)
     place = torch.arange(size) + 0.5
     dy, dx = place.view(1, -1, 1) - y0, place.view(1, 1, -1) - x0

@@ -48,8 +48,8 @@ class Dataset:
         train: What is trained on.
         validation: What the search compares candidates on.
         test: What the search never sees.
-        mean: By channel, of the training images scaled to 0 … 1.
-        std: By channel, of the training images scaled to 0 … 1.
+        mean: By channel, of images scaled to 0 … 1: the network gets (images / 255 − mean) / std.
+        std: By channel; that of the training images, unless the user gives another.
 
     Raises:
         DataError: A split is empty or malformed, sizes differ, there are fewer than two classes, a label

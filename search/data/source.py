@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +19,7 @@ from search.data.dataset import Dataset, Task
 
 __all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection"]
 
+NORMALISATION = ("mean", "std")
 S = TypeVar("S", bound=DataSection)
 
 
@@ -118,8 +119,12 @@ class DatasetSource(Generic[S]):
             DataError: It is missing, corrupt, or unfit.
         """
         if self.state is None:
-            return self.load(section)
-        return cached(section.model_dump(mode="json"), self.state(section), lambda: self.load(section))
+            loaded = self.load(section)
+        else:
+            settings = section.model_dump(mode="json", exclude=set(NORMALISATION))
+            loaded = cached(settings, self.state(section), lambda: self.load(section))
+        given = {key: getattr(section, key) for key in NORMALISATION}
+        return replace(loaded, **{key: value for key, value in given.items() if value is not None})
 
     def _document_model(self) -> type[BaseModel]:
         return create_model("Config", __base__=Section, data=(self.settings, ...))

@@ -128,7 +128,7 @@ def _is_one_position(value: Any) -> bool:
 def _holds_tensors(value: Any) -> bool:
     if isinstance(value, tuple | list) and not isinstance(value, torch.Size):
         return any(map(_holds_tensors, value))
-    return isinstance(value, Tensor) or isinstance(value, dict)
+    return isinstance(value, Tensor | dict)
 
 
 def _over_positions(node: fx.Node) -> bool:

@@ -46,9 +46,9 @@ class TracedNetwork(nn.Module):
         self.sources = ("\n".join(source), "\n".join(training_source or source))
         self._compile()
 
-    def forward(self, *inputs: Any) -> Any:
-        """Compute what the host computes, its fusions replaced."""
-        return self._forwards[self.training](self, *inputs)
+    def forward(self, images: torch.Tensor, *others: Any) -> Any:
+        """Compute what the host computes, its fusions replaced; it may take other inputs than images."""
+        return self._forwards[self.training](self, images, *others)
 
     def _compile(self) -> None:
         self._forwards = []
@@ -61,7 +61,7 @@ class TracedNetwork(nn.Module):
         return {key: value for key, value in self.__dict__.items() if key != "_forwards"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._compile()
 
 
@@ -71,9 +71,16 @@ def host_model(reference: str, kwargs: Mapping[str, Any] | None = None) -> nn.Mo
     Args:
         reference: Where it is; the module must be importable.
         kwargs: Its arguments.
+
+    Raises:
+        ModuleNotFoundError: The module is not importable.
     """
     module, _, path = reference.partition(":")
-    factory: Any = importlib.import_module(module)
+    try:
+        factory: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        message = f"{error}; the network comes from {reference}: add the folder of `{module}` to PYTHONPATH"
+        raise ModuleNotFoundError(message, name=error.name) from None
     for name in path.split("."):
         factory = getattr(factory, name)
     model: nn.Module = factory(**(kwargs or {}))

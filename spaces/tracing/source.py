@@ -89,5 +89,3 @@ def constants(graph: fx.Graph, root: nn.Module) -> dict[str, tuple[Any, str, tup
             values = tuple(tensor.detach().cpu().flatten().tolist())
             found[str(node.target)] = (values, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
     return found
-
-

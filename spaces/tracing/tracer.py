@@ -132,7 +132,8 @@ class GraphTracer(fx.Tracer):
         """Go through what has a known length: a shape, or parts of a tensor."""
         value = obj.node.meta[VALUE]
         if isinstance(value, tuple | list):
-            return iter([obj[index] for index in range(len(value))])
+            parts: list[Any] = [operator.getitem(obj, index) for index in range(len(value))]
+            return iter(parts)
         found: Iterator[Any] = super().iter(obj)
         return found
 

@@ -120,7 +120,7 @@ def test_aff_as_in_the_paper(training: bool) -> None:
 @contexts
 @initials
 @scales
-@counts
+@pytest.mark.parametrize("inputs", [2, 4])
 def test_aff(training: bool, context: str, initial: str, scale: str, inputs: int) -> None:
     op = AFF(C, r=2, inputs=inputs, context=context, initial=initial, scale=scale)
     features, p = maps(inputs), shaken(op).train(training).state_dict()
@@ -152,7 +152,7 @@ def test_iaff_as_in_the_paper(training: bool, shared_global: bool) -> None:
 @contexts
 @initials
 @scales
-@counts
+@pytest.mark.parametrize("inputs", [2, 4])
 def test_iaff(training: bool, context: str, initial: str, scale: str, inputs: int) -> None:
     op = IAFF(C, r=2, inputs=inputs, context=context, initial=initial, scale=scale)
     features, p = maps(inputs), shaken(op).train(training).state_dict()

@@ -417,7 +417,7 @@ class MergeHost(HostNetwork):
         object.__setattr__(self, "input_size", tuple(self.input_size))
 
     @property
-    def points(self) -> tuple[FusionPoint, ...]:
+    def fusion_points(self) -> tuple[FusionPoint, ...]:
         return (
             FusionPoint("long", "long_skip", (4, 6), 5, ((6, 10), (3, 5)), "neck"),
             FusionPoint("together", "same_layer", (5, 4), 9, ((6, 10), (6, 10)), "neck"),

@@ -154,7 +154,7 @@ def test_spaces_by_name_counts_equal_networks_once(capsys):
         ("space:\n  ops: []", "bad.yaml:2: `space.ops` must name at least one entry"),
         ("train:\n  lr: fast", "bad.yaml:2: `train.lr` must be a number; got text `fast`."),
         ("space:\n  name: resnt", "bad.yaml:2: unknown space `resnt`; did you mean `resnet`?"),
-        ("data:\n  path: somewhere", "data set digits is part of scikit-learn and has no path"),
+        ("data:\n  path: somewhere", "bad.yaml:2: data set digits is not read from files"),
         ("space:\n  num_classes: 3", "bad.yaml:2: `space.num_classes` is 3"),
         (": :", "bad.yaml:1: "),
     ],

@@ -9,7 +9,7 @@ import torch
 import fusion_ops
 from fusion_ops.errors import ConfigError
 from search.config import SearchConfig
-from search.config_sections import DataConfig, LimitsConfig, TrainConfig
+from search.config_sections import TrainConfig
 from search.trainable import CandidateTrainable
 
 
@@ -22,13 +22,8 @@ def plain_again() -> Iterator[None]:
 
 
 def job(compile_: str) -> dict[str, Any]:
-    train = TrainConfig.model_validate({"compile": compile_, "device": "cpu"})
-    return {
-        "train": train.model_dump(),
-        "limits": LimitsConfig().model_dump(),
-        "data": DataConfig().model_dump(),
-        "cpus": 1,
-    }
+    values = SearchConfig.from_dict({"train": {"compile": compile_, "device": "cpu"}}).to_dict()
+    return {**values, "folders": (), "cpus": 1}
 
 
 def test_a_worker_follows_the_config() -> None:

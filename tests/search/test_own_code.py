@@ -80,11 +80,11 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_own_loss_metric_and_cost_and_measured_costs(run: Path) -> None:
-    table = pd.read_csv(run / "candidates.csv")
+    table = pd.read_csv(run / "candidates.csv").query("state != 'duplicate'")
     assert list(table.state) == ["complete"] * 4
     assert table["own:worst_class"].between(0, 1).all()
     for _, row in table.iterrows():
-        choices = [choice["op"] for choice in json.loads(row.architecture)["choices"].values()]
+        choices = [choice["op"] for choice in json.loads(row.architecture)["choices"]]
         layers = {"sum": 0, "concat": 1, "aff": 4}
         assert row["own:convolutions"] == 9 + sum(layers[op] for op in choices)
     assert (table.latency_ms > 0).all()

@@ -44,6 +44,43 @@ def test_size_of_the_plain_network(depth: int, params: int, gigaflops: float) ->
     assert cost.flops / 1e9 == pytest.approx(gigaflops, abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("settings", "params"),
+    [
+        ({"depth": 50, "groups": 32, "base_width": 4}, 25_028_904),
+        ({"depth": 101, "groups": 32, "base_width": 8}, 88_791_336),
+        ({"depth": 50, "base_width": 128}, 68_883_240),
+    ],
+    ids=["ResNeXt-50 32×4d", "ResNeXt-101 32×8d", "Wide ResNet-50-2"],
+)
+def test_groups_and_base_width_give_the_published_networks(settings: dict[str, int], params: int) -> None:
+    space = fixed(**settings)
+    with torch.device("meta"):
+        network = space.build(space.uniform("sum")).eval()
+        images = torch.empty(1, 3, 224, 224)
+    with FlopCounterMode(display=False) as counter:
+        network(images)
+    assert sum(parameter.numel() for parameter in network.parameters()) == params
+    assert space.cost(space.uniform("sum")) == fusion_ops.Cost(params, counter.get_total_flops())
+    assert network.layer1[0].conv2.groups == settings.get("groups", 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"depth": 18, "groups": 2}, "`groups` and `base_width` are for bottlenecks"),
+        ({"depth": 34, "base_width": 32}, "`groups` and `base_width` are for bottlenecks"),
+        ({"depth": 50, "groups": 0}, "`groups`"),
+        ({"depth": 50, "width": 8, "base_width": 4}, "must be at least 64; got 4 · 8"),
+        ({"depth": 50, "stem_stride": 2}, "`stem_stride` is for form cifar"),
+        ({"form": "cifar", "depth": 20, "groups": 2}, "`groups` is for form imagenet"),
+    ],
+)
+def test_settings_that_do_not_meet_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        created(**settings)
+
+
 @pytest.mark.parametrize("depth", [18, 34, 50, 101])
 @pytest.mark.parametrize("input_size", [(41, 50), (64, 64), (1, 7)], ids=str)
 def test_cost_is_that_of_the_built_network(depth: int, input_size: tuple[int, int]) -> None:

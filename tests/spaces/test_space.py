@@ -250,7 +250,7 @@ def test_refuses_an_architecture_with_other_points() -> None:
 
 
 def test_refuses_another_initialisation() -> None:
-    with pytest.raises(SpecError, match="`init` must be `default` or `sum`; got 'zero'"):
+    with pytest.raises(SpecError, match="`init` must be one of default, sum; got 'zero'"):
         small().build(small().uniform("sum"), init="zero")
 
 

@@ -56,7 +56,7 @@ def test_other_settings_and_paths_have_entries_of_their_own(load, archive, tmp_p
     assert len(entries(tmp_path / "cache")) == 3
 
 
-@pytest.mark.parametrize("harm", ["shorter", "garbage", "description", "labels"])
+@pytest.mark.parametrize("harm", ["shorter", "longer", "garbage", "description", "labels"])
 def test_a_damaged_entry_is_made_again(load, archive, tmp_path, caplog, harm):
     expected = load("npz", path=str(archive))
     images = expected.train.images.clone()
@@ -65,6 +65,7 @@ def test_a_damaged_entry_is_made_again(load, archive, tmp_path, caplog, harm):
     content = file.read_bytes()
     spoiled = {
         "shorter": content[:-1],
+        "longer": content + b"x",
         "garbage": b"x" * len(content),
         "description": b"{",
         "labels": content[:-8] + (77).to_bytes(8, "little"),

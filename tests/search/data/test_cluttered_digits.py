@@ -7,7 +7,7 @@ import torch
 
 from fusion_ops.errors import DataError
 from search.data.cluttered_digits import sources
-from search.data.compose import CHUNK, Scenery, compose
+from search.data.compose import Scenery, compose
 from search.data.digits import read_digits
 
 SMALL = {"images": 60, "test_images": 20}
@@ -54,10 +54,10 @@ def test_the_seed_leaves_the_test_set_alone(load):
 def test_an_image_does_not_depend_on_how_many_there_are():
     digits, labels = torch.rand(30, 8, 8), torch.arange(30) % 10
     scenery = Scenery(32, (1, 2), (1.0, 2.0), clutter=2, noise=0.1)
-    few, many = (compose(digits, labels, count, scenery, seed=3) for count in (5, CHUNK + 5))
+    few, many = (compose(digits, labels, count, scenery, seed=3) for count in (5, scenery.chunk + 5))
     assert all(torch.equal(a, b[:5]) for a, b in zip(few, many, strict=True))
-    assert len(many[0]) == CHUNK + 5
-    assert not torch.equal(many[0][:5], many[0][CHUNK:])
+    assert len(many[0]) == scenery.chunk + 5
+    assert not torch.equal(many[0][:5], many[0][scenery.chunk :])
 
 
 def test_the_target_is_whole_and_in_its_mask():

@@ -46,6 +46,17 @@ def test_parquet_files_by_part(load, tmp_path):
     assert dataset.input_shape == (1, 4, 4)
 
 
+def test_a_set_by_name(load, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hub")
+    folder = tmp_path / "name"
+    folder.mkdir()
+    table().to_parquet(str(folder / "train.parquet"))
+    table(4).to_parquet(str(folder / "test.parquet"))
+    dataset = load("huggingface", dataset=str(folder))
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [16, 4, 4]
+    assert dataset.classes == ("cat", "dog")
+
+
 def test_a_column_of_masks_makes_it_segmentation(load, tmp_path):
     masks = [cell(value=row % 3) for row in range(20)]
     features = datasets.Features({"image": datasets.Image(), "mask": datasets.Image()})

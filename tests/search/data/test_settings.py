@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import yaml
 
-from fusion_ops.errors import ConfigError
+from fusion_ops.errors import ConfigError, DataError
 from search import data
 from search.config import SearchConfig
 from search.driver import plan
@@ -27,6 +27,8 @@ CLUTTERED = "data:\n  name: cluttered_digits\n"
         (f"{CLUTTERED}  seed: 1\n  size: big", 4, "`data.size` must be a whole number; got text `big`"),
         (f"{CLUTTERED}  size: 16", 3, "`data.size` must be at least 32; got 16"),
         (f"{CLUTTERED}  task: segment", 3, "`data.task` must be one of classification, segmentation"),
+        (f"{CLUTTERED}  mean: 0.5", 3, "`data.mean` must be a list; got 0.5; write [0.5]"),
+        (f"{CLUTTERED}  std: [0.5, 0]", 3, "`data.std[1]` must be more than 0; got 0"),
         (f"{CLUTTERED}  path: x", 3, "cluttered_digits is not read from files and has no path"),
         ("data:\n  name: cifar10", 1, "data set cifar10 is read from files; `data.path` must say where they lie"),
         ("data:\n  name: digits\n  images: 5", 3, "unknown key `images` in `data`"),
@@ -58,6 +60,8 @@ def test_settings_are_written_back_with_their_defaults(tmp_path):
         "path": None,
         "val_fraction": 0.2,
         "seed": 0,
+        "mean": None,
+        "std": None,
         "cache": None,
         "task": "classification",
         "images": 50,
@@ -70,6 +74,19 @@ def test_settings_are_written_back_with_their_defaults(tmp_path):
     assert SearchConfig.from_dict(values) == config
     assert load(tmp_path, yaml.safe_dump(values)).to_dict() == values
     assert len(data.load(config.data).train) == 40
+
+
+def test_mean_and_std_of_pretrained_weights(tmp_path):
+    own, given = (
+        data.load(load(tmp_path, f"{CLUTTERED}  images: 50\n  test_images: 10\n  cache: {tmp_path}{more}").data)
+        for more in ("", "\n  mean: [0.25]\n  std: [2]")
+    )
+    assert (given.mean, given.std) == ((0.25,), (2.0,))
+    assert own.mean != given.mean
+    assert own.train.images.equal(given.train.images)
+    assert len(list(tmp_path.glob("*/*.json"))) <= 1
+    with pytest.raises(DataError, match="one value a channel"):
+        data.load(load(tmp_path, f"{CLUTTERED}  images: 50\n  test_images: 10\n  mean: [0, 0, 0]").data)
 
 
 def test_the_task_may_be_a_setting(tmp_path):

@@ -27,14 +27,13 @@ def tensors(output: Any) -> list[Tensor]:
 
 def as_it_is(space: SearchSpace) -> Architecture:
     """Return the architecture that fuses as the host does."""
-    plain = spaces.Architecture(
+    return spaces.Architecture(
         space.ref,
         tuple(
             (p.name, spaces.space.FusionChoice("concat" if p.out_channels == sum(p.in_channels) else "sum"))
             for p in space.points
         ),
     )
-    return plain
 
 
 def check_equal(model: nn.Module, space: SearchSpace, shape: tuple[int, ...]) -> None:
