@@ -6,6 +6,7 @@ import hashlib
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from fusion_ops import Cost
 from fusion_ops.errors import SpecError
 from spaces.point import FusionPoint
 from spaces.tracing.classifying import Graph, kinds
+from spaces.tracing.exporting import exported_graph
 from spaces.tracing.features import value_of
 from spaces.tracing.meeting import Meeting, meetings
 from spaces.tracing.patterns import matches
@@ -91,7 +93,7 @@ def make_plan(
         for name, (point, _) in evaluated.points.items()
         if _same(trained.points.get(name), point)
         and (include is None or matches(name, include))
-        and not matches(name, leaves)
+        and not any(matches(part, leaves) for part in _paths(name))
     }
     output = next(value_of(node.args[0]) for node in evaluated.graph.nodes if node.op == "output")
     sources = [_source(traced, chosen) for traced in (evaluated, trained)]
@@ -112,18 +114,27 @@ def make_plan(
 def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...], *, training: bool) -> _Traced:
     root, meta = sharing(model).train(training), on_meta(model).train(training)
     single = tuple(torch.empty_like(example[:1] if not training else example, device="meta") for example in examples)
+    import_module("torch._dynamo")  # knows functions by identity, so not while the tracer has wrapped some
     tracer = GraphTracer(meta, single, leaves)
     counter = FlopCounterMode(display=False)
     try:
         with counter:
             graph = tracer.trace(root)
-    except SpecError:
-        raise
+        flops = int(counter.get_total_flops())
     except Exception as error:
-        why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-        raise SpecError(refusal(tracer.failed_at, why, traceback.extract_tb(error.__traceback__))) from error
+        try:
+            graph, flops = exported_graph(root, meta, single)
+        except Exception:
+            raise _refused(error, tracer.failed_at) from error
     graph = fx.GraphModule(root, graph).graph
-    return _Traced(graph, dict(_points(graph)), int(counter.get_total_flops()))
+    return _Traced(graph, dict(_points(graph)), flops)
+
+
+def _refused(error: Exception, path: str) -> SpecError:
+    if isinstance(error, SpecError):
+        return error
+    why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    return SpecError(refusal(path, why, traceback.extract_tb(error.__traceback__)))
 
 
 def _points(graph: fx.Graph) -> Iterator[tuple[str, tuple[FusionPoint, Meeting]]]:
@@ -157,6 +168,12 @@ def _deepest_first(meeting: Meeting, graph: Graph) -> Meeting:
     depth = {node: graph.longest(first, node, lambda n: graph.weight(n)[0]) for node in meeting.inputs}
     inputs = tuple(sorted(meeting.inputs, key=lambda node: -depth[node]))
     return Meeting(meeting.node, meeting.op, inputs, meeting.absorbed, meeting.written)
+
+
+def _paths(name: str) -> Iterator[str]:
+    """Yield a point's name, and the paths of the modules that it is in."""
+    parts = name.split(".")
+    yield from (".".join(parts[: length + 1]) for length in range(len(parts)))
 
 
 def _same(traced: tuple[FusionPoint, Meeting] | None, point: FusionPoint) -> bool:

@@ -1,0 +1,82 @@
+"""Networks that symbolic tracing cannot follow: `torch.export` gives their graph."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import spaces
+from fusion_ops.errors import SpecError
+
+
+class SamePadding(nn.Conv2d):
+    """Sizes go through `math`, as in networks that pad as TensorFlow does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, kernel, stride = x.shape[-2], self.kernel_size[0], self.stride[0]
+        pad = max((math.ceil(height / stride) - 1) * stride + kernel - height, 0)
+        x = functional.pad(x, [pad // 2, pad - pad // 2] * 2)
+        return functional.conv2d(x, self.weight, self.bias, self.stride)
+
+
+class Block(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+        self.drop = nn.Dropout2d(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + self.drop(self.bn(self.conv(x))))
+
+
+class Sizes(nn.Module):
+    """Counts by sizes, makes tensors on the way, asks for the length of a batch, and returns a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SamePadding(3, 8, 3, stride=2)
+        self.blocks = nn.ModuleList(Block(8) for _ in range(2))
+        self.head = nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = self.stem(x)
+        for index in range(x.shape[1] // 4):
+            x = self.blocks[index](x)
+        grid = torch.linspace(-1, 1, int(x.shape[3]), device=x.device).expand(len(x), 8, x.shape[2], -1)
+        x = torch.cat([x, functional.max_pool2d(x, 3, 1, 1)], 1)
+        return {"map": x[:, :8] + grid, "logits": self.head(x.mean((2, 3)).view(len(x), -1))}
+
+
+class Routed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = Block(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.block(x)
+        return x if float(x.mean()) > 0.5 else x + torch.ones(3)[:, None, None]
+
+
+def test_computes_what_the_network_does(check: Any) -> None:
+    found = [
+        ("blocks.0.add", "short_skip", (8, 8)),
+        ("blocks.1.add", "short_skip", (8, 8)),
+        ("cat", "short_skip", (8, 8)),
+    ]
+    check(Sizes(), (1, 3, 17, 17), found)
+
+
+def test_cost_and_exclusion() -> None:
+    space = spaces.trace(Sizes(), torch.zeros(1, 3, 17, 17), exclude=["blocks.1", "cat"])
+    assert [p.name for p in space.points] == ["blocks.0.add"]
+    positions = 9 * 9
+    convolutions = 2 * positions * 9 * (3 * 8 + 2 * 8 * 8)
+    assert space.cost(space.uniform("sum")).flops == convolutions + 2 * 16 * 4
+
+
+def test_what_neither_can_follow_is_refused_with_its_line() -> None:
+    with pytest.raises(SpecError, match=r"float\(x.mean\(\)\) > 0.5"):
+        spaces.trace(Routed(), torch.zeros(1, 3, 8, 8))
