@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, PrivateAttr, ValidationError
 
 from fusion_ops.errors import SpecError
+from search.config_data import check_data, resolved_data
 from search.config_errors import config_error, explained
 from search.config_objectives import check_constraints, check_objectives
 from search.config_sections import (
@@ -100,8 +101,17 @@ class SearchConfig(Section):
         """Return all keys with their values, ready for YAML or JSON; passwords are left out."""
         values = self.model_dump(mode="json")
         values["space"] = resolved_settings(self.space)
+        values["data"] = resolved_data(self.data)
         values["storage"]["url"] = self.storage.public_url
         return values
+
+    def check_task(self, dataset: Dataset) -> None:
+        """Check that the objectives fit a data set, once it is loaded.
+
+        Raises:
+            ConfigError: An objective is of another task than the data set's.
+        """
+        check_objectives(self.objectives, self.data.name, dataset.task, self._document)
 
     def create_space(self, dataset: Dataset) -> SearchSpace:
         """Return the search space for the images and classes of a data set.
@@ -132,7 +142,7 @@ class SearchConfig(Section):
             raise config_error(error, cls, document) from None
         config._folders = _import(config, document, folders)
         check_space(config.space, document)
-        check_objectives(config.objectives, config.data.name, document)
+        check_objectives(config.objectives, config.data.name, check_data(config.data, document), document)
         check_constraints(config.constraints, document)
         config._document = document
         return config

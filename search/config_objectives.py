@@ -9,7 +9,7 @@ from fusion_ops.errors import UnknownNameError
 from reports.measures import MEASURES
 from search.config_errors import explained, unknown_key
 from search.config_yaml import Document, shown, visible
-from search.data import DATASETS
+from search.data.dataset import Task
 
 __all__ = ["check_constraints", "check_objectives"]
 
@@ -18,23 +18,21 @@ COSTS = tuple(name for name in MEASURES if MEASURES[name].exact)
 LARGEST = 1e18
 
 
-def check_objectives(objectives: Sequence[str], dataset: str, document: Document) -> None:
+def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None, document: Document) -> None:
     """Check the names of the objectives, and that they fit the data set.
 
     Args:
         objectives: Their names, in the study's order.
-        dataset: Registered name of the data set.
+        dataset: Name of the data set.
+        task: What is learned on it; `None` where that is not known yet.
         document: Where they were read from.
 
     Raises:
-        ConfigError: The data set or an objective is unknown, an objective is not available or given
-            twice, it does not fit the data set, or none of them is a quality.
+        ConfigError: An objective is unknown, not available or given twice, it does not fit the data set, or
+            none of them is a quality.
     """
-    if dataset not in DATASETS:
-        message = str(UnknownNameError(DATASETS.kind, dataset, DATASETS))
-        raise explained(document, ("data", "name"), message)
-    task = DATASETS[dataset].task
-    qualities = QUALITIES[task]
+    tasks = QUALITIES if task is None else {task: QUALITIES[task]}
+    qualities = tuple(dict.fromkeys(name for names in tasks.values() for name in names))
     for index, name in enumerate(objectives):
         problem = _problem(name, objectives[:index], (*qualities, *COSTS))
         if problem is None and name not in (*qualities, *COSTS):

@@ -19,6 +19,7 @@ from spaces.importing import is_reference
 __all__ = [
     "CROSS_ENTROPY",
     "DataConfig",
+    "DataSection",
     "LatencyConfig",
     "LimitsConfig",
     "RayConfig",
@@ -26,6 +27,7 @@ __all__ = [
     "Section",
     "SpaceConfig",
     "StorageConfig",
+    "Text",
     "TrainConfig",
 ]
 
@@ -60,20 +62,26 @@ class SpaceConfig(Section):
         return dict(self.model_extra or {})
 
 
-class DataConfig(Section):
-    """The data set.
+class DataSection(Section):
+    """What every data set is told; each adds settings of its own.
 
     Args:
-        name: Registered name.
+        name: Registered name, or `module:function` of the user's own.
         path: Where it lies, for data sets that are read from files.
         val_fraction: Share of the training images kept for validation.
-        seed: Seed of that choice.
+        seed: Seed of that choice, and of whatever is random in the set.
     """
 
     name: str = "digits"
     path: Text | None = None
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     seed: Seed = 0
+
+
+class DataConfig(DataSection):
+    """The data set; the settings of each are checked by `search.config_data`."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class TrainConfig(Section):

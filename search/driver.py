@@ -117,6 +117,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
         Infeasible: No architecture meets the constraints; the message names the smallest cost.
     """
     dataset = data.load(config.data)
+    config.check_task(dataset)
     space = config.create_space(dataset)
     for name, bound in config.constraints.items():
         smallest = space.smallest(name)

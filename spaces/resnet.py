@@ -68,14 +68,21 @@ class CifarResNet(nn.Module):
         num_classes: Classes.
         in_channels: Channels of the images.
         fusions: Operator of each block by name, `stage1.block1` first.
+        stem_stride: Stride of the first convolution.
     """
 
     def __init__(
-        self, depth: int, width: int, num_classes: int, in_channels: int, fusions: Mapping[str, nn.Module]
+        self,
+        depth: int,
+        width: int,
+        num_classes: int,
+        in_channels: int,
+        fusions: Mapping[str, nn.Module],
+        stem_stride: int = 1,
     ) -> None:
         super().__init__()
         blocks = (depth - 2) // 6
-        self.stem = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+        self.stem = nn.Conv2d(in_channels, width, 3, stem_stride, padding=1, bias=False)
         self.stages = nn.ModuleDict()
         channels = width
         for stage in range(3):
@@ -109,6 +116,7 @@ class CifarGeometry:
         input_size: Height and width of the images in pixels.
         in_channels: Channels of the images.
         num_classes: Classes.
+        stem_stride: Stride of the first convolution.
 
     Raises:
         SpecError: There is no such depth.
@@ -119,6 +127,7 @@ class CifarGeometry:
     input_size: tuple[int, int]
     in_channels: int
     num_classes: int
+    stem_stride: int = 1
 
     network: ClassVar[type[nn.Module]] = CifarResNet
     stages: ClassVar[int] = STAGES
@@ -152,10 +161,9 @@ class CifarGeometry:
         return int(self.width * 2**stage)
 
     def _size(self, stage: int) -> tuple[int, int]:
+        stride = self.stem_stride * 2**stage
         height, width = self.input_size
-        for _ in range(stage):
-            height, width = (height + 1) // 2, (width + 1) // 2
-        return height, width
+        return -(-height // stride), -(-width // stride)
 
     def _positions(self, stage: int) -> int:
         height, width = self._size(stage)
@@ -183,7 +191,7 @@ class Geometry(Protocol):
         """Return the exact cost of everything but the fusion operators."""
 
 
-GEOMETRIES: dict[str, Callable[[int, int, tuple[int, int], int, int], Geometry]] = {
+GEOMETRIES: dict[str, Callable[..., Geometry]] = {
     "cifar": CifarGeometry,
     "imagenet": ImageNetGeometry,
 }
@@ -205,6 +213,7 @@ class ResNet(HostNetwork):
         form: `cifar`: three stages of pre-activation blocks, nothing after the fusion; `imagenet`: a stem and
             four stages of basic or bottleneck blocks, fused before the last ReLU.
         stages: Numbers of the stages in which fusion is chosen, elsewhere it is the sum; `None` for all.
+        stem_stride: `cifar`: stride of the first convolution, for larger images; `imagenet` has its own stem.
 
     Raises:
         SpecError: A setting has an impossible value.
@@ -217,6 +226,7 @@ class ResNet(HostNetwork):
     input_size: tuple[int, int] = _OF_THE_FORM
     form: str = "cifar"
     stages: tuple[int, ...] | None = None
+    stem_stride: int = 1
 
     def __post_init__(self) -> None:
         """Fill in what the form gives, and check the settings."""
@@ -226,6 +236,9 @@ class ResNet(HostNetwork):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         check_whole(depth=self.depth, width=self.width, num_classes=self.num_classes, in_channels=self.in_channels)
+        check_whole(stem_stride=self.stem_stride)
+        if self.stem_stride != 1 and self.form != "cifar":
+            raise SpecError(f"`stem_stride` is for form cifar; got {self.stem_stride} for form {self.form}.")
         object.__setattr__(self, "input_size", image_size(self.input_size))
         count = self._geometry.stages
         if self.stages is not None:
@@ -241,12 +254,14 @@ class ResNet(HostNetwork):
         return self._geometry.cost()
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings by name; `form` and `stages` only where they say something."""
+        """Return the settings by name; `form`, `stages` and `stem_stride` only where they say something."""
         settings = super(ResNet, self).settings()
         if self.form == "cifar":
             del settings["form"]
         if self.stages is None:
             del settings["stages"]
+        if self.stem_stride == 1:
+            del settings["stem_stride"]
         return settings
 
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
@@ -267,6 +282,7 @@ class ResNet(HostNetwork):
                 "num_classes": self.num_classes,
                 "in_channels": self.in_channels,
                 "fusions": every,
+                **self._stem,
             },
         )
 
@@ -276,7 +292,11 @@ class ResNet(HostNetwork):
     @property
     def _geometry(self) -> Geometry:
         make = GEOMETRIES[self.form]
-        return make(self.depth, self.width, self.input_size, self.in_channels, self.num_classes)
+        return make(self.depth, self.width, self.input_size, self.in_channels, self.num_classes, **self._stem)
+
+    @property
+    def _stem(self) -> dict[str, int]:
+        return {} if self.stem_stride == 1 else {"stem_stride": self.stem_stride}
 
 
 def _stages(value: Any, count: int) -> tuple[int, ...] | None:

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from search.data.dataset import DATASETS, Dataset, DatasetSource, Split
+from fusion_ops.errors import ConfigError, DataError
+from search.config_yaml import Document
+from search.data.dataset import Dataset, Split
+from search.data.source import DATASETS, DatasetSource
 
 if TYPE_CHECKING:
     from search.config_sections import DataConfig
 
-__all__ = ["DATASETS", "Dataset", "DatasetSource", "Split", "load"]
+__all__ = ["DATASETS", "Dataset", "DatasetSource", "Split", "load", "source_of"]
+
+
+def source_of(name: str) -> DatasetSource[Any]:
+    """Return how the data set of that name is had.
+
+    Raises:
+        UnknownNameError: No such data set.
+    """
+    return DATASETS[name]
 
 
 def load(config: DataConfig) -> Dataset:
@@ -24,7 +36,12 @@ def load(config: DataConfig) -> Dataset:
         UnknownNameError: No such data set.
         DataError: It is missing, corrupt, or unfit.
     """
-    return DATASETS[config.name].load(config)
+    found = source_of(config.name)
+    try:
+        section = found.section(config, Document("", {}))
+    except ConfigError as error:
+        raise DataError(str(error)) from None
+    return found.load(section)
 
 
 for _module in iter_modules(__path__):

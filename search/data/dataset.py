@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from fusion_ops.registry import Registry
 
-if TYPE_CHECKING:
-    from search.config_sections import DataConfig
-
-__all__ = ["DATASETS", "IGNORED", "Dataset", "DatasetSource", "Split", "Task", "channel_statistics"]
+__all__ = ["IGNORED", "Dataset", "Split", "Task", "channel_statistics"]
 
 Task = Literal["classification", "segmentation"]
 IGNORED = 255
@@ -160,19 +155,3 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
         means.append(round(mean, 6))
         stds.append(round(float(shares @ (values - mean) ** 2) ** 0.5, 6))
     return tuple(means), tuple(stds)
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetSource:
-    """How a data set is had.
-
-    Args:
-        task: What is learned on it; known without loading it.
-        load: Returns the data set that a config describes.
-    """
-
-    task: Task
-    load: Callable[[DataConfig], Dataset]
-
-
-DATASETS: Registry[DatasetSource] = Registry("data set")

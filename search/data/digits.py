@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.data.dataset import DATASETS, Dataset, DatasetSource, Split, channel_statistics
+from search.data.dataset import Dataset, Split, channel_statistics
+from search.data.source import DATASETS, DatasetSource, PathlessSection
 from search.data.splitting import stratified
 
-if TYPE_CHECKING:
-    from search.config_sections import DataConfig
-
-__all__ = ["load_digits"]
+__all__ = ["TEST_FRACTION", "TEST_SEED", "load_digits", "read_digits"]
 
 TEST_FRACTION = 0.2
 TEST_SEED = 20_260_101
@@ -27,23 +26,26 @@ LARGEST = 16
 SIZE = (8, 8)
 
 
-def load_digits(config: DataConfig) -> Dataset:
+def read_digits() -> tuple[Tensor, NDArray[np.int64]]:
+    """Return all digits, `(1797, 1, 8, 8)` uint8 from 0 to 255, and their labels.
+
+    Raises:
+        DataError: scikit-learn is not installed.
+    """
+    table = np.loadtxt(_file(), delimiter=",")
+    pixels = np.rint(table[:, :-1] * (255 / LARGEST)).astype(np.uint8)
+    return torch.from_numpy(pixels).reshape(-1, 1, *SIZE), table[:, -1].astype(np.int64)
+
+
+def load_digits(section: PathlessSection) -> Dataset:
     """Return the handwritten digits: `(1, 8, 8)` images, ten classes.
 
     Raises:
-        DataError: A path is given, `val_fraction` is so small that the validation set is empty, or scikit-learn
-            is not installed.
+        DataError: `val_fraction` is so small that the validation set is empty, or scikit-learn is not installed.
     """
-    if config.path is not None:
-        raise DataError(
-            f"data set digits is part of scikit-learn and has no path; got `data.path: {config.path}`. Leave it out."
-        )
-    table = np.loadtxt(_file(), delimiter=",")
-    pixels = np.rint(table[:, :-1] * (255 / LARGEST)).astype(np.uint8)
-    images = torch.from_numpy(pixels).reshape(-1, 1, *SIZE)
-    labels = table[:, -1].astype(np.int64)
+    images, labels = read_digits()
     rest, test = stratified(labels, np.arange(len(labels)), TEST_FRACTION, TEST_SEED)
-    train, validation = stratified(labels, rest, config.val_fraction, config.seed)
+    train, validation = stratified(labels, rest, section.val_fraction, section.seed)
     parts = {"train": train, "validation": validation, "test": test}
     splits = {
         name: Split(images[torch.from_numpy(part)], torch.from_numpy(labels[part])) for name, part in parts.items()
@@ -63,4 +65,4 @@ def _file() -> Path:
     raise DataError("data set digits is part of scikit-learn, which is not installed: pip install scikit-learn.")
 
 
-DATASETS.register("digits")(DatasetSource("classification", load_digits))
+DATASETS.register("digits")(DatasetSource("classification", load_digits, PathlessSection))

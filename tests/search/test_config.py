@@ -37,7 +37,7 @@ def test_defaults_are_those_of_the_contract():
                  tie: none}
         data:   {name: digits, path: null, val_fraction: 0.2, seed: 0}
         train:  {epochs: 8, batch_size: 128, lr: 0.1, init: default, momentum: 0.9, weight_decay: 0.0005,
-                 label_smoothing: 0.1, schedule: one_cycle, warmup: 0.25, device: auto,
+                 loss: cross_entropy, label_smoothing: 0.1, schedule: one_cycle, warmup: 0.25, device: auto,
                  compile: none}
         objectives: [accuracy, params]
         constraints: {}
@@ -45,6 +45,7 @@ def test_defaults_are_those_of_the_contract():
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1}
         storage: {url: null}
         ray:    {address: null, cpus_per_trial: 1, gpus_per_trial: auto, max_concurrent: null}
+        imports: []
         """
     )
 

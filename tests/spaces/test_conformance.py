@@ -23,6 +23,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
         {"depth": 8, "width": 1},
         {"depth": 14, "width": 2},
         {"depth": 8, "width": 6, "input_size": (1, 5)},
+        {"depth": 8, "width": 2, "input_size": (15, 8), "stem_stride": 3},
     ],
 }
 CASES = [

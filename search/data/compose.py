@@ -1,0 +1,137 @@
+"""Images composed of digits, fragments of digits, lines and noise; all at once on tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["Scenery", "compose"]
+
+CHUNK = 500
+BASE = 32
+LINES = 2
+DIM, BRIGHT = (0.2, 0.75), (0.5, 1.0)
+FRAGMENT_SIDES = (2, 3)
+STROKE = 0.4
+PRIME = 1_000_003
+
+
+@dataclass(frozen=True, slots=True)
+class Scenery:
+    """What an image is composed of.
+
+    Args:
+        size: Height and width in pixels.
+        whole: Least and largest number of whole digits.
+        scales: Least and largest enlargement of a digit on an image of 32 pixels; in proportion on larger ones.
+        clutter: Fragments of digits.
+        noise: Standard deviation of a pixel's noise, as a share of full white.
+    """
+
+    size: int
+    whole: tuple[int, int]
+    scales: tuple[float, float]
+    clutter: int
+    noise: float
+
+
+def compose(digits: Tensor, labels: Tensor, count: int, scenery: Scenery, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return images, the label of the first whole digit of each, and masks.
+
+    Whole digits lie over the fragments and lines, a later digit over an earlier one.
+
+    Args:
+        digits: `(D, 8, 8)`, from 0 to 1.
+        labels: `(D,)`.
+        count: Number of images N.
+        scenery: What an image is composed of.
+        seed: Seed of all draws.
+
+    Returns:
+        `(N, 1, S, S)` uint8, `(N,)` int64, `(N, S, S)` uint8: 0 for the background, 1 + the digit elsewhere.
+    """
+    chunks = [_chunk(digits, labels, scenery, seed * PRIME + start) for start in range(0, count, CHUNK)]
+    images, targets, masks = (torch.cat(parts)[:count] for parts in zip(*chunks, strict=True))
+    return images, targets, masks
+
+
+def _chunk(digits: Tensor, labels: Tensor, scenery: Scenery, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(seed)
+    size = scenery.size
+    canvas = _background(size, draw)
+    for _ in range(scenery.clutter):
+        pieces = _fragments(digits[_picked(len(digits), draw)], draw)
+        canvas = torch.maximum(canvas, _placed(pieces, scenery, draw, inside=False) * _uniform(*DIM, draw))
+    for _ in range(LINES):
+        canvas = torch.maximum(canvas, _line(size, draw) * _uniform(*DIM, draw))
+    least, most = scenery.whole
+    number = torch.randint(least, most + 1, (CHUNK, 1, 1), generator=draw)
+    masks = torch.zeros(CHUNK, size, size, dtype=torch.uint8)
+    targets = torch.empty(0)
+    for index in range(most):
+        picked = _picked(len(digits), draw)
+        shape = _placed(digits[picked], scenery, draw, inside=True) * (index < number)
+        bright = _uniform(*BRIGHT, draw)
+        canvas = canvas * (1 - shape) + shape * bright
+        masks = torch.where(shape > STROKE, labels[picked].add(1).to(torch.uint8).view(-1, 1, 1), masks)
+        targets = labels[picked] if index == 0 else targets
+    canvas = canvas + scenery.noise * torch.randn(canvas.shape, generator=draw)
+    return canvas.clamp_(0, 1).mul_(255).round_().to(torch.uint8).unsqueeze(1), targets, masks
+
+
+def _picked(count: int, draw: torch.Generator) -> Tensor:
+    return torch.randint(0, count, (CHUNK,), generator=draw)
+
+
+def _uniform(low: float, high: float, draw: torch.Generator) -> Tensor:
+    return low + (high - low) * torch.rand(CHUNK, 1, 1, generator=draw)
+
+
+def _background(size: int, draw: torch.Generator) -> Tensor:
+    """Return smooth grey levels, `(CHUNK, size, size)`."""
+    coarse = 0.2 * torch.rand(CHUNK, 1, 4, 4, generator=draw)
+    return functional.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=True).squeeze(1)
+
+
+def _fragments(pieces: Tensor, draw: torch.Generator) -> Tensor:
+    """Return digits of which only a window of 2 to 4 by 3 to 5 pixels is left."""
+    short, long = (torch.randint(least, least + 3, (CHUNK, 1), generator=draw) for least in FRAGMENT_SIDES)
+    upright = torch.rand(CHUNK, 1, generator=draw) < 0.5
+    height, width = torch.where(upright, long, short), torch.where(upright, short, long)
+    return pieces * _window(height, draw).unsqueeze(2) * _window(width, draw).unsqueeze(1)
+
+
+def _window(length: Tensor, draw: torch.Generator) -> Tensor:
+    start = (torch.rand(CHUNK, 1, generator=draw) * (9 - length)).floor()
+    place = torch.arange(8)
+    return ((place >= start) & (place < start + length)).float()
+
+
+def _placed(pieces: Tensor, scenery: Scenery, draw: torch.Generator, *, inside: bool) -> Tensor:
+    """Return 8 × 8 pieces enlarged bilinearly and placed at random, whole or cut off: `(CHUNK, size, size)`."""
+    size, (low, high) = scenery.size, scenery.scales
+    width = 8 * low * (high / low) ** _uniform(0, 1, draw) * (size / BASE)
+    margin = width / 2 if inside else torch.zeros(())
+    # Canvas coordinates from -1 to 1 are mapped to those of the piece.
+    ratio = size / width
+    matrices = torch.zeros(CHUNK, 2, 3)
+    for axis in (0, 1):
+        centre = margin + (size - 2 * margin) * _uniform(0, 1, draw)
+        matrices[:, axis, axis] = ratio.flatten()
+        matrices[:, axis, 2] = (ratio * (1 - 2 * centre / size)).flatten()
+    grid = functional.affine_grid(matrices, [CHUNK, 1, size, size], align_corners=False)
+    return functional.grid_sample(pieces.unsqueeze(1), grid, mode="bilinear", align_corners=False).squeeze(1)
+
+
+def _line(size: int, draw: torch.Generator) -> Tensor:
+    """Return straight strokes with random ends, about two pixels wide at size 32: `(CHUNK, size, size)`."""
+    ends = torch.rand(CHUNK, 4, 1, 1, generator=draw) * size
+    y0, x0, y1, x1 = ends.unbind(dim=1)
+    place = torch.arange(size) + 0.5
+    dy, dx = place.view(1, -1, 1) - y0, place.view(1, 1, -1) - x0
+    along = ((dy * (y1 - y0) + dx * (x1 - x0)) / ((y1 - y0) ** 2 + (x1 - x0) ** 2).clamp(min=1)).clamp(0, 1)
+    distance = torch.hypot(dy - along * (y1 - y0), dx - along * (x1 - x0))
+    return (1.25 - distance * (BASE / size)).clamp(0, 1)

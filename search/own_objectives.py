@@ -1,0 +1,58 @@
+"""Objectives of the user's own: `module:function`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fusion_ops.errors import SpecError
+from reports.measures import MEASURES, Measure, declare
+from spaces.importing import imported, is_reference
+
+__all__ = ["declare_own", "functions"]
+
+QUALITY = ("outputs", "labels")
+COST = ("model", "images")
+_KINDS = {"quality": QUALITY, "cost": COST}
+
+
+def declare_own(reference: str) -> Measure:
+    """Make the user's function known as an objective, and return its measure.
+
+    A function `f(outputs, labels)` is a quality: after each epoch it gets the network's outputs for all
+    validation images and their labels, and returns a number. A function `f(model, images)` is a cost: it gets
+    the trained network, in evaluation mode, and one batch of images, once, after training.
+
+    A quality is to be maximised and a cost to be minimised, unless the function has an attribute `direction`
+    that says otherwise; an attribute `label` names it in the report.
+
+    Raises:
+        SpecError: It cannot be imported, is no function of these parameters, or its `direction` is neither
+            `maximize` nor `minimize`.
+    """
+    function = imported(reference)
+    kind = _kind(reference, function)
+    direction: Any = getattr(function, "direction", None) or ("maximize" if kind == "quality" else "minimize")
+    if direction not in ("maximize", "minimize"):
+        raise SpecError(f"`{reference}`: `direction` must be `maximize` or `minimize`; got {direction!r}.")
+    label = str(getattr(function, "label", reference.rpartition(":")[2].replace("_", " ")))
+    return declare(Measure(reference, label, direction, "number", reference, quality=kind == "quality"))
+
+
+def functions(objectives: Iterable[str], *, quality: bool) -> dict[str, Callable[..., Any]]:
+    """Return the user's own functions among the objectives, by name: the qualities, or the costs."""
+    own = (name for name in objectives if is_reference(name))
+    return {name: imported(name) for name in own if MEASURES[name].quality == quality}
+
+
+def _kind(reference: str, function: Any) -> str:
+    if callable(function):
+        names = tuple(inspect.signature(function).parameters)
+        for kind, parameters in _KINDS.items():
+            if names[:2] == parameters:
+                return kind
+    raise SpecError(
+        f"`{reference}` must be a function `f(outputs, labels)`, a quality, or `f(model, images)`, a cost; got "
+        f"{inspect.signature(function) if callable(function) else type(function).__name__}."
+    )
