@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from fusion_ops.errors import SpecError
 from search.config_data import check_data, resolved_data
 from search.config_errors import config_error, explained
-from search.config_objectives import check_constraints, check_objectives
+from search.config_objectives import check_constraints, check_objectives, check_search
 from search.config_sections import (
     DataConfig,
     LimitsConfig,
@@ -41,7 +41,8 @@ class SearchConfig(Section):
         data: Data set.
         train: Training of every candidate.
         objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`.
-        constraints: Upper bounds on exact costs, checked before training: `params`, `flops`.
+        constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
+            exact costs (`params`, `flops`) are checked before training, those on qualities after it.
         search: Proposals and early stopping.
         limits: When a training is given up.
         storage: Where the study is kept.
@@ -106,12 +107,13 @@ class SearchConfig(Section):
         return values
 
     def check_task(self, dataset: Dataset) -> None:
-        """Check that the objectives fit a data set, once it is loaded.
+        """Check that objectives and constraints fit a data set, once it is loaded.
 
         Raises:
-            ConfigError: An objective is of another task than the data set's.
+            ConfigError: An objective or a constraint is of another task than the data set's.
         """
         check_objectives(self.objectives, self.data.name, dataset.task, self._document)
+        check_constraints(self.constraints, self.objectives, dataset.task, self._document)
 
     def create_space(self, dataset: Dataset) -> SearchSpace:
         """Return the search space for the images and classes of a data set.
@@ -142,8 +144,10 @@ class SearchConfig(Section):
             raise config_error(error, cls, document) from None
         config._folders = _import(config, document, folders)
         check_space(config.space, document)
-        check_objectives(config.objectives, config.data.name, check_data(config.data, document), document)
-        check_constraints(config.constraints, document)
+        task = check_data(config.data, document)
+        check_objectives(config.objectives, config.data.name, task, document)
+        check_constraints(config.constraints, config.objectives, task, document)
+        check_search(config.search, config.objectives, config.train.epochs, document)
         config._document = document
         return config
 

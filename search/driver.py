@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,30 +17,41 @@ import torch
 from safetensors.torch import save_file
 
 import reports
-from fusion_ops.errors import ConfigError, Infeasible, RunError
+from fusion_ops.errors import ConfigError, RunError
 from reports import candidates as table
 from search import checkpoint, data
+from search.bounds import require_reachable
 from search.candidate import Candidate
 from search.config import SearchConfig
+from search.contests import one_epoch_controls, random_controls, top_controls
 from search.environment import describe_environment
 from search.events import EventLog, utc_now
 from search.ledger import Ledger
 from search.progress import ProgressDisplay
-from search.pruners import PRUNERS
+from search.pruners import create_pruner
 from search.ray_session import available_cpus, ray_session
 from search.run import Run
 from search.run_directory import RunDirectory
 from search.samplers import create_sampler
 from search.study import create_study, load_study
 from search.training import resolve_device
-from spaces import SearchSpace
+from spaces import Architecture, SearchSpace
 
 __all__ = ["Driver", "launch", "plan", "resume"]
 
 SAMPLES = 16
 TABLE_PERIOD = 1.0
 BASELINE_R = 4
-MAY_CHANGE = ("search.trials", "search.timeout", "search.pruner", "limits", "ray")
+MAY_CHANGE = (
+    "search.trials",
+    "search.timeout",
+    "search.pruner",
+    "search.patience",
+    "search.random_baseline",
+    "search.one_epoch_baseline",
+    "limits",
+    "ray",
+)
 
 
 def launch(config: SearchConfig, run_dir: str | Path) -> Run:
@@ -77,8 +89,8 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
 
     Args:
         run_dir: The run directory.
-        overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `limits.*`
-            and `ray.*`; all others would mix two searches in one table.
+        overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
+            the search's two baselines, `limits.*` and `ray.*`; all others would mix two searches in one table.
 
     Raises:
         ConfigError: An override may not change.
@@ -119,12 +131,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     dataset = data.load(config.data)
     config.check_task(dataset)
     space = config.create_space(dataset)
-    for name, bound in config.constraints.items():
-        smallest = space.smallest(name)
-        if smallest > bound:
-            raise Infeasible(
-                f"no architecture has {name} <= {bound:,.0f}; the smallest in this space has {smallest:,}."
-            )
+    require_reachable(space, config.constraints)
     resources(config)
     return space, dataset
 
@@ -167,10 +174,18 @@ class Driver:
             space,
             objectives=config.objectives,
             constraints=dict(config.constraints),
-            pruner=PRUNERS[config.search.pruner](),
+            pruner=create_pruner(
+                config.search.pruner,
+                space,
+                config.objectives,
+                config.train.epochs,
+                config.search.seed,
+                constraints=config.constraints,
+            ),
             trials=config.search.trials,
             seed=config.search.seed,
             notify=self._on_event,
+            patience=config.search.patience,
         )
         self.display = ProgressDisplay(self.ledger)
         self._interrupted = threading.Event()
@@ -192,13 +207,14 @@ class Driver:
             self._deadline = time.monotonic() + self.config.search.timeout
         try:
             with _signals(self._interrupted), self.display:
-                if self.ledger.remaining() > 0:
+                if self.ledger.remaining() > 0 or self._contests():
                     self._train()
         finally:
             self.ledger.release()
             self._write_table()
         interrupted = self._interrupted.is_set()
-        self.log.write("interrupted" if interrupted else "ended", **self.counts())
+        stalled = {"unchanged": self.ledger.unchanged} if self.ledger.stalled else {}
+        self.log.write("interrupted" if interrupted else "ended", **self.counts(), **stalled)
         reports.write_html(self.directory.path)
         return Run(self.directory.path, interrupted=interrupted)
 
@@ -222,7 +238,8 @@ class Driver:
         with ray_session(address=self.config.ray.address, cpus=cpus_there, gpus=gpus_there) as folder:
             from search.tuning import run_tune
 
-            run_tune(
+            train = partial(
+                run_tune,
                 self.ledger,
                 job,
                 folder=folder,
@@ -232,6 +249,23 @@ class Driver:
                 retries=self.config.limits.retries,
                 stopped=self._stopped,
             )
+            if self.ledger.remaining() > 0:
+                train()
+            while not self._stopped() and (controls := self._contests()):
+                self.display.say(f"training {len(controls)} architectures to compare the search with")
+                self.ledger.queue_controls(controls)
+                train()
+
+    def _contests(self) -> list[tuple[Architecture, str]]:
+        """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
+        settings, epochs = self.config.search, self.config.train.epochs
+        stages = []
+        if settings.random_baseline:
+            stages.append(random_controls)
+        if settings.one_epoch_baseline:
+            stages += [one_epoch_controls, top_controls]
+        pending = (stage(self.ledger, epochs) for stage in stages) if self.ledger.remaining() == 0 else iter(())
+        return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
         return self._interrupted.is_set() or time.monotonic() > self._deadline
