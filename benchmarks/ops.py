@@ -3,7 +3,7 @@
 What it shows
     Every registered operator on two maps (B, C, 32, 32), C = 64, 128, 256, each reduction ratio, forward and
     forward with backward, on the CPU (float32) and, where there is one, on a GPU (bfloat16, channels-last),
-    beside a 1×1 and a 3×3 convolution. Times are given
+    beside a 1×1 and a 3×3 convolution. Forward is without gradients, as in validation. Times are given
 
     - in milliseconds, the least of several rounds; on the CPU with one thread it is processor time, so that
       what else runs on the machine counts little, and freed memory is kept, as it is in a long training;
@@ -226,7 +226,8 @@ def measured(bench: Bench, op: nn.Module, plain: Transcription | None, channels:
         tolerance = 0.1 if bench.dtype == torch.bfloat16 else 1e-4
         torch.testing.assert_close(forms[0](), forms[1](), rtol=tolerance, atol=tolerance)
     gradient = torch.randn_like(x)
-    forward = bench.least(*forms)
+    with torch.no_grad():
+        forward = bench.least(*forms)
     both = bench.least(*(backward(form, gradient, wanted) for form in forms))
     given = {t.untyped_storage().data_ptr() for t in (x, y, *op.parameters(), *op.buffers())}
     memory = [kept(form, given) for form in forms]

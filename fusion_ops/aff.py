@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
 from fusion_ops.cost import Cost, convolution
-from fusion_ops.mixing import differences, total, weighted_mean, weighted_sum
+from fusion_ops.mixing import total, weighted_mean, weighted_sum
 from fusion_ops.mscam import attention_branches, attention_cost, attention_logits, mute
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of, reduced
@@ -66,8 +66,7 @@ class AFF(FusionOperator):
         context: str = "both",
         initial: str = "sum",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.scale = one_of("scale", scale, ("inputs", "paper"))
         self.local_att, self.global_att = attention_branches(
             channels, reduced(channels, r), context=context, stacks=inputs - 1, dims=dims
@@ -82,8 +81,8 @@ class AFF(FusionOperator):
         z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
         logits = attention_logits(z, self.local_att, self.global_att)
         if self.scale == "paper":
-            return weighted_mean(features[-1], differences(features), logits)
-        return weighted_sum(summed, differences(features), logits)
+            return weighted_mean(features, logits)
+        return weighted_sum(features, logits, summed)
 
     @classmethod
     def cost(

@@ -38,17 +38,26 @@ def check_shapes(features: Sequence[Tensor], channels: Sequence[int], dims: int 
     """
     shapes = [tuple(feature.shape) for feature in features]
     if len(shapes) != len(channels):
-        raise SpecError(f"this operator fuses {len(channels)} feature maps; got {len(shapes)}: {shapes}.")
+        raise SpecError(
+            f"this operator fuses {len(channels)} feature maps; got {len(shapes)}: {shapes}. "
+            f"Pass {len(channels)}, or construct it for {len(shapes)}."
+        )
     first = shapes[0]
     for shape, expected in zip(shapes, channels, strict=True):
         if len(shape) != len(first) or len(shape) not in _MODES or shape[0] != first[0] or 0 in shape:
-            raise SpecError(f"feature maps must be non-empty (B, C, *size) of one batch; got {shapes}.")
+            raise SpecError(
+                f"feature maps must be non-empty (B, C, *size) of one batch; got {shapes}. "
+                "Give all of them one B, as many spatial dimensions, and no size of 0."
+            )
         if dims is not None and len(shape) != dims + 2:
-            raise SpecError(f"this operator was built with dims={dims}, for (B, C, *size); got {shapes}.")
+            raise SpecError(
+                f"this operator was built with dims={dims}, for (B, C, *size) of {dims + 2} dimensions; got {shapes}. "
+                f"Construct it with dims={len(shape) - 2}."
+            )
         if shape[1] != expected:
             raise SpecError(
-                f"feature maps must have {tuple(channels)} channels; got {shapes}. Align them: "
-                f"fusion_ops.build(choice, in_channels={tuple(s[1] for s in shapes)}, out_channels=...)."
+                f"feature maps must have {tuple(channels)} channels; got {shapes}. "
+                "Bring them to these by 1×1 convolutions, or construct the operator for the channels that they have."
             )
         if (math.prod(shape[2:]) == 1) != (math.prod(first[2:]) == 1):
             raise SpecError(f"a map of one position is not broadcast; got {shapes}. Upsample it first.")

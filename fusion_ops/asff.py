@@ -51,8 +51,7 @@ class ASFF(FusionOperator):
         init: str = "default",
         scale: str = "inputs",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         self.ask = nn.ModuleList(convolution_class(dims)(channels, 1, 1) for _ in range(inputs))
         if init == "sum":

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fusion_ops.cost import Cost
-from fusion_ops.mixing import total
+from fusion_ops.mixing import plus_product, total
 from fusion_ops.mscam import attention_cost, global_attention, local_attention, mute
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of, reduced
@@ -59,8 +59,7 @@ class AsymBi(FusionOperator):
         scale: str = "inputs",
         gate: str = "last",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.times = 2 if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         self.gate = one_of("gate", gate, ("last", "first"))
         width = reduced(channels, r)
@@ -75,7 +74,7 @@ class AsymBi(FusionOperator):
         gates = (torch.sigmoid(self.global_att(deep)) * self.times).chunk(self.inputs - 1, dim=1)
         fused: Tensor = shallow[0] * gates[0]
         for feature, gate in zip(shallow[1:], gates[1:], strict=True):
-            fused = torch.addcmul(fused, feature, gate)
+            fused = plus_product(fused, gate, feature)
         return torch.add(fused, deep * torch.sigmoid(self.local_att(total(shallow))), alpha=self.times)
 
     @classmethod

@@ -51,8 +51,7 @@ class BiFPN(FusionOperator):
         init: str = "default",
         scale: str = "inputs",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.scale = one_of("scale", scale, ("inputs", "paper"))
         self.weight = nn.Parameter(torch.ones(inputs))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fusion_ops.errors import SpecError
 
-__all__ = ["FusionChoice"]
+__all__ = ["FusionChoice", "OptionValue"]
+
+OptionValue = str | int | float | bool
 
 _KEYS = {"op", "r", "options"}
 
@@ -23,12 +26,13 @@ class FusionChoice:
         options: Further options of the operator as sorted `(name, value)` pairs.
 
     Raises:
-        SpecError: `r` is neither `None` nor a whole number of at least 1, or an option is given twice.
+        SpecError: `r` is neither `None` nor a whole number of at least 1, an option is given twice, or its name
+            is no text or its value neither text, a finite number nor a boolean.
     """
 
     op: str
     r: int | None = None
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, OptionValue], ...] = ()
 
     def __post_init__(self) -> None:
         """Check `r` and bring the options into their canonical order."""
@@ -36,7 +40,9 @@ class FusionChoice:
             raise SpecError(f"`op` must be the name of an operator; got {self.op!r}.")
         if self.r is not None and (isinstance(self.r, bool) or not isinstance(self.r, int) or self.r < 1):
             raise SpecError(f"`r` must be a whole number of at least 1, or None; got {self.r!r}.")
-        options = {str(key): value for key, value in self.options}
+        for key, value in self.options:
+            _check_option(key, value)
+        options = dict(self.options)
         if len(options) != len(self.options):
             raise SpecError(f"every option of a fusion choice is given once; got {self.options!r}.")
         object.__setattr__(self, "options", tuple(sorted(options.items())))
@@ -68,3 +74,13 @@ class FusionChoice:
         if not isinstance(options, Mapping):
             raise SpecError(f"`options` of a fusion choice must be a mapping; got {options!r}.")
         return cls(values["op"], values.get("r"), tuple(options.items()))
+
+
+def _check_option(key: object, value: object) -> None:
+    if not isinstance(key, str):
+        raise SpecError(f"an option of a fusion choice has a name; got {key!r}. Write it as text.")
+    if not isinstance(value, OptionValue) or (isinstance(value, float) and not math.isfinite(value)):
+        raise SpecError(
+            f"option `{key}` of a fusion choice must be text, a finite number or a boolean; got {value!r}. "
+            "Write one value, for example 'paper'."
+        )

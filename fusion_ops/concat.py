@@ -18,7 +18,6 @@ from fusion_ops.align import convolution_class, matched
 from fusion_ops.cost import Cost, convolution
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.recipe import Recipe
-from fusion_ops.settings import one_of
 
 __all__ = ["Concat"]
 
@@ -52,8 +51,7 @@ class Concat(FusionOperator):
         init: str = "default",
         in_channels: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(channels, inputs=inputs if in_channels is None else len(in_channels), dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs if in_channels is None else len(in_channels), dims=dims, init=init)
         self.in_channels = (channels,) * inputs if in_channels is None else tuple(in_channels)
         together = sum(self.in_channels)
         self.project: nn.Module = nn.Identity()

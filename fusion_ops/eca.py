@@ -54,8 +54,7 @@ class ECA(FusionOperator):
         init: str = "default",
         scale: str = "inputs",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         taps = neighbours(channels)
         self.pool = GlobalAverage()

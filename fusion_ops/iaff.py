@@ -17,7 +17,7 @@ from torch import Tensor
 from fusion_ops.aff import initial_integration, integration_cost
 from fusion_ops.cost import Cost
 from fusion_ops.errors import SpecError
-from fusion_ops.mixing import differences, total, weighted_mean, weighted_sum
+from fusion_ops.mixing import total, weighted_mean, weighted_sum
 from fusion_ops.mscam import attention_branches, attention_cost, attention_logits, mute
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of, reduced
@@ -72,8 +72,7 @@ class IAFF(FusionOperator):
         initial: str = "sum",
         shared_global: bool = False,
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         if shared_global and context == "local":
             raise SpecError("`shared_global` needs a global branch; got context='local'. Choose 'both' or 'global'.")
         self.scale = one_of("scale", scale, ("inputs", "paper"))
@@ -93,14 +92,14 @@ class IAFF(FusionOperator):
 
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape, twice."""
-        summed, diffs, last = total(features), differences(features), features[-1]
+        summed = total(features)
         z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
-        u = weighted_mean(last, diffs, attention_logits(z, self.local_att, self.global_att))
+        u = weighted_mean(features, attention_logits(z, self.local_att, self.global_att))
         global_att2 = self.global_att if self.shared_global else self.global_att2
         logits = attention_logits(u, self.local_att2, global_att2)
         if self.scale == "paper":
-            return weighted_mean(last, diffs, logits)
-        return weighted_sum(summed, diffs, logits)
+            return weighted_mean(features, logits)
+        return weighted_sum(features, logits, summed)
 
     @classmethod
     def cost(

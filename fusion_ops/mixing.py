@@ -7,7 +7,8 @@
     N·Σ_i p_i x_i = Σ_i x_i + Σ_{i<N} (N p_i − 1) d_i
 
 so the last weight is never computed, the sum that the attention has read already is used again, and zero
-logits give exactly the sum. For two inputs `p_1 = σ(a)` and `2 p_1 − 1 = tanh(a / 2)`.
+logits give exactly the sum. For two inputs `p_1 = σ(a)`, and the mean is an interpolation between them, which
+keeps nothing for the backward pass but the weight.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 __all__ = [
-    "differences",
+    "between",
     "plus_product",
     "portioned_sum",
     "portions",
@@ -35,11 +36,6 @@ def total(features: Sequence[Tensor]) -> Tensor:
     for feature in features[1:]:
         result = result + feature
     return result
-
-
-def differences(features: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Return `x_i − x_N` for every input but the last."""
-    return tuple(feature - features[-1] for feature in features[:-1])
 
 
 def portions(logits: Tensor, inputs: int) -> tuple[Tensor, ...]:
@@ -65,42 +61,53 @@ def portions(logits: Tensor, inputs: int) -> tuple[Tensor, ...]:
 def plus_product(base: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
     """Return `base + weight·feature` in the fewest passes over memory.
 
-    `addcmul` reads and writes least, but its backward pass multiplies both factors by a constant 1 first: with a
-    weight as large as the feature map and a gradient to come, two plain operations are up to three times as fast.
+    `addcmul` reads and writes least, but its backward pass multiplies both factors by a constant 1 first: where a
+    gradient is to come, two plain operations are faster, up to three times.
     """
-    if torch.is_grad_enabled() and weight.shape == feature.shape:
+    if torch.is_grad_enabled() or base.dtype != feature.dtype:
         return base + weight * feature
     return torch.addcmul(base, weight, feature)
 
 
-def weighted_mean(last: Tensor, diffs: Sequence[Tensor], logits: Tensor) -> Tensor:
+def between(first: Tensor, last: Tensor, weight: Tensor) -> Tensor:
+    """Return `w·x_1 + (1 − w)·x_2`: one pass over memory where all are of one precision."""
+    if first.dtype == last.dtype == weight.dtype:
+        return torch.lerp(last, first, weight)
+    return last + weight * (first - last)
+
+
+def weighted_mean(features: Sequence[Tensor], logits: Tensor) -> Tensor:
     """Return `Σ_i p_i x_i`.
 
     Args:
-        last: `x_N`.
-        diffs: `x_i − x_N`, N − 1 of them.
+        features: N maps `(B, C, *size)`.
         logits: `(B, (N − 1)·C, *size)`, or of one position.
     """
+    *others, last = features
+    shares = portions(logits, len(features))
+    if len(others) == 1:
+        return between(others[0], last, shares[0])
     mean = last
-    for portion, diff in zip(portions(logits, len(diffs) + 1), diffs, strict=True):
-        mean = plus_product(mean, portion, diff)
+    for share, feature in zip(shares, others, strict=True):
+        mean = plus_product(mean, share, feature - last)
     return mean
 
 
-def weighted_sum(summed: Tensor, diffs: Sequence[Tensor], logits: Tensor) -> Tensor:
+def weighted_sum(features: Sequence[Tensor], logits: Tensor, summed: Tensor) -> Tensor:
     """Return `N·Σ_i p_i x_i`.
 
     Args:
-        summed: `Σ_i x_i`.
-        diffs: `x_i − x_N`, N − 1 of them.
+        features: N maps `(B, C, *size)`.
         logits: `(B, (N − 1)·C, *size)`, or of one position.
+        summed: `Σ_i x_i`, used again for more than two maps.
     """
-    inputs = len(diffs) + 1
+    inputs = len(features)
     if inputs == 2:
-        return plus_product(summed, (logits * 0.5).tanh_(), diffs[0])
+        return weighted_mean(features, logits).mul_(2)
+    *others, last = features
     result = summed
-    for portion, diff in zip(portions(logits, inputs), diffs, strict=True):
-        result = plus_product(result, portion * inputs - 1, diff)
+    for share, feature in zip(portions(logits, inputs), others, strict=True):
+        result = plus_product(result, share * inputs - 1, feature - last)
     return result
 
 
@@ -113,7 +120,7 @@ def portioned_sum(features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tens
     """
     fused = features[0] * weights[0].to(features[0].dtype)
     for feature, weight in zip(features[1:], weights[1:], strict=True):
-        fused = torch.addcmul(fused, feature, weight.to(feature.dtype))
+        fused = plus_product(fused, weight.to(feature.dtype), feature)
     return fused
 
 

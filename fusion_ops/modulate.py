@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fusion_ops.cost import Cost
+from fusion_ops.mixing import plus_product
 from fusion_ops.mscam import attention_cost, global_attention, mute
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of, reduced
@@ -56,8 +57,7 @@ class Modulate(FusionOperator):
         scale: str = "inputs",
         gate: str = "last",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.times = 2 if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         self.gate = one_of("gate", gate, ("last", "first"))
         self.global_att = global_attention(channels, reduced(channels, r), stacks=inputs - 1, dims=dims)
@@ -69,7 +69,7 @@ class Modulate(FusionOperator):
         *gated, fused = features if self.gate == "last" else features[::-1]
         gates = torch.sigmoid(self.global_att(fused)) * self.times
         for feature, gate in zip(gated, gates.chunk(self.inputs - 1, dim=1), strict=True):
-            fused = torch.addcmul(fused, feature, gate)
+            fused = plus_product(fused, gate, feature)
         return fused
 
     @classmethod

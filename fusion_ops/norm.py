@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -13,8 +16,15 @@ class GlobalAverage(nn.Module):
     """The mean over all positions: `(B, C, *size) -> (B, C, 1, …)`, for 1 to 3 spatial dimensions."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Average over the spatial dimensions and keep them at size 1."""
-        return x.mean(dim=tuple(range(2, x.ndim)), keepdim=True)
+        """Average over the spatial dimensions and keep them at size 1.
+
+        The gradient of a sum is broadcast, that of `mean` is written out; but in half precision only `mean` cannot
+        overflow.
+        """
+        places = tuple(range(2, x.ndim))
+        if x.dtype in (torch.float16, torch.bfloat16):
+            return x.mean(dim=places, keepdim=True)
+        return x.sum(dim=places, keepdim=True) / math.prod(x.shape[2:])
 
 
 class _PooledBatchNorm(_BatchNorm):

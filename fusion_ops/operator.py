@@ -15,7 +15,7 @@ from fusion_ops.cost import Cost
 from fusion_ops.errors import SpecError, nearest
 from fusion_ops.recipe import Recipe
 from fusion_ops.registry import Registry
-from fusion_ops.settings import reduced
+from fusion_ops.settings import one_of, reduced
 
 __all__ = ["FusionOperator", "build", "canonical", "checked", "cost", "names", "operator", "recipe", "register"]
 
@@ -31,6 +31,10 @@ class FusionOperator(nn.Module, ABC):
         channels: C.
         inputs: N.
         dims: Spatial dimensions, 1 to 3; `None` where the operator works in any of them.
+        init: `default`, or `sum`: the operator computes exactly the sum at the start.
+
+    Raises:
+        SpecError: An argument is out of its range, or the inputs cannot be fused.
 
     Attributes:
         formula: What it computes, in one line.
@@ -42,8 +46,9 @@ class FusionOperator(nn.Module, ABC):
     reduces: ClassVar[bool] = False
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
-    def __init__(self, channels: int, *, inputs: int = 2, dims: int | None = None) -> None:
+    def __init__(self, channels: int, *, inputs: int = 2, dims: int | None = None, init: str = "default") -> None:
         super().__init__()
+        one_of("init", init, ("default", "sum"))
         if channels < 1 or inputs < 2:
             raise SpecError(f"fusion takes channels >= 1 and inputs >= 2; got {channels} and {inputs}.")
         if dims not in (None, 1, 2, 3):
@@ -188,8 +193,7 @@ def recipe(
 ) -> Recipe:
     """Return how to construct the operator of `choice`; see `build`."""
     cls = checked(choice)
-    if init not in ("default", "sum"):
-        raise SpecError(f"`init` must be `default` or `sum`; got {init!r}.")
+    one_of("init", init, ("default", "sum"))
     if dims not in (1, 2, 3) or len(in_channels) < 2 or min(*in_channels, out_channels) < 1:
         raise SpecError(
             "a fusion has two or more inputs, positive channels and 1 to 3 spatial dimensions; got "

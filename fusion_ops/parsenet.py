@@ -20,7 +20,6 @@ from fusion_ops.cost import Cost, convolution
 from fusion_ops.mixing import total
 from fusion_ops.norm import GlobalAverage
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of
 
 __all__ = ["ParseNet"]
 
@@ -51,8 +50,7 @@ class ParseNet(FusionOperator):
     formula = "x + y + P [norm(x), norm(GAP(y))],  norm: L2 over the channels, with a learned scale"
 
     def __init__(self, channels: int, *, inputs: int = 2, dims: int = 2, init: str = "default") -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         conv = convolution_class(dims)
         self.pool = GlobalAverage()
         self.scales = nn.Parameter(torch.full((inputs, channels), math.sqrt(channels)))

@@ -62,8 +62,7 @@ class SK(FusionOperator):
         init: str = "default",
         scale: str = "inputs",
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         conv, width = convolution_class(dims), selection_width(channels, r)
         self.pool = GlobalAverage()

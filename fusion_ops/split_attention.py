@@ -59,8 +59,7 @@ class SplitAttention(FusionOperator):
         scale: str = "inputs",
         groups: int = 1,
     ) -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         self.groups = groups
         conv, width = convolution_class(dims), _hidden(channels, r, inputs, groups)

@@ -9,7 +9,6 @@ from torch import Tensor
 from fusion_ops.cost import Cost
 from fusion_ops.mixing import total
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of
 
 __all__ = ["Sum"]
 
@@ -33,8 +32,7 @@ class Sum(FusionOperator):
     formula = "x + y"
 
     def __init__(self, channels: int, *, inputs: int = 2, dims: int = 2, init: str = "default") -> None:
-        super().__init__(channels, inputs=inputs, dims=dims)
-        one_of("init", init, ("default", "sum"))
+        super().__init__(channels, inputs=inputs, dims=dims, init=init)
 
     def fuse(self, *features: Tensor) -> Tensor:
         """Add N maps of one shape."""

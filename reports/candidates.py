@@ -33,7 +33,7 @@ STATES = ("complete", "pruned", "failed", "infeasible", "duplicate", "running")
 RANKED_KINDS = ("search", "baseline")
 
 _INTEGERS = ("number", "seed", "epochs", "params", "flops", "retries")
-_FLOATS = ("accuracy", "miou", "loss", "latency_ms", "memory_bytes", "seconds")
+_FLOATS = ("latency_iqr_ms", "memory_inference_bytes", "seconds")
 COLUMNS = (
     "number",
     "id",
@@ -161,10 +161,11 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
     for name in _LATER:
         if name not in out.columns:
             out[name] = ""
+    measured = {MEASURES[name].column for name in MEASURES}
     for name in out.columns:
         if name in _INTEGERS:
             out[name] = pd.to_numeric(out[name]).astype(np.int64)
-        elif name in _FLOATS:
+        elif name in _FLOATS or name in measured:
             out[name] = pd.to_numeric(out[name].replace("", None)).astype(np.float64)
         elif name == "audit":
             out[name] = pd.to_numeric(out[name].replace("", None)).astype("Int64")

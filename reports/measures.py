@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from fusion_ops.errors import ConfigError
+from fusion_ops.errors import ConfigError, RunError
 from fusion_ops.registry import Registry
 
-__all__ = ["MEASURES", "Direction", "Measure", "Style", "quality_of"]
+__all__ = ["MEASURES", "Direction", "Measure", "Style", "declare", "described", "quality_of"]
 
 Direction = Literal["maximize", "minimize"]
 Style = Literal["percent", "number", "count", "milliseconds", "bytes"]
@@ -79,6 +79,25 @@ class Measure:
         if self.style in ("count", "bytes"):
             return f"{value:,.0f} {self.unit}".rstrip()
         return f"{value:.10g} {self.unit}".rstrip()
+
+
+def declare(measure: Measure) -> Measure:
+    """Make a measure known that is not built in, and return it; what is known already stays as it is."""
+    if measure.name not in MEASURES:
+        MEASURES.register(measure.name)(measure)
+    return MEASURES[measure.name]
+
+
+def described(values: Mapping[str, Any]) -> Measure:
+    """Return the measure that `dataclasses.asdict` made `values` of.
+
+    Raises:
+        RunError: They describe no measure.
+    """
+    try:
+        return Measure(**values)
+    except TypeError as error:
+        raise RunError(f"the run describes a measure wrongly: {error}.") from None
 
 
 def quality_of(objectives: Iterable[str]) -> Measure:

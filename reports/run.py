@@ -13,7 +13,7 @@ import yaml
 
 from fusion_ops.errors import RunError
 from reports import candidates
-from reports.measures import MEASURES, Measure, quality_of
+from reports.measures import MEASURES, Measure, declare, described, quality_of
 from reports.ranking import rank
 from spaces.importing import import_modules, make_importable
 
@@ -123,11 +123,15 @@ def load_run(run_dir: str | Path) -> RunRecord:
     path = Path(run_dir)
     if not path.is_dir():
         raise RunError(f"there is no run directory {path}.")
+    config = _config(path / CONFIG)
+    resolved = _mapping(config.get("resolved"))
+    make_importable(*resolved.get("folders") or ())
+    import_modules(config.get("imports") or ())
+    for values in resolved.get("measures") or ():
+        declare(described(values))
     table = candidates.read(path)
     apart = table["series"] != ""
-    run = RunRecord(path, _config(path / CONFIG), table[~apart].copy(), table[apart].copy())
-    make_importable(*_mapping(run.config.get("resolved")).get("folders") or ())
-    import_modules(run.config.get("imports") or ())
+    run = RunRecord(path, config, table[~apart].copy(), table[apart].copy())
     _ = run.quality
     return run
 

@@ -25,6 +25,7 @@ class Progress:
         done: Whether the training has ended.
         failure: Why it failed, if it did.
         out_of_memory: Whether it failed because it does not fit the device.
+        measured: Costs that were measured after training, by column of the candidates table.
     """
 
     curve: tuple[dict[str, float], ...]
@@ -33,6 +34,7 @@ class Progress:
     done: bool = False
     failure: str | None = None
     out_of_memory: bool = False
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Candidate:
         state: `running` or a terminal state.
         reason: Why it ended as it did, where that needs saying.
         curve: Validation measures after each epoch.
+        measured: Costs that were measured after training, by column of the candidates table.
         seconds: Time spent in training.
         worker: Host and process of the worker.
         retries: How often it was started again after a worker was lost.
@@ -69,6 +72,7 @@ class Candidate:
     state: str = "running"
     reason: str = ""
     curve: list[dict[str, float]] = field(default_factory=list)
+    measured: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     worker: str = ""
     retries: int = 0
@@ -96,6 +100,7 @@ class Candidate:
             "seed": self.seed,
             "epochs": len(self.curve),
             **self.best(quality, maximize=maximize),
+            **self.measured,
             "params": self.params,
             "flops": self.flops,
             "seconds": round(self.seconds, 3) if self.curve else None,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, PrivateAttr, ValidationError
 
 from fusion_ops.errors import SpecError
-from search.config_data import check_data, resolved_data
+from search.config_data import check_augment, check_data, located, resolved_data
 from search.config_errors import config_error, explained
 from search.config_objectives import check_constraints, check_objectives, check_search
 from search.config_sections import (
     DataConfig,
+    LatencyConfig,
     LimitsConfig,
     RayConfig,
     SearchSettings,
@@ -40,11 +41,13 @@ class SearchConfig(Section):
         space: Host network and choices.
         data: Data set.
         train: Training of every candidate.
-        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`.
+        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
+            `latency`, `memory`, or the user's own `module:function`.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
             exact costs (`params`, `flops`) are checked before training, those on qualities after it.
         search: Proposals and early stopping.
         limits: When a training is given up.
+        latency: How inference is timed, where that is an objective.
         storage: Where the study is kept.
         ray: The workers.
         imports: Modules of the user's own, imported before anything is looked up by name: what they register
@@ -59,6 +62,7 @@ class SearchConfig(Section):
     constraints: dict[str, Any] = Field(default_factory=dict)
     search: SearchSettings = SearchSettings()
     limits: LimitsConfig = LimitsConfig()
+    latency: LatencyConfig = LatencyConfig()
     storage: StorageConfig = StorageConfig()
     ray: RayConfig = RayConfig()
     imports: tuple[str, ...] = ()
@@ -107,11 +111,12 @@ class SearchConfig(Section):
         return values
 
     def check_task(self, dataset: Dataset) -> None:
-        """Check that objectives and constraints fit a data set, once it is loaded.
+        """Check that objectives, constraints and augmentation fit a data set, once it is loaded.
 
         Raises:
-            ConfigError: An objective or a constraint is of another task than the data set's.
+            ConfigError: One of them is of another task than the data set's.
         """
+        check_augment(self.train.augment, dataset.task, self._document)
         check_objectives(self.objectives, self.data.name, dataset.task, self._document)
         check_constraints(self.constraints, self.objectives, dataset.task, self._document)
 
@@ -144,8 +149,10 @@ class SearchConfig(Section):
             raise config_error(error, cls, document) from None
         config._folders = _import(config, document, folders)
         check_space(config.space, document)
+        config = config.model_copy(update={"data": located(config.data, config.folders)})
         task = check_data(config.data, document)
         check_objectives(config.objectives, config.data.name, task, document)
+        check_augment(config.train.augment, task, document)
         check_constraints(config.constraints, config.objectives, task, document)
         check_search(config.search, config.objectives, config.train.epochs, document)
         config._document = document

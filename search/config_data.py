@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from fusion_ops.errors import UnknownNameError
-from search import data
+from fusion_ops.errors import ConfigError, UnknownNameError
+from search import augmentation, data
 from search.config_errors import explained
 from search.config_sections import DataConfig
 from search.config_yaml import Document
 from search.data.dataset import Task
 
-__all__ = ["check_data", "resolved_data"]
+__all__ = ["check_augment", "check_data", "located", "resolved_data"]
 
 
 def check_data(config: DataConfig, document: Document) -> Task | None:
@@ -25,6 +27,28 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
     except UnknownNameError as error:
         raise explained(document, ("data", "name"), str(error)) from None
     return source.task_of(source.section(config, document))
+
+
+def check_augment(names: Sequence[str], task: Task | None, document: Document) -> None:
+    """Check the names in `train.augment`, and that they fit the task where it is known.
+
+    Raises:
+        ConfigError: One is unknown, named twice, or not for this task.
+    """
+    for index in range(len(names)):
+        try:
+            augmentation.check(names[: index + 1], task)
+        except (ConfigError, UnknownNameError) as error:
+            raise explained(document, ("train", "augment", index), str(error)) from None
+
+
+def located(config: DataConfig, folders: Iterable[str]) -> DataConfig:
+    """Return the section with an absolute `path`, if it is found relative to one of these folders."""
+    found = (Path(folder, config.path or "") for folder in folders)
+    path = next((path for path in found if path.exists()), None)
+    if config.path is None or path is None:
+        return config
+    return config.model_copy(update={"path": str(path.resolve())})
 
 
 def resolved_data(config: DataConfig) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fusion_ops.errors import ConfigError, UnknownNameError
+from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
 from reports.measures import MEASURES
 from search.config_errors import explained, unknown_key
 from search.config_yaml import Document, shown, visible
 from search.data.dataset import Task
+from search.own_objectives import declare_own
 
 if TYPE_CHECKING:
     from search.config_sections import SearchSettings
@@ -18,6 +19,7 @@ __all__ = ["check_constraints", "check_objectives", "check_search"]
 
 QUALITIES = {"classification": ("accuracy", "loss"), "segmentation": ("miou", "loss")}
 COSTS = tuple(name for name in MEASURES if MEASURES[name].exact)
+MEASURED = ("latency", "memory")
 LARGEST = 1e18
 
 
@@ -37,14 +39,15 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
     tasks = QUALITIES if task is None else {task: QUALITIES[task]}
     qualities = tuple(dict.fromkeys(name for names in tasks.values() for name in names))
     for index, name in enumerate(objectives):
-        problem = _problem(name, objectives[:index], (*qualities, *COSTS))
-        if problem is None and name not in (*qualities, *COSTS):
+        available = (*qualities, *COSTS, *MEASURED)
+        problem = _problem(name, objectives[:index], available)
+        if problem is None and ":" not in name and name not in available:
             problem = (
                 f"objective `{name}` does not fit `data.name: {dataset}`, a {task} set; use {' or '.join(qualities)}."
             )
         if problem is not None:
             raise explained(document, ("objectives", index), problem)
-    if not set(objectives) & set(qualities):
+    if not any(MEASURES[name].quality for name in objectives):
         raise explained(
             document,
             ("objectives",),
@@ -54,11 +57,12 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
 
 def _problem(name: str, before: Sequence[str], available: Sequence[str]) -> str | None:
     if ":" in name:
-        return f"objective `{visible(name, 60)}`: `module:function` is not available in this version."
-    if name not in MEASURES:
+        try:
+            declare_own(name)
+        except SpecError as error:
+            return f"objective {visible(str(error), 400)}"
+    elif name not in MEASURES:
         return str(UnknownNameError("objective", name, available))
-    if name in ("latency", "memory"):
-        return f"objective `{name}` is not available in this version; use {', '.join(available)}."
     if name in before:
         return f"objective `{name}` is named twice; leave one out."
     return None

@@ -84,6 +84,10 @@ class DataConfig(DataSection):
     model_config = ConfigDict(extra="allow")
 
 
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 class TrainConfig(Section):
     """How every candidate is trained.
 
@@ -97,6 +101,7 @@ class TrainConfig(Section):
         loss: What is minimised: `cross_entropy`, or the user's own `module:function`, which gets the network's
             outputs and the labels of a batch and returns a scalar tensor.
         label_smoothing: Share of the target spread over all classes, in the cross-entropy.
+        augment: How batches are changed at random, in this order; names of `search.augmentation`.
         schedule: `one_cycle` (cosine up, cosine down) or `triangular` (straight up, straight down).
         warmup: Share of the steps in which the learning rate rises.
         device: `auto` (a GPU where there is one), `cpu` or `cuda`.
@@ -112,6 +117,7 @@ class TrainConfig(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     loss: str = CROSS_ENTROPY
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    augment: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
     schedule: Literal["one_cycle", "triangular"] = "one_cycle"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.25
     device: Literal["auto", "cpu", "cuda"] = "auto"

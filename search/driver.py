@@ -8,17 +8,20 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
+from optuna.samplers import BaseSampler
 from safetensors.torch import save_file
 
 import reports
 from fusion_ops.errors import ConfigError, RunError
 from reports import candidates as table
+from reports.measures import MEASURES
 from search import checkpoint, data
 from search.bounds import require_reachable
 from search.candidate import Candidate
@@ -77,7 +80,7 @@ def launch(config: SearchConfig, run_dir: str | Path) -> Run:
         values = config.to_dict() | {"resolved": _resolved(config, dataset)}
         directory.write_config(values)
         _write_samples(directory, dataset)
-        sampler = create_sampler(config.search.sampler, space, objectives=config.objectives, seed=config.search.seed)
+        sampler = _sampler(config, space, config.search.seed)
         study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
         driver = Driver(config, directory, space, study)
         driver.enqueue_baselines()
@@ -113,7 +116,7 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
         # A model-based sampler continues with draws of its own, not with those that it made before.
         seed = config.search.seed + directory.study.stat().st_size if directory.study.is_file() else 0
         keyed = config.search.seed if config.search.sampler == "random" else seed
-        sampler = create_sampler(config.search.sampler, space, objectives=config.objectives, seed=keyed)
+        sampler = _sampler(config, space, keyed)
         study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
         driver = Driver(config, directory, space, study)
         driver.ledger.release()
@@ -227,7 +230,7 @@ class Driver:
         cpus, gpus, cpus_there, gpus_there = resources(self.config)
         values = self.config.to_dict()
         job = {
-            **{section: values[section] for section in ("imports", "train", "data", "limits")},
+            **{section: values[section] for section in ("imports", "objectives", "train", "data", "limits", "latency")},
             "folders": self.config.folders,
             "cpus": cpus,
             "run_dir": str(self.directory.path),
@@ -313,6 +316,12 @@ def _signals(interrupted: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
+    return create_sampler(
+        config.search.sampler, space, objectives=config.objectives, seed=seed, constraints=config.constraints
+    )
+
+
 def _name(directory: RunDirectory) -> str:
     return f"fusion-nas {directory.path.name}"
 
@@ -322,6 +331,7 @@ def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
         "dataset": dataset.info(),
         "environment": describe_environment(),
         "folders": list(config.folders),
+        "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name],
         "started": utc_now(),
     }
 

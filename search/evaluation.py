@@ -9,6 +9,7 @@ from torch import nn
 
 from search import data
 from search.config import SearchConfig
+from search.own_objectives import functions
 from search.run_directory import RunDirectory
 from search.training import DeviceData, evaluate, place, resolve_device
 
@@ -26,10 +27,11 @@ def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
     directory = RunDirectory(run_dir)
     directory.require_run()
     config = SearchConfig.load(directory.config)
+    metrics = functions(config.objectives, quality=True)
 
     def measure(model: nn.Module) -> dict[str, float]:
         device = resolve_device(config.train.device)
         loaded = DeviceData(data.load(config.data), device)
-        return evaluate(place(model, device), loaded, config.train.batch_size)
+        return evaluate(place(model, device), loaded, config.train.batch_size, metrics)
 
     return measure

@@ -157,6 +157,7 @@ class Ledger:
             return True
         candidate.curve = list(progress.curve)
         candidate.seconds, candidate.worker = progress.seconds, progress.worker
+        candidate.measured = dict(progress.measured)
         if progress.failure is not None:
             state = "infeasible" if progress.out_of_memory else "failed"
             self.finish(number, state, progress.failure)
@@ -247,7 +248,7 @@ class Ledger:
         state = TrialState.FAIL if candidate.series else _OPTUNA_STATES[candidate.state]
         if state in (TrialState.COMPLETE, TrialState.PRUNED):
             trial = self.study.get_trials(deepcopy=False)[candidate.number]
-            for name, excess in excesses(self._measured_bounds(), self._best(candidate)).items():
+            for name, excess in excesses(self._measured_bounds(), self._measures(candidate)).items():
                 self.study._storage.set_trial_system_attr(trial._trial_id, f"constraints:{name}", excess)
         values = self._values(candidate) if state == TrialState.COMPLETE else None
         self.study.tell(candidate.number, values, state=state)
@@ -323,7 +324,8 @@ class Ledger:
         if earlier is not None:
             original = self.candidates.get(earlier)
             if original is not None and original.state == "complete":
-                candidate.curve, candidate.feasible = list(original.curve), original.feasible
+                candidate.curve, candidate.measured = list(original.curve), dict(original.measured)
+                candidate.feasible = original.feasible
             self.finish(trial.number, "duplicate", f"same architecture as candidate {earlier}")
         elif over:
             self.finish(trial.number, "infeasible", over)
@@ -343,14 +345,17 @@ class Ledger:
     def _exact(self, candidate: Candidate) -> dict[str, float]:
         return {"params": float(candidate.params), "flops": float(candidate.flops)}
 
-    def _best(self, candidate: Candidate) -> dict[str, float]:
-        return candidate.best(self.quality, maximize=self.maximize) | self._exact(candidate)
+    def _measures(self, candidate: Candidate) -> dict[str, float]:
+        """Return everything that is known of a candidate, by measure."""
+        row = candidate.record(self.quality, maximize=self.maximize)
+        known = ((name, row.get(MEASURES[name].column)) for name in MEASURES)
+        return {name: float(value) for name, value in known if value is not None}
 
     def _measured_bounds(self) -> dict[str, float]:
         return {name: bound for name, bound in self.constraints.items() if not MEASURES[name].exact}
 
     def _missed(self, candidate: Candidate) -> str:
-        return broken(self._measured_bounds(), self._best(candidate))
+        return broken(self._measured_bounds(), self._measures(candidate))
 
     def _enqueue_unseen(self) -> bool:
         rng = np.random.default_rng([self.seed, len(self.candidates)])
@@ -368,5 +373,5 @@ class Ledger:
         self.study._storage.set_trial_user_attr(trial._trial_id, ATTRIBUTE, candidate.to_attrs())
 
     def _values(self, candidate: Candidate) -> list[float]:
-        best = self._best(candidate)
-        return [float(best[name]) for name in self.objectives]
+        values = self._measures(candidate)
+        return [float(values[name]) for name in self.objectives]

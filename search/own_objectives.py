@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fusion_ops.errors import SpecError
+from fusion_ops.errors import CandidateError, SpecError
 from reports.measures import MEASURES, Measure, declare
 from spaces.importing import imported, is_reference
 
-__all__ = ["declare_own", "functions"]
+__all__ = ["declare_own", "functions", "number"]
 
 QUALITY = ("outputs", "labels")
 COST = ("model", "images")
@@ -44,6 +45,21 @@ def functions(objectives: Iterable[str], *, quality: bool) -> dict[str, Callable
     """Return the user's own functions among the objectives, by name: the qualities, or the costs."""
     own = (name for name in objectives if is_reference(name))
     return {name: imported(name) for name in own if MEASURES[name].quality == quality}
+
+
+def number(name: str, value: Any) -> float:
+    """Return what a function of the user's own returned as a number.
+
+    Raises:
+        CandidateError: It is no finite number.
+    """
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        raise CandidateError(f"`{name}` must return a number; got {type(value).__name__}") from None
+    if not math.isfinite(result):
+        raise CandidateError(f"`{name}` must return a finite number; got {result}")
+    return result
 
 
 def _kind(reference: str, function: Any) -> str:

@@ -17,12 +17,14 @@ import fusion_ops
 import spaces
 from fusion_ops.errors import CandidateError, OutOfMemory, TimedOut
 from search import checkpoint, data
-from search.config_sections import DataConfig, LimitsConfig, TrainConfig
+from search.config_sections import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
+from search.measuring.costs import Costs
+from search.own_objectives import declare_own, functions
 from search.pruners import rungs
-from search.training import DeviceData, Session, resolve_device, train
+from search.training import DeviceData, Session, loss_function, resolve_device, train
 from search.watchdog import Watchdog, verdict
 from spaces import Architecture
-from spaces.importing import import_modules, make_importable
+from spaces.importing import import_modules, is_reference, make_importable
 
 __all__ = ["CandidateTrainable"]
 
@@ -55,29 +57,21 @@ class CandidateTrainable(tune.Trainable):
         """Train to the next rung and return the progress."""
         failure: str | None = None
         out_of_memory = False
-        started = time.monotonic()
+        measured: dict[str, float] = {}
         try:
             if self._epochs is None:
                 self._begin()
-                started = time.monotonic()
-            self._watchdog.watch(
-                self._folder,
-                stall_seconds=self._limits.stall_seconds,
-                trial_seconds=self._limits.trial_seconds,
-                spent=self._seconds,
-            )
-            self._train_to_rung()
-        except torch.OutOfMemoryError as error:
-            failure, out_of_memory = f"out of memory: {_first_line(error)}", True
-        except OutOfMemory as error:
+            with self._costs.training():
+                self._advance()
+            if self._trained:
+                measured = self._costs.measure(self._session.model)
+        except (torch.OutOfMemoryError, OutOfMemory) as error:
             failure, out_of_memory = f"out of memory: {_first_line(error)}", True
         except CandidateError as error:
             failure = str(error)
         except Exception as error:
             failure = f"{type(error).__name__}: {_first_line(error)}"
-        self._watchdog.rest()
-        self._seconds += time.monotonic() - started
-        done = failure is not None or len(self._curve) >= self._settings.epochs
+        done = failure is not None or self._trained
         if done and failure is None:
             self._finish()
         elif not done:
@@ -90,7 +84,27 @@ class CandidateTrainable(tune.Trainable):
             "ended": done,
             "failure": failure,
             "out_of_memory": out_of_memory,
+            "measured": list(measured.items()),
         }
+
+    @property
+    def _trained(self) -> bool:
+        return len(self._curve) >= self._settings.epochs
+
+    def _advance(self) -> None:
+        """Train to the next rung, watched; the time counts whatever comes of it."""
+        started = time.monotonic()
+        self._watchdog.watch(
+            self._folder,
+            stall_seconds=self._limits.stall_seconds,
+            trial_seconds=self._limits.trial_seconds,
+            spent=self._seconds,
+        )
+        try:
+            self._train_to_rung()
+        finally:
+            self._watchdog.rest()
+            self._seconds += time.monotonic() - started
 
     def _begin(self) -> None:
         self._take_job()
@@ -105,7 +119,9 @@ class CandidateTrainable(tune.Trainable):
         self._session = Session(model, self._settings, self._device)
         self._best: dict[str, Tensor] = {}
         self._resume()
-        self._epochs = train(self._session, self._data, self._settings, seed=self._candidate["seed"])
+        self._epochs = train(
+            self._session, self._data, self._settings, seed=self._candidate["seed"], metrics=self._metrics
+        )
 
     def _take_job(self) -> None:
         """Load what all candidates of a run share, once: config, device, data."""
@@ -114,12 +130,22 @@ class CandidateTrainable(tune.Trainable):
         job = self._next_job
         make_importable(*job["folders"])
         import_modules(job["imports"])
+        for name in filter(is_reference, job["objectives"]):
+            declare_own(name)
         self._settings = TrainConfig.model_validate(job["train"])
         self._limits = LimitsConfig.model_validate(job["limits"])
         self._device = resolve_device(self._settings.device)
         fusion_ops.compiled(self._settings.compile == "ops")
         torch.set_num_threads(max(1, int(job["cpus"])))
         self._data = DeviceData(data.load(DataConfig.model_validate(job["data"])), self._device)
+        self._metrics = functions(job["objectives"], quality=True)
+        self._costs = Costs(
+            job["objectives"],
+            self._data,
+            LatencyConfig.model_validate(job["latency"]),
+            self._settings.batch_size,
+            loss_function(self._data, self._settings),
+        )
         self._job = job
 
     def _train_to_rung(self) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import ConfigError, Diverged
 from search.config_sections import CROSS_ENTROPY
+from search.own_objectives import number
 from search.schedule import learning_rate
 from search.tasks import TASKS
 from spaces.importing import imported
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Metric = Callable[[Tensor, Tensor], Any]
 
-__all__ = ["DeviceData", "EpochResult", "Session", "evaluate", "place", "resolve_device", "train"]
+__all__ = ["DeviceData", "EpochResult", "Session", "evaluate", "loss_function", "place", "resolve_device", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def train(
         Diverged: The loss became NaN or infinite.
     """
     images, labels = data.train_images, data.train_labels
-    loss_of = _loss(data, settings)
+    loss_of = loss_function(data, settings)
     size = min(settings.batch_size, len(images))
     steps = len(images) // size
     while session.epochs_done < settings.epochs:
@@ -203,7 +204,12 @@ def train(
         yield EpochResult(epoch + 1, measures, train_loss, time.perf_counter() - started)
 
 
-def _loss(data: DeviceData, settings: TrainConfig) -> Callable[[Tensor, Tensor], Tensor]:
+def loss_function(data: DeviceData, settings: TrainConfig) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss that is minimised, of outputs and labels of a batch.
+
+    Raises:
+        SpecError: The user's own cannot be imported.
+    """
     if settings.loss == CROSS_ENTROPY:
         return partial(data.task.loss, label_smoothing=settings.label_smoothing)
     own: Callable[[Tensor, Tensor], Tensor] = imported(settings.loss)
@@ -224,7 +230,7 @@ def evaluate(
             and all their labels.
 
     Raises:
-        Diverged: A measure of the user's own is not finite.
+        CandidateError: A measure of the user's own is no finite number.
     """
     training = model.training
     model.eval()
@@ -244,15 +250,8 @@ def evaluate(
     model.train(training)
     own = metrics or {}
     return tally.measures() | {
-        name: _number(name, metric(torch.cat(kept), data.validation_labels)) for name, metric in own.items()
+        name: number(name, metric(torch.cat(kept), data.validation_labels)) for name, metric in own.items()
     }
-
-
-def _number(name: str, value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise Diverged(f"`{name}` returned {number}")
-    return number
 
 
 def _precision(device: torch.device) -> AbstractContextManager[Any]:

@@ -158,6 +158,7 @@ def progress(result: Mapping[str, Any]) -> Progress:
         result["ended"],
         result["failure"],
         result["out_of_memory"],
+        dict(result["measured"]),
     )
 
 

@@ -10,6 +10,10 @@ import typer
 from search.cli.app import app
 
 CHANNELS, SIZE, R = 64, 32, 4
+LETTERS = (
+    "x, y: the inputs. σ: sigmoid. GAP: global average pooling. W, A, P: 1×1 convolutions. L: local stack of MS-CAM, "
+    "1×1 convolution to C // r channels, BN, ReLU, 1×1 convolution back, BN; G: global stack, the same after GAP."
+)
 
 
 @app.command()
@@ -75,6 +79,6 @@ def _print(found: list[dict[str, Any]]) -> None:
     console.print(table)
     console.print(
         f"\nCost of one operator with two inputs of {CHANNELS} channels and {SIZE} × {SIZE} positions, r = {R}. "
-        "FLOPs are 2 × multiply-adds for one image. The first value of an option is its default.",
+        "FLOPs are 2 × multiply-adds for one image. The first value of an option is its default.\n\n" + LETTERS,
         highlight=False,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fusion_ops.errors import ConfigError, DataError
 from search.config_yaml import Document
 from search.data.dataset import Dataset, Split
+from search.data.own import OWN
 from search.data.source import DATASETS, DatasetSource
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ __all__ = ["DATASETS", "Dataset", "DatasetSource", "Split", "load", "source_of"]
 
 
 def source_of(name: str) -> DatasetSource[Any]:
-    """Return how the data set of that name is had.
+    """Return how the data set of that name, or of the user's own `module:function`, is had.
 
     Raises:
         UnknownNameError: No such data set.
     """
-    return DATASETS[name]
+    return OWN if ":" in name else DATASETS[name]
 
 
 def load(config: DataConfig) -> Dataset:
@@ -41,7 +42,7 @@ def load(config: DataConfig) -> Dataset:
         section = found.section(config, Document("", {}))
     except ConfigError as error:
         raise DataError(str(error)) from None
-    return found.load(section)
+    return found.dataset(section)
 
 
 for _module in iter_modules(__path__):

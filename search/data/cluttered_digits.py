@@ -18,18 +18,20 @@ from fusion_ops.errors import DataError
 from search.data.compose import Scenery, compose
 from search.data.dataset import Dataset, Split, Task, channel_statistics
 from search.data.digits import TEST_FRACTION, TEST_SEED, read_digits
-from search.data.source import DATASETS, DatasetSource, PathlessSection
+from search.data.source import DATASETS, CachedSection, DatasetSource, PathlessSection
 from search.data.splitting import stratified
 
 __all__ = ["ClutteredDigits", "load_cluttered_digits", "sources"]
 
+# Raised whenever the same settings give other images.
+VERSION = 1
 VALIDATION_FRACTION = 0.25
 DIGITS = tuple("0123456789")
 # By task: least and largest number of whole digits, and how much they are enlarged.
 WHOLE = {"classification": ((1, 1), (1.0, 3.0)), "segmentation": ((2, 3), (1.0, 2.0))}
 
 
-class ClutteredDigits(PathlessSection):
+class ClutteredDigits(PathlessSection, CachedSection):
     """The `data` section of `cluttered_digits`.
 
     Args:
@@ -94,4 +96,6 @@ def _task(section: ClutteredDigits) -> Task:
     return section.task
 
 
-DATASETS.register("cluttered_digits")(DatasetSource(_task, load_cluttered_digits, ClutteredDigits))
+DATASETS.register("cluttered_digits")(
+    DatasetSource(_task, load_cluttered_digits, ClutteredDigits, state=lambda _: VERSION)
+)

@@ -14,6 +14,7 @@ __all__ = ["IGNORED", "Dataset", "Split", "Task", "channel_statistics"]
 
 Task = Literal["classification", "segmentation"]
 IGNORED = 255
+COUNTED = 2**24
 _LABELS = {
     "classification": (1, torch.int64, "int64 labels (N,)"),
     "segmentation": (3, torch.uint8, "uint8 masks (N, H, W)"),
@@ -150,7 +151,10 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     means, stds = [], []
     values = torch.arange(256, dtype=torch.float64) / 255
     for channel in images.unbind(dim=1):
-        shares = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
+        # In pieces, because counting takes eight times the memory of what is counted.
+        pieces = torch.split(channel, max(1, COUNTED // max(1, channel[0].numel())))
+        counts = sum(torch.bincount(piece.flatten(), minlength=256) for piece in pieces)
+        shares = torch.as_tensor(counts).double() / channel.numel()
         mean = float(shares @ values)
         means.append(round(mean, 6))
         stds.append(round(float(shares @ (values - mean) ** 2) ** 0.5, 6))

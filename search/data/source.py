@@ -9,15 +9,27 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, create_model, field_validator
 
+from fusion_ops.errors import DataError
 from fusion_ops.registry import Registry
 from search.config_errors import config_error
-from search.config_sections import DataConfig, DataSection, Section
+from search.config_sections import DataConfig, DataSection, Section, Text
 from search.config_yaml import Document
+from search.data.cache import cached
 from search.data.dataset import Dataset, Task
 
-__all__ = ["DATASETS", "DatasetSource", "FileSection", "PathlessSection"]
+__all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection"]
 
 S = TypeVar("S", bound=DataSection)
+
+
+class CachedSection(DataSection):
+    """The `data` section of a set that is kept as uint8 files, which the workers of a machine share.
+
+    Args:
+        cache: Folder for these files; `null` is `fusion-nas/data` in the user's cache folder.
+    """
+
+    cache: Text | None = None
 
 
 class PathlessSection(DataSection):
@@ -34,7 +46,7 @@ class PathlessSection(DataSection):
         return path
 
 
-class FileSection(DataSection):
+class FileSection(CachedSection):
     """The `data` section of a set that is read from a file or a folder, named by `path`."""
 
     model_config = ConfigDict(validate_default=True)
@@ -51,6 +63,16 @@ class FileSection(DataSection):
         """The file or folder."""
         return Path(self.path or "").expanduser()
 
+    def existing(self) -> Path:
+        """Return the file or folder.
+
+        Raises:
+            DataError: It does not exist.
+        """
+        if not self.root.exists():
+            raise DataError(f"data set {self.name}: `data.path` does not exist; got {self.root.absolute()}.")
+        return self.root
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetSource(Generic[S]):
@@ -61,11 +83,15 @@ class DatasetSource(Generic[S]):
             only after loading.
         load: Returns the data set that a `data` section describes.
         settings: The keys of the `data` section.
+        state: What the set is made from, as JSON-ready values: the files that are read, or a version of the
+            code that makes it. With it the set is cached and shared between the workers of a machine, and made
+            again when the state changes. The settings are then a `CachedSection`.
     """
 
     task: Task | Callable[[S], Task] | None
     load: Callable[[S], Dataset]
     settings: type[S]
+    state: Callable[[S], Any] | None = None
 
     def task_of(self, section: S) -> Task | None:
         """Return what is learned, as far as it is known without loading."""
@@ -84,6 +110,16 @@ class DatasetSource(Generic[S]):
         except ValidationError as error:
             raise config_error(error, model, document) from None
         return checked
+
+    def dataset(self, section: S) -> Dataset:
+        """Return the data set, from the cache where it is one that is cached.
+
+        Raises:
+            DataError: It is missing, corrupt, or unfit.
+        """
+        if self.state is None:
+            return self.load(section)
+        return cached(section.model_dump(mode="json"), self.state(section), lambda: self.load(section))
 
     def _document_model(self) -> type[BaseModel]:
         return create_model("Config", __base__=Section, data=(self.settings, ...))

@@ -12,15 +12,16 @@ from fusion_ops import FusionChoice
 from fusion_ops.errors import SpecError
 
 names = st.text(min_size=1, max_size=8)
+values = names | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False)
 choices = st.builds(
     FusionChoice,
     names,
     st.none() | st.integers(1, 10**6),
-    st.dictionaries(names, names, max_size=3).map(lambda options: tuple(options.items())),
+    st.dictionaries(names, values, max_size=3).map(lambda options: tuple(options.items())),
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(choices)
 def test_survives_json_and_pickle(choice: FusionChoice) -> None:
     assert FusionChoice.from_dict(json.loads(json.dumps(choice.to_dict()))) == choice
@@ -72,6 +73,11 @@ def test_refuses_another_kind_of_name() -> None:
         {"op": "aff", "options": ["scale"]},
         {"op": None},
         {"op": "aff", "r": "4"},
+        {"op": "aff", "options": {"scale": None}},
+        {"op": "aff", "options": {"scale": ["paper"]}},
+        {"op": "aff", "options": {"scale": {"a": 1}}},
+        {"op": "aff", "options": {"scale": float("nan")}},
+        {"op": "aff", "options": {3: "paper"}},
         ["aff", 4],
         None,
     ],
@@ -80,6 +86,11 @@ def test_refuses_another_kind_of_name() -> None:
 def test_refuses_other_descriptions(values: object) -> None:
     with pytest.raises(SpecError):
         FusionChoice.from_dict(values)  # type: ignore[arg-type]
+
+
+def test_says_which_option_it_refuses() -> None:
+    with pytest.raises(SpecError, match=r"option `scale` .* must be text.*got \['paper'\]\. Write one value"):
+        FusionChoice.from_dict({"op": "aff", "options": {"scale": ["paper"]}})
 
 
 @pytest.mark.parametrize("second", ["paper", "inputs"])

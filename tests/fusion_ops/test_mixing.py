@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fusion_ops.mixing import differences, portions, total, weighted_mean, weighted_sum
+from fusion_ops.mixing import between, portions, total, weighted_mean, weighted_sum
 
 
 @pytest.mark.parametrize("inputs", [2, 3, 5])
@@ -30,6 +30,16 @@ def test_portions_keep_channels_last(inputs: int) -> None:
 @pytest.mark.parametrize("inputs", [2, 3, 4])
 def test_zero_logits_give_mean_and_exact_sum(inputs: int) -> None:
     features = [torch.randn(2, 4, 3, 3) for _ in range(inputs)]
-    diffs, logits = differences(features), torch.zeros(2, (inputs - 1) * 4, 3, 3)
-    assert torch.equal(weighted_sum(total(features), diffs, logits), total(features))
-    torch.testing.assert_close(weighted_mean(features[-1], diffs, logits), torch.stack(features).mean(0))
+    logits, summed = torch.zeros(2, (inputs - 1) * 4, 3, 3), total(features)
+    fused = weighted_sum(features, logits, summed)
+    assert (fused - summed).abs().max() <= (1e-6 if inputs == 2 else 0)
+    torch.testing.assert_close(weighted_mean(features, logits), torch.stack(features).mean(0))
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2])
+def test_mixed_precisions_are_promoted(odd: int) -> None:
+    given = [torch.rand(2, 4, 3, 3) for _ in range(3)]
+    mixed = [x.bfloat16() if i == odd else x for i, x in enumerate(given)]
+    fused = between(*mixed)
+    assert fused.dtype == torch.float32
+    torch.testing.assert_close(fused, between(*given), rtol=0.02, atol=0.02)

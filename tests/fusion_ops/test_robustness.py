@@ -1,5 +1,6 @@
 """What surrounds an operator in practice: layouts, precisions, compilers, transforms, several processes."""
 
+import functools
 import os
 import tempfile
 import warnings
@@ -106,57 +107,61 @@ def fresh_compiler() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-@every_choice
-@every_count
-@pytest.mark.usefixtures("fresh_compiler")
-def test_compiles_into_one_graph_forward_and_backward(choice: FusionChoice, inputs: int) -> None:
-    """`fullgraph` raises at a break; AOTAutograd traces the backward pass as well."""
-    op = made(choice, inputs)
-    twin = made(choice, inputs)
-    twin.load_state_dict(op.state_dict())
-    compiled = torch.compile(twin, fullgraph=True, backend="aot_eager")
-    features = [x.requires_grad_() for x in maps(inputs)]
-    expected, fused = op(*features), compiled(*features)
-    torch.testing.assert_close(fused, expected)
-    first = torch.autograd.grad(expected.square().sum(), [*op.parameters(), *features])
-    second = torch.autograd.grad(fused.square().sum(), [*twin.parameters(), *features])
-    for one, other in zip(first, second, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
-
-
-@every_choice
-@every_count
-@pytest.mark.usefixtures("fresh_compiler")
-def test_exports_with_a_dynamic_batch(choice: FusionChoice, inputs: int) -> None:
-    op = made(choice, inputs).eval()
-    batch = torch.export.Dim("batch", min=1, max=64)
-    program = torch.export.export(op, tuple(maps(inputs)), dynamic_shapes=(({0: batch},) * inputs,), strict=False)
-    for count in (1, 2, 7):
-        features = maps(inputs, batch=count)
-        torch.testing.assert_close(program.module()(*features), op(*features))
-
-
 class Each(nn.Module):
     """All operators side by side on the same maps: one export for all."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: int) -> None:
         super().__init__()
-        self.operators = nn.ModuleList(made(choice) for choice in CHOICES)
+        self.operators = nn.ModuleList(made(choice, inputs) for choice in CHOICES)
 
-    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-        return tuple(operator(x, y) for operator in self.operators)
+    def forward(self, *features: Tensor) -> tuple[Tensor, ...]:
+        return tuple(operator(*features) for operator in self.operators)
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+def test_compiles_into_one_graph_forward_and_backward() -> None:
+    """`fullgraph` raises at a break; AOTAutograd traces the backward pass as well.
+
+    What each operator computes from two inputs is compiled, backward too, in the tests of `compiled`.
+    """
+    each, twin = Each(3), Each(3)
+    twin.load_state_dict(each.state_dict())
+    compiled = torch.compile(twin, fullgraph=True, backend="aot_eager")
+    features = [x.requires_grad_() for x in maps(3)]
+    both = each(*features), compiled(*features)
+    for choice, expected, fused in zip(CHOICES, *both, strict=True):
+        torch.testing.assert_close(fused, expected, msg=lambda text, choice=choice: f"{choice}: {text}")
+    gradients = [
+        torch.autograd.grad(sum(z.square().sum() for z in fused), [*module.parameters(), *features])
+        for fused, module in zip(both, (each, twin), strict=True)
+    ]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
+
+
+@functools.cache
+def exported(inputs: int) -> tuple[Each, torch.export.ExportedProgram]:
+    each, batch = Each(inputs).eval(), torch.export.Dim("batch", min=1, max=64)
+    shapes = (({0: batch},) * inputs,)
+    return each, torch.export.export(each, tuple(maps(inputs)), dynamic_shapes=shapes, strict=False)
+
+
+@every_count
+def test_exports_with_a_dynamic_batch(inputs: int) -> None:
+    each, program = exported(inputs)
+    for count in (1, 2, 7):
+        features = maps(inputs, batch=count)
+        for choice, one, other in zip(CHOICES, program.module()(*features), each(*features), strict=True):
+            torch.testing.assert_close(one, other, msg=lambda text, choice=choice: f"{choice}: {text}")
 
 
 def test_exports_to_onnx(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="the ONNX exporter of PyTorch needs onnxscript")
     onnxruntime = pytest.importorskip("onnxruntime", reason="running an ONNX model needs onnxruntime")
-    each, path = Each().eval(), tmp_path / "operators.onnx"
-    batch = torch.export.Dim("batch", min=1, max=64)
+    (each, program), path = exported(2), tmp_path / "operators.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
-        torch.onnx.export(
-            each, tuple(maps()), path, dynamic_shapes=({0: batch}, {0: batch}), verbose=False, external_data=False
-        )
+        torch.onnx.export(program, (), path, verbose=False, external_data=False, optimize=False)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_inputs()]
     for count in (1, 3):

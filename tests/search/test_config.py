@@ -37,12 +37,13 @@ def test_defaults_are_those_of_the_contract():
                  tie: none}
         data:   {name: digits, path: null, val_fraction: 0.2, seed: 0}
         train:  {epochs: 8, batch_size: 128, lr: 0.1, init: default, momentum: 0.9, weight_decay: 0.0005,
-                 loss: cross_entropy, label_smoothing: 0.1, schedule: one_cycle, warmup: 0.25, device: auto,
-                 compile: none}
+                 loss: cross_entropy, label_smoothing: 0.1, augment: [], schedule: one_cycle, warmup: 0.25,
+                 device: auto, compile: none}
         objectives: [accuracy, params]
         constraints: {}
         search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, strategy: scratch}
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1}
+        latency: {batch_size: 1, threads: 1, seconds: 0.5}
         storage: {url: null}
         ray:    {address: null, cpus_per_trial: 1, gpus_per_trial: auto, max_concurrent: null}
         imports: []
@@ -134,9 +135,7 @@ BAD = [
     ("objectives: accuracy", 1, "`objectives` must be a list; got text `accuracy`; write [accuracy]"),
     ("objectives:\n- accuracy\n- params\n- accuracy", 4, "objective `accuracy` is named twice"),
     ("objectives: [miou]", 1, "`miou` does not fit `data.name: digits`, a classification set"),
-    ("objectives: [accuracy, latency]", 1, "`latency` is not available in this version"),
-    ("objectives: [accuracy, memory]", 1, "`memory` is not available in this version"),
-    ("objectives: [accuracy, 'mine:size']", 1, "`mine:size`: `module:function` is not available in this version"),
+    ("objectives: [accuracy, 'mine:size']", 1, "objective `mine:size`: there is no module `mine`"),
     ("constraints:\n  parms: 3", 2, "unknown key `parms` in `constraints`; did you mean `params`?"),
     ("constraints:\n  params: -3", 2, "`constraints.params` must be a positive number; got -3"),
     ("constraints:\n  params: no", 2, "must be a positive number; got false (written `no`)"),

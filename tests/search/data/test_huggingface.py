@@ -1,0 +1,104 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fusion_ops.errors import DataError
+
+datasets = pytest.importorskip("datasets")
+RNG = np.random.default_rng(0)
+
+
+def cell(size=(6, 8), value=None, cut=None):
+    pixels = RNG.integers(0, 256, (*size, 3), dtype=np.uint8) if value is None else np.full(size, value, np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return {"bytes": file.getvalue()[:cut], "path": None}
+
+
+def table(count=20, kind=None, **columns):
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": kind or datasets.ClassLabel(names=["cat", "dog"])}
+    )
+    values = {"image": [cell() for _ in range(count)], "label": [row % 2 for row in range(count)]} | columns
+    return datasets.Dataset.from_dict(values, features=features)
+
+
+def test_a_saved_folder(load, tmp_path):
+    parts = datasets.DatasetDict({"train": table(), "test": table(6)})
+    parts.save_to_disk(str(tmp_path / "saved"))
+    dataset = load("huggingface", path=str(tmp_path / "saved"))
+    assert dataset.classes == ("cat", "dog")
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [16, 4, 6]
+    expected = [np.array(image).transpose(2, 0, 1) for image in parts["test"]["image"]]
+    assert np.array_equal(dataset.test.images.numpy(), np.stack(expected))
+    assert dataset.test.labels.tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_parquet_files_by_part(load, tmp_path):
+    folder = tmp_path / "parquet"
+    folder.mkdir()
+    table().to_parquet(str(folder / "train-00000-of-00001.parquet"))
+    table(4).to_parquet(str(folder / "validation-00000-of-00001.parquet"))
+    dataset = load("huggingface", path=str(folder), size=4, channels=1)
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [16, 4, 4]
+    assert dataset.input_shape == (1, 4, 4)
+
+
+def test_a_column_of_masks_makes_it_segmentation(load, tmp_path):
+    masks = [cell(value=row % 3) for row in range(20)]
+    features = datasets.Features({"image": datasets.Image(), "mask": datasets.Image()})
+    made = datasets.Dataset.from_dict({"image": [cell() for _ in range(20)], "mask": masks}, features=features)
+    made.save_to_disk(str(tmp_path / "saved"))
+    dataset = load("huggingface", path=str(tmp_path / "saved"), label="mask")
+    assert dataset.task == "segmentation"
+    assert dataset.classes == ("0", "1", "2")
+
+
+def test_wrong_settings_and_columns(load, tmp_path):
+    saved = str(tmp_path / "saved")
+    with pytest.raises(DataError, match=r"needs either `data\.path` or `data\.dataset`"):
+        load("huggingface")
+    with pytest.raises(DataError, match=r"needs either `data\.path` or `data\.dataset`"):
+        load("huggingface", path=saved, dataset="a/b")
+    with pytest.raises(DataError, match=r"`data\.path` does not exist; got .*saved"):
+        load("huggingface", path=saved)
+    datasets.DatasetDict({"test": table()}).save_to_disk(saved)
+    with pytest.raises(DataError, match="has no split `train`; it has test"):
+        load("huggingface", path=saved)
+    table().save_to_disk(str(tmp_path / "whole"))
+    with pytest.raises(DataError, match=r"no column `img`.*known: image, label"):
+        load("huggingface", path=str(tmp_path / "whole"), image="img")
+    with pytest.raises(DataError, match="column `label` must hold images; got ClassLabel"):
+        load("huggingface", path=str(tmp_path / "whole"), image="label")
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"image": [cell(), cell(cut=60), *(cell() for _ in range(18))]}, "row 1, column `image` is not a whole image"),
+        ({"image": [cell(), None, *(cell() for _ in range(18))]}, "row 1: column `image` is empty"),
+        ({"image": [cell(), cell((7, 8)), *(cell() for _ in range(18))]}, "row 1 has 7 × 8, row 0 has 6 × 8"),
+        (
+            {"label": [0, 1, None, *([0, 1] * 8), 1], "kind": datasets.Value("int64")},
+            "row 2: labels are whole numbers; got None",
+        ),
+    ],
+)
+def test_a_bad_row_is_named(load, tmp_path, columns, says):
+    table(**columns).save_to_disk(str(tmp_path / "saved"))
+    with pytest.raises(DataError, match=says):
+        load("huggingface", path=str(tmp_path / "saved"))
+
+
+def test_a_folder_that_is_no_saved_set(load, tmp_path):
+    (tmp_path / "other").mkdir()
+    with pytest.raises(DataError, match="other cannot be loaded"):
+        load("huggingface", path=str(tmp_path / "other"))
+
+
+def test_the_package_is_an_extra(load, monkeypatch):
+    monkeypatch.setattr("search.data.huggingface.find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"needs the package datasets: pip install fusion-nas\[hf\]"):
+        load("huggingface", path="/")
