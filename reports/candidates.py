@@ -173,7 +173,7 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
             out[name] = ~out[name].isin([False, "False"])
         elif name == "on_front":
             out[name] = out[name].isin([True, "True"])
-        elif out[name].dtype.kind not in "iufb":
+        elif name == "series" or out[name].dtype.kind not in "iufb":
             out[name] = out[name].where(out[name].notna(), "").astype(str)
     return out
 

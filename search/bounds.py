@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,8 +11,9 @@ from fusion_ops.errors import Infeasible
 from reports.measures import MEASURES
 from reports.pareto import non_dominated
 from spaces import SearchSpace
+from spaces.space import Slot
 
-__all__ = ["broken", "exact", "excesses", "require_reachable"]
+__all__ = ["broken", "exact", "excesses", "require_reachable", "slot_costs"]
 
 
 def exact(bounds: Mapping[str, float]) -> dict[str, float]:
@@ -67,20 +69,23 @@ def require_reachable(space: SearchSpace, bounds: Mapping[str, float]) -> None:
     raise Infeasible(f"no architecture has {asked} together; the nearest in this space has {there}.")
 
 
-def _reachable(space: SearchSpace, names: tuple[str, ...]) -> np.ndarray:
+def _reachable(space: SearchSpace, names: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return the non-dominated costs of the space, `(n, len(names))`: sums over its slots."""
     host = space.host.cost()
     front = np.array([[float(getattr(host, name)) for name in names]])
     for slot in space.slots:
-        steps = np.array(
-            [
-                [float(sum(getattr(point.cost(choice), name) for point in slot.points)) for name in names]
-                for choice in slot.choices
-            ]
-        )
+        steps = np.array(slot_costs(slot, names))
         sums = np.unique((front[:, None, :] + steps[None, :, :]).reshape(-1, len(names)), axis=0)
         front = sums[non_dominated(sums)]
     return front
+
+
+def slot_costs(slot: Slot, names: Sequence[str]) -> list[list[float]]:
+    """Return the costs of every choice of a slot, over all its points."""
+    return [
+        [float(sum(getattr(point.cost(choice), name) for point in slot.points)) for name in names]
+        for choice in slot.choices
+    ]
 
 
 def _written(value: float) -> str:

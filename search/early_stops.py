@@ -39,7 +39,10 @@ class EarlyStops:
             told = dict(zip(objectives, values, strict=True))
             final = tuple(-MEASURES[name].sign * told[name] for name in self._qualities)
             self._pruner.learn(self._curve(candidate, told, final))
-        elif self._one_value():
+
+    def record(self, candidate: Candidate) -> None:
+        """Write the curve of a candidate that is about to be told where a later decision needs it."""
+        if self._one_value():
             self._write(candidate)
 
     def verdict(self, candidate: Candidate, costs: dict[str, float]) -> Stop | None:
@@ -63,7 +66,8 @@ class EarlyStops:
         return Stop(epoch, f"{name} at epoch {epoch}: {self._qualities[0]} {value:.4f}", audit=False)
 
     def _one_value(self) -> bool:
-        return len(self._study.directions) == 1 and not isinstance(self._pruner, optuna.pruners.NopPruner)
+        own = isinstance(self._pruner, ParetoPruner | optuna.pruners.NopPruner)
+        return len(self._study.directions) == 1 and not own
 
     def _curve(self, candidate: Candidate, costs: dict[str, float], final: tuple[float, ...]) -> Curve:
         quality = {

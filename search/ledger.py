@@ -247,6 +247,7 @@ class Ledger:
         """Tell the study how a candidate ended; what is there for comparison alone teaches the sampler nothing."""
         state = TrialState.FAIL if candidate.series else _OPTUNA_STATES[candidate.state]
         if state in (TrialState.COMPLETE, TrialState.PRUNED):
+            self._stops.record(candidate)
             trial = self.study.get_trials(deepcopy=False)[candidate.number]
             for name, excess in excesses(self._measured_bounds(), self._measures(candidate)).items():
                 self.study._storage.set_trial_system_attr(trial._trial_id, f"constraints:{name}", excess)

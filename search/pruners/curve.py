@@ -17,14 +17,12 @@ class Curve:
         quality: By epoch, the value of each objective that is a quality; greater is better.
         costs: Its objectives that are costs; smaller is better, NaN where not known yet.
         final: Of a completed candidate, what was told as its qualities; greater is better.
-        audited: Whether it was to be stopped and ran on all the same.
     """
 
     number: int
     quality: Mapping[int, tuple[float, ...]]
     costs: tuple[float, ...]
     final: tuple[float, ...] = ()
-    audited: bool = False
 
     @property
     def epoch(self) -> int:

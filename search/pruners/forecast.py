@@ -41,35 +41,32 @@ class Forecast:
         return self.mean + float(position @ self.weights), self.deviation * float(np.sqrt(1.0 + far))
 
 
-def fit(features: Values, targets: Values, weights: Values, noise: float = 0.0) -> Forecast:
-    """Return the weighted ridge regression whose penalty has the smallest leave-one-out error.
+def fit(features: Values, targets: Values, noise: float = 0.0) -> Forecast:
+    """Return the ridge regression whose penalty has the smallest leave-one-out error.
 
     Args:
         features: `(n, p)`, n at least 2.
         targets: `(n,)`.
-        weights: `(n,)`, how many observations each one stands for.
         noise: Standard deviation that no prediction can fall below.
     """
-    share = weights / weights.sum()
-    centre = share @ features
-    spread = np.sqrt(share @ (features - centre) ** 2)
+    centre, spread = features.mean(axis=0), features.std(axis=0)
     scale = np.where(spread > 1e-12 * np.maximum(np.abs(centre), 1.0), spread, 1.0)
     x = (features - centre) / scale
-    mean = float(share @ targets)
+    mean = float(targets.mean())
     y = targets - mean
-    gram, moment = x.T @ (x * weights[:, None]), x.T @ (weights * y)
+    gram, moment = x.T @ x, x.T @ y
     best: tuple[float, Values, Values] | None = None
     for penalty in PENALTIES:
         inverse = np.linalg.inv(gram + penalty * np.eye(len(gram)))
-        slopes = inverse @ moment
-        leverage = share + weights * np.einsum("ij,jk,ik->i", x, inverse, x)
-        residuals = (y - x @ slopes) / np.maximum(1.0 - leverage, 1e-3)
-        error = float(np.sqrt(share @ residuals**2))
+        weights = inverse @ moment
+        leverage = 1.0 / len(x) + np.einsum("ij,jk,ik->i", x, inverse, x)
+        residuals = (y - x @ weights) / np.maximum(1.0 - leverage, 1e-3)
+        error = float(np.sqrt((residuals**2).mean()))
         if best is None or error < best[0]:
-            best = error, slopes, inverse
+            best = error, weights, inverse
     assert best is not None
-    error, slopes, inverse = best
-    return Forecast(centre, scale, slopes, mean, max(error, noise), inverse)
+    error, weights, inverse = best
+    return Forecast(centre, scale, weights, mean, max(error, noise), inverse)
 
 
 def jitter(values: Values) -> float:

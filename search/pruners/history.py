@@ -15,7 +15,6 @@ __all__ = ["History"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 LATEST = 256
-STANDS_FOR = 4.0
 
 
 class History:
@@ -73,7 +72,6 @@ class History:
             fit(
                 np.stack([features(peer, epochs, index) for peer in peers]),
                 np.array([peer.final[index] for peer in peers]),
-                np.array([STANDS_FOR if peer.audited else 1.0 for peer in peers]),
                 float(noise[index]),
             )
             for index in range(len(peers[0].final))
