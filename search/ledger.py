@@ -340,6 +340,8 @@ class Ledger:
             known = other.curve if short else other.state == "complete"
             if known and other.architecture.id == candidate.architecture.id and other.number != candidate.number:
                 candidate.curve = list(other.curve[:1] if short else other.curve)
+                candidate.measured = {} if short else dict(other.measured)
+                candidate.feasible = other.feasible
                 self.finish(candidate.number, "duplicate", f"same architecture as candidate {other.number}")
                 return
 
