@@ -180,7 +180,9 @@ def interval(values: Sequence[float]) -> str:
     return f"{np.mean(values):.3f} ± {spread:.3f}"
 
 
-def measure(source: Callable[[int, int], Candidates], seeds: int, count: int, settings: dict[str, Any]) -> dict[str, Any]:
+def measure(
+    source: Callable[[int, int], Candidates], seeds: int, count: int, settings: dict[str, Any]
+) -> dict[str, Any]:
     """Return the figures of one source over all seeds."""
     runs = []
     for seed in range(seeds):

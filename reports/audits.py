@@ -34,12 +34,11 @@ class Audit:
     def sentence(self) -> str:
         """What is known of the stops, in a sentence; empty where nothing was stopped."""
         if not self.checked:
-            none = "none of them ran on as a check, so how many were wrong is not known"
-            return f"{self.stopped} stopped, {none}." if self.stopped else ""
+            return "No stopped candidate ran on as a check yet." if self.stopped else ""
         low, high = (round(100 * share) for share in self.interval)
-        ran = f"{self.checked} candidate{' that was' if self.checked == 1 else 's that were'} to be stopped ran on"
+        ran = "1 candidate that was" if self.checked == 1 else f"{self.checked} candidates that were"
         return (
-            f"As a check, {ran}: {self.wrong or 'none'} of them reached the front "
+            f"As a check, {ran} to be stopped ran on to the end; {self.wrong} of {self.checked} reached the front "
             f"(wrong stops {100 * self.wrong / self.checked:.0f} %, 95 %: {low} to {high} %)."
         )
 

@@ -43,9 +43,7 @@ def growth(run: RunRecord) -> tuple[Growth, ...]:
     The objectives are scaled to [0, 1] over all completed candidates, the reference point is 1.1 in each.
     """
     apart = run.contests
-    named = [
-        (name, apart[apart["series"].isin(series)] if len(apart) else apart) for name, series in SERIES
-    ]
+    named = [(name, apart[apart["series"].isin(series)] if len(apart) else apart) for name, series in SERIES]
     parts = [("this search", run.table, COUNTED), *((name, rows, (*COUNTED, "duplicate")) for name, rows in named)]
     searches = [(name, _ended(rows, states)) for name, rows, states in parts if len(rows)]
     points = [_points(rows, run.objectives) for _, rows in searches]

@@ -28,9 +28,7 @@ def excesses(bounds: Mapping[str, float], values: Mapping[str, float]) -> dict[s
         bounds: At most on a measure to minimise, at least on one to maximise.
         values: Measured values by name; what is missing is left out.
     """
-    return {
-        name: MEASURES[name].sign * (values[name] - bound) for name, bound in bounds.items() if name in values
-    }
+    return {name: MEASURES[name].sign * (values[name] - bound) for name, bound in bounds.items() if name in values}
 
 
 def broken(bounds: Mapping[str, float], values: Mapping[str, float]) -> str:

@@ -114,7 +114,12 @@ def learning_figure(info: LearningInfo) -> Figure:
             opacity=0.75,
             meta="top",
         )
-    epochs = {"title": {"text": "epoch", **TITLE}, "tickformat": "d", "range": [0.7, max(info.epochs, 2) + 0.3]}
+    epochs = {
+        "title": {"text": "epoch", **TITLE},
+        "tickformat": "d",
+        "dtick": max(1, math.ceil(info.epochs / 10)),
+        "range": [0.7, max(info.epochs, 2) + 0.3],
+    }
     figure.update_layout(**layout(epochs, axis(info.catalog.quality)))
     return figure
 

@@ -59,7 +59,9 @@ def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
     """Return the verdict and what is drawn beside it."""
     result = verdict(run, catalog)
     shown = dict.fromkeys([catalog.quality, *catalog.measures[:2], MEASURES["params"], MEASURES["flops"]])
-    return VerdictInfo(result, _bar(result.comparison), tuple(shown), (*_facts(result.budget), *_wrong_stops(audit(run.table))))
+    return VerdictInfo(
+        result, _bar(result.comparison), tuple(shown), (*_facts(result.budget), *_wrong_stops(audit(run.table)))
+    )
 
 
 def _bar(comparison: Comparison | None) -> IntervalBar | None:

@@ -55,17 +55,14 @@ def fit(features: Values, targets: Values, noise: float = 0.0) -> Forecast:
     mean = float(targets.mean())
     y = targets - mean
     gram, moment = x.T @ x, x.T @ y
-    best: tuple[float, Values, Values] | None = None
+    candidates = []
     for penalty in PENALTIES:
         inverse = np.linalg.inv(gram + penalty * np.eye(len(gram)))
         weights = inverse @ moment
         leverage = 1.0 / len(x) + np.einsum("ij,jk,ik->i", x, inverse, x)
         residuals = (y - x @ weights) / np.maximum(1.0 - leverage, 1e-3)
-        error = float(np.sqrt((residuals**2).mean()))
-        if best is None or error < best[0]:
-            best = error, weights, inverse
-    assert best is not None
-    error, weights, inverse = best
+        candidates.append((float(np.sqrt((residuals**2).mean())), weights, inverse))
+    error, weights, inverse = min(candidates, key=lambda candidate: candidate[0])
     return Forecast(centre, scale, weights, mean, max(error, noise), inverse)
 
 

@@ -7,7 +7,7 @@ past them break its samplers. There the learning curve is kept in the trial's at
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -109,7 +109,7 @@ def _quality(trial: FrozenTrial, names: Sequence[str]) -> dict[int, tuple[float,
     }
 
 
-def _costs(trial: FrozenTrial, names: Sequence[str], space: SearchSpace | None) -> Mapping[str, float]:
+def _costs(trial: FrozenTrial, names: Sequence[str], space: SearchSpace | None) -> dict[str, float]:
     measured: dict[str, float] = {}
     for key, values in trial.user_attrs.items():
         if key.startswith(CURVE):
@@ -121,7 +121,7 @@ def _costs(trial: FrozenTrial, names: Sequence[str], space: SearchSpace | None) 
 
 
 @lru_cache(maxsize=4096)
-def _exact(space: SearchSpace, params: tuple[tuple[str, Any], ...]) -> Mapping[str, float]:
+def _exact(space: SearchSpace, params: tuple[tuple[str, Any], ...]) -> dict[str, float]:
     try:
         architecture = space.suggest(FixedTrial(dict(params)))
     except ValueError:

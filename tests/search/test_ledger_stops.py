@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+import optuna
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 import spaces
@@ -11,7 +15,9 @@ from reports import candidates as table
 from search.bounds import broken, require_reachable
 from search.candidate import Progress
 from search.contests import one_epoch_controls, random_controls, top_controls
+from search.ledger import Ledger
 from search.pruners import ParetoPruner
+from search.samplers import create_sampler
 from search.stall import Stall
 
 
@@ -87,31 +93,45 @@ def test_a_quality_below_its_bound_is_complete_but_not_ranked(open_ledger):
 def test_bounds_in_words():
     bounds = {"accuracy": 0.9, "loss": 0.3, "params": 1000.0}
     assert broken(bounds, {"accuracy": 0.9, "loss": 0.3, "params": 1000.0}) == ""
-    assert broken(bounds, {"accuracy": 0.8, "params": 1234.0}) == "accuracy 0.8 is below 0.9; params 1,234 exceeds 1,000"
+    assert (
+        broken(bounds, {"accuracy": 0.8, "params": 1234.0}) == "accuracy 0.8 is below 0.9; params 1,234 exceeds 1,000"
+    )
 
 
-def test_exact_bounds_that_only_clash_together_are_refused_with_the_nearest():
-    # Concat is the smallest in neither cost; the cheapest in parameters is not the cheapest in FLOPs.
-    space = spaces.create("resnet", depth=8, width=8, in_channels=1, input_size=(8, 8), ops=("sum", "sk", "aff"))
-    require_reachable(space, {"params": space.smallest("params"), "flops": space.smallest("flops"), "accuracy": 0.99})
+def test_exact_bounds_that_clash_are_refused_with_the_nearest():
+    """`concat` has fewer parameters than `sk`, and more FLOPs."""
+    space = spaces.create(
+        "resnet", depth=8, width=8, in_channels=1, input_size=(8, 8), ops=("concat", "sk"), reductions=(2,)
+    )
+    least = {name: float(space.smallest(name)) for name in ("params", "flops")}
     with pytest.raises(Infeasible, match=r"params <= 10; the smallest in this space has [\d,]+\."):
         require_reachable(space, {"params": 10.0})
+    for name, bound in least.items():
+        require_reachable(space, {name: bound, "accuracy": 0.99})
+    with pytest.raises(Infeasible, match=r"together; the nearest in this space has params [\d,]+ and flops [\d,]+\."):
+        require_reachable(space, least)
+    mixed = space.cost(next(space.enumerate()))
+    require_reachable(space, {"params": float(mixed.params), "flops": float(mixed.flops)})
 
 
-def test_clashing_bounds_name_the_nearest(monkeypatch):
-    """Costs of two choices at one point, each the smallest in one measure."""
-    space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8), ops=("sum", "aff"), tie="all")
-    cheap, dear = (space.cost(space.uniform(op)) for op in ("sum", "aff"))
-    assert cheap.params < dear.params
-    require_reachable(space, {"params": float(cheap.params), "flops": float(cheap.flops)})
-    swapped = {"sum": (10, 90), "aff": (90, 10)}
-    monkeypatch.setattr("search.bounds.slot_costs", lambda slot, names: [list(map(float, swapped[c.op])) for c in slot.choices])
-    host = space.host.cost()
-    bounds = {"params": float(host.params + 50), "flops": float(host.flops + 50)}
-    monkeypatch.setattr(space, "smallest", lambda name: getattr(host, name) + 10)
-    with pytest.raises(Infeasible, match="together; the nearest in this space has params"):
-        require_reachable(space, bounds)
-    require_reachable(space, {name: bound + 40 for name, bound in bounds.items()})
+def test_the_nearest_is_what_a_search_through_all_finds():
+    space = spaces.create(
+        "resnet", depth=8, width=8, in_channels=1, input_size=(8, 8), ops=("concat", "sk", "aff"), reductions=(2, 4)
+    )
+    costs = [space.cost(architecture) for architecture in space.enumerate()]
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(40):
+        params, flops = (rng.uniform(space.smallest(name), 1.2 * space.smallest(name)) for name in ("params", "flops"))
+        meets = any(cost.params <= params and cost.flops <= flops for cost in costs)
+        try:
+            require_reachable(space, {"params": params, "flops": flops})
+        except Infeasible:
+            refused += 1
+            assert not meets
+        else:
+            assert meets
+    assert 0 < refused < 40
 
 
 # Stop rule
@@ -196,7 +216,10 @@ def test_what_was_trained_already_is_copied(open_ledger, space):
     ledger.queue_controls([(twin, "random"), (twin, "one_epoch")])
     assert ledger.ask() is None
     copies = [candidate for candidate in ledger.candidates.values() if candidate.series]
-    assert [(one.state, len(one.curve), one.seconds) for one in copies] == [("duplicate", 2, 0.0), ("duplicate", 1, 0.0)]
+    assert [(one.state, len(one.curve), one.seconds) for one in copies] == [
+        ("duplicate", 2, 0.0),
+        ("duplicate", 1, 0.0),
+    ]
 
 
 def test_an_interrupted_comparison_goes_on_and_leaves_nothing_waiting(open_ledger):
@@ -212,3 +235,32 @@ def test_an_interrupted_comparison_goes_on_and_leaves_nothing_waiting(open_ledge
     assert len(back) == len({one.architecture.id for one in back})
     assert all(trial.state.is_finished() for trial in again.study.trials)
     assert random_controls(again, 2) == []
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.floats(0.2, 1), st.floats(0.2, 1), st.integers(0, 99))
+def test_nothing_that_breaks_an_exact_constraint_is_handed_out(params, flops, seed):
+    space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8), reductions=(2, 4))
+    dearest = space.cost(space.uniform("iaff", 2))
+    least = {name: space.smallest(name) for name in ("params", "flops")}
+    shares = {"params": params, "flops": flops}
+    bounds = {name: least[name] + share * (getattr(dearest, name) - least[name]) for name, share in shares.items()}
+    study = optuna.create_study(
+        directions=["maximize", "minimize"],
+        sampler=create_sampler("random", space, objectives=("accuracy", "params"), seed=seed),
+    )
+    ledger = Ledger(
+        study,
+        space,
+        objectives=("accuracy", "params"),
+        constraints=bounds,
+        pruner=optuna.pruners.NopPruner(),
+        trials=3,
+        seed=seed,
+        notify=lambda event, candidate: None,
+    )
+    while (candidate := ledger.ask()) is not None:
+        assert candidate.params <= bounds["params"]
+        assert candidate.flops <= bounds["flops"]
+        finish(ledger, candidate, 0.5)
+    assert ledger.count("complete") == 3 or ledger.exhausted

@@ -116,9 +116,7 @@ def test_one_objective_uses_optunas_own_report(space, name):
         pruner=search.create_pruner(name, space, objectives=("accuracy",), epochs=8, seed=0),
     )
     spent = drive(study, space, 25, fall=0.1)
-    assert study.trials[0].intermediate_values == {
-        epoch: accuracy(0, epoch, 8) for epoch in range(1, spent[0] + 1)
-    }
+    assert study.trials[0].intermediate_values == {epoch: accuracy(0, epoch, 8) for epoch in range(1, spent[0] + 1)}
     stopped = sum(trial.state == TrialState.PRUNED for trial in study.trials)
     assert (stopped == 0) == (name == "none")
 
