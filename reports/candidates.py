@@ -56,7 +56,11 @@ COLUMNS = (
     "on_front",
     "architecture",
     "curve",
+    "audit",
+    "feasible",
+    "series",
 )
+_LATER = ("audit", "feasible", "series")
 
 
 def frame(records: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> pd.DataFrame:
@@ -93,7 +97,7 @@ def read(run_dir: str | Path) -> pd.DataFrame:
         raise RunError(f"{path} does not exist: the run has no candidates yet, or this is no run.") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is not a table of candidates: {error}.") from None
-    missing = [name for name in COLUMNS if name not in table.columns and name != "accuracy"]
+    missing = [name for name in COLUMNS if name not in (*table.columns, *_LATER, "accuracy")]
     if missing:
         raise RunError(f"{path} is not a table of candidates: it has no column {', '.join(missing)}.")
     try:
@@ -123,8 +127,10 @@ def curve(text: str) -> list[float]:
 
 
 def comparable(table: pd.DataFrame) -> pd.Series[bool]:
-    """Return which rows can be ranked: complete, and trained in the search or as a baseline."""
+    """Return which rows can be ranked: complete, within all constraints, of the search or a baseline."""
     complete = table["state"] == "complete"
+    if "feasible" in table.columns:
+        complete &= table["feasible"]
     return complete & table["kind"].isin(RANKED_KINDS) if "kind" in table.columns else complete
 
 
@@ -152,15 +158,22 @@ def _columns(rows: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> li
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with one type a column, whether its values come from records or from text."""
     out = table.copy()
+    for name in _LATER:
+        if name not in out.columns:
+            out[name] = ""
     measured = {MEASURES[name].column for name in MEASURES}
     for name in out.columns:
         if name in _INTEGERS:
             out[name] = pd.to_numeric(out[name]).astype(np.int64)
         elif name in _FLOATS or name in measured:
             out[name] = pd.to_numeric(out[name].replace("", None)).astype(np.float64)
+        elif name == "audit":
+            out[name] = pd.to_numeric(out[name].replace("", None)).astype("Int64")
+        elif name == "feasible":
+            out[name] = ~out[name].isin([False, "False"])
         elif name == "on_front":
             out[name] = out[name].isin([True, "True"])
-        elif out[name].dtype.kind not in "iufb":
+        elif name == "series" or out[name].dtype.kind not in "iufb":
             out[name] = out[name].where(out[name].notna(), "").astype(str)
     return out
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,14 @@ class RunRecord:
     Args:
         path: The run directory.
         config: The resolved config.
-        table: The candidates table.
+        table: The candidates of the search.
+        contests: The candidates that were trained only to compare the search with; see the column `series`.
     """
 
     path: Path
     config: Mapping[str, Any]
     table: pd.DataFrame
+    contests: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def name(self) -> str:
@@ -127,7 +129,9 @@ def load_run(run_dir: str | Path) -> RunRecord:
     import_modules(config.get("imports") or ())
     for values in resolved.get("measures") or ():
         declare(described(values))
-    run = RunRecord(path, config, candidates.read(path))
+    table = candidates.read(path)
+    apart = table["series"] != ""
+    run = RunRecord(path, config, table[~apart].copy(), table[apart].copy())
     _ = run.quality
     return run
 

@@ -118,8 +118,8 @@ def verdict(run: RunRecord, catalog: Catalog) -> Verdict:
     outcome = _outcome(best, comparison)
     return Verdict(
         outcome=outcome,
-        headline=_HEADLINES[outcome],
-        sentence=_sentence(outcome, catalog, best, comparison),
+        headline=_headline(outcome, run.table),
+        sentence=_sentence(outcome, catalog, best, comparison, run.table),
         evidence=_evidence(outcome, comparison, against_sum),
         best=best,
         comparison=comparison,
@@ -136,6 +136,11 @@ _HEADLINES: Mapping[Outcome, str] = {
     "keep_sum": "Keep the sum.",
     "not_enough": "Not enough evidence: one seed each.",
 }
+
+
+def _headline(outcome: Outcome, table: pd.DataFrame) -> str:
+    unmet = outcome == "no_candidate" and (table["state"] == "complete").any()
+    return "No verdict: no candidate meets the constraints." if unmet else _HEADLINES[outcome]
 
 
 def _reference(catalog: Catalog, best: Entry | None) -> Entry | None:
@@ -192,8 +197,13 @@ def _outcome(best: Entry | None, comparison: Comparison | None) -> Outcome:
     return "no_baseline" if comparison is None else "not_enough"
 
 
-def _sentence(outcome: Outcome, catalog: Catalog, best: Entry | None, comparison: Comparison | None) -> str:
+def _sentence(
+    outcome: Outcome, catalog: Catalog, best: Entry | None, comparison: Comparison | None, table: pd.DataFrame
+) -> str:
     if best is None:
+        complete = int((table["state"] == "complete").sum())
+        if complete:
+            return f"None of the {complete} complete candidates meets the constraints; the table says by how much."
         return "Nothing can be said before one candidate is trained to its end."
     measure = catalog.quality
     reached = f"{measure.format(best.values[measure.name])} {measure.label}"

@@ -11,17 +11,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.config import SearchConfig
     from search.driver import launch, resume
+    from search.pruners.creating import create_pruner
+    from search.pruners.reporting import report, should_prune
     from search.run import Run
     from search.samplers import create_sampler
 
-__all__ = ["Run", "SearchConfig", "create_sampler", "launch", "resume"]
+__all__ = [
+    "Run",
+    "SearchConfig",
+    "create_pruner",
+    "create_sampler",
+    "launch",
+    "report",
+    "resume",
+    "should_prune",
+]
 
 _HOMES = {
     "Run": "search.run",
     "SearchConfig": "search.config",
+    "create_pruner": "search.pruners.creating",
     "create_sampler": "search.samplers",
     "launch": "search.driver",
+    "report": "search.pruners.reporting",
     "resume": "search.driver",
+    "should_prune": "search.pruners.reporting",
 }
 
 

@@ -57,6 +57,10 @@ class Candidate:
         retries: How often it was started again after a worker was lost.
         started: When it was proposed, ISO 8601 in UTC.
         finished: When it ended, ISO 8601 in UTC.
+        audit: The epoch at which it would have been stopped, where it ran on to check that decision.
+        feasible: Whether it meets every constraint, as far as is known.
+        series: The search's baseline that it belongs to (`random`, `one_epoch`, `one_epoch_top`); empty for
+            the search itself.
     """
 
     number: int
@@ -74,6 +78,9 @@ class Candidate:
     retries: int = 0
     started: str = ""
     finished: str = ""
+    audit: int | None = None
+    feasible: bool = True
+    series: str = ""
 
     def best(self, quality: str, *, maximize: bool) -> dict[str, float]:
         """Return the measures of the best epoch so far; empty before the first one."""
@@ -102,6 +109,9 @@ class Candidate:
             "started": self.started,
             "finished": self.finished,
             "architecture": self.architecture.to_json(),
+            "audit": self.audit,
+            "feasible": self.feasible,
+            "series": self.series,
             "curve": [round(measures[quality], 6) for measures in self.curve],
         }
 

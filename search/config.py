@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from fusion_ops.errors import SpecError
 from search.config_data import check_augment, check_data, located, resolved_data
 from search.config_errors import config_error, explained
-from search.config_objectives import check_constraints, check_objectives
+from search.config_objectives import check_constraints, check_objectives, check_search
 from search.config_sections import (
     DataConfig,
     LatencyConfig,
@@ -44,7 +44,8 @@ class SearchConfig(Section):
         train: Training of every candidate.
         objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
             `latency`, `memory`, or the user's own `module:function`.
-        constraints: Upper bounds on exact costs, checked before training: `params`, `flops`.
+        constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
+            exact costs (`params`, `flops`) are checked before training, those on qualities after it.
         search: Proposals and early stopping.
         limits: When a training is given up.
         latency: How inference is timed, where that is an objective.
@@ -111,13 +112,14 @@ class SearchConfig(Section):
         return values
 
     def check_task(self, dataset: Dataset) -> None:
-        """Check that objectives and augmentation fit a data set, once it is loaded.
+        """Check that objectives, constraints and augmentation fit a data set, once it is loaded.
 
         Raises:
             ConfigError: One of them is of another task than the data set's.
         """
         check_augment(self.train.augment, dataset.task, self._document)
         check_objectives(self.objectives, self.data.name, dataset.task, self._document)
+        check_constraints(self.constraints, self.objectives, dataset.task, self._document)
 
     def create_space(self, dataset: Dataset) -> SearchSpace:
         """Return the search space for the images and classes of a data set.
@@ -161,7 +163,8 @@ class SearchConfig(Section):
         task = check_data(config.data, document)
         check_objectives(config.objectives, config.data.name, task, document)
         check_augment(config.train.augment, task, document)
-        check_constraints(config.constraints, document)
+        check_constraints(config.constraints, config.objectives, task, document)
+        check_search(config.search, config.objectives, config.train.epochs, document)
         config._document = document
         return config
 

@@ -152,6 +152,12 @@ class SearchSettings(Section):
         pruner: Who stops trainings early; a name of `search.pruners`.
         seed: Seed of the proposals, and of every candidate's initial weights and batches.
         baselines: Whether the uniform architectures are trained first.
+        patience: The search ends when so many candidates ended since its front, and so its hypervolume, changed;
+            `null` for no such end. Baselines count.
+        random_baseline: Whether random architectures are trained in full after the search, for as many epochs
+            as it has trained, to compare it with.
+        one_epoch_baseline: Whether, after the search, random architectures are trained for one epoch and the
+            best of them in full, for as many epochs as the search has trained.
         strategy: `scratch`: every candidate is trained from its own initial weights.
     """
 
@@ -161,6 +167,9 @@ class SearchSettings(Section):
     pruner: str = "auto"
     seed: Seed = 0
     baselines: bool = True
+    patience: Count | None = None
+    random_baseline: bool = False
+    one_epoch_baseline: bool = False
     strategy: Literal["scratch"] = "scratch"
 
     @field_validator("sampler")

@@ -9,39 +9,52 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
+from optuna.samplers import BaseSampler
 from safetensors.torch import save_file
 
 import reports
-from fusion_ops.errors import ConfigError, Infeasible, RunError
+from fusion_ops.errors import ConfigError, RunError
 from reports import candidates as table
 from reports.measures import MEASURES
 from search import checkpoint, data
+from search.bounds import require_reachable
 from search.candidate import Candidate
 from search.config import SearchConfig
+from search.contests import one_epoch_controls, random_controls, top_controls
 from search.environment import describe_environment
 from search.events import EventLog, utc_now
 from search.ledger import Ledger
 from search.progress import ProgressDisplay
-from search.pruners import PRUNERS
+from search.pruners import create_pruner
 from search.ray_session import available_cpus, ray_session
 from search.run import Run
 from search.run_directory import RunDirectory
 from search.samplers import create_sampler
 from search.study import create_study, load_study
 from search.training import resolve_device
-from spaces import SearchSpace
+from spaces import Architecture, SearchSpace
 
 __all__ = ["Driver", "launch", "plan", "resume"]
 
 SAMPLES = 16
 TABLE_PERIOD = 1.0
 BASELINE_R = 4
-MAY_CHANGE = ("search.trials", "search.timeout", "search.pruner", "limits", "ray")
+MAY_CHANGE = (
+    "search.trials",
+    "search.timeout",
+    "search.pruner",
+    "search.patience",
+    "search.random_baseline",
+    "search.one_epoch_baseline",
+    "limits",
+    "ray",
+)
 
 
 def launch(config: SearchConfig, run_dir: str | Path) -> Run:
@@ -67,7 +80,7 @@ def launch(config: SearchConfig, run_dir: str | Path) -> Run:
         values = config.to_dict() | {"resolved": _resolved(config, dataset)}
         directory.write_config(values)
         _write_samples(directory, dataset)
-        sampler = create_sampler(config.search.sampler, space, objectives=config.objectives, seed=config.search.seed)
+        sampler = _sampler(config, space, config.search.seed)
         study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
         driver = Driver(config, directory, space, study)
         driver.enqueue_baselines()
@@ -79,8 +92,8 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
 
     Args:
         run_dir: The run directory.
-        overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `limits.*`
-            and `ray.*`; all others would mix two searches in one table.
+        overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
+            the search's two baselines, `limits.*` and `ray.*`; all others would mix two searches in one table.
 
     Raises:
         ConfigError: An override may not change.
@@ -103,7 +116,7 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
         # A model-based sampler continues with draws of its own, not with those that it made before.
         seed = config.search.seed + directory.study.stat().st_size if directory.study.is_file() else 0
         keyed = config.search.seed if config.search.sampler == "random" else seed
-        sampler = create_sampler(config.search.sampler, space, objectives=config.objectives, seed=keyed)
+        sampler = _sampler(config, space, keyed)
         study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
         driver = Driver(config, directory, space, study)
         driver.ledger.release()
@@ -121,12 +134,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     dataset = data.load(config.data)
     config.check_task(dataset)
     space = config.create_space(dataset)
-    for name, bound in config.constraints.items():
-        smallest = space.smallest(name)
-        if smallest > bound:
-            raise Infeasible(
-                f"no architecture has {name} <= {bound:,.0f}; the smallest in this space has {smallest:,}."
-            )
+    require_reachable(space, config.constraints)
     resources(config)
     return space, dataset
 
@@ -169,10 +177,18 @@ class Driver:
             space,
             objectives=config.objectives,
             constraints=dict(config.constraints),
-            pruner=PRUNERS[config.search.pruner](),
+            pruner=create_pruner(
+                config.search.pruner,
+                space,
+                config.objectives,
+                config.train.epochs,
+                config.search.seed,
+                constraints=config.constraints,
+            ),
             trials=config.search.trials,
             seed=config.search.seed,
             notify=self._on_event,
+            patience=config.search.patience,
         )
         self.display = ProgressDisplay(self.ledger)
         self._interrupted = threading.Event()
@@ -194,13 +210,14 @@ class Driver:
             self._deadline = time.monotonic() + self.config.search.timeout
         try:
             with _signals(self._interrupted), self.display:
-                if self.ledger.remaining() > 0:
+                if self.ledger.remaining() > 0 or self._contests():
                     self._train()
         finally:
             self.ledger.release()
             self._write_table()
         interrupted = self._interrupted.is_set()
-        self.log.write("interrupted" if interrupted else "ended", **self.counts())
+        stalled = {"unchanged": self.ledger.unchanged} if self.ledger.stalled else {}
+        self.log.write("interrupted" if interrupted else "ended", **self.counts(), **stalled)
         reports.write_html(self.directory.path)
         return Run(self.directory.path, interrupted=interrupted)
 
@@ -224,7 +241,8 @@ class Driver:
         with ray_session(address=self.config.ray.address, cpus=cpus_there, gpus=gpus_there) as folder:
             from search.tuning import run_tune
 
-            run_tune(
+            train = partial(
+                run_tune,
                 self.ledger,
                 job,
                 folder=folder,
@@ -234,6 +252,23 @@ class Driver:
                 retries=self.config.limits.retries,
                 stopped=self._stopped,
             )
+            if self.ledger.remaining() > 0:
+                train()
+            while not self._stopped() and (controls := self._contests()):
+                self.display.say(f"training {len(controls)} architectures to compare the search with")
+                self.ledger.queue_controls(controls)
+                train()
+
+    def _contests(self) -> list[tuple[Architecture, str]]:
+        """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
+        settings, epochs = self.config.search, self.config.train.epochs
+        stages = []
+        if settings.random_baseline:
+            stages.append(random_controls)
+        if settings.one_epoch_baseline:
+            stages += [one_epoch_controls, top_controls]
+        pending = (stage(self.ledger, epochs) for stage in stages) if self.ledger.remaining() == 0 else iter(())
+        return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
         return self._interrupted.is_set() or time.monotonic() > self._deadline
@@ -279,6 +314,12 @@ def _signals(interrupted: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
+    return create_sampler(
+        config.search.sampler, space, objectives=config.objectives, seed=seed, constraints=config.constraints
+    )
 
 
 def _name(directory: RunDirectory) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["EventLog", "utc_now"]
+__all__ = ["EventLog", "last_event", "utc_now"]
 
 
 def utc_now() -> str:
@@ -30,3 +30,12 @@ class EventLog:
         line = json.dumps({"time": utc_now(), "event": event, **fields}, ensure_ascii=False)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def last_event(path: Path) -> dict[str, Any] | None:
+    """Return the last event of a log, or `None` where there is none, or where its last line is torn."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return dict(json.loads(lines[-1])) if lines else None
+    except (OSError, ValueError):
+        return None

@@ -5,19 +5,22 @@ The driver alone writes. Every candidate ends in exactly one state, through `Led
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
-from fusion_ops import Cost
 from fusion_ops.errors import RunError
 from reports.measures import MEASURES
+from search.bounds import broken, exact, excesses
 from search.candidate import TERMINAL, TRAINED, Candidate, Progress
+from search.early_stops import EarlyStops
 from search.events import utc_now
-from search.pruners import Curve, Pruner
+from search.stall import Stall
 from spaces import Architecture, SearchSpace
 
 __all__ = ["Ledger"]
@@ -25,6 +28,7 @@ __all__ = ["Ledger"]
 ATTRIBUTE = "candidate"
 IDLE_PROPOSALS = 5
 RANDOM_DRAWS = 10_000
+ONE_EPOCH = "one_epoch"
 
 _OPTUNA_STATES = {
     "complete": TrialState.COMPLETE,
@@ -42,11 +46,12 @@ class Ledger:
         study: The run's study.
         space: The search space.
         objectives: Names of the objectives, in the study's order.
-        constraints: Upper bounds on exact costs, by name.
+        constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality.
         pruner: Who decides on early stops.
         trials: How many candidates to train, baselines included.
         seed: Seed of every training.
         notify: Called with an event's name and the candidate after every change.
+        patience: After how many candidates without a change of the front no further one is proposed.
     """
 
     def __init__(
@@ -55,11 +60,12 @@ class Ledger:
         space: SearchSpace,
         *,
         objectives: Sequence[str],
-        constraints: dict[str, float],
-        pruner: Pruner,
+        constraints: Mapping[str, float],
+        pruner: BasePruner,
         trials: int,
         seed: int,
         notify: Callable[[str, Candidate], None],
+        patience: int | None = None,
     ) -> None:
         self.study = study
         self.space = space
@@ -69,9 +75,11 @@ class Ledger:
         self.trials = trials
         self.candidates: dict[int, Candidate] = {}
         self.exhausted = False
-        self._constraints = constraints
-        self._pruner = pruner
-        self._seed = seed
+        self.constraints = dict(constraints)
+        self._stops = EarlyStops(study, pruner, objectives)
+        self._stall = Stall(patience)
+        self._controls: deque[tuple[Architecture, str]] = deque()
+        self.seed = seed
         self._notify = notify
         self._first: dict[str, int] = {}
         self._restore()
@@ -79,12 +87,26 @@ class Ledger:
     # What there is
 
     def count(self, *states: str) -> int:
-        """Return how many candidates are in these states."""
-        return sum(candidate.state in states for candidate in self.candidates.values())
+        """Return how many of the search's candidates are in these states; its baselines do not count."""
+        return sum(candidate.state in states for candidate in self.candidates.values() if not candidate.series)
+
+    def in_training(self) -> int:
+        """Return how many candidates are handed out and not ended."""
+        return sum(candidate.state == "running" for candidate in self.candidates.values())
 
     def remaining(self) -> int:
-        """Return how many candidates are still to be handed out."""
-        return 0 if self.exhausted else self.trials - self.count(*TRAINED, "running")
+        """Return how many of the search's candidates are still to be handed out."""
+        return 0 if self.exhausted or self.stalled else self.trials - self.count(*TRAINED, "running")
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the front has not changed for so long that the search ends."""
+        return self._stall.reached
+
+    @property
+    def unchanged(self) -> int:
+        """How many candidates ended since the front changed."""
+        return self._stall.since
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row of the candidates table for every candidate, by number."""
@@ -96,6 +118,10 @@ class Ledger:
     def enqueue(self, architecture: Architecture, kind: str) -> None:
         """Have `architecture` proposed before anything that the sampler proposes."""
         self.study.enqueue_trial(self.space.params(architecture), user_attrs={"kind": kind})
+
+    def queue_controls(self, controls: Iterable[tuple[Architecture, str]]) -> None:
+        """Have architectures trained after the search, each for a series that the search is compared with."""
+        self._controls.extend(controls)
 
     def ask(self) -> Candidate | None:
         """Return the next candidate to train, or `None` when there is none.
@@ -118,7 +144,7 @@ class Ledger:
                 self._notify("started", candidate)
                 return candidate
             idle += 1
-        return None
+        return self._next_control()
 
     def report(self, number: int, progress: Progress) -> bool:
         """Take in what a worker reports; return whether to stop the candidate now.
@@ -140,12 +166,21 @@ class Ledger:
             self.finish(number, "complete")
             return True
         self._notify("progress", candidate)
-        if candidate.kind != "search":
+        if candidate.series == ONE_EPOCH:
+            self.finish(number, "pruned", "trained for one epoch, for comparison")
+            return True
+        if candidate.kind != "search" or candidate.audit is not None:
             return False
-        reason = self._pruner.verdict(self._curve(candidate), self._completed())
-        if reason is not None:
-            self.finish(number, "pruned", reason)
-        return reason is not None
+        stop = self._stops.verdict(candidate, self._exact(candidate))
+        if stop is not None and stop.audit:
+            candidate.audit = stop.epoch
+            candidate.reason = f"audit: would have been stopped at epoch {stop.epoch}: {stop.reason}"
+            self._save(candidate)
+            self._notify("audited", candidate)
+            return False
+        if stop is not None:
+            self.finish(number, "pruned", stop.reason)
+        return stop is not None
 
     def retry(self, number: int) -> None:
         """Count that a candidate is started again because its worker was lost."""
@@ -161,10 +196,14 @@ class Ledger:
         candidate = self.candidates[number]
         if candidate.state in TERMINAL:
             return
-        candidate.state, candidate.reason, candidate.finished = state, reason, utc_now()
+        missed = self._missed(candidate) if state == "complete" else ""
+        candidate.feasible = not missed and (candidate.feasible and state != "infeasible")
+        reasons = (candidate.reason if candidate.audit is not None else "", reason, missed)
+        candidate.reason = "; ".join(part for part in reasons if part)
+        candidate.state, candidate.finished = state, utc_now()
         self._save(candidate)
-        values = self._values(candidate) if state == "complete" else None
-        self.study.tell(number, values, state=_OPTUNA_STATES[state])
+        self._tell(candidate)
+        self._learn(candidate)
         self._notify("finished", candidate)
 
     def release(self) -> list[Candidate]:
@@ -199,11 +238,60 @@ class Ledger:
             self.candidates[trial.number] = candidate
             self._remember(candidate)
             if trial.state == TrialState.RUNNING and candidate.state in TERMINAL:
-                values = self._values(candidate) if candidate.state == "complete" else None
-                self.study.tell(trial.number, values, state=_OPTUNA_STATES[candidate.state])
+                self._tell(candidate)
+        for candidate in sorted(self.candidates.values(), key=lambda candidate: candidate.finished):
+            if candidate.state in TERMINAL:
+                self._learn(candidate)
+
+    def _tell(self, candidate: Candidate) -> None:
+        """Tell the study how a candidate ended; what is there for comparison alone teaches the sampler nothing."""
+        state = TrialState.FAIL if candidate.series else _OPTUNA_STATES[candidate.state]
+        if state in (TrialState.COMPLETE, TrialState.PRUNED):
+            self._stops.record(candidate)
+            trial = self.study.get_trials(deepcopy=False)[candidate.number]
+            for name, excess in excesses(self._measured_bounds(), self._measures(candidate)).items():
+                self.study._storage.set_trial_system_attr(trial._trial_id, f"constraints:{name}", excess)
+        values = self._values(candidate) if state == TrialState.COMPLETE else None
+        self.study.tell(candidate.number, values, state=state)
+
+    def _learn(self, candidate: Candidate) -> None:
+        """Let the pruner and the stop rule know of a candidate of the search that ended."""
+        if candidate.series or candidate.state not in TRAINED:
+            return
+        complete = candidate.state == "complete"
+        if complete:
+            self._stops.learn(candidate, self._values(candidate), self.objectives)
+        signs = [MEASURES[name].sign for name in self.objectives]
+        on_scale = complete and candidate.feasible
+        self._stall.ended(
+            [sign * value for sign, value in zip(signs, self._values(candidate), strict=True)] if on_scale else None
+        )
+
+    def _next_control(self) -> Candidate | None:
+        """Return what was left waiting, then the next candidate for comparison."""
+        while self._controls or self._is_waiting():
+            if not self._is_waiting():
+                architecture, series = self._controls[0]
+                attributes = {"kind": "control", "series": series}
+                self.study.enqueue_trial(self.space.params(architecture), user_attrs=attributes)
+            trial = self.study.ask()
+            continued = ATTRIBUTE in trial.user_attrs
+            candidate = self._continued(trial) if continued else self._proposed(trial)
+            taken = candidate.architecture, candidate.series
+            self._controls = deque(control for control in self._controls if control != taken)
+            if continued:
+                return candidate
+            if candidate.state == "running":
+                self._save(candidate)
+                self._notify("started", candidate)
+                return candidate
+        return None
+
+    def _is_waiting(self) -> bool:
+        return any(trial.state == TrialState.WAITING for trial in self.study.get_trials(deepcopy=False))
 
     def _remember(self, candidate: Candidate) -> None:
-        if candidate.state != "duplicate":
+        if candidate.state != "duplicate" and not candidate.series:
             self._first.setdefault(candidate.architecture.id, candidate.number)
 
     def _continued(self, trial: optuna.Trial) -> Candidate:
@@ -222,37 +310,63 @@ class Ledger:
             trial.number,
             architecture,
             trial.user_attrs.get("kind", "search"),
-            self._seed,
+            self.seed,
             cost.params,
             cost.flops,
             started=utc_now(),
+            series=trial.user_attrs.get("series", ""),
         )
         self.candidates[trial.number] = candidate
+        if candidate.series:
+            self._copy_known(candidate)
+            return candidate
         earlier = self._first.get(architecture.id)
-        broken = self._broken(cost)
+        over = broken(exact(self.constraints), self._exact(candidate))
         if earlier is not None:
             original = self.candidates.get(earlier)
             if original is not None and original.state == "complete":
                 candidate.curve, candidate.measured = list(original.curve), dict(original.measured)
+                candidate.feasible = original.feasible
             self.finish(trial.number, "duplicate", f"same architecture as candidate {earlier}")
-        elif broken:
-            self.finish(trial.number, "infeasible", broken)
+        elif over:
+            self.finish(trial.number, "infeasible", over)
         self._remember(candidate)
         return candidate
 
-    def _broken(self, cost: Cost) -> str:
-        broken = [
-            f"{name} {getattr(cost, name):,} exceeds {bound:,.0f}"
-            for name, bound in self._constraints.items()
-            if getattr(cost, name) > bound
-        ]
-        return "; ".join(broken)
+    def _copy_known(self, candidate: Candidate) -> None:
+        """End a candidate for comparison whose training is known already: equal seeds give equal trainings."""
+        short = candidate.series == ONE_EPOCH
+        for other in self.candidates.values():
+            known = other.curve if short else other.state == "complete"
+            if known and other.architecture.id == candidate.architecture.id and other.number != candidate.number:
+                candidate.curve = list(other.curve[:1] if short else other.curve)
+                candidate.measured = {} if short else dict(other.measured)
+                candidate.feasible = other.feasible
+                self.finish(candidate.number, "duplicate", f"same architecture as candidate {other.number}")
+                return
+
+    def _exact(self, candidate: Candidate) -> dict[str, float]:
+        return {"params": float(candidate.params), "flops": float(candidate.flops)}
+
+    def _measures(self, candidate: Candidate) -> dict[str, float]:
+        """Return everything that is known of a candidate, by measure."""
+        row = candidate.record(self.quality, maximize=self.maximize)
+        known = ((name, row.get(MEASURES[name].column)) for name in MEASURES)
+        return {name: float(value) for name, value in known if value is not None}
+
+    def _measured_bounds(self) -> dict[str, float]:
+        return {name: bound for name, bound in self.constraints.items() if not MEASURES[name].exact}
+
+    def _missed(self, candidate: Candidate) -> str:
+        return broken(self._measured_bounds(), self._measures(candidate))
 
     def _enqueue_unseen(self) -> bool:
-        rng = np.random.default_rng([self._seed, len(self.candidates)])
+        rng = np.random.default_rng([self.seed, len(self.candidates)])
         for _ in range(RANDOM_DRAWS):
             architecture = self.space.sample(rng)
-            if architecture.id not in self._first and not self._broken(self.space.cost(architecture)):
+            cost = self.space.cost(architecture)
+            costs = {"params": float(cost.params), "flops": float(cost.flops)}
+            if architecture.id not in self._first and not broken(exact(self.constraints), costs):
                 self.enqueue(architecture, "search")
                 return True
         return False
@@ -262,17 +376,5 @@ class Ledger:
         self.study._storage.set_trial_user_attr(trial._trial_id, ATTRIBUTE, candidate.to_attrs())
 
     def _values(self, candidate: Candidate) -> list[float]:
-        row = candidate.record(self.quality, maximize=self.maximize)
-        return [float(row[MEASURES[name].column]) for name in self.objectives]
-
-    def _curve(self, candidate: Candidate) -> Curve:
-        sign = 1.0 if self.maximize else -1.0
-        exact = {"params": candidate.params, "flops": candidate.flops}
-        return Curve(
-            candidate.architecture.id,
-            tuple(sign * measures[self.quality] for measures in candidate.curve),
-            tuple(float(exact[name]) for name in self.objectives if name in exact),
-        )
-
-    def _completed(self) -> list[Curve]:
-        return [self._curve(candidate) for candidate in self.candidates.values() if candidate.state == "complete"]
+        values = self._measures(candidate)
+        return [float(values[name]) for name in self.objectives]

@@ -82,7 +82,14 @@ def _nsga2(space: SearchSpace, objectives: Sequence[str], seed: int) -> BaseSamp
     return optuna.samplers.NSGAIISampler(population_size=20, seed=seed)
 
 
-def create_sampler(name: str, space: SearchSpace, *, objectives: Sequence[str], seed: int = 0) -> BaseSampler:
+def create_sampler(
+    name: str,
+    space: SearchSpace,
+    *,
+    objectives: Sequence[str],
+    seed: int = 0,
+    constraints: Mapping[str, float] | None = None,
+) -> BaseSampler:
     """Return the sampler registered under `name`, for any Optuna study over `space`.
 
     Args:
@@ -90,6 +97,7 @@ def create_sampler(name: str, space: SearchSpace, *, objectives: Sequence[str], 
         space: The search space.
         objectives: Names of the objectives, in the study's order.
         seed: Seed of its draws.
+        constraints: Bounds by measure; these samplers read what the study knows of them.
 
     Raises:
         UnknownNameError: No such sampler.

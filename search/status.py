@@ -9,6 +9,7 @@ import yaml
 
 from reports import candidates as table
 from reports.measures import MEASURES
+from search.events import last_event
 from search.run_directory import RunDirectory, holder
 
 __all__ = ["read_status"]
@@ -19,7 +20,8 @@ STATES = ("complete", "pruned", "failed", "infeasible", "duplicate", "running")
 def read_status(run_dir: str | Path) -> dict[str, Any]:
     """Return the state of a run as JSON-ready values.
 
-    `run` is `running` (a driver is at work), `ended` or `stopped` (it can be resumed). `candidates` counts
+    `run` is `running` (a driver is at work), `ended` or `stopped` (it can be resumed); `stalled` says whether it
+    ended because its front did not change any more. `candidates` counts
     by state; candidates that a killed driver left behind count as `to_resume`, not as `running`.
 
     Raises:
@@ -30,14 +32,17 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     config = yaml.safe_load(directory.config.read_text(encoding="utf-8"))
     owner = holder(directory.path)
     rows = table.read(directory.path) if (directory.path / "candidates.csv").is_file() else None
+    rows = rows if rows is None else rows[rows["series"] == ""]
     counts = {state: 0 if rows is None else int((rows["state"] == state).sum()) for state in STATES}
     done = counts["complete"] + counts["pruned"] + counts["failed"]
     if owner is None:
         counts["to_resume"] = counts.pop("running")
     trials = config["search"]["trials"]
-    state = "running" if owner else "ended" if done >= trials else "stopped"
+    last = last_event(directory.log) or {}
+    state = "running" if owner else "ended" if "unchanged" in last or done >= trials else "stopped"
     return {
         "run": state,
+        "stalled": owner is None and "unchanged" in last,
         "path": str(directory.path),
         "done": done,
         "trials": trials,

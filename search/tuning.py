@@ -48,7 +48,7 @@ class LedgerSearcher(Unsaved, Searcher):
         """Return the next candidate's config, `None` to be asked again later, or `FINISHED`."""
         if self._stopped():
             return Searcher.FINISHED
-        if self._ledger.count("running") >= self._concurrent():
+        if self._ledger.in_training() >= self._concurrent():
             return None
         candidate = self._ledger.ask()
         if candidate is None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reports.audits import Audit, audit
 from reports.catalog import Catalog, Entry
 from reports.figure_style import TITLE, axis, layout
 from reports.palette import LIGHT
@@ -34,6 +35,7 @@ class LearningInfo:
         failed: The failed ones that did.
         epochs: Epochs of a whole training.
         saved: Epochs that the stops saved.
+        audit: What is known of wrong stops.
     """
 
     catalog: Catalog
@@ -43,6 +45,7 @@ class LearningInfo:
     failed: tuple[int, ...]
     epochs: int
     saved: int
+    audit: Audit
 
     @property
     def stopped(self) -> tuple[Entry, ...]:
@@ -74,6 +77,7 @@ def learning_info(run: RunRecord, catalog: Catalog) -> LearningInfo:
         failed=stopped["failed"],
         epochs=epochs,
         saved=sum(epochs - catalog.entries[index].epochs for index in stopped["pruned"]),
+        audit=audit(run.table),
     )
 
 
@@ -110,7 +114,12 @@ def learning_figure(info: LearningInfo) -> Figure:
             opacity=0.75,
             meta="top",
         )
-    epochs = {"title": {"text": "epoch", **TITLE}, "tickformat": "d", "range": [0.7, max(info.epochs, 2) + 0.3]}
+    epochs = {
+        "title": {"text": "epoch", **TITLE},
+        "tickformat": "d",
+        "dtick": max(1, math.ceil(info.epochs / 10)),
+        "range": [0.7, max(info.epochs, 2) + 0.3],
+    }
     figure.update_layout(**layout(epochs, axis(info.catalog.quality)))
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.audits import Audit, audit
 from reports.catalog import Catalog
 from reports.measures import MEASURES, Measure
 from reports.panel import PANELS, Panel
@@ -58,7 +59,9 @@ def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
     """Return the verdict and what is drawn beside it."""
     result = verdict(run, catalog)
     shown = dict.fromkeys([catalog.quality, *catalog.measures[:2], MEASURES["params"], MEASURES["flops"]])
-    return VerdictInfo(result, _bar(result.comparison), tuple(shown), tuple(_facts(result.budget)))
+    return VerdictInfo(
+        result, _bar(result.comparison), tuple(shown), (*_facts(result.budget), *_wrong_stops(audit(run.table)))
+    )
 
 
 def _bar(comparison: Comparison | None) -> IntervalBar | None:
@@ -93,6 +96,12 @@ def _facts(budget: Budget) -> list[tuple[str, str, str]]:
     if budget.elapsed is not None:
         facts.append(("elapsed", duration(budget.elapsed), "first start to last end"))
     return facts
+
+
+def _wrong_stops(checked: Audit) -> list[tuple[str, str, str]]:
+    if not checked.checked:
+        return []
+    return [("wrong stops", f"{checked.wrong} of {checked.checked}", "stopped candidates that ran on as a check")]
 
 
 PANELS.register("verdict")(Panel(1, "Verdict", verdict_info))

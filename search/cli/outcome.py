@@ -11,6 +11,7 @@ from reports.measures import MEASURES
 from search.config import SearchConfig
 from search.driver import plan
 from search.run import Run
+from search.status import read_status
 
 __all__ = ["print_plan", "print_run"]
 
@@ -37,9 +38,11 @@ def print_run(run: Run) -> None:
     """Print the front and where the report is; exit with 130 when the run was interrupted.
 
     Raises:
-        typer.Exit: The run was interrupted (130), or no candidate is complete (1).
+        typer.Exit: The run was interrupted (130), no candidate is complete (1), or none of the complete ones
+            meets the constraints (3).
     """
     candidates = run.candidates()
+    candidates = candidates[candidates["series"] == ""]
     config = SearchConfig.load(run.path / "config.yaml")
     done = int(candidates["state"].isin(["complete", "pruned", "failed"]).sum())
     if run.interrupted:
@@ -49,6 +52,9 @@ def print_run(run: Run) -> None:
         )
         raise typer.Exit(130)
     ranked = reports.rank(candidates, config.objectives)
+    if ranked.empty and (candidates["state"] == "complete").any():
+        typer.echo(_nearest(candidates, config), err=True)
+        raise typer.Exit(3)
     if ranked.empty:
         typer.echo(f"no candidate is complete; see the reasons in {run.path / 'candidates.csv'}", err=True)
         raise typer.Exit(1)
@@ -56,8 +62,29 @@ def print_run(run: Run) -> None:
     typer.echo(f"\nreport  {run.path / 'report.html'}")
     typer.echo(f"export  fusion-nas export {run.path} -o DIR --pick best|knee|ID")
     left = config.search.trials - done
-    if left > 0:
+    patience = config.search.patience
+    if left > 0 and patience is not None and read_status(run.path)["stalled"]:
+        typer.echo(
+            f"the search ended after {done} of {config.search.trials} candidates: its front did not change for "
+            f"{patience} (`search.patience`); a larger one goes on with "
+            f"`fusion-nas resume {run.path} --set search.patience={2 * patience}`"
+        )
+    elif left > 0:
         typer.echo(f"{left} of {config.search.trials} candidates were not trained; see {run.path / 'log.jsonl'}")
+
+
+def _nearest(candidates: reports.DataFrame, config: SearchConfig) -> str:
+    """Return that no complete candidate meets the constraints, and the best value of each that was missed."""
+    complete = candidates[candidates["state"] == "complete"]
+    parts = []
+    for name, bound in config.constraints.items():
+        measure = MEASURES[name]
+        best = float((measure.sign * complete[measure.column]).min() * measure.sign)
+        if measure.sign * best > measure.sign * bound:
+            sign = ">=" if measure.direction == "maximize" else "<="
+            parts.append(f"{name} {sign} {measure.exactly(bound)} (the best has {measure.exactly(best)})")
+    missed = " and ".join(parts) or "all constraints at the same time"
+    return f"no candidate of {len(complete)} complete ones meets {missed}"
 
 
 def _print_front(front: reports.DataFrame, config: SearchConfig) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import spaces
 from search.ledger import Ledger
-from search.pruners import PRUNERS
+from search.pruners import create_pruner
 from search.samplers import create_sampler
 from search.study import create_study, load_study
 
@@ -51,9 +51,11 @@ def open_ledger(tmp_path: Path, space) -> Callable[..., Ledger]:
             settings.get("space", space),
             objectives=settings["objectives"],
             constraints=settings.get("constraints", {}),
-            pruner=PRUNERS[settings["pruner"]](),
+            pruner=settings.get("made")
+            or create_pruner(settings["pruner"], space, settings["objectives"], settings.get("epochs", 8), 0),
             trials=settings.get("trials", 10),
             seed=0,
+            patience=settings.get("patience"),
             notify=lambda event, candidate: events.append((event, candidate.number)),
         )
         ledger.events = events  # type: ignore[attr-defined]

@@ -41,7 +41,8 @@ def test_defaults_are_those_of_the_contract():
                  device: auto, compile: none}
         objectives: [accuracy, params]
         constraints: {}
-        search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, strategy: scratch}
+        search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, strategy: scratch,
+                 patience: null, random_baseline: false, one_epoch_baseline: false}
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1}
         latency: {batch_size: 1, threads: 1, seconds: 0.5}
         storage: {url: null}
@@ -141,7 +142,16 @@ BAD = [
     ("constraints:\n  params: no", 2, "must be a positive number; got false (written `no`)"),
     ("constraints:\n  flops: .inf", 2, "must be a positive number; got .inf"),
     ("constraints:\n  flops: 1" + "0" * 400, 2, "must be a positive number"),
-    ("constraints:\n  accuracy: 0.9", 2, "a constraint on `accuracy` is not available in this version"),
+    ("constraints:\n  accuracy: 90", 2, "`constraints.accuracy` is a fraction, below 1; got 90. Write 0.9."),
+    ("constraints:\n  latency: 3", 2, "a constraint on `latency` is not available here; use params, flops"),
+    ("constraints:\n  accuracy: 0", 2, "`constraints.accuracy` must be a positive number; got 0"),
+    ("search:\n  patience: 0", 2, "`search.patience` must be at least 1; got 0"),
+    ("search:\n  pruner: median", 2, "`search.pruner: median` stops by the median of one value, but there are 2"),
+    (
+        "search:\n  one_epoch_baseline: true\ntrain:\n  epochs: 1",
+        2,
+        "`search.one_epoch_baseline` needs `train.epochs` of at least 2; got 1",
+    ),
     ("constraints: [3]", 1, "`constraints` must be a mapping of keys; got the list [3]"),
     ("storage:\n  url: postgres://u:pw@h/d", 2, "must start with `postgresql://`"),
     ("storage:\n  url: mysql://u:pw@h/d", 2, "`sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; got mysql://…"),

@@ -1,70 +1,207 @@
-"""Early stops: compared at equal epochs, on exact costs, never against dominance."""
+"""Early stops: compared at equal epochs, on exact costs, never against dominance, by name."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import numpy as np
+import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_ops.errors import UnknownNameError
-from search.pruners import PRUNERS, Curve, KeepAll, ParetoPruner, rungs
+import search
+import spaces
+from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
+from search.pruners import PRUNERS, Curve, ParetoPruner, check_pruner, create_pruner, rungs
+from search.pruners.forecast import fit, jitter
 
-PEERS = [Curve(f"p{i}", (0.5 + i / 50, 0.8 + i / 50), (100.0 + 10 * i,)) for i in range(6)]
+ONE, TWO = ("accuracy",), ("accuracy", "params")
+STOCK = ("median", "percentile", "asha", "hyperband", "wilcoxon", "patient")
 
 
-def test_a_dominated_expectation_is_stopped_and_says_by_whom():
-    verdict = ParetoPruner().verdict(Curve("c", (0.3,), (200.0,)), PEERS)
-    assert verdict is not None
-    assert "at epoch 1" in verdict
-    assert "at no more cost" in verdict
+def taught(pruner: ParetoPruner, count: int = 10, cost: float = 100.0) -> ParetoPruner:
+    """Return the pruner after completed candidates that gain 0.3 from epoch 1 to 2, each dearer and better."""
+    for i in range(count):
+        first = 0.5 + i / 50 + 0.001 * (i % 3)
+        costs = (cost + 10 * i,) if pruner.costs else ()
+        pruner.learn(Curve(i, {1: (first,), 2: (first + 0.3,)}, costs, (first + 0.3,)))
+    return pruner
+
+
+def pareto(objectives=TWO, **settings) -> ParetoPruner:
+    return ParetoPruner(objectives, epochs=2, **({"share": 0.0} | settings))
+
+
+def test_a_dominated_optimistic_end_is_stopped_and_says_by_whom():
+    stop = taught(pareto()).judge(Curve(99, {1: (0.5,)}, (150.0,)))
+    assert stop is not None
+    assert (stop.epoch, stop.audit) == (1, False)
+    assert "from epoch 1; candidate" in stop.reason
+    assert "at no more cost" in stop.reason
 
 
 def test_a_candidate_smaller_than_all_goes_on_however_bad():
-    assert ParetoPruner().verdict(Curve("c", (0.0,), (99.0,)), PEERS) is None
+    assert taught(pareto()).judge(Curve(99, {1: (0.0,)}, (99.0,))) is None
 
 
 def test_a_promising_candidate_goes_on():
-    assert ParetoPruner().verdict(Curve("c", (0.7,), (500.0,)), PEERS) is None
+    assert taught(pareto()).judge(Curve(99, {1: (0.8,)}, (500.0,))) is None
 
 
 def test_too_few_peers_stop_nothing():
-    assert ParetoPruner(peers=5).verdict(Curve("c", (0.0,), (900.0,)), PEERS[:4]) is None
+    hopeless = Curve(99, {1: (0.0,)}, (900.0,))
+    assert taught(pareto(peers=8), 7).judge(hopeless) is None
+    assert taught(pareto(peers=8), 8).judge(hopeless) is not None
 
 
 def test_peers_are_compared_at_the_same_epoch():
-    shorter = [Curve(peer.id, peer.quality[:1], peer.costs) for peer in PEERS]
-    assert ParetoPruner().verdict(Curve("c", (0.0,), (900.0,)), shorter) is None
+    pruner = pareto()
+    for i in range(10):
+        pruner.learn(Curve(i, {2: (0.8,)}, (100.0,), (0.8,)))
+    assert pruner.judge(Curve(99, {1: (0.0,)}, (900.0,))) is None
 
 
-def test_a_single_objective_compares_with_all():
-    peers = [Curve(peer.id, peer.quality, ()) for peer in PEERS]
-    assert ParetoPruner().verdict(Curve("c", (0.2,), ()), peers) is not None
-    assert ParetoPruner().verdict(Curve("c", (0.9,), ()), peers) is None
+def test_a_cost_that_is_not_known_yet_stops_nothing():
+    assert taught(pareto()).judge(Curve(99, {1: (0.0,)}, (float("nan"),))) is None
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(1, 9)), min_size=3, max_size=12),
-    st.floats(0, 1),
-    st.integers(1, 9),
-)
-def test_a_stop_never_contradicts_dominance(peers, quality, cost):
-    completed = [Curve(str(i), (first, last), (float(size),)) for i, (first, last, size) in enumerate(peers)]
-    candidate = Curve("c", (quality,), (float(cost),))
-    if ParetoPruner(peers=3).verdict(candidate, completed) is not None:
-        assert any(peer.costs[0] <= cost and max(peer.quality) >= quality for peer in completed)
-        dearer = Curve("d", (quality,), (cost + 1.0,))
-        assert ParetoPruner(peers=3).verdict(dearer, completed) is not None
+def test_one_objective_compares_with_all():
+    assert taught(pareto(ONE)).judge(Curve(99, {1: (0.4,)}, ())) is not None
+    assert taught(pareto(ONE)).judge(Curve(98, {1: (0.9,)}, ())) is None
 
 
-def test_none_keeps_all():
-    assert KeepAll().verdict(Curve("c", (0.0,), (900.0,)), PEERS) is None
+def test_the_last_epoch_is_no_place_to_stop():
+    assert taught(pareto()).judge(Curve(99, {2: (0.0,)}, (900.0,))) is None
 
 
-def test_names():
-    assert isinstance(PRUNERS["auto"](), ParetoPruner)
-    assert isinstance(PRUNERS["none"](), KeepAll)
-    with pytest.raises(UnknownNameError, match="pareto"):
-        PRUNERS["paretto"]()
+def test_the_whole_curve_counts():
+    """Slow starters that reach the same end: the value at epoch 2 alone says nothing, its slope says all."""
+    pruner = ParetoPruner(TWO, epochs=4, share=0.0)
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        first, slope = rng.uniform(0.2, 0.6), rng.uniform(0.0, 0.2)
+        end = first + 3 * slope
+        pruner.learn(Curve(i, {1: (first,), 2: (first + slope,), 4: (end,)}, (100.0,), (end,)))
+    assert pruner.judge(Curve(90, {1: (0.55,), 2: (0.6,)}, (100.0,))) is not None
+    assert pruner.judge(Curve(91, {1: (0.36,), 2: (0.58,)}, (99.9,))) is None
+
+
+def test_a_quality_out_of_reach_of_its_constraint_is_stopped():
+    cheap = Curve(99, {1: (0.1,)}, (1.0,))
+    assert taught(pareto()).judge(cheap) is None
+    stop = taught(pareto(constraints={"accuracy": 0.7})).judge(cheap)
+    assert stop is not None
+    assert "its constraint on accuracy is out of reach" in stop.reason
+
+
+def test_a_prediction_is_never_surer_than_the_noise_of_a_training():
+    x = np.linspace(0, 1, 20)[:, None]
+    sure = fit(x, x[:, 0], 0.0)
+    noisy = fit(x, x[:, 0], 0.05)
+    assert noisy.at(np.array([0.5]))[1] >= 0.05 > 2 * sure.at(np.array([0.5]))[1]
+    assert noisy.at(np.array([0.5]))[0] == pytest.approx(0.5, abs=1e-9)
+    rng = np.random.default_rng(0)
+    steps = np.arange(200)
+    assert jitter(1 - np.exp(-steps / 20)) < 1e-4
+    assert jitter(1 - np.exp(-steps / 20) + rng.normal(0, 0.01, 200)) == pytest.approx(0.01, rel=0.3)
+
+
+values = st.integers(0, 20).map(lambda step: step / 20)
+costs = st.integers(1, 6).map(float)
+completed = st.lists(st.tuples(values, values, values, costs), min_size=4, max_size=12)
+trained = st.lists(st.tuples(values, values, costs), min_size=2, max_size=8)
+
+
+@settings(max_examples=80, deadline=None)
+@given(completed, trained, st.floats(0, 3))
+def test_decisions_of_one_state_of_knowledge_never_contradict_dominance(peers, candidates, deviations):
+    pruner = ParetoPruner(TWO, epochs=4, peers=4, deviations=deviations, share=0.0)
+    for i, (first, second, last, cost) in enumerate(peers):
+        pruner.learn(Curve(i, {1: (first,), 2: (second,), 4: (last,)}, (cost,), (last,)))
+    decided = [
+        (second, cost, pruner.judge(Curve(100 + i, {1: (first,), 2: (second,)}, (cost,))) is not None)
+        for i, (first, second, cost) in enumerate(candidates)
+    ]
+    for quality, cost, stopped in decided:
+        for other, others_cost, others_stopped in decided:
+            if stopped and other <= quality and others_cost >= cost:
+                assert others_stopped
+
+
+@settings(max_examples=40, deadline=None)
+@given(completed, st.tuples(values, values, costs), st.randoms())
+def test_the_order_in_which_candidates_completed_does_not_matter(peers, candidate, random):
+    first, second, cost = candidate
+    verdicts = []
+    for _ in range(2):
+        pruner = ParetoPruner(TWO, epochs=4, peers=4, share=0.0)
+        for i, (one, two, last, peer_cost) in peers_in_order(peers, random):
+            pruner.learn(Curve(i, {1: (one,), 2: (two,), 4: (last,)}, (peer_cost,), (last,)))
+        verdicts.append(pruner.judge(Curve(99, {1: (first,), 2: (second,)}, (cost,))) is None)
+    assert verdicts[0] == verdicts[1]
+
+
+def peers_in_order(peers, random):
+    numbered = list(enumerate(peers))
+    random.shuffle(numbered)
+    return numbered
+
+
+def test_about_a_share_of_the_stopped_runs_on_chosen_by_seed_and_number():
+    def audited(seed: int) -> list[int]:
+        pruner = taught(pareto(share=0.05, seed=seed))
+        stops = [pruner.judge(Curve(number, {1: (0.4,)}, (300.0,))) for number in range(100, 1100)]
+        assert all(stop is not None for stop in stops)
+        return [number for number, stop in enumerate(stops) if stop.audit]
+
+    first = audited(0)
+    assert 25 <= len(first) <= 80
+    assert first == audited(0)
+    assert first != audited(1)
+
+
+# By name
+
+
+@pytest.fixture(scope="module")
+def space():
+    return spaces.create("resnet", depth=8, width=4, num_classes=10, in_channels=3)
+
+
+@pytest.mark.parametrize("name", STOCK)
+def test_what_compares_one_value_is_refused_on_several_objectives(space, name):
+    with pytest.raises(ConfigError, match=rf"`search.pruner: {name}` .*2 objectives \(accuracy, params\); use `auto`"):
+        create_pruner(name, space, TWO)
+    assert isinstance(create_pruner(name, space, ONE), optuna.pruners.BasePruner)
+
+
+def test_every_pruner_is_known_by_name(space):
+    assert set(PRUNERS) == {*STOCK, "auto", "pareto", "none"}
+    assert isinstance(create_pruner("auto", space), ParetoPruner)
+    assert isinstance(create_pruner("none", space), optuna.pruners.NopPruner)
+    with pytest.raises(UnknownNameError, match="did you mean `pareto`"):
+        create_pruner("paretto", space)
+    with pytest.raises(UnknownNameError, match="accuracy"):
+        check_pruner("auto", ("acuracy",))
+    with pytest.raises(ConfigError, match="needs one of"):
+        check_pruner("none", ("params",))
+    with pytest.raises(SpecError, match="epochs"):
+        create_pruner("auto", space, epochs=0)
+
+
+def test_rungs_and_lazy_names_need_neither_ray_nor_optuna():
+    code = (
+        "import sys; from search.pruners import rungs; import search; assert not {'ray', 'optuna'} & set(sys.modules);"
+        "search.create_pruner; search.report; search.should_prune; assert 'ray' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_exported():
+    assert search.create_pruner is create_pruner
+    assert {"create_pruner", "report", "should_prune"} <= set(search.__all__)
 
 
 @pytest.mark.parametrize(

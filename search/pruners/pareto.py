@@ -1,0 +1,189 @@
+"""`pareto` (and `auto`): stops what cannot be expected to add to the front of the completed candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from optuna.pruners import BasePruner
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from reports.measures import MEASURES
+from search.pruners.curve import Curve, Stop
+from search.pruners.history import History, features
+from search.pruners.registry import PRUNERS, PrunerKind, Setting
+from search.pruners.reporting import AUDIT, trial_curve
+from spaces import SearchSpace
+
+__all__ = ["ParetoPruner"]
+
+SHARE = 0.05
+LOOKS = 4
+Decision = tuple[tuple[float, ...], int, bool]
+
+
+class ParetoPruner(BasePruner):
+    """Stops what cannot add to the front of the completed candidates, on one objective or several.
+
+    After e epochs the final quality of the completed candidates is regressed on their whole curves up to e
+    (the values at e, e/2, e/4 and e/8) and on their exact costs. A candidate's optimistic end is the expected
+    final quality plus `deviations` standard errors, which are never smaller than the noise of a training. It
+    is stopped when a completed candidate has at least that quality at no more of any cost: then what it
+    would still add to the front's hypervolume, optimistically, is nothing. It is also stopped when its
+    optimistic end breaks a bound on a quality. A candidate with a cost that is not known is never stopped.
+
+    As long as no further candidate is completed, decisions at an epoch never contradict dominance: what is
+    no better and no cheaper there than a stopped candidate is stopped, and what is no worse and no dearer
+    than one that went on goes on.
+
+    A share of the stopped runs on to the end, chosen by seed and number: how many of them reach the front is
+    the rate of wrong stops.
+
+    Args:
+        objectives: Names of the objectives, in the study's order.
+        space: The search space, for the exact costs of a study's trials; `None` where `judge` is called with
+            curves alone.
+        epochs: Epochs of a whole training.
+        seed: Seed of the choice of audited candidates.
+        constraints: Bounds by measure.
+        deviations: Standard errors granted to a candidate.
+        peers: Completed candidates that must have reported at an epoch before anything is stopped there, at
+            least 4.
+        share: Share of the stopped that runs on.
+    """
+
+    def __init__(
+        self,
+        objectives: Sequence[str],
+        space: SearchSpace | None = None,
+        *,
+        epochs: int,
+        seed: int = 0,
+        constraints: Mapping[str, float] | None = None,
+        deviations: float = 1.0,
+        peers: int = 8,
+        share: float = SHARE,
+    ) -> None:
+        self.objectives = tuple(objectives)
+        self.qualities = tuple(name for name in self.objectives if MEASURES[name].quality)
+        self.costs = tuple(name for name in self.objectives if not MEASURES[name].quality)
+        bounds = constraints or {}
+        self._least = [-MEASURES[name].sign * bounds[name] if name in bounds else None for name in self.qualities]
+        self._space = space
+        self._epochs = epochs
+        self._seed = seed
+        self._deviations = deviations
+        self._peers = max(peers, 4)
+        self._share = share
+        self._start("")
+
+    def _start(self, study: str) -> None:
+        self._study = study
+        self.history = History()
+        self._decided: dict[int, list[Decision]] = {}
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Return whether a study's trial is stopped now; what Optuna calls.
+
+        Raises:
+            SpecError: The trial has no architecture of the space.
+        """
+        if self._study != study.study_name:
+            self._start(study.study_name)
+        for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            if other.number not in self.history:
+                self.learn(trial_curve(other, self.objectives, self._space))
+        if AUDIT in trial.user_attrs:
+            return False
+        stop = self.judge(trial_curve(trial, self.objectives, self._space))
+        if stop is not None and stop.audit:
+            note = {"epoch": stop.epoch, "reason": stop.reason}
+            study._storage.set_trial_user_attr(trial._trial_id, AUDIT, note)
+            return False
+        return stop is not None
+
+    def learn(self, curve: Curve) -> None:
+        """Take in a completed candidate."""
+        if curve.final and all(np.isfinite(curve.final)):
+            self.history.learn(curve)
+            self._decided.clear()
+
+    def judge(self, curve: Curve) -> Stop | None:
+        """Return the decision to stop a candidate at its last epoch, or `None` to let it go on."""
+        epoch = curve.epoch
+        if not 0 < epoch < self._epochs or not all(np.isfinite(curve.costs)):
+            return None
+        looks = _looks(curve)
+        if self.history.peers(looks) < self._peers:
+            looks = (epoch,)
+        if self.history.peers(looks) < self._peers:
+            return None
+        point = (*curve.quality[epoch], *(-cost for cost in curve.costs))
+        decided = self._decided.setdefault(epoch, [])
+        reason = self._bound_by(point, decided, epoch)
+        if reason is None:
+            reason = self._verdict(curve, looks)
+        decided.append((point, curve.number, bool(reason)))
+        return Stop(epoch, reason, self._audited(curve.number)) if reason else None
+
+    def _bound_by(self, point: tuple[float, ...], decided: Sequence[Decision], epoch: int) -> str | None:
+        """Return what earlier decisions demand: a reason to stop, nothing (go on), or `None` (no demand)."""
+        for other, number, stopped in decided:
+            if stopped and _no_better(point, other):
+                return f"at epoch {epoch} no better and no cheaper than candidate {number}, which was stopped there"
+        if any(not stopped and _no_better(other, point) for other, _, stopped in decided):
+            return ""
+        return None
+
+    def _verdict(self, curve: Curve, looks: tuple[int, ...]) -> str:
+        reach = []
+        said = []
+        for index, forecast in enumerate(self.history.forecasts(looks)):
+            expected, error = forecast.at(features(curve, looks, index))
+            best = max(values[index] for values in curve.quality.values())
+            reach.append(max(expected + self._deviations * error, best))
+            sign = -MEASURES[self.qualities[index]].sign
+            said.append(f"{self.qualities[index]} {sign * expected:.4f} ± {error:.4f}")
+        promise = f"expected {' and '.join(said)} from epoch {curve.epoch}"
+        for name, top, least in zip(self.qualities, reach, self._least, strict=True):
+            if least is not None and top < least:
+                return f"{promise}; its constraint on {name} is out of reach"
+        for peer in self.history.front:
+            better = all(mine <= theirs for mine, theirs in zip(reach, peer.final, strict=True))
+            if better and all(mine >= theirs for mine, theirs in zip(curve.costs, peer.costs, strict=True)):
+                sign = -MEASURES[self.qualities[0]].sign
+                cost = " at no more cost" if self.costs else ""
+                return f"{promise}; candidate {peer.number} has {sign * peer.final[0]:.4f}{cost}"
+        return ""
+
+    def _audited(self, number: int) -> bool:
+        return float(np.random.default_rng([self._seed, number]).random()) < self._share
+
+
+def _looks(curve: Curve) -> tuple[int, ...]:
+    """Return the epochs at which a curve is looked at: its last one, and the last up to 1/2, 1/4, 1/8 of it."""
+    looks: list[int] = []
+    for halvings in range(LOOKS):
+        there = [epoch for epoch in curve.quality if epoch <= curve.epoch / 2**halvings]
+        if there:
+            looks.append(max(there))
+    return tuple(dict.fromkeys(looks))
+
+
+def _no_better(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
+
+
+def _build(setting: Setting) -> ParetoPruner:
+    return ParetoPruner(
+        setting.objectives,
+        setting.space,
+        epochs=setting.epochs,
+        seed=setting.seed,
+        constraints=setting.constraints,
+    )
+
+
+PRUNERS.register("auto")(PrunerKind(_build))
+PRUNERS.register("pareto")(PrunerKind(_build))

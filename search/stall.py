@@ -1,0 +1,53 @@
+"""Whether a search still gets anywhere: how many candidates ended since its front moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reports.pareto import non_dominated
+
+__all__ = ["Stall"]
+
+
+class Stall:
+    """Counts the candidates that ended since the hypervolume of the completed ones moved.
+
+    It moves exactly when a completed candidate is on the front and equals no earlier one, wherever the
+    reference point lies beyond all of them; so none is needed.
+
+    Args:
+        patience: How many candidates without a move end the search; `None` for no end.
+    """
+
+    def __init__(self, patience: int | None) -> None:
+        self._patience = patience
+        self._front: list[tuple[float, ...]] = []
+        self.since = 0
+
+    @property
+    def reached(self) -> bool:
+        """Whether the search is to end."""
+        return self._patience is not None and self.since >= self._patience
+
+    def ended(self, losses: Sequence[float] | None) -> None:
+        """Take in a candidate that ended.
+
+        Args:
+            losses: Its objectives, smaller is better; `None` where it cannot be on the front.
+        """
+        point = None if losses is None else tuple(losses)
+        if point is None or point in self._front or not _joins(point, self._front):
+            self.since += 1
+            return
+        self.since = 0
+        points = [*self._front, point]
+        kept = non_dominated(np.asarray(points, dtype=np.float64))
+        self._front = [known for known, on_front in zip(points, kept, strict=True) if on_front]
+
+
+def _joins(point: tuple[float, ...], front: Sequence[tuple[float, ...]]) -> bool:
+    return all(np.isfinite(point)) and not any(
+        all(theirs <= mine for mine, theirs in zip(point, other, strict=True)) for other in front
+    )
