@@ -8,7 +8,7 @@ import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from search.samplers.encoding import Code
 from search.samplers.proposing import ProposingSampler
@@ -36,24 +36,26 @@ class GaussianProcessSampler(ProposingSampler):
             f"slot{s}": CategoricalDistribution(tuple(range(size))) for s, size in enumerate(self.encoding.sizes.tolist())
         }
         self._mirror: optuna.Study | None = None
-        self._repeated: set[int] = set()
+        self._running: dict[int, optuna.Trial] = {}
+        self._repeated = 0
 
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return what `GPSampler` proposes on the study that it is given."""
-        mirror = self._repeat(study)
-        draft = mirror.ask(dict(self._flat))
-        code = np.array([draft.params[name] for name in self._flat])
-        mirror.tell(draft, state=optuna.trial.TrialState.FAIL)
-        return code
+        draft = self._repeat(study).ask(dict(self._flat))
+        self._running[trial.number] = draft
+        return np.array([draft.params[name] for name in self._flat])
 
     def _repeat(self, study: Study) -> optuna.Study:
         """Return a study of flat parameters with what is completed or in training in the real one."""
         mirror = _quiet_study(len(study.directions), self.problem.seed) if self._mirror is None else self._mirror
         self._mirror = mirror
-        for seen in self.observations.ended:
-            if seen.values is not None and seen.number not in self._repeated:
-                self._repeated.add(seen.number)
+        for seen in self.observations.ended[self._repeated :]:
+            draft = self._running.pop(seen.number, None)
+            if draft is not None:
+                mirror.tell(draft, state=TrialState.FAIL)
+            if seen.values is not None:
                 mirror.add_trial(self._trial(seen.code, values=seen.values.tolist()))
+        self._repeated = len(self.observations.ended)
         return mirror
 
     def _trial(self, code: Code, values: list[float]) -> FrozenTrial:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -28,14 +28,14 @@ class Observation:
         code: Its architecture.
         outcome: `pending` (queued or in training), `complete`, `stopped` (by a pruner) or `failed`.
         values: `(k,)`, its objectives, all to minimise, where it is complete.
-        curve: Of what was stopped: by epoch, the measures by name.
+        curve: By epoch, the measures by name; empty where none were reported.
     """
 
     number: int
     code: Code
     outcome: Outcome
     values: npt.NDArray[np.float64] | None = None
-    curve: Mapping[int, Mapping[str, float]] | None = None
+    curve: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
 
 class Observations:
@@ -48,7 +48,7 @@ class Observations:
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
         self._study: tuple[Any, int] | None = None
-        self._signs: npt.NDArray[np.float64] = np.ones(1)
+        self.signs: npt.NDArray[np.float64] = np.ones(1)
         self._open: set[int] = set()
         self._read = 0
         self._proposed: dict[int, Code] = {}
@@ -85,7 +85,7 @@ class Observations:
         self.__init__(self._encoding)  # type: ignore[misc]
         self._proposed = proposed
         self._study = attached
-        self._signs = np.array([-1.0 if way == StudyDirection.MAXIMIZE else 1.0 for way in study.directions])
+        self.signs = np.array([-1.0 if way == StudyDirection.MAXIMIZE else 1.0 for way in study.directions])
 
     def _take(self, trial: FrozenTrial) -> None:
         code = self._code(trial)
@@ -107,9 +107,8 @@ class Observations:
         return self._encoding.decode({**trial.system_attrs.get("fixed_params", {}), **trial.params})
 
     def _ended(self, trial: FrozenTrial, code: Code, outcome: Outcome) -> Observation:
-        if outcome == "complete":
-            return Observation(trial.number, code, outcome, self._signs * np.asarray(trial.values))
-        return Observation(trial.number, code, outcome, curve=learning_curve(trial))
+        values = self.signs * np.asarray(trial.values) if outcome == "complete" else None
+        return Observation(trial.number, code, outcome, values, learning_curve(trial))
 
 
 def learning_curve(trial: FrozenTrial) -> dict[int, Mapping[str, float]]:
