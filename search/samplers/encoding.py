@@ -59,7 +59,9 @@ class Encoding:
         host = space.host.cost()
         self.fixed = {name: float(getattr(host, name)) for name in EXACT}
         self.distributions = _distributions(space.slots)
-        self._params = [[_params(slot, choice) for choice in row] for slot, row in zip(space.slots, choices, strict=True)]
+        self._params = [
+            [_params(slot, choice) for choice in row] for slot, row in zip(space.slots, choices, strict=True)
+        ]
         for s, slot in enumerate(space.slots):
             for c, choice in enumerate(choices[s]):
                 self.ops[s, c] = space.ops.index(choice.op)

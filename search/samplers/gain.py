@@ -56,9 +56,7 @@ def expected_improvement(mean: Values, deviation: Values, level: Values) -> Valu
 def _below(z: Values, density: Values) -> Values:
     """Return the normal distribution function, error below 1e-7 (Abramowitz and Stegun 26.2.17)."""
     t = 1.0 / (1.0 + 0.2316419 * np.abs(z))
-    tail = density * t * (
-        0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429)))
-    )
+    tail = density * t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
     out: Values = np.where(z > 0, 1.0 - tail, tail)
     return out
 

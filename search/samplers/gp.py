@@ -33,7 +33,8 @@ class GaussianProcessSampler(ProposingSampler):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         self._flat = {
-            f"slot{s}": CategoricalDistribution(tuple(range(size))) for s, size in enumerate(self.encoding.sizes.tolist())
+            f"slot{s}": CategoricalDistribution(tuple(range(size)))
+            for s, size in enumerate(self.encoding.sizes.tolist())
         }
         self._mirror: optuna.Study | None = None
         self._running: dict[int, optuna.Trial] = {}

@@ -42,9 +42,7 @@ class GuardedSampler(ProposingSampler):
         """Tell the other sampler that a trial starts."""
         self.inner.before_trial(study, trial)
 
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Tell the other sampler that a trial ends."""
         self.inner.after_trial(study, trial, state, values)
 

@@ -168,13 +168,9 @@ class Surrogate:
             prior = member.kernel(own, np.zeros(len(sight), dtype=np.float32))
             variance = prior - ((cross @ member.inverse) * cross).sum(axis=1)
             deviations.append(np.sqrt(np.maximum(variance, 1e-8)))
-        return Forecast(
-            self._centre + self._scale * np.array(means), self._scale * np.array(deviations), self._weights
-        )
+        return Forecast(self._centre + self._scale * np.array(means), self._scale * np.array(deviations), self._weights)
 
-    def _search(
-        self, noise: Values, rng: np.random.Generator, known: tuple[Kernel, ...]
-    ) -> list[tuple[float, Kernel]]:
+    def _search(self, noise: Values, rng: np.random.Generator, known: tuple[Kernel, ...]) -> list[tuple[float, Kernel]]:
         """Return kernels with their evidence."""
         count = 12 if len(self) > 200 else 48
         drawn = list(known) + [_draw(rng) for _ in range(count // 4 if known else count)]
