@@ -1,4 +1,4 @@
-"""How good the architectures are that a search finds, by candidates and by epochs.
+r"""How good the architectures are that a search finds, by candidates and by epochs.
 
 What it shows
     Samplers, each with every pruner, are replayed on tables of what every architecture would have measured
@@ -11,7 +11,7 @@ What it shows
 
 How to run
     OMP_NUM_THREADS=1 nice python benchmarks/search_quality.py additive interactions deceptive \\
-        --samplers auto tpe nsga2 evolution local random --seeds 20 --candidates 150 --json quality.json --svg docs/images
+        --samplers auto tpe nsga2 evolution --seeds 20 --json quality.json --svg docs/images
 """
 
 from __future__ import annotations

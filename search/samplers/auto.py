@@ -18,7 +18,7 @@ from search.samplers.gain import expected_gain
 from search.samplers.pool import Pool
 from search.samplers.proposing import ProposingSampler
 from search.samplers.registry import SAMPLERS, Problem
-from search.samplers.surrogate import Surrogate
+from search.samplers.surrogate import MEMBERS, Surrogate
 
 __all__ = ["AutoSampler"]
 
@@ -26,6 +26,7 @@ Values = np.ndarray[Any, np.dtype[np.float64]]
 LEARNT = 5
 SPREAD = 6
 CLIMBERS, ROUNDS = 4, 2
+SCREENERS, FINALISTS = 1, 32
 DRAWS = 4
 MARGIN = 0.05
 
@@ -39,7 +40,8 @@ class AutoSampler(ProposingSampler):
        operators, ratios, pairs of neighbours and costs is learnt, also from the curves of stopped candidates
        (`Belief`). Parameters and FLOPs are exact and need no model.
     3. Candidates are mutants and children of the estimated front, some strangers, and what is found by
-       climbing from the best of these over neighbours; a small space is taken as a whole (`Pool`).
+       climbing from the best of these over neighbours; a small space is taken as a whole (`Pool`). The most
+       likely member of the ensemble screens them, all members judge the finalists.
     4. The one with the greatest expected gain in hypervolume is proposed, costs on a logarithmic scale. What
        is in training counts with its expected values, so that parallel workers get different tasks. With one
        objective the gain is the expected improvement.
@@ -62,44 +64,52 @@ class AutoSampler(ProposingSampler):
         """Return a member of the design, or what is expected to gain most."""
         seen = self.observations
         completed = sum(candidate.values is not None for candidate in seen.ended)
-        before = np.array([candidate.code for candidate in (*seen.ended, *seen.pending)])
         if len(seen.seen) < self._design.size or completed < LEARNT:
+            before = np.array([candidate.code for candidate in (*seen.ended, *seen.pending)])
             return self._design.propose(before.reshape(-1, self.encoding.slots), seen.seen, rng)
-        for belief in self._believed():
-            belief.update(seen.ended, rng)
+        self._learn(rng)
         return self._most_promising(rng)
 
-    def _believed(self) -> list[Belief]:
+    def _learn(self, rng: np.random.Generator) -> None:
+        names, seen = self.problem.objectives, self.observations
+        for belief in self._beliefs:
+            belief.update(seen.ended, rng)
         if not self._beliefs:
-            names, signs = self.problem.objectives, self.observations.signs
             self._beliefs = [
-                Belief(self.encoding, self._features, names[index], index, float(signs[index]))
-                for index in self._modelled
+                Belief(self.encoding, self._features, names[i], i, float(seen.signs[i]), seen.ended, rng)
+                for i in self._modelled
             ]
-        return self._beliefs
 
     def _most_promising(self, rng: np.random.Generator) -> Code:
         pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.slots)
-        settled = [belief.settled(pending) for belief in self._beliefs]
-        codes = settled[0][1]
-        told = np.stack([values for _, _, values in settled], axis=1)
-        points = np.concatenate([told, self._costs(codes)], axis=1)
+        surrogates, codes, points = self._estimated(pending)
         on_front = non_dominated(points)
-        judge = _Judge([surrogate for surrogate, _, _ in settled], points[on_front], self._reference(points), rng)
+        judge = _Judge(surrogates, points[on_front], self._reference(points), rng)
         parents, seen = codes[on_front], self.observations.seen
         pool = self._pool.draw(parents, seen, rng)
-        gains = self._gains(judge, pool)
+        gains = self._gains(judge, pool, SCREENERS)
         for _ in range(0 if self._pool.complete else ROUNDS):
             steps = self._pool.steps(pool[np.argsort(-gains)[:CLIMBERS]] if len(pool) else parents, seen, rng)
             pool = np.concatenate([pool, steps])
-            gains = np.concatenate([gains, self._gains(judge, steps)])
-        best: Code = pool[int(gains.argmax())] if len(pool) else parents[0]
+            gains = np.concatenate([gains, self._gains(judge, steps, SCREENERS)])
+        if not len(pool):
+            return parents[0]
+        finalists = pool[np.argsort(-gains, kind="stable")[:FINALISTS]]
+        best: Code = finalists[int(self._gains(judge, finalists).argmax())]
         return best
 
-    def _gains(self, judge: _Judge, codes: Codes) -> Values:
+    def _estimated(self, pending: Codes) -> tuple[list[Surrogate], Codes, Values]:
+        """Return the surrogates, and the candidates that have values: codes and objectives, noise taken out."""
+        (surrogate, codes, values), *rest = [belief.settled(pending) for belief in self._beliefs]
+        sight = self._features(codes)
+        others = [other.forecast(sight).expected for other, _, _ in rest]
+        points = np.concatenate([np.stack([values, *others], axis=1), self._costs(codes)], axis=1)
+        return [surrogate, *(other for other, _, _ in rest)], codes, points
+
+    def _gains(self, judge: _Judge, codes: Codes, members: int = MEMBERS) -> Values:
         if not len(codes):
             return np.zeros(0)
-        return judge(self._features(codes), self._costs(codes))
+        return judge(self._features(codes), self._costs(codes), members)
 
     def _costs(self, codes: Codes) -> Values:
         """Return the logarithms of the exact objectives: `(n, k)`."""
@@ -136,22 +146,22 @@ class _Judge:
         self._front, self._reference = front, reference
         self._draws = rng.standard_normal((DRAWS, len(self._others)))
 
-    def __call__(self, sight: Sight, costs: Values) -> Values:
+    def __call__(self, sight: Sight, costs: Values, members: int) -> Values:
         """Return the expected gain of `m` candidates, given their exact objectives `(m, k)`."""
-        forecast = self._first.forecast(sight)
+        forecast = self._first.forecast(sight, members)
         total = np.zeros(len(sight))
-        draws = self._imagined(sight)
+        draws = self._imagined(sight, members)
         for others in draws:
             beside = np.concatenate([others, costs], axis=1)
             for mean, deviation, weight in zip(forecast.mean, forecast.deviation, forecast.weights, strict=True):
                 total += weight * expected_gain(mean, deviation, beside, self._front, self._reference)
         return total / len(draws)
 
-    def _imagined(self, sight: Sight) -> list[Values]:
+    def _imagined(self, sight: Sight, members: int) -> list[Values]:
         """Return draws of the further modelled objectives: `(m, j)` each."""
         if not self._others:
             return [np.empty((len(sight), 0))]
-        forecasts = [surrogate.forecast(sight) for surrogate in self._others]
+        forecasts = [surrogate.forecast(sight, members) for surrogate in self._others]
         means = np.stack([forecast.expected for forecast in forecasts], axis=1)
         spreads = np.stack([forecast.weights @ forecast.deviation for forecast in forecasts], axis=1)
         return [means + draw * spreads for draw in self._draws]

@@ -14,13 +14,13 @@ from search.samplers.encoding import EXACT, Codes, Encoding
 from search.samplers.evidence import Evidence, Yardstick
 from search.samplers.features import Features
 from search.samplers.observations import Observation
-from search.samplers.surrogate import Surrogate
+from search.samplers.surrogate import Kernel, Surrogate
 
 __all__ = ["Belief"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
-GROWTH = 1.1
-MOST = 360
+GROWTH = 0.1
+MOST = 320
 
 
 class Belief:
@@ -36,22 +36,27 @@ class Belief:
         measure: Name of the objective.
         index: Its position among the study's objectives.
         sign: What turns it into one to minimise: -1 or 1.
+        ended: The candidates that ended; some were completed.
+        rng: Generator of the first fit.
     """
 
-    def __init__(self, encoding: Encoding, features: Features, measure: str, index: int, sign: float) -> None:
+    def __init__(
+        self,
+        encoding: Encoding,
+        features: Features,
+        measure: str,
+        index: int,
+        sign: float,
+        ended: Sequence[Observation],
+        rng: np.random.Generator,
+    ) -> None:
         self.index = index
         self._encoding = encoding
         self._features = features
         self._measure = measure
         self._sign = sign
-        known = MEASURES[measure] if measure in MEASURES else None
-        self._logarithmic = known is not None and known.direction == "minimize"
-        self._surrogate: Surrogate | None = None
-        self._yardstick: Yardstick | None = None
-        self._complete: np.ndarray[Any, np.dtype[np.bool_]] = np.zeros(0, dtype=np.bool_)
-        self._codes: Codes = np.empty((0, encoding.slots), dtype=np.int64)
-        self._fitted = 0
-        self._read = 0
+        self._logarithmic = measure in MEASURES and MEASURES[measure].direction == "minimize"
+        self._fit(ended, rng, ())
 
     def loss(self, value: float) -> float:
         """Return a value to minimise as the model sees it: losses and costs by their logarithm."""
@@ -63,10 +68,11 @@ class Belief:
 
     def update(self, ended: Sequence[Observation], rng: np.random.Generator) -> None:
         """Take in what has ended since."""
-        if self._surrogate is None or len(ended) >= max(GROWTH * self._fitted, self._fitted + 1):
-            self._fit(ended, rng)
-        elif len(ended) > self._read:
-            self._extend(ended[self._read :])
+        fresh = ended[self._read :]
+        if len(ended) - self._fitted >= max(GROWTH * min(len(ended), 2 * MOST), 1):
+            self._fit(ended, rng, self._surrogate.kernels)
+        elif fresh:
+            self._extend(fresh)
         self._read = len(ended)
 
     def settled(self, pending: Codes) -> tuple[Surrogate, Codes, Values]:
@@ -75,7 +81,6 @@ class Belief:
         Their codes are `(n, s)`, their expected values `(n,)`: those of completed candidates, then those of
         what is in training.
         """
-        assert self._surrogate is not None
         surrogate = self._surrogate.copy()
         values = surrogate.fitted()[self._complete]
         codes = self._codes[self._complete]
@@ -84,18 +89,15 @@ class Belief:
             codes = np.concatenate([codes, pending])
         return surrogate, codes, values
 
-    def _fit(self, ended: Sequence[Observation], rng: np.random.Generator) -> None:
+    def _fit(self, ended: Sequence[Observation], rng: np.random.Generator, known: tuple[Kernel, ...]) -> None:
         self._yardstick = Yardstick(ended, self.index, self._measure, self._sign, self.loss)
         evidence = self._yardstick(ended)
         evidence = evidence[_kept(evidence, self._encoding, rng)]
-        known = () if self._surrogate is None else self._surrogate.kernels
         self._codes, self._complete = evidence.codes, evidence.complete
         self._surrogate = Surrogate(self._features(evidence.codes), evidence.values, evidence.noise, rng, known)
-        self._fitted = len(ended)
+        self._fitted = self._read = len(ended)
 
     def _extend(self, fresh: Sequence[Observation]) -> None:
-        assert self._surrogate is not None
-        assert self._yardstick is not None
         evidence = self._yardstick(fresh)
         if len(evidence):
             self._surrogate.extend(self._features(evidence.codes), evidence.values, evidence.noise)

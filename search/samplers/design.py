@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from search.samplers.encoding import EXACT, Code, Codes, Encoding, key
+from search.samplers.encoding import EXACT, Code, Codes, Encoding, Values, key
 from search.samplers.feasible import Feasible
 
 __all__ = ["Design"]
@@ -66,7 +66,7 @@ class Design:
         bounds = np.cumsum(chances / chances.sum(axis=1, keepdims=True), axis=1)
         places = rng.random((count, encoding.slots, 1))
         drawn = np.minimum((places >= bounds).sum(axis=2), encoding.sizes - 1)
-        kept = drawn[self._feasible(drawn)]
+        kept: Codes = drawn[self._feasible(drawn)]
         if len(kept):
             return kept
         repaired = [self._feasible.repair(code, rng) for code in drawn[:4]]
@@ -82,7 +82,7 @@ def _strata(count: int) -> list[float]:
     return [float(places[index]) for index in order if index < len(places)]
 
 
-def _cost_ranks(encoding: Encoding) -> np.ndarray:  # type: ignore[type-arg]
+def _cost_ranks(encoding: Encoding) -> Values:
     """Return the mean rank of each choice's costs at its slot, from 0 (cheapest) to 1; 0 fills up."""
     ranks = np.zeros(encoding.ops.shape)
     for s, size in enumerate(encoding.sizes.tolist()):

@@ -11,11 +11,12 @@ import numpy.typing as npt
 from optuna.distributions import CategoricalDistribution
 
 from fusion_ops import FusionChoice
+from fusion_ops.errors import SpecError
 from reports.measures import MEASURES
 from spaces import Architecture, SearchSpace
 from spaces.space import Slot
 
-__all__ = ["EXACT", "Code", "Codes", "Encoding", "key"]
+__all__ = ["EXACT", "Code", "Codes", "Encoding", "Values", "key"]
 
 Code = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int64]
@@ -95,8 +96,8 @@ class Encoding:
     def draw(self, rng: np.random.Generator, count: int) -> Codes:
         """Return `(count, s)` random codes: at each slot an operator, then a ratio, each uniformly."""
         places = rng.random((count, self.slots, 1))
-        out: Codes = (places >= self._bounds).sum(axis=2)
-        return np.minimum(out, self.sizes - 1)
+        out: Codes = np.minimum((places >= self._bounds).sum(axis=2), self.sizes - 1)
+        return out
 
     def uniform(self) -> Codes:
         """Return the codes of the space's uniform baselines."""
@@ -120,9 +121,14 @@ class Encoding:
         return out
 
     def encode(self, architecture: Architecture) -> Code:
-        """Return the code of an architecture of the space."""
+        """Return the code of an architecture.
+
+        Raises:
+            SpecError: The architecture is not in the space.
+        """
         code = self.decode(self.space.params(architecture))
-        assert code is not None
+        if code is None:
+            raise SpecError(f"the architecture is not in this space: {architecture.to_json()}.")
         return code
 
 

@@ -63,9 +63,9 @@ class Yardstick:
         self, ended: Sequence[Observation], index: int, measure: str, sign: float, loss: Callable[[float], float]
     ) -> None:
         self._index, self._measure, self._sign, self._loss = index, measure, sign, loss
-        self._complete = [seen for seen in ended if seen.values is not None]
-        self._known = {key(seen.code) for seen in self._complete}
-        told = np.array([self._final(seen) for seen in self._complete])
+        self._complete = [(seen, self._final(seen.values)) for seen in ended if seen.values is not None]
+        self._known = {key(seen.code) for seen, _ in self._complete}
+        told = np.array([final for _, final in self._complete])
         high = float(np.quantile(told, 0.75))
         self._cap = high + 1.5 * (high - float(told.min()))
         self._worst = float(told.max())
@@ -85,7 +85,7 @@ class Yardstick:
     def _told(self, seen: Observation) -> tuple[float, float, bool] | None:
         """Return a candidate's value, its relative noise and whether it is complete."""
         if seen.values is not None:
-            return self._final(seen), 1.0, True
+            return self._final(seen.values), 1.0, True
         if seen.outcome == "failed":
             return None if key(seen.code) in self._known else (self._worst, FAILED_NOISE, False)
         progress = self._progress(seen)
@@ -99,17 +99,16 @@ class Yardstick:
         noise = 1.0 + variance / (SHARE_OF_NOISE * self._variance)
         return slope * self._loss(progress[epoch]) + intercept, noise, False
 
-    def _final(self, seen: Observation) -> float:
-        assert seen.values is not None
-        return self._loss(float(seen.values[self._index]))
+    def _final(self, values: Values) -> float:
+        return self._loss(float(values[self._index]))
 
     def _line(self, epoch: int) -> tuple[float, float, float] | None:
         """Return slope, intercept and residual variance of final values on values at an epoch."""
         pairs = []
-        for peer in self._complete:
+        for peer, final in self._complete:
             progress = self._progress(peer)
             if epoch in progress:
-                pairs.append((self._loss(progress[epoch]), self._final(peer)))
+                pairs.append((self._loss(progress[epoch]), final))
         if len(pairs) < PEERS:
             return None
         x, y = np.array(pairs).T

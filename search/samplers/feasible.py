@@ -35,9 +35,11 @@ class Feasible:
                 raise Infeasible(
                     f"no architecture has {name} <= {bound:,.0f}; the smallest in this space has {smallest:,.0f}."
                 )
-        if self.first_unseen((), np.random.default_rng(0)) is None:
+        some = self.first_unseen((), np.random.default_rng(0))
+        if some is None:
             bounds = ", ".join(f"{name} <= {bound:,.0f}" for name, bound in self.bounds.items())
             raise Infeasible(f"no architecture meets {bounds} together; allow more of one of them.")
+        self._some = some
 
     def __call__(self, codes: Codes) -> npt.NDArray[np.bool_]:
         """Return which of `(n, s)` codes meet the bounds."""
@@ -70,7 +72,7 @@ class Feasible:
 
         Where every feasible code has been seen, a feasible one is returned all the same.
         """
-        kept: Code | None = None
+        kept = self._some
         for attempt in range(DRAWS):
             repaired = self.repair(self._changed(code, attempt, rng), rng)
             if repaired is not None:
@@ -78,10 +80,7 @@ class Feasible:
                 if key(repaired) not in seen:
                     return repaired
         found = self.first_unseen(seen, rng)
-        if found is None:
-            found = kept if kept is not None else self.first_unseen((), rng)
-        assert found is not None
-        return found
+        return kept if found is None else found
 
     def first_unseen(self, seen: Collection[bytes], rng: np.random.Generator) -> Code | None:
         """Return a feasible code that is not in `seen`, or `None` when there is none.

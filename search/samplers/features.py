@@ -58,7 +58,7 @@ class Features:
 
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
-        slots, width = encoding.ops.shape
+        slots = encoding.slots
         count = len(encoding.space.ops)
         self._one_hot = (encoding.ops[:, :, None] == np.arange(count)).astype(np.float32)
         spread = max(float(encoding.log_r.std()), 1.0)

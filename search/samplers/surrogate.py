@@ -9,7 +9,7 @@ import numpy as np
 
 from search.samplers.features import BLOCKS, Matrix, Sight
 
-__all__ = ["Forecast", "Surrogate"]
+__all__ = ["MEMBERS", "Forecast", "Kernel", "Surrogate"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 MEMBERS = 3
@@ -157,12 +157,12 @@ class Surrogate:
         out: Values = self._centre + self._scale * (self._weights @ np.array(rows))
         return out
 
-    def forecast(self, sight: Sight) -> Forecast:
-        """Return what is expected of architectures."""
+    def forecast(self, sight: Sight, members: int = MEMBERS) -> Forecast:
+        """Return what is expected of architectures, by the most likely members."""
         grams, distance = _likeness(sight, self._sight)
         own = {name: (block**2).sum(axis=1) for name, block in sight.linear.items()}
         means, deviations = [], []
-        for member in self._members:
+        for member in self._members[:members]:
             cross = member.kernel(grams, distance)
             means.append(cross @ (member.inverse @ self._y))
             prior = member.kernel(own, np.zeros(len(sight), dtype=np.float32))
