@@ -56,6 +56,7 @@ class Belief:
         self._measure = measure
         self._sign = sign
         self._logarithmic = measure in MEASURES and MEASURES[measure].direction == "minimize"
+        self._fitted = self._read = 0
         self._fit(ended, rng, ())
 
     def loss(self, value: float) -> float:

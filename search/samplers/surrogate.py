@@ -168,7 +168,8 @@ class Surrogate:
             prior = member.kernel(own, np.zeros(len(sight), dtype=np.float32))
             variance = prior - ((cross @ member.inverse) * cross).sum(axis=1)
             deviations.append(np.sqrt(np.maximum(variance, 1e-8)))
-        return Forecast(self._centre + self._scale * np.array(means), self._scale * np.array(deviations), self._weights)
+        weights = self._weights[:members] / self._weights[:members].sum()
+        return Forecast(self._centre + self._scale * np.array(means), self._scale * np.array(deviations), weights)
 
     def _search(self, noise: Values, rng: np.random.Generator, known: tuple[Kernel, ...]) -> list[tuple[float, Kernel]]:
         """Return kernels with their evidence."""
