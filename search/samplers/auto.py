@@ -93,7 +93,7 @@ class AutoSampler(ProposingSampler):
             pool = np.concatenate([pool, steps])
             gains = np.concatenate([gains, self._gains(judge, steps, SCREENERS)])
         if not len(pool):
-            pool = parents
+            pool, gains = parents, np.zeros(len(parents))
         finalists = pool[np.argsort(-gains, kind="stable")[:FINALISTS]]
         best: Code = finalists[int(self._gains(judge, finalists).argmax())]
         return best
