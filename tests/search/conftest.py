@@ -42,7 +42,9 @@ def open_ledger(tmp_path: Path, space) -> Callable[..., Ledger]:
     def make(**changes) -> Ledger:
         journal = tmp_path / "study.journal"
         settings = {"objectives": ("accuracy", "params"), "sampler": "random", "pruner": "auto"} | changes
-        sampler = create_sampler(settings["sampler"], space, objectives=settings["objectives"], seed=0)
+        sampler = create_sampler(
+            settings["sampler"], settings.get("space", space), objectives=settings["objectives"], seed=0
+        )
         opener = load_study if journal.exists() else create_study
         study = opener(journal, None, settings["objectives"], sampler)
         events: list[tuple[str, int]] = []

@@ -35,7 +35,7 @@ def test_defaults_are_those_of_the_contract():
         """
         space:  {name: resnet, depth: 20, width: 16, ops: [sum, concat, sk, aff, iaff], reductions: [2, 4, 8, 16],
                  tie: none}
-        data:   {name: digits, path: null, val_fraction: 0.2, seed: 0}
+        data:   {name: digits, path: null, val_fraction: 0.2, seed: 0, mean: null, std: null}
         train:  {epochs: 8, batch_size: 128, lr: 0.1, init: default, momentum: 0.9, weight_decay: 0.0005,
                  loss: cross_entropy, label_smoothing: 0.1, augment: [], schedule: one_cycle, warmup: 0.25,
                  device: auto, compile: none}
@@ -107,7 +107,11 @@ BAD = [
     ("search:\n  trials: 0", 2, "`search.trials` must be at least 1; got 0"),
     ("search:\n  baselines: 1", 2, "`search.baselines` must be true or false; got 1"),
     ("search:\n  seed: -1", 2, "`search.seed` must be at least 0"),
-    ("search:\n  sampler: tpee", 2, "unknown sampler `tpee`; did you mean `tpe`?; known: auto, random"),
+    (
+        "search:\n  sampler: tpee",
+        2,
+        "unknown sampler `tpee`; did you mean `tpe`?; known: auto, evolution, gp, local, nsga2, tpe, random",
+    ),
     ("search:\n  pruner: paretto", 2, "unknown pruner `paretto`; did you mean `pareto`?"),
     ("search:\n  strategy: supernet", 2, "`search.strategy: supernet` is not available in this version; use `scratch`"),
     ("search:\n  strategy: scratches", 2, "must be one of scratch; got text `scratches`; did you mean `scratch`?"),
