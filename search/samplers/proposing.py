@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
+from threadpoolctl import ThreadpoolController
 
 from fusion_ops.errors import SpecError
 from search.samplers.encoding import Code, Encoding
@@ -58,7 +60,8 @@ class ProposingSampler(BaseSampler):
             return {}
         self.observations.update(study, besides=trial.number)
         rng = np.random.default_rng([self.problem.seed, trial.number])
-        proposal = self.propose(study, trial, rng)
+        with _blas().limit(limits=1, user_api="blas"):
+            proposal = self.propose(study, trial, rng)
         code = self.feasible.unseen(proposal, self.observations.seen, rng)
         self.observations.remember(trial.number, code)
         return self.encoding.params(code)
@@ -68,6 +71,12 @@ class ProposingSampler(BaseSampler):
     ) -> Any:
         """Return a uniform draw: only a trial that was queued with some of its parameters needs one."""
         return draw_independently(self.problem.seed, trial.number, param_name, param_distribution)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return what holds NumPy to one thread: its matrices are small, and the cores belong to the trainings."""
+    return ThreadpoolController()
 
 
 def draw_independently(seed: int, number: int, name: str, distribution: BaseDistribution) -> Any:
