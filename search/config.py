@@ -23,7 +23,7 @@ from search.config_sections import (
     StorageConfig,
     TrainConfig,
 )
-from search.config_space import check_space, create_space, resolved_settings
+from search.config_space import check_space, create_space, resolved_settings, stated_space
 from search.config_yaml import Document, override, read_file
 from spaces.host import HOSTS
 from spaces.importing import import_modules, make_importable
@@ -138,6 +138,14 @@ class SearchConfig(Section):
                 f"{dataset.task}; use {' or '.join(fitting)}.",
             )
         return space
+
+    def stated_space(self) -> SearchSpace | None:
+        """Return the search space if `space` says `num_classes`, `in_channels` and `input_size`; no data are read.
+
+        Raises:
+            ConfigError: A setting has an impossible value.
+        """
+        return stated_space(self.space, self._document)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SearchConfig) and self.to_dict() == other.to_dict()

@@ -21,7 +21,7 @@ from spaces.space import DEFAULT_OPS, DEFAULT_REDUCTIONS
 if TYPE_CHECKING:
     from search.data import Dataset
 
-__all__ = ["check_space", "create_space", "resolved_settings"]
+__all__ = ["check_space", "create_space", "resolved_settings", "stated_space"]
 
 CHOICES: dict[str, tuple[Any, Any]] = {
     "ops": (tuple[str, ...], DEFAULT_OPS),
@@ -74,6 +74,16 @@ def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> S
             )
             raise explained(document, ("space", key), message)
     return _create(config.name, settings, document)
+
+
+def stated_space(config: SpaceConfig, document: Document) -> SearchSpace | None:
+    """Return the space if the config itself says classes, channels and size of the images; no data set is read.
+
+    Raises:
+        ConfigError: A setting has an impossible value.
+    """
+    settings = {key: _tuples(value) for key, value in config.settings.items()}
+    return _create(config.name, settings, document) if all(key in settings for key in OF_THE_DATA) else None
 
 
 def resolved_settings(config: SpaceConfig) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from rich.console import Console
 from rich.table import Table
 
 import reports
+from fusion_ops.errors import DataError
 from reports.measures import MEASURES
 from search.config import SearchConfig
 from search.driver import plan
 from search.run import Run
 from search.status import read_status
+from spaces import SearchSpace
 
 __all__ = ["print_plan", "print_run"]
 
@@ -19,19 +21,36 @@ SHOWN = 10
 
 
 def print_plan(config: SearchConfig) -> None:
-    """Print what `launch` would do with a config."""
-    space, dataset = plan(config)
+    """Print what `launch` would do with a config.
+
+    Raises:
+        ConfigError: The config cannot be carried out here.
+        DataError: The data set cannot be used. What the config says of the space itself is printed before.
+        Infeasible: No architecture meets the constraints.
+    """
     table = Table.grid(padding=(0, 2))
+    try:
+        space, dataset = plan(config)
+    except DataError:
+        stated = config.stated_space()
+        if stated is not None:
+            _add_space(table, stated)
+            Console().print(table)
+        raise
     info = dataset.info()
-    table.add_row("space", f"{space.name}, {len(space.points)} fusion points, {space.size():,} architectures")
     table.add_row("data", f"{dataset.name}: {info['train']:,} train, {info['validation']:,} validation images")
     table.add_row("search", f"{config.search.trials} candidates of {config.train.epochs} epochs")
     table.add_row("objectives", ", ".join(config.objectives))
+    _add_space(table, space)
+    Console().print(table)
+
+
+def _add_space(table: Table, space: SearchSpace) -> None:
+    table.add_row("space", f"{space.name}, {len(space.points)} fusion points, {space.size():,} architectures")
     for architecture in space.baselines():
         cost = space.cost(architecture)
         name = str(architecture.choices[0][1])
-        table.add_row(f"all {name}", f"{cost.params:,} parameters, {cost.flops:,} FLOPs (2 × multiply-adds, one input)")
-    Console().print(table)
+        table.add_row(f"all {name}", f"{cost.params:,} parameters, {cost.flops:,} FLOPs")
 
 
 def print_run(run: Run) -> None:

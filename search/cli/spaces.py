@@ -90,7 +90,7 @@ def _space(which: str) -> SearchSpace:
     from search.config import SearchConfig
 
     config = SearchConfig.load(which)
-    return config.create_space(data.load(config.data))
+    return config.stated_space() or config.create_space(data.load(config.data))
 
 
 def _description(space: SearchSpace) -> dict[str, Any]:

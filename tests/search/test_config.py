@@ -102,7 +102,11 @@ BAD = [
     ("train:\n  lr: .nan", 2, "`train.lr` must be a finite number; got .nan"),
     ("train:\n  lr: .inf", 2, "`train.lr` must be a finite number; got .inf"),
     ("train:\n  lr: 1e999", 2, "`train.lr` must be a finite number; got 1e999"),
-    ("train:\n  schedule: triangle", 2, "must be one of one_cycle, triangular; got text `triangle`; did you mean"),
+    (
+        "train:\n  schedule: triangle",
+        2,
+        "must be one of one_cycle, triangular, step; got text `triangle`; did you mean",
+    ),
     ("train:\n  device: gpu", 2, "must be one of auto, cpu, cuda"),
     ("search:\n  trials: 0", 2, "`search.trials` must be at least 1; got 0"),
     ("search:\n  baselines: 1", 2, "`search.baselines` must be true or false; got 1"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 import torch
 from torch import nn
@@ -168,3 +171,33 @@ def test_reference_recreates_the_host(name: str, settings: dict[str, Any]) -> No
         assert read == architecture
         assert read.id == architecture.id
         assert spaces.from_ref(read.space).cost(read) == space.cost(architecture)
+
+
+SAMPLERS: dict[str, Any] = {
+    "random": optuna.samplers.RandomSampler,
+    "tpe": optuna.samplers.TPESampler,
+    "tpe grouped": partial(optuna.samplers.TPESampler, multivariate=True, group=True),
+    "nsga2": partial(optuna.samplers.NSGAIISampler, population_size=4),
+    "nsga3": partial(optuna.samplers.NSGAIIISampler, population_size=4),
+    "gp": partial(optuna.samplers.GPSampler, n_startup_trials=4),
+    "qmc": optuna.samplers.QMCSampler,
+    "brute force": optuna.samplers.BruteForceSampler,
+}
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+@pytest.mark.parametrize("name", spaces.names())
+def test_every_sampler_of_optuna_draws_members(name: str, sampler: Any) -> None:
+    space = created(name, SETTINGS[name][0])
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler(seed=0))
+        for _ in range(8):
+            trial = study.ask()
+            architecture = space.suggest(trial)
+            assert space.params(architecture) == trial.params
+            cost = space.cost(architecture)
+            study.tell(trial, [len(architecture.id.strip("0")) + cost.params / 1e6, cost.flops])
+    drawn = {space.suggest(optuna.trial.FixedTrial(trial.params)) for trial in study.trials}
+    assert len(drawn) > 1
