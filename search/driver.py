@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -37,6 +37,7 @@ from search.run import Run
 from search.run_directory import RunDirectory
 from search.samplers import create_sampler
 from search.study import create_study, load_study
+from search.supervisor import Supervisor
 from search.training import resolve_device
 from spaces import Architecture, SearchSpace
 
@@ -204,7 +205,27 @@ class Driver:
             self.ledger.enqueue(architecture, "baseline")
 
     def run(self, event: str) -> Run:
-        """Train what is left to train, then write the table and the report."""
+        """Train what is left to train, then write the table and the report.
+
+        Raises:
+            RunError: A disk is full, or Ray does not start; the run can be resumed.
+        """
+        try:
+            run = self._carried_out(event)
+        except OSError as error:
+            if not checkpoint.is_full(error):
+                raise
+            raise self._full(str(error.filename or self.directory.path)) from error
+        if self.ledger.no_space:
+            raise self._full(self.ledger.no_space)
+        return run
+
+    def _full(self, where: str) -> RunError:
+        return RunError(
+            f"no space left on the disk of {where}; make room, then `fusion-nas resume {self.directory.path}`."
+        )
+
+    def _carried_out(self, event: str) -> Run:
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
         if self.config.search.timeout is not None:
             self._deadline = time.monotonic() + self.config.search.timeout
@@ -237,27 +258,31 @@ class Driver:
             "quality": self.ledger.quality,
             "maximize": self.ledger.maximize,
         }
-        self.display.say("starting Ray workers")
-        with ray_session(address=self.config.ray.address, cpus=cpus_there, gpus=gpus_there) as folder:
-            from search.tuning import run_tune
 
-            train = partial(
-                run_tune,
-                self.ledger,
-                job,
-                folder=folder,
-                cpus=cpus,
-                gpus=gpus,
-                concurrent=self.config.ray.max_concurrent,
-                retries=self.config.limits.retries,
-                stopped=self._stopped,
-            )
-            if self.ledger.remaining() > 0:
-                train()
-            while not self._stopped() and (controls := self._contests()):
-                self.display.say(f"training {len(controls)} architectures to compare the search with")
-                self.ledger.queue_controls(controls)
-                train()
+        def train(most: Callable[[], int | None]) -> None:
+            self.display.say("starting Ray workers")
+            with ray_session(address=self.config.ray.address, cpus=cpus_there, gpus=gpus_there) as folder:
+                from search.tuning import run_tune
+
+                tune = partial(
+                    run_tune,
+                    self.ledger,
+                    job,
+                    folder=folder,
+                    cpus=cpus,
+                    gpus=gpus,
+                    concurrent=lambda: most() or self.config.ray.max_concurrent,
+                    retries=self.config.limits.retries,
+                    stopped=self._stopped,
+                )
+                if self.ledger.unfinished():
+                    tune()
+                while not self._stopped() and (controls := self._contests()):
+                    self.display.say(f"training {len(controls)} architectures to compare the search with")
+                    self.ledger.queue_controls(controls)
+                    tune()
+
+        Supervisor(self.ledger, train, self.display.say).run()
 
     def _contests(self) -> list[tuple[Architecture, str]]:
         """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
@@ -271,7 +296,7 @@ class Driver:
         return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
-        return self._interrupted.is_set() or time.monotonic() > self._deadline
+        return self._interrupted.is_set() or bool(self.ledger.no_space) or time.monotonic() > self._deadline
 
     def _on_event(self, event: str, candidate: Candidate) -> None:
         self.log.write(
