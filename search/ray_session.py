@@ -29,6 +29,8 @@ _SETTINGS = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
+# Despite its name read on every platform; 0 keeps all of Ray's servers on 127.0.0.1.
+_LISTENS_BEYOND_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 def available_cpus() -> int:
@@ -40,8 +42,9 @@ def available_cpus() -> int:
 def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
     """Start Ray for the time of the block, and yield a private folder for Tune's own files.
 
-    Without an address a private Ray is started: no dashboard, no usage statistics, token authentication
-    with a token of its own, a folder that only this user can read and that is removed at the end.
+    Without an address a private Ray is started: it listens on 127.0.0.1 only, has no dashboard, sends no usage
+    statistics, wants a token of its own, and has a folder that only this user can read and that is removed at
+    the end.
 
     Args:
         address: Address of a running cluster, or `None`.
@@ -60,6 +63,7 @@ def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
         )
     before = dict(os.environ)
     os.environ.update(_SETTINGS)
+    os.environ[_LISTENS_BEYOND_THIS_MACHINE] = str(int(address is not None))
     os.environ["RAY_AUTH_MODE"] = "token"
     if not has_token:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
@@ -78,7 +82,10 @@ def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
 
 def _start(address: str | None, cpus: int, gpus: int, folder: Path) -> None:
     import ray
+    from ray._private import ray_constants
 
+    # Ray reads its switch for machines that form no cluster once, at import.
+    ray_constants.ENABLE_RAY_CLUSTER = address is not None
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
