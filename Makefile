@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/demo
 
-.PHONY: help install demo test soak check format clean
+.PHONY: help install packages demo test soak check format clean
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# \{0,1\}//'
@@ -20,6 +20,11 @@ help:
 	@touch $@
 
 install: .venv/installed
+
+# What the tests need of the system: ss, a PostgreSQL server, a browser. As root, on Debian and its like.
+packages:
+	apt-get update -qq
+	apt-get install -y -qq iproute2 postgresql chromium
 
 demo: install
 	rm -rf $(RUN)

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fusion_ops.errors import ConfigError, RunError
 
 __all__ = ["available_cpus", "ray_session"]
 
+STARTS = 3
 # Read by Ray and Tune when they are imported or started.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -29,6 +31,8 @@ _SETTINGS = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
+# Despite its name read on every platform; 0 keeps all of Ray's servers on 127.0.0.1.
+_LISTENS_BEYOND_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 def available_cpus() -> int:
@@ -40,8 +44,9 @@ def available_cpus() -> int:
 def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
     """Start Ray for the time of the block, and yield a private folder for Tune's own files.
 
-    Without an address a private Ray is started: no dashboard, no usage statistics, token authentication
-    with a token of its own, a folder that only this user can read and that is removed at the end.
+    Without an address a private Ray is started: it listens on 127.0.0.1 only, has no dashboard, sends no usage
+    statistics, wants a token of its own, and has a folder that only this user can read and that is removed at
+    the end.
 
     Args:
         address: Address of a running cluster, or `None`.
@@ -60,9 +65,10 @@ def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
         )
     before = dict(os.environ)
     os.environ.update(_SETTINGS)
+    os.environ[_LISTENS_BEYOND_THIS_MACHINE] = str(int(address is not None))
     os.environ["RAY_AUTH_MODE"] = "token"
     if not has_token:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        os.environ["RAY_AUTH_TOKEN"] = _own_token()
     folder = Path(tempfile.mkdtemp(prefix="fnas-"))
     try:
         _start(address, cpus, gpus, folder)
@@ -76,9 +82,18 @@ def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
         os.environ.update(before)
 
 
+@cache
+def _own_token() -> str:
+    """Return the token of this process's private Rays; Ray reads a token once in the life of a process."""
+    return secrets.token_hex(32)
+
+
 def _start(address: str | None, cpus: int, gpus: int, folder: Path) -> None:
     import ray
+    from ray._private import ray_constants
 
+    # Ray reads its switch for machines that form no cluster once, at import.
+    ray_constants.ENABLE_RAY_CLUSTER = address is not None
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
@@ -86,13 +101,21 @@ def _start(address: str | None, cpus: int, gpus: int, folder: Path) -> None:
         if address is not None:
             ray.init(address=address, **quiet)
         else:
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                num_gpus=gpus,
-                include_dashboard=False,
-                _temp_dir=str(folder),
-                **quiet,
-            )
+            _start_private(num_cpus=cpus, num_gpus=gpus, _temp_dir=str(folder), **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise RunError(f"Ray does not start: {error}") from error
+
+
+def _start_private(**settings: Any) -> None:
+    """Start a private Ray; again with other ports where another Ray of this machine took those that it chose."""
+    import ray
+
+    for attempt in range(STARTS):
+        try:
+            ray.init(address="local", include_dashboard=False, **settings)
+        except (RuntimeError, ConnectionError):
+            ray.shutdown()
+            if attempt == STARTS - 1:
+                raise
+        else:
+            return

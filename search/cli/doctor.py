@@ -23,12 +23,12 @@ PYTHON = (3, 11)
 def doctor() -> None:
     """Show what is installed and what will be used.
 
-    Exits with 1 when something needed is missing or too old. Ray is not started: whether its ports are
-    free is not tested.
+    Also: what Ray's processes expose to other machines now. Exits with 1 when something needed is missing or
+    too old. Ray is not started: whether its ports are free is not tested.
 
     Example: fusion-nas doctor
     """
-    findings = [*_packages(), *_hardware()]
+    findings = [*_packages(), *_hardware(), *_exposure()]
     for finding in findings:
         problem = f"  PROBLEM: {finding.problem}" if finding.problem else ""
         typer.echo(f"{finding.label:<14}{finding.found}{problem}")
@@ -98,3 +98,19 @@ def _hardware() -> Iterator[Finding]:
 
 def _build(cuda: str | None) -> str:
     return f"built for CUDA {cuda}" if cuda else "a CPU build"
+
+
+def _exposure() -> Iterator[Finding]:
+    from search.exposure import ray_listeners, token_source
+
+    yield Finding(
+        "private ray", "listens on 127.0.0.1 only, with a token of its own; no dashboard, no usage statistics"
+    )
+    source = token_source()
+    yield Finding("ray token", f"from {source}" if source else "none; needed for a cluster (`ray.address`) only")
+    exposed = [listener for listener in ray_listeners() if listener.exposed]
+    if not exposed:
+        yield Finding("exposed", "nothing: no Ray process of this user listens beyond this machine")
+    for process, pid in dict.fromkeys((listener.process, listener.pid) for listener in exposed):
+        ports = ", ".join(f"{host}:{port}" for name, owner, host, port in exposed if (name, owner) == (process, pid))
+        yield Finding("exposed", f"{process} (pid {pid}) on {ports}; firewall these ports")

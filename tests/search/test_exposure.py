@@ -1,0 +1,111 @@
+"""What listens where while a run goes on: the kernel's word, through `ss` and through `ray_listeners`."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from search import exposure
+from search.exposure import Listener, ray_listeners, token_source
+
+CONFIG = """
+space: {name: resnet, depth: 8, width: 4, ops: [sum, aff], reductions: [2]}
+train: {epochs: 30}
+search: {trials: 3, sampler: random, pruner: none}
+"""
+
+
+def family(root: int) -> set[int]:
+    """Return a process and all its descendants."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found, size = {root}, 0
+    while len(found) > size:
+        size = len(found)
+        found |= {child for child, parent in parents.items() if parent in found}
+    return found
+
+
+def told_by_ss(option: str, pids: set[int]) -> set[tuple[int, str, int]]:
+    """Return pid, host and port of what these processes have open, as `ss` lists it."""
+    lines = subprocess.run(["ss", "-Hnp", option], capture_output=True, text=True, check=True).stdout.splitlines()
+    found = set()
+    for line in lines:
+        host, _, port = line.split()[3].rpartition(":")
+        owners = {int(pid) for pid in re.findall(r"pid=(\d+)", line)}
+        found |= {(pid, host.strip("[]").removeprefix("::ffff:"), int(port)) for pid in owners & pids}
+    return found
+
+
+@pytest.mark.slow
+def test_a_local_run_listens_on_this_machine_only(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    arguments = [sys.executable, "-m", "search", "launch", tmp_path / "config.yaml", "--run-dir", tmp_path / "run"]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as driver:
+        try:
+            log, deadline = tmp_path / "run" / "log.jsonl", time.monotonic() + 180
+            while not log.exists() or '"progress"' not in log.read_text():
+                assert driver.poll() is None, driver.stderr.read()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            pids = family(driver.pid)
+            listening = told_by_ss("-lt", pids)
+            datagrams = told_by_ss("-lu", pids)
+            own = [listener for listener in ray_listeners() if listener.pid in pids]
+            names = {listener.process for listener in own}
+        finally:
+            driver.terminate()
+            driver.communicate(timeout=60)
+    assert {host for _, host, _ in listening} == {"127.0.0.1"}
+    assert not datagrams
+    assert {"gcs_server", "raylet"} <= names
+    assert len({pid for pid, _, _ in listening}) >= 4  # the driver, gcs_server, raylet, at least one worker
+    assert listening == {(listener.pid, listener.host, listener.port) for listener in own}
+    assert not any(listener.exposed for listener in own)
+
+
+def test_a_port_on_all_interfaces_is_found_and_called_exposed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exposure, "_LIBRARY", "libc")
+    with socket.create_server(("0.0.0.0", 0)) as wide, socket.create_server(("127.0.0.1", 0)) as narrow:  # noqa: S104
+        here = {(listener.port, listener.host): listener.exposed for listener in ray_listeners()}
+        assert here[wide.getsockname()[1], "0.0.0.0"]  # noqa: S104
+        assert not here[narrow.getsockname()[1], "127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("host", "exposed"),
+    [("127.0.0.1", False), ("::1", False), ("::", True), ("10.1.2.3", True)],
+)
+def test_what_is_exposed(host: str, exposed: bool):
+    assert Listener("raylet", 1, host, 6379).exposed is exposed
+
+
+def test_addresses_in_the_kernels_notation():
+    if sys.byteorder == "little":
+        assert exposure._host("0100007F") == "127.0.0.1"
+        assert exposure._host("0000000000000000FFFF00000100007F") == "127.0.0.1"
+        assert exposure._host("00000000000000000000000001000000") == "::1"
+
+
+def test_where_the_token_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    assert token_source() is None
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("x")
+    assert token_source() == "~/.ray/auth_token"
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/a/file")
+    assert token_source() == "RAY_AUTH_TOKEN_PATH"
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    assert token_source() == "RAY_AUTH_TOKEN"
