@@ -211,14 +211,11 @@ class Driver:
             RunError: A disk is full, or Ray does not start; the run can be resumed.
         """
         try:
-            run = self._carried_out(event)
+            return self._carried_out(event)
         except OSError as error:
             if not checkpoint.is_full(error):
                 raise
             raise self._full(str(error.filename or self.directory.path)) from error
-        if self.ledger.no_space:
-            raise self._full(self.ledger.no_space)
-        return run
 
     def _full(self, where: str) -> RunError:
         return RunError(
@@ -236,6 +233,8 @@ class Driver:
         finally:
             self.ledger.release()
             self._write_table()
+        if self.ledger.no_space:
+            raise self._full(self.ledger.no_space)
         interrupted = self._interrupted.is_set()
         stalled = {"unchanged": self.ledger.unchanged} if self.ledger.stalled else {}
         self.log.write("interrupted" if interrupted else "ended", **self.counts(), **stalled)
