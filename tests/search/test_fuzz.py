@@ -23,7 +23,7 @@ ARCHITECTURE = spaces.create("resnet", depth=8, width=4).uniform("aff", 4).to_di
 
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=12),
-    st.sampled_from(["", "resnet", "traced", "unet", "aff", "a:b", "os:system", "1e-3", "\x00", "../x", "${HOME}", "&a"]),
+    st.sampled_from(["", "resnet", "traced", "unet", "aff", "a:b", "os:system", "1e-3", "\x00", "../x", "&a"]),
 )  # fmt: skip
 values = st.recursive(
     scalars,
