@@ -20,6 +20,7 @@ from search.ledger import Ledger
 __all__ = ["ProgressDisplay", "duration"]
 
 LINE_PERIOD = 10.0
+FEW = 4
 
 
 def duration(seconds: float) -> str:
@@ -45,6 +46,7 @@ class ProgressDisplay:
         self._started = time.monotonic()
         self._before = {number for number, candidate in ledger.candidates.items() if candidate.state in TRAINED}
         self._said = -LINE_PERIOD
+        self._ends: list[float] = []
         self._note = ""
 
     def __enter__(self) -> Self:
@@ -72,6 +74,8 @@ class ProgressDisplay:
     def update(self, event: str, candidate: Candidate) -> None:
         """Take note of a change; off a terminal, print a line from time to time."""
         self._note = ""
+        if event == "finished" and candidate.state in TRAINED:
+            self._ends.append(time.monotonic())
         if self._live is None and event == "finished" and time.monotonic() - self._said >= LINE_PERIOD:
             self._print_line()
 
@@ -105,12 +109,20 @@ class ProgressDisplay:
         return duration(time.monotonic() - self._started).rjust(11)
 
     def _left(self) -> float | None:
-        """Return the seconds that the rest will take: training time so far a candidate, shared by the workers."""
+        """Return the seconds that the rest will take, at the rate at which the later half of the candidates ended.
+
+        The later half knows how often the pruner stops, which the first candidates do not. Before there are four,
+        it is the training time of a candidate, shared by the workers.
+        """
         here = [candidate for candidate in self._ledger.candidates.values() if candidate.number not in self._before]
         done = [candidate for candidate in here if candidate.state in TRAINED]
         ahead = self._ledger.remaining() + self._ledger.count("running")
         if not done or ahead <= 0:
             return None
+        if len(self._ends) >= FEW:
+            later = self._ends[len(self._ends) // 2 - 1 :]
+            period = (time.monotonic() - later[0]) / (len(later) - 1)
+            return period * max(ahead - self._ledger.count("running") / 2, 0.5)
         mean = sum(candidate.seconds for candidate in done) / len(done)
         spent = sum(candidate.seconds for candidate in here if candidate.state == "running")
         workers = len({candidate.worker for candidate in here if candidate.worker})
@@ -145,9 +157,17 @@ class ProgressDisplay:
             if candidate.state == "running":
                 choices = dict.fromkeys(str(choice) for _, choice in candidate.architecture.choices)
                 shown = ", ".join(choices)
-                rows.add_row(f"training {candidate.number}", f"{len(candidate.curve)} epochs  {shown}")
+                rows.add_row(f"training {candidate.number}", f"{_pace(candidate)}  {shown}")
         left = self._left()
         head = Text(f"{self._done()} of {ledger.trials} candidates, {self._elapsed().strip()}")
         head.append(f", {duration(left)} left" if left is not None else "")
         bar = ProgressBar(total=max(ledger.trials, 1), completed=self._done(), width=50)
         return Group(head, bar, rows, Text(self._note, style="dim"))
+
+
+def _pace(candidate: Candidate) -> str:
+    """Return how far a training is, on which worker, and how fast it goes."""
+    epochs = len(candidate.curve)
+    if not epochs:
+        return "starting"
+    return f"{epochs} epochs on {candidate.worker}, {candidate.seconds / epochs:.2f} s each"

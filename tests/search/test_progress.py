@@ -40,6 +40,21 @@ def test_time_left_knows_what_the_running_have_done_already(open_ledger):
     assert display.summary().endswith("26 s left")
 
 
+def test_time_left_follows_the_rate_of_the_later_half(open_ledger, monkeypatch):
+    """The first four candidates took 10 s each, the next four 1 s: twelve are left, two of them under way."""
+    ledger = open_ledger(trials=20, pruner="none")
+    display = ProgressDisplay(ledger)
+    now = 100.0
+    monkeypatch.setattr("search.progress.time.monotonic", lambda: now)
+    for step in (10.0,) * 4 + (1.0,) * 4:
+        now += step
+        trained(ledger, 0.5, "host:1")
+        display.update("finished", ledger.candidates[max(ledger.candidates)])
+    trained(ledger, 0.1, "host:1", done=False)
+    trained(ledger, 0.1, "host:2", done=False)
+    assert display.summary().endswith("11 s left")
+
+
 def test_off_a_terminal_lines_go_to_stderr_and_nothing_to_stdout(open_ledger, capsys):
     ledger = open_ledger(trials=2, pruner="none")
     with ProgressDisplay(ledger) as display:
