@@ -36,6 +36,7 @@ from search.ray_session import available_cpus, ray_session
 from search.run import Run
 from search.run_directory import RunDirectory
 from search.samplers import create_sampler
+from search.storage import guarded, require_new_study, require_storage
 from search.study import create_study, load_study
 from search.training import resolve_device
 from spaces import Architecture, SearchSpace
@@ -54,6 +55,7 @@ MAY_CHANGE = (
     "search.one_epoch_baseline",
     "limits",
     "ray",
+    "storage.url",
 )
 
 
@@ -70,13 +72,15 @@ def launch(config: SearchConfig, run_dir: str | Path) -> Run:
     Raises:
         ConfigError: The config cannot be carried out here.
         Infeasible: No architecture meets the constraints.
-        RunError: The run directory cannot be used.
+        RunError: The run directory or the storage cannot be used.
+        StorageLost: The database that keeps the study went away during the run.
     """
     directory = RunDirectory(run_dir)
     directory.require_new()
     space, dataset = plan(config)
+    require_new_study(config.storage.url, _name(directory))
     directory.create()
-    with directory.locked():
+    with directory.locked(), guarded(config.storage.url):
         values = config.to_dict() | {"resolved": _resolved(config, dataset)}
         directory.write_config(values)
         _write_samples(directory, dataset)
@@ -93,7 +97,8 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
     Args:
         run_dir: The run directory.
         overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
-            the search's two baselines, `limits.*` and `ray.*`; all others would mix two searches in one table.
+            the search's two baselines, `limits.*`, `ray.*` and `storage.url`; all others would mix two searches
+            in one table.
 
     Raises:
         ConfigError: An override may not change.
@@ -108,13 +113,13 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
             )
     config = SearchConfig.load(directory.config, overrides=dict(overrides or {}))
     space, dataset = plan(config)
-    with directory.locked():
+    with directory.locked(), guarded(config.storage.url):
         seen = config.resolved.get("dataset")
         if seen != dataset.info():
             raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
         directory.write_config(config.to_dict() | {"resolved": config.resolved})
         # A model-based sampler continues with draws of its own, not with those that it made before.
-        seed = config.search.seed + directory.study.stat().st_size if directory.study.is_file() else 0
+        seed = config.search.seed + (directory.log.stat().st_size if directory.log.is_file() else 0)
         keyed = config.search.seed if config.search.sampler == "random" else seed
         sampler = _sampler(config, space, keyed)
         study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
@@ -136,6 +141,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     space = config.create_space(dataset)
     require_reachable(space, config.constraints)
     resources(config)
+    require_storage(config.storage.url)
     return space, dataset
 
 
