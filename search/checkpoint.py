@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-__all__ = ["WEIGHTS", "discard_training", "load_training", "save_training", "save_weights"]
+__all__ = ["TRAINING", "WEIGHTS", "discard_training", "load_training", "save_training", "save_weights"]
 
 WEIGHTS, TRAINING = "model.safetensors", "training.pt"
 

@@ -281,13 +281,16 @@ class RayConfig(Section):
     """The workers.
 
     Args:
-        address: Address of a running Ray cluster; `null` starts a private Ray on this machine.
+        address: `HOST:PORT` of a running Ray cluster; `null` starts a private Ray on this machine.
         cpus_per_trial: CPU cores of a worker.
         gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none.
         max_concurrent: Most candidates in training at a time; `null` for as many as fit.
+        data: How a cluster's workers get the images: `send` (the driver reads them and sends them through Ray's
+            object store) or `read` (every node has them at `data.path`).
     """
 
     address: Text | None = None
     cpus_per_trial: Positive = 1
     gpus_per_trial: Annotated[Literal["auto"] | float, BeforeValidator(_gpus)] = "auto"
     max_concurrent: Count | None = None
+    data: Literal["send", "read"] = "send"

@@ -25,6 +25,7 @@ from reports.measures import MEASURES
 from search import checkpoint, data
 from search.bounds import require_reachable
 from search.candidate import Candidate
+from search.cluster import require_cluster
 from search.config import SearchConfig
 from search.contests import one_epoch_controls, random_controls, top_controls
 from search.environment import describe_environment
@@ -86,7 +87,7 @@ def launch(config: SearchConfig, run_dir: str | Path) -> Run:
         _write_samples(directory, dataset)
         sampler = _sampler(config, space, config.search.seed)
         study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
-        driver = Driver(config, directory, space, study)
+        driver = Driver(config, directory, space, study, dataset)
         driver.enqueue_baselines()
         return driver.run("launched")
 
@@ -123,7 +124,7 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
         keyed = config.search.seed if config.search.sampler == "random" else seed
         sampler = _sampler(config, space, keyed)
         study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
-        driver = Driver(config, directory, space, study)
+        driver = Driver(config, directory, space, study, dataset)
         driver.ledger.release()
         return driver.run("resumed")
 
@@ -142,6 +143,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     require_reachable(space, config.constraints)
     resources(config)
     require_storage(config.storage.url)
+    require_cluster(config.ray.address)
     return space, dataset
 
 
@@ -172,10 +174,14 @@ class Driver:
         directory: The run directory, locked by this process.
         space: The search space.
         study: The run's study.
+        dataset: Its data set, for the workers of a cluster.
     """
 
-    def __init__(self, config: SearchConfig, directory: RunDirectory, space: SearchSpace, study: Any) -> None:
+    def __init__(
+        self, config: SearchConfig, directory: RunDirectory, space: SearchSpace, study: Any, dataset: data.Dataset
+    ) -> None:
         self.config = config
+        self.dataset = dataset
         self.directory = directory
         self.log = EventLog(directory.log)
         self.ledger = Ledger(
@@ -244,8 +250,13 @@ class Driver:
             "maximize": self.ledger.maximize,
         }
         self.display.say("starting Ray workers")
-        with ray_session(address=self.config.ray.address, cpus=cpus_there, gpus=gpus_there) as folder:
+        address, folders = self.config.ray.address, self.config.folders
+        with ray_session(address=address, cpus=cpus_there, gpus=gpus_there, folders=folders) as folder:
+            from search.keeper import start_keeper
             from search.tuning import run_tune
+
+            keeper, kept = (None, {}) if address is None else start_keeper(self.directory.path)
+            job |= kept
 
             train = partial(
                 run_tune,
@@ -257,6 +268,7 @@ class Driver:
                 concurrent=self.config.ray.max_concurrent,
                 retries=self.config.limits.retries,
                 stopped=self._stopped,
+                dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
             )
             if self.ledger.remaining() > 0:
                 train()

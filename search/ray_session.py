@@ -7,12 +7,13 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fusion_ops.errors import ConfigError, RunError
+from fusion_ops.errors import RunError
+from search.shipment import runtime_environment
 
 __all__ = ["available_cpus", "ray_session"]
 
@@ -39,7 +40,7 @@ def available_cpus() -> int:
 
 
 @contextmanager
-def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
+def ray_session(*, address: str | None, cpus: int, gpus: int, folders: Iterable[str] = ()) -> Iterator[Path]:
     """Start Ray for the time of the block, and yield a private folder for Tune's own files.
 
     Without an address a private Ray is started: it listens on 127.0.0.1 only, has no dashboard, sends no usage
@@ -50,26 +51,20 @@ def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
         address: Address of a running cluster, or `None`.
         cpus: CPU cores of a private Ray.
         gpus: GPUs of a private Ray.
+        folders: Where the user's own modules lie; a cluster's nodes get what the run has imported from them.
 
     Raises:
-        ConfigError: An address without a token for it.
         RunError: Ray does not start, or the cluster does not answer.
     """
-    has_token = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
-    if address is not None and not has_token:
-        raise ConfigError(
-            "`ray.address` needs token authentication: set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the "
-            "cluster's token."
-        )
     before = dict(os.environ)
     os.environ.update(_SETTINGS)
     os.environ[_LISTENS_BEYOND_THIS_MACHINE] = str(int(address is not None))
     os.environ["RAY_AUTH_MODE"] = "token"
-    if not has_token:
+    if address is None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     folder = Path(tempfile.mkdtemp(prefix="fnas-"))
     try:
-        _start(address, cpus, gpus, folder)
+        _start(address, cpus, gpus, folder, folders)
         yield folder / "tune"
     finally:
         import ray
@@ -80,7 +75,7 @@ def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
         os.environ.update(before)
 
 
-def _start(address: str | None, cpus: int, gpus: int, folder: Path) -> None:
+def _start(address: str | None, cpus: int, gpus: int, folder: Path, folders: Iterable[str]) -> None:
     import ray
     from ray._private import ray_constants
 
@@ -91,7 +86,8 @@ def _start(address: str | None, cpus: int, gpus: int, folder: Path) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
     try:
         if address is not None:
-            ray.init(address=address, **quiet)
+            shipped = runtime_environment(folders, _SETTINGS, folder / "shipment")
+            ray.init(address=address, runtime_env=shipped, **quiet)
         else:
             ray.init(
                 address="local",

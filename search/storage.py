@@ -148,7 +148,8 @@ def _refusal(url: str, error: Exception) -> str:
 def _said(error: BaseException) -> str:
     """Return what the driver said, on one line."""
     links = list(_chain(error))
-    original = next((link.orig for link in links if getattr(link, "orig", None) is not None), links[-1])
+    originals = (getattr(link, "orig", None) for link in links)
+    original = next((said for said in originals if said is not None), links[-1])
     return masked(" ".join(str(original).split()))[:300].rstrip(".?")
 
 
