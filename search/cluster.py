@@ -59,9 +59,7 @@ def _connect(host: str, port: int, address: str) -> None:
         socket.create_connection((host, port), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise RunError(
-            f"no Ray cluster answers at {address}: {reason}; check `ray.address` and its firewall."
-        ) from None
+        raise RunError(f"no Ray cluster answers at {address}: {reason}; check `ray.address` and firewalls.") from None
 
 
 def _refusal(address: str, mode: str) -> str | None:

@@ -204,6 +204,7 @@ class Driver:
         )
         self.display = ProgressDisplay(self.ledger)
         self._interrupted = threading.Event()
+        self._keeper: Any = None
         self._deadline = math.inf
         self._written = 0.0
 
@@ -255,8 +256,9 @@ class Driver:
             from search.keeper import start_keeper
             from search.tuning import run_tune
 
-            keeper, kept = (None, {}) if address is None else start_keeper(self.directory.path)
-            job |= kept
+            if address is not None:
+                self._keeper, kept = start_keeper(self.directory.path)
+                job |= kept
 
             train = partial(
                 run_tune,

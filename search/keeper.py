@@ -64,7 +64,7 @@ def start_keeper(run_dir: Path) -> tuple[Any, dict[str, str]]:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     name = f"fusion-nas-keeper-{uuid4()}"
     actor = ray.remote(num_cpus=0)(CheckpointKeeper)
-    handle = actor.options(name=name, scheduling_strategy=here).remote(str(run_dir))  # type: ignore[attr-defined]
+    handle = actor.options(name=name, scheduling_strategy=here).remote(str(run_dir))
     return handle, {"keeper": name, "lock": (run_dir / LOCK).read_text(encoding="utf-8")}
 
 

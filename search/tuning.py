@@ -189,9 +189,9 @@ def run_tune(
         stopped: Whether to end early.
         dataset: The data set, to be sent to the workers through Ray's object store; `None`: each reads it itself.
     """
-    trainable: Any = (
-        CandidateTrainable if dataset is None else tune.with_parameters(CandidateTrainable, dataset=dataset)
-    )
+    trainable: Any = CandidateTrainable
+    if dataset is not None:
+        trainable = tune.with_parameters(CandidateTrainable, dataset=dataset)
     searcher = LedgerSearcher(ledger, job, lambda: concurrent or _slots(cpus, gpus) + 1, stopped)
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
