@@ -1,13 +1,14 @@
 # Two commands do everything on a fresh machine with Python 3.11 and make:
 #   make demo   search, report and export on real handwritten digits
 #   make test   the whole test suite
+#   make soak   runs under faults for half an hour: killed drivers, exhausted memory, full disks
 # Both create .venv and install what is missing, once.
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/demo
 
-.PHONY: help install packages demo test check format clean
+.PHONY: help install packages demo test soak check format clean
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# \{0,1\}//'
@@ -34,6 +35,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+soak: install
+	$(BIN)/python -m pytest -m soak
 
 check: install
 	$(BIN)/ruff check .

@@ -26,6 +26,8 @@ class Progress:
         failure: Why it failed, if it did.
         out_of_memory: Whether it failed because it does not fit the device.
         measured: Costs that were measured after training, by column of the candidates table.
+        note: What the table should say of how it was trained.
+        no_space: Folder that could not be written because its disk is full.
     """
 
     curve: tuple[dict[str, float], ...]
@@ -35,6 +37,8 @@ class Progress:
     failure: str | None = None
     out_of_memory: bool = False
     measured: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+    no_space: str = ""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -39,6 +39,7 @@ from search.run_directory import RunDirectory
 from search.samplers import create_sampler
 from search.storage import guarded, require_new_study, require_storage
 from search.study import create_study, load_study
+from search.supervisor import Supervisor
 from search.training import resolve_device
 from spaces import Architecture, SearchSpace
 
@@ -217,7 +218,24 @@ class Driver:
             self.ledger.enqueue(architecture, "baseline")
 
     def run(self, event: str) -> Run:
-        """Train what is left to train, then write the table and the report."""
+        """Train what is left to train, then write the table and the report.
+
+        Raises:
+            RunError: A disk is full, or Ray does not start; the run can be resumed.
+        """
+        try:
+            return self._carried_out(event)
+        except OSError as error:
+            if not checkpoint.is_full(error):
+                raise
+            raise self._full(str(error.filename or self.directory.path)) from error
+
+    def _full(self, where: str) -> RunError:
+        return RunError(
+            f"no space left on the disk of {where}; make room, then `fusion-nas resume {self.directory.path}`."
+        )
+
+    def _carried_out(self, event: str) -> Run:
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
         if self.config.search.timeout is not None:
             self._deadline = time.monotonic() + self.config.search.timeout
@@ -228,6 +246,8 @@ class Driver:
         finally:
             self.ledger.release()
             self._write_table()
+        if self.ledger.no_space:
+            raise self._full(self.ledger.no_space)
         interrupted = self._interrupted.is_set()
         stalled = {"unchanged": self.ledger.unchanged} if self.ledger.stalled else {}
         self.log.write("interrupted" if interrupted else "ended", **self.counts(), **stalled)
@@ -250,34 +270,37 @@ class Driver:
             "quality": self.ledger.quality,
             "maximize": self.ledger.maximize,
         }
-        self.display.say("starting Ray workers")
         address, folders = self.config.ray.address, self.config.folders
-        with ray_session(address=address, cpus=cpus_there, gpus=gpus_there, folders=folders) as folder:
-            from search.keeper import start_keeper
-            from search.tuning import run_tune
 
-            if address is not None:
-                self._keeper, kept = start_keeper(self.directory.path)
-                job |= kept
+        def train(most: Callable[[], int | None]) -> None:
+            self.display.say("starting Ray workers")
+            with ray_session(address=address, cpus=cpus_there, gpus=gpus_there, folders=folders) as folder:
+                from search.keeper import start_keeper
+                from search.tuning import run_tune
 
-            train = partial(
-                run_tune,
-                self.ledger,
-                job,
-                folder=folder,
-                cpus=cpus,
-                gpus=gpus,
-                concurrent=self.config.ray.max_concurrent,
-                retries=self.config.limits.retries,
-                stopped=self._stopped,
-                dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
-            )
-            if self.ledger.remaining() > 0:
-                train()
-            while not self._stopped() and (controls := self._contests()):
-                self.display.say(f"training {len(controls)} architectures to compare the search with")
-                self.ledger.queue_controls(controls)
-                train()
+                if address is not None:
+                    self._keeper, kept = start_keeper(self.directory.path)
+                    job.update(kept)
+                tune = partial(
+                    run_tune,
+                    self.ledger,
+                    job,
+                    folder=folder,
+                    cpus=cpus,
+                    gpus=gpus,
+                    concurrent=lambda: most() or self.config.ray.max_concurrent,
+                    retries=self.config.limits.retries,
+                    stopped=self._stopped,
+                    dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
+                )
+                if self.ledger.unfinished():
+                    tune()
+                while not self._stopped() and (controls := self._contests()):
+                    self.display.say(f"training {len(controls)} architectures to compare the search with")
+                    self.ledger.queue_controls(controls)
+                    tune()
+
+        Supervisor(self.ledger, train, self.display.say).run()
 
     def _contests(self) -> list[tuple[Architecture, str]]:
         """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
@@ -291,7 +314,7 @@ class Driver:
         return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
-        return self._interrupted.is_set() or time.monotonic() > self._deadline
+        return self._interrupted.is_set() or bool(self.ledger.no_space) or time.monotonic() > self._deadline
 
     def _on_event(self, event: str, candidate: Candidate) -> None:
         self.log.write(

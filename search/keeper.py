@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import ray
+from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.checkpoint import TRAINING, WEIGHTS, discard_training
@@ -95,11 +96,20 @@ class Workplace:
         return folder
 
     def deliver(self, folder: Path) -> None:
-        """Have the files of a candidate kept; what is complete leaves this machine's own folder."""
+        """Have the files of a candidate kept; what is complete leaves this machine's own folder.
+
+        Raises:
+            OSError: The driver's machine cannot write them.
+        """
         if self.shared:
             return
         files = {name: (folder / name).read_bytes() for name in (WEIGHTS, TRAINING) if (folder / name).is_file()}
-        ray.get(self._actor().store.remote(folder.name, files))
+        try:
+            ray.get(self._actor().store.remote(folder.name, files))
+        except RayTaskError as error:
+            if isinstance(error.cause, OSError):
+                raise OSError(error.cause.errno, f"on the driver's machine: {error.cause.strerror}") from None
+            raise
         if WEIGHTS in files:
             shutil.rmtree(folder)
 

@@ -75,6 +75,7 @@ class Ledger:
         self.trials = trials
         self.candidates: dict[int, Candidate] = {}
         self.exhausted = False
+        self.no_space = ""
         self.constraints = dict(constraints)
         self._stops = EarlyStops(study, pruner, objectives)
         self._stall = Stall(patience)
@@ -84,7 +85,7 @@ class Ledger:
         self._first: dict[str, int] = {}
         self._restore()
 
-    # What there is
+    # What there is; `no_space` is a folder whose disk is full, so that nothing can go on
 
     def count(self, *states: str) -> int:
         """Return how many of the search's candidates are in these states; its baselines do not count."""
@@ -97,6 +98,10 @@ class Ledger:
     def remaining(self) -> int:
         """Return how many of the search's candidates are still to be handed out."""
         return 0 if self.exhausted or self.stalled else self.trials - self.count(*TRAINED, "running")
+
+    def unfinished(self) -> bool:
+        """Return whether anything is to be handed out: of the search, or what was left waiting of its baselines."""
+        return self.remaining() > 0 or bool(self._controls) or self._is_waiting()
 
     @property
     def stalled(self) -> bool:
@@ -155,6 +160,10 @@ class Ledger:
         candidate = self.candidates[number]
         if candidate.state in TERMINAL:
             return True
+        if progress.no_space:
+            self.no_space = progress.no_space
+            return True
+        candidate.reason = progress.note or candidate.reason
         candidate.curve = list(progress.curve)
         candidate.seconds, candidate.worker = progress.seconds, progress.worker
         candidate.measured = dict(progress.measured)
@@ -198,7 +207,7 @@ class Ledger:
             return
         missed = self._missed(candidate) if state == "complete" else ""
         candidate.feasible = not missed and (candidate.feasible and state != "infeasible")
-        reasons = (candidate.reason if candidate.audit is not None else "", reason, missed)
+        reasons = (candidate.reason, reason, missed)
         candidate.reason = "; ".join(part for part in reasons if part)
         candidate.state, candidate.finished = state, utc_now()
         self._save(candidate)

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from search.shipment import runtime_environment
 
 __all__ = ["available_cpus", "ray_session"]
 
+STARTS = 3
 # Read by Ray and Tune when they are imported or started.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -61,7 +63,7 @@ def ray_session(*, address: str | None, cpus: int, gpus: int, folders: Iterable[
     os.environ[_LISTENS_BEYOND_THIS_MACHINE] = str(int(address is not None))
     os.environ["RAY_AUTH_MODE"] = "token"
     if address is None:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        os.environ["RAY_AUTH_TOKEN"] = _own_token()
     folder = Path(tempfile.mkdtemp(prefix="fnas-"))
     try:
         _start(address, cpus, gpus, folder, folders)
@@ -75,12 +77,20 @@ def ray_session(*, address: str | None, cpus: int, gpus: int, folders: Iterable[
         os.environ.update(before)
 
 
+@cache
+def _own_token() -> str:
+    """Return the token of this process's private Rays."""
+    return secrets.token_hex(32)
+
+
 def _start(address: str | None, cpus: int, gpus: int, folder: Path, folders: Iterable[str]) -> None:
     import ray
     from ray._private import ray_constants
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
-    # Ray reads its switch for machines that form no cluster once, at import.
+    # Ray reads its switch for machines that form no cluster once, at import, and its token at its first use.
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
+    AuthenticationTokenLoader.instance().reset_cache()
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
@@ -89,13 +99,21 @@ def _start(address: str | None, cpus: int, gpus: int, folder: Path, folders: Ite
             shipped = runtime_environment(folders, _SETTINGS, folder / "shipment")
             ray.init(address=address, runtime_env=shipped, **quiet)
         else:
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                num_gpus=gpus,
-                include_dashboard=False,
-                _temp_dir=str(folder),
-                **quiet,
-            )
+            _start_private(num_cpus=cpus, num_gpus=gpus, _temp_dir=str(folder), **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise RunError(f"Ray does not start: {error}") from error
+
+
+def _start_private(**settings: Any) -> None:
+    """Start a private Ray; again with other ports where another Ray of this machine took those that it chose."""
+    import ray
+
+    for attempt in range(STARTS):
+        try:
+            ray.init(address="local", include_dashboard=False, **settings)
+        except (RuntimeError, ConnectionError):
+            ray.shutdown()
+            if attempt == STARTS - 1:
+                raise
+        else:
+            return

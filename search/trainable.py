@@ -57,6 +57,7 @@ class CandidateTrainable(tune.Trainable):
         self._epochs: Any = None
         self._curve: list[dict[str, float]] = []
         self._seconds = 0.0
+        self._note = ""
         return True
 
     def step(self) -> dict[str, Any]:
@@ -78,10 +79,7 @@ class CandidateTrainable(tune.Trainable):
         except Exception as error:
             failure = f"{type(error).__name__}: {_first_line(error)}"
         done = failure is not None or self._trained
-        if done and failure is None:
-            self._finish()
-        elif not done:
-            self._save()
+        no_space = self._keep(failed=failure is not None)
         return {
             "curve": self._curve,
             "seconds": self._seconds,
@@ -91,7 +89,22 @@ class CandidateTrainable(tune.Trainable):
             "failure": failure,
             "out_of_memory": out_of_memory,
             "measured": list(measured.items()),
+            "note": self._note,
+            "no_space": no_space,
         }
+
+    def _keep(self, *, failed: bool) -> str:
+        """Write weights or the state of the training; return the folder if its disk is full, else nothing."""
+        try:
+            if self._epochs is not None and self._trained and not failed:
+                self._finish()
+            elif not failed:
+                self._save()
+        except OSError as error:
+            if not checkpoint.is_full(error):
+                raise
+            return str(self._folder)
+        return ""
 
     @property
     def _trained(self) -> bool:
@@ -179,7 +192,10 @@ class CandidateTrainable(tune.Trainable):
         self._workplace.deliver(self._folder)
 
     def _resume(self) -> None:
-        state = checkpoint.load_training(self._folder)
+        try:
+            state = checkpoint.load_training(self._folder)
+        except checkpoint.DamagedStateError as error:
+            state, self._note = None, f"began again: {error}"
         if state is None or state["number"] != self._candidate["number"]:
             return
         self._session.load_state_dict(state["session"])

@@ -160,6 +160,8 @@ def progress(result: Mapping[str, Any]) -> Progress:
         result["failure"],
         result["out_of_memory"],
         dict(result["measured"]),
+        result["note"],
+        result["no_space"],
     )
 
 
@@ -170,7 +172,7 @@ def run_tune(
     folder: Path,
     cpus: float,
     gpus: float,
-    concurrent: int | None,
+    concurrent: Callable[[], int | None],
     retries: int,
     stopped: Callable[[], bool],
     dataset: Dataset | None = None,
@@ -183,8 +185,8 @@ def run_tune(
         folder: Where Tune may keep its own files.
         cpus: CPU cores of one worker.
         gpus: GPUs of one worker; a fraction shares one.
-        concurrent: Most candidates in flight; `None`: as many as the resources hold, and one that waits, so
-            that a worker that is done need not wait for it.
+        concurrent: Tells how many candidates may be in flight; `None`: as many as the resources hold, and one
+            that waits, so that a worker that is done need not wait for it.
         retries: How often a candidate is started again after its worker was lost.
         stopped: Whether to end early.
         dataset: The data set, to be sent to the workers through Ray's object store; `None`: each reads it itself.
@@ -192,7 +194,7 @@ def run_tune(
     trainable: Any = CandidateTrainable
     if dataset is not None:
         trainable = tune.with_parameters(CandidateTrainable, dataset=dataset)
-    searcher = LedgerSearcher(ledger, job, lambda: concurrent or _slots(cpus, gpus) + 1, stopped)
+    searcher = LedgerSearcher(ledger, job, lambda: concurrent() or _slots(cpus, gpus) + 1, stopped)
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
         tune_config=tune.TuneConfig(

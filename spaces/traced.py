@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ __all__ = ["Traced", "trace"]
 
 LIVE = "live model "
 EXAMPLE = (1, 3, 224, 224)
+# An architecture is a file that others may have written: it must not be able to call what is no network.
+_NO_NETWORKS = sys.stdlib_module_names | {"torch", "numpy", "ray", "optuna", "pip", "setuptools", "pkg_resources"}
 
 
 @HOSTS.register("traced")
@@ -112,6 +115,11 @@ class Traced(HostNetwork):
             raise SpecError(
                 "this architecture belongs to a network that was traced in another Python process, which cannot be "
                 "recreated here; write space: {name: traced, model: module:function} with a function that returns it."
+            )
+        if isinstance(self.model, str) and self.model.partition(":")[0].partition(".")[0] in _NO_NETWORKS:
+            raise SpecError(
+                f"`model` of a traced space names a function of your own, or of a package of networks; got "
+                f"{self.model}."
             )
         if not isinstance(self.model, str) or not is_reference(self.model):
             raise SpecError(

@@ -8,18 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import optuna
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
+from tests.runs import check_sound, driving, events, fusion_nas, trials, wait_for_more
+
 pytestmark = pytest.mark.slow
 
-COMMAND = [sys.executable, "-m", "search"]
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [2, 4]}
 data: {name: digits}
@@ -28,26 +26,6 @@ objectives: [accuracy, params]
 search: {trials: 8, sampler: random, pruner: auto, seed: 1}
 """
 LONG = CONFIG.replace("epochs: 4", "epochs: 16").replace("trials: 8", "trials: 8")
-
-
-def fusion_nas(*arguments: object, timeout: float = 300, **settings) -> subprocess.CompletedProcess:
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, **settings)
-
-
-def trials(run: Path) -> list[optuna.trial.FrozenTrial]:
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(run / "study.journal")))
-    return optuna.load_study(study_name=None, storage=storage).trials
-
-
-def check_sound(run: Path, expected: int) -> pd.DataFrame:
-    """Every candidate ended, in table and study alike; no architecture was trained twice."""
-    table = pd.read_csv(run / "candidates.csv", dtype={"id": str})
-    assert not (table["state"] == "running").any()
-    trained = table[table["state"].isin(["complete", "pruned", "failed"])]
-    assert len(trained) == expected
-    assert trained["id"].is_unique
-    assert all(trial.state.is_finished() for trial in trials(run))
-    return table
 
 
 @pytest.fixture(scope="module")
@@ -121,32 +99,6 @@ def test_resume_refuses_what_would_mix_two_searches(finished: Path):
     refused = fusion_nas("resume", finished / "run", "--set", "space.width=8")
     assert refused.returncode == 2
     assert "space.width" in refused.stderr
-
-
-def events(run: Path, kind: str) -> list[dict]:
-    log = run / "log.jsonl"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [event for line in lines if (event := json.loads(line))["event"] == kind]
-
-
-@contextmanager
-def driving(*arguments: object) -> Iterator[subprocess.Popen]:
-    with subprocess.Popen([*COMMAND, *map(str, arguments)], stderr=subprocess.PIPE, text=True) as driver:
-        try:
-            yield driver
-        finally:
-            driver.kill()
-
-
-def wait_for_more(driver: subprocess.Popen, run: Path, kind: str) -> dict:
-    """Wait for the next event of a kind, and return it."""
-    before = len(events(run, kind))
-    deadline = time.monotonic() + 180
-    while len(found := events(run, kind)) == before:
-        assert time.monotonic() < deadline, f"no {kind} event within 180 s"
-        assert driver.poll() is None, driver.stderr.read()
-        time.sleep(0.05)
-    return found[-1]
 
 
 def test_a_run_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Path):

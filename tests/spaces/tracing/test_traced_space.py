@@ -62,6 +62,8 @@ def test_weights_depend_on_the_seed_as_those_of_the_function_do() -> None:
         ({"model": MODEL, "in_channels": 3, "input_size": (8, 8)}, "`stem`"),
         ({"model": MODEL, "exclude": "add", **SHAPE}, "`exclude`"),
         ({"model": MODEL, "exclude": ["*"], **SHAPE}, "nothing to search"),
+        ({"model": "os:system", "kwargs": {"command": "exit 3"}, **SHAPE}, "a function of your own"),
+        ({"model": "torch.hub:load", **SHAPE}, "a function of your own"),
     ],
 )
 def test_wrong_settings_are_named(settings: dict[str, Any], words: str) -> None:

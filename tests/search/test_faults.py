@@ -1,0 +1,101 @@
+"""Faults of files: a damaged training state, a disk that is full."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+import spaces
+from search import checkpoint
+from search.config import SearchConfig
+from search.trainable import CandidateTrainable
+from tests.runs import check_sound, fusion_nas
+
+CONFIG = """
+space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [2]}
+train: {epochs: 4, lr: 0.2}
+search: {trials: 6, sampler: random, pruner: none, seed: 1}
+"""
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
+def test_a_damaged_state_is_told_with_its_checksum_and_kept(tmp_path: Path, damage: str) -> None:
+    checkpoint.save_training(tmp_path, {"curve": [1.0], "weight": torch.ones(100)})
+    loaded = checkpoint.load_training(tmp_path)
+    assert loaded is not None
+    assert loaded["weight"].sum() == 100
+    path = tmp_path / checkpoint.TRAINING
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes({"flipped": content, "cut": content[: len(content) // 2], "empty": b""}[damage])
+    with pytest.raises(checkpoint.DamagedStateError, match=r"SHA-256 .*… expected, [0-9a-f]{16}…"):
+        checkpoint.load_training(tmp_path)
+    assert not path.exists()
+    assert path.with_name("training.pt.damaged").exists()
+    assert checkpoint.load_training(tmp_path) is None
+
+
+def job(run_dir: Path) -> dict[str, Any]:
+    values = SearchConfig.from_dict({"train": {"epochs": 4}}).to_dict()
+    sections = ("imports", "objectives", "train", "data", "limits", "latency")
+    return {section: values[section] for section in sections} | {
+        "folders": (),
+        "cpus": 1,
+        "run_dir": str(run_dir),
+        "quality": "accuracy",
+        "maximize": True,
+    }
+
+
+def test_a_candidate_with_a_damaged_state_begins_again_and_says_so(tmp_path: Path) -> None:
+    space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8))
+    architecture = space.uniform("sum")
+    candidate = {"number": 0, "architecture": architecture.to_dict(), "seed": 0}
+    config = {"job": job(tmp_path), "candidate": candidate}
+    first = CandidateTrainable(config).step()
+    assert (len(first["curve"]), first["note"]) == (1, "")
+    again = CandidateTrainable(config).step()
+    assert (len(again["curve"]), again["note"]) == (2, "")
+    path = tmp_path / "checkpoints" / architecture.id / checkpoint.TRAINING
+    path.write_bytes(path.read_bytes()[:-7])
+    restarted = CandidateTrainable(config).step()
+    assert len(restarted["curve"]) == 1
+    assert restarted["note"].startswith("began again: the state of its training was damaged (SHA-256 ")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own; what is skipped without the right to mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=140k", "tmpfs", folder], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_named_and_the_run_resumes_once_there_is_room(tmp_path: Path, small_disk: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    run = small_disk / "run"
+    full = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
+    assert full.returncode == 2, full.stderr
+    last = full.stderr.splitlines()[-1]
+    assert last.startswith("no space left on the disk of ")
+    assert str(run) in last
+    assert "Traceback" not in full.stderr
+    subprocess.run(["mount", "-o", "remount,size=60m", small_disk], check=True)
+    resumed = fusion_nas("resume", run)
+    assert resumed.returncode == 0, resumed.stderr
+    assert set(check_sound(run, 6)["state"]) <= {"complete", "duplicate"}
+    assert not list((run / "checkpoints").glob("*/*.tmp"))
+    assert pd.read_csv(run / "candidates.csv")["accuracy"].notna().any()
