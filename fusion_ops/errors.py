@@ -19,6 +19,7 @@ __all__ = [
     "OutOfMemory",
     "RunError",
     "SpecError",
+    "StorageLost",
     "TimedOut",
     "UnknownNameError",
     "nearest",
@@ -34,7 +35,8 @@ class FusionNasError(Exception):
     ├── SpecError            an operator, space or architecture is described wrongly
     │   └── UnknownNameError a name that nothing is registered under
     ├── DataError            a data set is missing, corrupt or unfit
-    ├── RunError             a run directory cannot be used as asked
+    ├── RunError             a run directory or its storage cannot be used as asked
+    ├── StorageLost          the database that keeps the study went away during a run
     ├── Infeasible           no architecture of the space meets the constraints
     └── CandidateError       one candidate could not be trained
         ├── Diverged         its loss became NaN or infinite
@@ -75,7 +77,11 @@ class DataError(FusionNasError):
 
 
 class RunError(FusionNasError):
-    """A run directory cannot be used as asked."""
+    """A run directory or its storage cannot be used as asked."""
+
+
+class StorageLost(FusionNasError):  # noqa: N818 - what happened, in two words
+    """The database that keeps the study went away during a run, which can be resumed."""
 
 
 class Infeasible(FusionNasError):  # noqa: N818 - the field's word for it

@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 __all__ = [
+    "TRAINING",
     "WEIGHTS",
     "DamagedStateError",
     "discard_training",

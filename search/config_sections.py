@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from fusion_ops.errors import UnknownNameError
 from fusion_ops.registry import Registry
-from search.config_yaml import shown
+from search.config_yaml import masked, shown
 from spaces.importing import is_reference
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0)]
 HIDDEN = "***"
+_HIDDEN_PARAMETER = re.compile(r"(?<=[?&])\w*password=\*\*\*&?")
 CROSS_ENTROPY = "cross_entropy"
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Text = Annotated[str, Field(min_length=1)]
@@ -227,7 +228,8 @@ class StorageConfig(Section):
     """Where the Optuna study is kept.
 
     Args:
-        url: `null` for a journal file in the run directory, or `sqlite:///FILE` or `postgresql://…`.
+        url: `null` for a journal file in the run directory, or `sqlite:///FILE`, or
+            `postgresql://USER@HOST/DATABASE` (`postgresql+psycopg://` is the same).
     """
 
     url: str | None = None
@@ -238,6 +240,7 @@ class StorageConfig(Section):
         if url is None:
             return None
         scheme, separator, rest = url.partition("://")
+        scheme = "postgresql" if scheme == "postgresql+psycopg" else scheme
         if scheme == "postgres":
             raise ValueError("`storage.url` must start with `postgresql://`; got `postgres://`. Write the long form.")
         if not separator or scheme not in ("sqlite", "postgresql") or not rest.strip("/"):
@@ -248,8 +251,8 @@ class StorageConfig(Section):
         if scheme == "sqlite" and not rest.startswith("/"):
             raise ValueError("`storage.url` of SQLite has three slashes: `sqlite:///FILE`; got two.")
         if scheme == "postgresql":
-            _require_driver("psycopg2", "fusion-nas[postgres]")
-        return url.replace(f":{HIDDEN}@", "@")
+            _require_driver("psycopg", "fusion-nas[postgres]")
+        return _HIDDEN_PARAMETER.sub("", url.replace(f":{HIDDEN}@", "@"))
 
     @property
     def public_url(self) -> str | None:
@@ -257,7 +260,7 @@ class StorageConfig(Section):
 
         Where such a URL is read back, the password comes from PGPASSWORD or the file ~/.pgpass.
         """
-        return None if self.url is None else re.sub(r"^(\w+://[^/@:]*):.*@", rf"\1:{HIDDEN}@", self.url)
+        return None if self.url is None else masked(self.url)
 
 
 def _require_driver(module: str, package: str) -> None:
@@ -278,13 +281,16 @@ class RayConfig(Section):
     """The workers.
 
     Args:
-        address: Address of a running Ray cluster; `null` starts a private Ray on this machine.
+        address: `HOST:PORT` of a running Ray cluster; `null` starts a private Ray on this machine.
         cpus_per_trial: CPU cores of a worker.
         gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none.
         max_concurrent: Most candidates in training at a time; `null` for as many as fit.
+        data: How a cluster's workers get the images: `send` (the driver reads them and sends them through Ray's
+            object store) or `read` (every node has them at `data.path`).
     """
 
     address: Text | None = None
     cpus_per_trial: Positive = 1
     gpus_per_trial: Annotated[Literal["auto"] | float, BeforeValidator(_gpus)] = "auto"
     max_concurrent: Count | None = None
+    data: Literal["send", "read"] = "send"

@@ -17,13 +17,14 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fusion_ops.errors import ConfigError
 
-__all__ = ["Document", "KeyPath", "override", "read_file", "read_value", "shown", "visible"]
+__all__ = ["Document", "KeyPath", "masked", "override", "read_file", "read_value", "shown", "visible"]
 
 KeyPath = tuple[str | int, ...]
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 10_000
 _PASSWORD = re.compile(r"(://[^/@:\s]*):[^\s]*@")
+_PARAMETER = re.compile(r"([?&]\w*password=)[^&#\s]*")
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {
     "null": (re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
@@ -159,13 +160,17 @@ def shown(value: Any, written: str | None = None, limit: int = 60) -> str:
     return text
 
 
+def masked(text: str) -> str:
+    """Return text with the passwords of the URLs in it replaced by `***`."""
+    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+
+
 def visible(text: str, limit: int) -> str:
     """Return text fit for a message.
 
     On one line, control characters escaped, passwords in URLs masked, cut off after `limit` characters.
     """
-    masked = _PASSWORD.sub(r"\1:***@", text)
-    flat = "".join(char if char.isprintable() else repr(char)[1:-1] for char in masked[: limit + 1])
+    flat = "".join(char if char.isprintable() else repr(char)[1:-1] for char in masked(text)[: limit + 1])
     return flat if len(flat) <= limit else f"{flat[:limit]}…"
 
 

@@ -25,6 +25,7 @@ from reports.measures import MEASURES
 from search import checkpoint, data
 from search.bounds import require_reachable
 from search.candidate import Candidate
+from search.cluster import require_cluster
 from search.config import SearchConfig
 from search.contests import one_epoch_controls, random_controls, top_controls
 from search.environment import describe_environment
@@ -36,6 +37,7 @@ from search.ray_session import available_cpus, ray_session
 from search.run import Run
 from search.run_directory import RunDirectory
 from search.samplers import create_sampler
+from search.storage import guarded, require_new_study, require_storage
 from search.study import create_study, load_study
 from search.supervisor import Supervisor
 from search.training import resolve_device
@@ -55,6 +57,7 @@ MAY_CHANGE = (
     "search.one_epoch_baseline",
     "limits",
     "ray",
+    "storage.url",
 )
 
 
@@ -71,19 +74,21 @@ def launch(config: SearchConfig, run_dir: str | Path) -> Run:
     Raises:
         ConfigError: The config cannot be carried out here.
         Infeasible: No architecture meets the constraints.
-        RunError: The run directory cannot be used.
+        RunError: The run directory or the storage cannot be used.
+        StorageLost: The database that keeps the study went away during the run.
     """
     directory = RunDirectory(run_dir)
     directory.require_new()
     space, dataset = plan(config)
+    require_new_study(config.storage.url, _name(directory))
     directory.create()
-    with directory.locked():
+    with directory.locked(), guarded(config.storage.url):
         values = config.to_dict() | {"resolved": _resolved(config, dataset)}
         directory.write_config(values)
         _write_samples(directory, dataset)
         sampler = _sampler(config, space, config.search.seed)
         study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
-        driver = Driver(config, directory, space, study)
+        driver = Driver(config, directory, space, study, dataset)
         driver.enqueue_baselines()
         return driver.run("launched")
 
@@ -94,7 +99,8 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
     Args:
         run_dir: The run directory.
         overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
-            the search's two baselines, `limits.*` and `ray.*`; all others would mix two searches in one table.
+            the search's two baselines, `limits.*`, `ray.*` and `storage.url`; all others would mix two searches
+            in one table.
 
     Raises:
         ConfigError: An override may not change.
@@ -109,17 +115,17 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
             )
     config = SearchConfig.load(directory.config, overrides=dict(overrides or {}))
     space, dataset = plan(config)
-    with directory.locked():
+    with directory.locked(), guarded(config.storage.url):
         seen = config.resolved.get("dataset")
         if seen != dataset.info():
             raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
         directory.write_config(config.to_dict() | {"resolved": config.resolved})
         # A model-based sampler continues with draws of its own, not with those that it made before.
-        seed = config.search.seed + directory.study.stat().st_size if directory.study.is_file() else 0
+        seed = config.search.seed + (directory.log.stat().st_size if directory.log.is_file() else 0)
         keyed = config.search.seed if config.search.sampler == "random" else seed
         sampler = _sampler(config, space, keyed)
         study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
-        driver = Driver(config, directory, space, study)
+        driver = Driver(config, directory, space, study, dataset)
         driver.ledger.release()
         return driver.run("resumed")
 
@@ -137,6 +143,8 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     space = config.create_space(dataset)
     require_reachable(space, config.constraints)
     resources(config)
+    require_storage(config.storage.url)
+    require_cluster(config.ray.address)
     return space, dataset
 
 
@@ -167,10 +175,14 @@ class Driver:
         directory: The run directory, locked by this process.
         space: The search space.
         study: The run's study.
+        dataset: Its data set, for the workers of a cluster.
     """
 
-    def __init__(self, config: SearchConfig, directory: RunDirectory, space: SearchSpace, study: Any) -> None:
+    def __init__(
+        self, config: SearchConfig, directory: RunDirectory, space: SearchSpace, study: Any, dataset: data.Dataset
+    ) -> None:
         self.config = config
+        self.dataset = dataset
         self.directory = directory
         self.log = EventLog(directory.log)
         self.ledger = Ledger(
@@ -193,6 +205,7 @@ class Driver:
         )
         self.display = ProgressDisplay(self.ledger)
         self._interrupted = threading.Event()
+        self._keeper: Any = None
         self._deadline = math.inf
         self._written = 0.0
 
@@ -257,12 +270,17 @@ class Driver:
             "quality": self.ledger.quality,
             "maximize": self.ledger.maximize,
         }
+        address, folders = self.config.ray.address, self.config.folders
 
         def train(most: Callable[[], int | None]) -> None:
             self.display.say("starting Ray workers")
-            with ray_session(address=self.config.ray.address, cpus=cpus_there, gpus=gpus_there) as folder:
+            with ray_session(address=address, cpus=cpus_there, gpus=gpus_there, folders=folders) as folder:
+                from search.keeper import start_keeper
                 from search.tuning import run_tune
 
+                if address is not None:
+                    self._keeper, kept = start_keeper(self.directory.path)
+                    job.update(kept)
                 tune = partial(
                     run_tune,
                     self.ledger,
@@ -273,6 +291,7 @@ class Driver:
                     concurrent=lambda: most() or self.config.ray.max_concurrent,
                     retries=self.config.limits.retries,
                     stopped=self._stopped,
+                    dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
                 )
                 if self.ledger.unfinished():
                     tune()

@@ -7,13 +7,14 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fusion_ops.errors import ConfigError, RunError
+from fusion_ops.errors import RunError
+from search.shipment import runtime_environment
 
 __all__ = ["available_cpus", "ray_session"]
 
@@ -41,7 +42,7 @@ def available_cpus() -> int:
 
 
 @contextmanager
-def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
+def ray_session(*, address: str | None, cpus: int, gpus: int, folders: Iterable[str] = ()) -> Iterator[Path]:
     """Start Ray for the time of the block, and yield a private folder for Tune's own files.
 
     Without an address a private Ray is started: it listens on 127.0.0.1 only, has no dashboard, sends no usage
@@ -52,26 +53,20 @@ def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
         address: Address of a running cluster, or `None`.
         cpus: CPU cores of a private Ray.
         gpus: GPUs of a private Ray.
+        folders: Where the user's own modules lie; a cluster's nodes get what the run has imported from them.
 
     Raises:
-        ConfigError: An address without a token for it.
         RunError: Ray does not start, or the cluster does not answer.
     """
-    has_token = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
-    if address is not None and not has_token:
-        raise ConfigError(
-            "`ray.address` needs token authentication: set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the "
-            "cluster's token."
-        )
     before = dict(os.environ)
     os.environ.update(_SETTINGS)
     os.environ[_LISTENS_BEYOND_THIS_MACHINE] = str(int(address is not None))
     os.environ["RAY_AUTH_MODE"] = "token"
-    if not has_token:
+    if address is None:
         os.environ["RAY_AUTH_TOKEN"] = _own_token()
     folder = Path(tempfile.mkdtemp(prefix="fnas-"))
     try:
-        _start(address, cpus, gpus, folder)
+        _start(address, cpus, gpus, folder, folders)
         yield folder / "tune"
     finally:
         import ray
@@ -84,22 +79,25 @@ def ray_session(*, address: str | None, cpus: int, gpus: int) -> Iterator[Path]:
 
 @cache
 def _own_token() -> str:
-    """Return the token of this process's private Rays; Ray reads a token once in the life of a process."""
+    """Return the token of this process's private Rays."""
     return secrets.token_hex(32)
 
 
-def _start(address: str | None, cpus: int, gpus: int, folder: Path) -> None:
+def _start(address: str | None, cpus: int, gpus: int, folder: Path, folders: Iterable[str]) -> None:
     import ray
     from ray._private import ray_constants
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
-    # Ray reads its switch for machines that form no cluster once, at import.
+    # Ray reads its switch for machines that form no cluster once, at import, and its token at its first use.
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
+    AuthenticationTokenLoader.instance().reset_cache()
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
     try:
         if address is not None:
-            ray.init(address=address, **quiet)
+            shipped = runtime_environment(folders, _SETTINGS, folder / "shipment")
+            ray.init(address=address, runtime_env=shipped, **quiet)
         else:
             _start_private(num_cpus=cpus, num_gpus=gpus, _temp_dir=str(folder), **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:

@@ -15,7 +15,7 @@ import yaml
 
 from fusion_ops.errors import RunError
 
-__all__ = ["RunDirectory", "holder"]
+__all__ = ["LOCK", "RunDirectory", "holder"]
 
 CONFIG, STUDY, LOG, LOCK = "config.yaml", "study.journal", "log.jsonl", "driver.lock"
 

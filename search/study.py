@@ -12,6 +12,8 @@ from optuna.storages.journal import JournalFileBackend
 
 from fusion_ops.errors import RunError
 from reports.measures import MEASURES
+from search.config_yaml import masked
+from search.storage import open_storage
 
 __all__ = ["create_study", "cut_torn_tail", "load_study"]
 
@@ -69,6 +71,8 @@ def load_study(
             pruner=optuna.pruners.NopPruner(),
         )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
+        if url is not None and isinstance(error, KeyError):
+            raise RunError(f"the storage {masked(url)} has no study `{name}`; give the right `storage.url`.") from None
         raise RunError(f"{journal.name} is not a usable study ({error}); restore it from a copy.") from None
     directions = [direction.name.lower() for direction in study.directions]
     expected = [MEASURES[objective].direction for objective in objectives]
@@ -93,7 +97,4 @@ def cut_torn_tail(journal: Path) -> bool:
 def _storage(journal: Path, url: str | None) -> BaseStorage:
     if url is None:
         return JournalStorage(JournalFileBackend(str(journal)))
-    try:
-        return optuna.storages.RDBStorage(url)
-    except ImportError as error:
-        raise RunError(f"`storage.url` needs a driver that is not installed: {error}.") from None
+    return open_storage(url)

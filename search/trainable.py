@@ -6,7 +6,6 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ import spaces
 from fusion_ops.errors import CandidateError, OutOfMemory, TimedOut
 from search import checkpoint, data
 from search.config_sections import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
+from search.keeper import Workplace
 from search.measuring.costs import Costs
 from search.own_objectives import declare_own, functions
 from search.pruners import rungs
@@ -37,8 +37,14 @@ class CandidateTrainable(tune.Trainable):
     result, not an exception: only a lost worker is Tune's to retry.
     """
 
-    def setup(self, config: dict[str, Any]) -> None:
-        """Start the worker: device and data stay for all its candidates."""
+    def setup(self, config: dict[str, Any], dataset: data.Dataset | None = None) -> None:
+        """Start the worker: device and data stay for all its candidates.
+
+        Args:
+            config: The first candidate's.
+            dataset: The data set, where the driver sends it.
+        """
+        self._sent = dataset
         self._job: Mapping[str, Any] | None = None
         self._watchdog = Watchdog()
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -124,7 +130,7 @@ class CandidateTrainable(tune.Trainable):
         architecture = Architecture.from_dict(self._candidate["architecture"])
         torch.manual_seed(self._candidate["seed"])
         model = spaces.from_ref(architecture.space).build(architecture, init=self._settings.init)
-        self._folder = Path(self._next_job["run_dir"]) / "checkpoints" / architecture.id
+        self._folder = self._workplace.prepare(architecture.id)
         timeout = verdict(self._folder)
         if timeout is not None:
             raise TimedOut(timeout)
@@ -150,7 +156,9 @@ class CandidateTrainable(tune.Trainable):
         self._device = resolve_device(self._settings.device)
         fusion_ops.compiled(self._settings.compile == "ops")
         torch.set_num_threads(max(1, int(job["cpus"])))
-        self._data = DeviceData(data.load(DataConfig.model_validate(job["data"])), self._device)
+        dataset = self._sent or data.load(DataConfig.model_validate(job["data"]))
+        self._data = DeviceData(dataset, self._device)
+        self._workplace = Workplace(job)
         self._metrics = functions(job["objectives"], quality=True)
         self._costs = Costs(
             job["objectives"],
@@ -181,6 +189,7 @@ class CandidateTrainable(tune.Trainable):
             "seconds": self._seconds,
         }
         checkpoint.save_training(self._folder, state)
+        self._workplace.deliver(self._folder)
 
     def _resume(self) -> None:
         try:
@@ -195,6 +204,7 @@ class CandidateTrainable(tune.Trainable):
     def _finish(self) -> None:
         metadata = {"number": self._candidate["number"], "architecture": self._candidate["architecture"]}
         checkpoint.save_weights(self._folder, self._best, metadata)
+        self._workplace.deliver(self._folder)
 
 
 def _first_line(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from search.candidate import Progress
+from search.data import Dataset
 from search.ledger import Ledger
 from search.trainable import CandidateTrainable
 from search.watchdog import verdict
@@ -174,6 +175,7 @@ def run_tune(
     concurrent: Callable[[], int | None],
     retries: int,
     stopped: Callable[[], bool],
+    dataset: Dataset | None = None,
 ) -> None:
     """Train candidates on Ray workers until the ledger has no more, or `stopped` says so.
 
@@ -187,10 +189,14 @@ def run_tune(
             that waits, so that a worker that is done need not wait for it.
         retries: How often a candidate is started again after its worker was lost.
         stopped: Whether to end early.
+        dataset: The data set, to be sent to the workers through Ray's object store; `None`: each reads it itself.
     """
+    trainable: Any = CandidateTrainable
+    if dataset is not None:
+        trainable = tune.with_parameters(CandidateTrainable, dataset=dataset)
     searcher = LedgerSearcher(ledger, job, lambda: concurrent() or _slots(cpus, gpus) + 1, stopped)
     tuner = tune.Tuner(
-        tune.with_resources(CandidateTrainable, {"cpu": cpus, "gpu": gpus}),
+        tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=LedgerScheduler(ledger, searcher),

@@ -46,7 +46,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         return FAILED
     except (Exception, KeyboardInterrupt) as error:
         if debug:
-            traceback.print_exc()
+            print(_masked(traceback.format_exc()), end="", file=sys.stderr)
         print(_line(error), file=sys.stderr)
         return error.exit_code if isinstance(error, typer.TyperException) else exit_code(error)
     return code if isinstance(code, int) else 0
@@ -73,4 +73,10 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _flat(message: str) -> str:
-    return " ".join(message.split())
+    return _masked(" ".join(message.split()))
+
+
+def _masked(text: str) -> str:
+    from search.config_yaml import masked
+
+    return masked(text)

@@ -19,7 +19,7 @@ def resume(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change search.trials, search.timeout, search.pruner, limits.* or ray.*; may be repeated.",
+            help="Change search.trials, search.timeout, search.pruner, limits.*, ray.*, storage.url; repeatable.",
         ),
     ] = None,
 ) -> None:
