@@ -36,7 +36,7 @@ def draw_curves(title: str, goal: float, results: Mapping[str, Mapping[str, Any]
 
     parts = [_axes(title, count, low, high, x, y)]
     parts.append(f'<line x1="{x(0):.1f}" x2="{x(count):.1f}" y1="{y(goal):.1f}" y2="{y(goal):.1f}" stroke="#999"/>')
-    parts.append(_text(x(count) + 6, y(goal) + 4, "1,000 random", "#666"))
+    parts.append(_text(x(0) + 6, y(goal) - 6, "1,000 random", "#666"))
     for index, (name, result) in enumerate(results.items()):
         colour, dash = COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)]
         mean, half = result["mean"], result["interval"]
