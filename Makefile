@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine with Python 3.11 and make:
 #   make demo   search, report and export on real handwritten digits
 #   make test   the whole test suite
-#   make soak   runs under faults for half an hour: killed drivers, exhausted memory, full disks
+#   make soak   runs under faults for half an hour: killed drivers and nodes, exhausted memory, full disks
 # Both create .venv and install what is missing, once.
 
 PYTHON ?= python3

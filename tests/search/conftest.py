@@ -64,3 +64,23 @@ def open_ledger(tmp_path: Path, space) -> Callable[..., Ledger]:
         return ledger
 
     return make
+
+
+@pytest.fixture(scope="session")
+def family() -> Callable[[int], set[int]]:
+    """Return a process and all its descendants."""
+    return _family
+
+
+def _family(root: int) -> set[int]:
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found, size = {root}, 0
+    while len(found) > size:
+        size = len(found)
+        found |= {child for child, parent in parents.items() if parent in found}
+    return found

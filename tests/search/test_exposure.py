@@ -21,21 +21,6 @@ search: {trials: 3, sampler: random, pruner: none}
 """
 
 
-def family(root: int) -> set[int]:
-    """Return a process and all its descendants."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found, size = {root}, 0
-    while len(found) > size:
-        size = len(found)
-        found |= {child for child, parent in parents.items() if parent in found}
-    return found
-
-
 def told_by_ss(option: str, pids: set[int]) -> set[tuple[int, str, int]]:
     """Return pid, host and port of what these processes have open, as `ss` lists it."""
     lines = subprocess.run(["ss", "-Hnp", option], capture_output=True, text=True, check=True).stdout.splitlines()
@@ -48,7 +33,7 @@ def told_by_ss(option: str, pids: set[int]) -> set[tuple[int, str, int]]:
 
 
 @pytest.mark.slow
-def test_a_local_run_listens_on_this_machine_only(tmp_path: Path):
+def test_a_local_run_listens_on_this_machine_only(tmp_path: Path, family):
     (tmp_path / "config.yaml").write_text(CONFIG)
     arguments = [sys.executable, "-m", "search", "launch", tmp_path / "config.yaml", "--run-dir", tmp_path / "run"]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as driver:

@@ -1,0 +1,227 @@
+"""A search across two Ray nodes: the second sees neither the run directory nor the code, and is killed midway."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+import search
+from fusion_ops.errors import ConfigError, RunError
+from search.cluster import require_cluster
+from search.shipment import PACKAGES
+
+TOKEN = "0123456789abcdef" * 4
+OWN = """
+from torch.nn import functional
+import beside
+
+def loss(outputs, labels):
+    return beside.SCALE * functional.cross_entropy(outputs.float(), labels)
+"""
+CONFIG = """
+space: {{name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [2, 4]}}
+data: {{name: npz, path: images.npz}}
+train: {{epochs: 9, batch_size: 16, loss: "own:loss"}}
+search: {{trials: 8, sampler: random, pruner: none}}
+imports: [own]
+ray: {{address: "{address}"}}
+"""
+
+
+class Cluster:
+    """Nodes of a Ray cluster on this machine, each with a loopback address of its own.
+
+    Args:
+        family: Returns a process and all its descendants.
+        token: The token that the nodes ask for; `None` for a cluster that lets anybody in.
+    """
+
+    def __init__(self, family: Callable[[int], set[int]], token: str | None = TOKEN) -> None:
+        self.family = family
+        self.folder = Path(tempfile.mkdtemp(prefix="fnas-c-"))
+        with socket.create_server(("127.0.0.2", 0)) as free:
+            self.address = f"127.0.0.2:{free.getsockname()[1]}"
+        mode = {"RAY_AUTH_MODE": "disabled"} if token is None else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+        self.environment = os.environ | mode | {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": ""}
+        port = self.address.rpartition(":")[2]
+        head = ("--head", "--port", port, "--temp-dir", self.folder, "--include-dashboard", "false")
+        self.nodes = [self._start(*head, ip="127.0.0.2")]
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.2", int(port)), 1).close()
+                return
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+
+    def join(self, hidden: list[Path]) -> int:
+        """Start the second node, which sees empty folders in place of the hidden ones; return its process id."""
+        mounts = "".join(f"mount -t tmpfs none '{folder}' && " for folder in hidden)
+        rootless = () if os.getuid() == 0 else ("--map-root-user",)
+        isolated = ("unshare", "--mount", *rootless, "sh", "-c", f'{mounts}exec "$@"', "sh")
+        self.nodes.append(self._start("--address", self.address, ip="127.0.0.3", before=isolated))
+        return self.nodes[-1].pid
+
+    def kill(self, pid: int) -> None:
+        """Kill all processes of a node at once, as a machine that loses its power does."""
+        for member in self.family(pid):
+            try:
+                os.kill(member, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def remove(self) -> None:
+        for node in self.nodes:
+            self.kill(node.pid)
+            node.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self, *options: object, ip: str, before: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+        ray = Path(sys.executable).with_name("ray")
+        fixed = ("--block", "--num-cpus", "1", "--node-ip-address", ip, "--object-store-memory", "100000000")
+        command = [*before, ray, "start", *options, *fixed, "--include-log-monitor", "false"]
+        with (self.folder / f"{ip}.log").open("wb") as log:
+            return subprocess.Popen(
+                list(map(str, command)), stdout=log, stderr=subprocess.STDOUT, env=self.environment, cwd="/"
+            )
+
+
+@pytest.fixture
+def cluster(family) -> Iterator[Cluster]:
+    cluster = Cluster(family)
+    try:
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+def events(run: Path) -> list[dict]:
+    log = run / "log.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def wait_for(driver: subprocess.Popen[str], found: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 180
+    while not found():
+        assert driver.poll() is None, driver.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.soak
+def test_a_node_killed_midway_costs_no_candidate(cluster: Cluster, tmp_path: Path, family):
+    project, run = tmp_path / "project", tmp_path / "runs" / "a"
+    project.mkdir()
+    run.parent.mkdir()
+    (project / "own.py").write_text(OWN)
+    (project / "beside.py").write_text("SCALE = 1.0\n")
+    digits = load_digits()
+    images = (digits.images * 15).astype(np.uint8)[:, None]
+    np.savez(project / "images.npz", x_train=images[:800], y_train=digits.target[:800])
+    (project / "config.yaml").write_text(CONFIG.format(address=cluster.address))
+
+    code = Path(search.__file__).parents[1]
+    second = cluster.join([project, run.parent, *(code / name for name in PACKAGES)])
+
+    def on_second(kind: str) -> list[dict]:
+        members = family(second)
+        return [
+            event
+            for event in events(run)
+            if event["event"] == kind and int(event.get("worker", "x:0").rpartition(":")[2]) in members
+        ]
+
+    command = [sys.executable, "-m", "search", "launch", project / "config.yaml", "--run-dir", run]
+    with subprocess.Popen(
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"RAY_AUTH_TOKEN": TOKEN},
+    ) as driver:
+        wait_for(driver, lambda: any(event["state"] == "complete" for event in on_second("finished")))
+        before = len(on_second("progress"))
+        wait_for(driver, lambda: len(on_second("progress")) > before)
+        lost = {event["worker"] for event in on_second("progress")}
+        cluster.kill(second)
+        out = driver.communicate(timeout=180)[0]
+    assert driver.returncode == 0, out
+    table = pd.read_csv(run / "candidates.csv", dtype={"id": str})
+    trained = table[table.state != "duplicate"]
+    assert list(trained.state) == ["complete"] * 8
+    assert trained.id.is_unique
+    assert (trained.epochs == 9).all()
+    assert trained.accuracy.max() > 0.5
+    assert trained.worker.isin(lost).any()
+    assert not trained.worker.isin(lost).all()
+    assert trained.retries.max() == 1
+    for identity in trained.id:
+        folder = run / "checkpoints" / identity
+        assert (folder / "model.safetensors").is_file()
+        assert not (folder / "training.pt").exists()
+    finished = [event["number"] for event in events(run) if event["event"] == "finished"]
+    assert len(finished) == len(set(finished)) == len(table)
+    for number in trained.number:
+        epochs = [
+            event["epochs"] for event in events(run) if event["event"] == "progress" and event["number"] == number
+        ]
+        assert epochs == sorted(set(epochs)), "no epoch was trained twice"
+
+
+@pytest.mark.slow
+def test_a_cluster_is_looked_at_before_a_run_attaches(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    require_cluster(cluster.address)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN[::-1])
+    with pytest.raises(RunError, match=r"the token is not the cluster's \(token from RAY_AUTH_TOKEN\)"):
+        require_cluster(cluster.address)
+
+
+@pytest.mark.slow
+def test_an_open_cluster_is_refused(family, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    cluster = Cluster(family, token=None)
+    try:
+        with pytest.raises(RunError, match="lets in anybody"):
+            require_cluster(cluster.address)
+    finally:
+        cluster.remove()
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "words"),
+    [
+        ("ray://head:10001", ConfigError, "must be HOST:PORT"),
+        ("auto", ConfigError, "must be HOST:PORT"),
+        ("127.0.0.1:1", RunError, "no Ray cluster answers at 127.0.0.1:1: Connection refused"),
+        ("127.0.0.1:99999", RunError, "no Ray cluster answers"),
+        ("no-such-host.invalid:6379", RunError, "no Ray cluster answers"),
+    ],
+)
+def test_an_address_without_a_cluster_is_refused(address, error, words, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    with pytest.raises(error, match=words):
+        require_cluster(address)
+
+
+def test_a_cluster_needs_a_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match="set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"):
+        require_cluster("127.0.0.1:6379")
