@@ -15,7 +15,7 @@ from optuna.storages import RDBStorage
 from fusion_ops.errors import RunError, StorageLost
 from search.config_yaml import masked
 
-__all__ = ["guarded", "open_storage", "require_new_study", "require_storage"]
+__all__ = ["guarded", "open_storage", "require_new_study", "require_storage", "storage_error"]
 
 CONNECT_SECONDS = 5
 PATIENCE_SECONDS = 10.0
@@ -88,18 +88,23 @@ def guarded(url: str | None) -> Iterator[None]:
     if url is None:
         yield
         return
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
     except Exception as error:
-        cause = next((link for link in _chain(error) if isinstance(link, SQLAlchemyError)), None)
+        cause = storage_error(error)
         if cause is None:
             raise
         raise StorageLost(
             f"the study's storage {masked(url)} was lost: {_said(cause)}; "
             "continue with `fusion-nas resume` when it is back."
         ) from error
+
+
+def storage_error(error: BaseException) -> BaseException | None:
+    """Return what the database's driver raised among the causes of `error`, or `None`."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return next((link for link in _chain(error) if isinstance(link, SQLAlchemyError)), None)
 
 
 def _with_driver(url: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fusion_ops.errors import RunError
 from search.ledger import Ledger
+from search.storage import storage_error
 
 __all__ = ["Supervisor"]
 
@@ -39,6 +40,7 @@ class Supervisor:
 
         Raises:
             RunError: It ended with an error while no candidate was in training, so that none can be at fault.
+            sqlalchemy.exc.SQLAlchemyError: Or what it was wrapped in: the database that keeps the study was lost.
         """
         while True:
             try:
@@ -46,6 +48,8 @@ class Supervisor:
             except RunError:
                 raise
             except Exception as error:
+                if storage_error(error) is not None:
+                    raise
                 self._blame(error)
             else:
                 return
@@ -60,15 +64,15 @@ class Supervisor:
         return candidate is not None and candidate.state != "running"
 
     def _blame(self, error: Exception) -> None:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         inside = [c.number for c in self._ledger.candidates.values() if c.state == "running"]
         if not inside:
-            raise RunError(f"Ray Tune ended with an error: {first}. Resume when its cause is removed.") from error
+            raise RunError(f"Ray Tune ended with an error: {last}. Resume when its cause is removed.") from error
         memory = LOW_MEMORY in str(error)
         if len(inside) == 1:
-            state, reason = ("infeasible", OUT_OF_MEMORY) if memory else ("failed", f"Ray Tune ended: {first}")
+            state, reason = ("infeasible", OUT_OF_MEMORY) if memory else ("failed", f"Ray Tune ended: {last}")
             self._ledger.finish(inside[0], state, reason)
         self._suspects.update(inside)
-        cause = "a worker ran out of memory" if memory else f"Ray Tune ended with an error ({first})"
+        cause = "a worker ran out of memory" if memory else f"Ray Tune ended with an error ({last})"
         self._say(f"{cause}; starting again")
         self._ledger.release()

@@ -46,7 +46,8 @@ def test_defaults_are_those_of_the_contract():
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1}
         latency: {batch_size: 1, threads: 1, seconds: 0.5}
         storage: {url: null}
-        ray:    {address: null, cpus_per_trial: 1, gpus_per_trial: auto, max_concurrent: null}
+        ray:    {address: null, cpus_per_trial: 1, gpus_per_trial: auto, max_concurrent: null,
+                     data: send}
         imports: []
         """
     )
