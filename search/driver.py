@@ -40,6 +40,7 @@ from search.samplers import create_sampler
 from search.storage import guarded, require_new_study, require_storage
 from search.study import create_study, load_study
 from search.supervisor import Supervisor
+from search.tensorboard import TensorBoardFiles, require_tensorboard
 from search.training import resolve_device
 from spaces import Architecture, SearchSpace
 
@@ -61,12 +62,13 @@ MAY_CHANGE = (
 )
 
 
-def launch(config: SearchConfig, run_dir: str | Path) -> Run:
+def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = False) -> Run:
     """Run a search job from its start to its end.
 
     Args:
         config: The search config.
         run_dir: Where the run is kept; must not exist, or be empty.
+        tensorboard: Whether to write TensorBoard event files, too.
 
     Returns:
         The run; `interrupted` is set when it was stopped by a signal before it was done.
@@ -77,6 +79,8 @@ def launch(config: SearchConfig, run_dir: str | Path) -> Run:
         RunError: The run directory or the storage cannot be used.
         StorageLost: The database that keeps the study went away during the run.
     """
+    if tensorboard:
+        require_tensorboard()
     directory = RunDirectory(run_dir)
     directory.require_new()
     space, dataset = plan(config)
@@ -90,10 +94,11 @@ def launch(config: SearchConfig, run_dir: str | Path) -> Run:
         study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
         driver = Driver(config, directory, space, study, dataset)
         driver.enqueue_baselines()
+        driver.write_events(tensorboard)
         return driver.run("launched")
 
 
-def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
+def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, tensorboard: bool = False) -> Run:
     """Continue a run that was interrupted, or that is to train more candidates.
 
     Args:
@@ -101,11 +106,14 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
         overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
             the search's two baselines, `limits.*`, `ray.*` and `storage.url`; all others would mix two searches
             in one table.
+        tensorboard: Whether to write TensorBoard event files, too.
 
     Raises:
         ConfigError: An override may not change.
         RunError: The run directory or its study cannot be used, or another process drives it.
     """
+    if tensorboard:
+        require_tensorboard()
     directory = RunDirectory(run_dir)
     directory.require_run()
     for key in overrides or {}:
@@ -126,6 +134,7 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None) -> R
         sampler = _sampler(config, space, keyed)
         study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
         driver = Driver(config, directory, space, study, dataset)
+        driver.write_events(tensorboard)
         driver.ledger.release()
         return driver.run("resumed")
 
@@ -206,6 +215,7 @@ class Driver:
         self.display = ProgressDisplay(self.ledger)
         self._interrupted = threading.Event()
         self._keeper: Any = None
+        self._events: TensorBoardFiles | None = None
         self._deadline = math.inf
         self._written = 0.0
 
@@ -216,6 +226,11 @@ class Driver:
         space = self.ledger.space
         for architecture in space.baselines(BASELINE_R)[: self.config.search.trials]:
             self.ledger.enqueue(architecture, "baseline")
+
+    def write_events(self, wanted: bool) -> None:
+        """Write TensorBoard event files from now on, if that is wanted, and those of what has been trained."""
+        if wanted:
+            self._events = TensorBoardFiles(self.directory.path, self.ledger.candidates.values())
 
     def run(self, event: str) -> Run:
         """Train what is left to train, then write the table and the report.
@@ -332,6 +347,8 @@ class Driver:
                 checkpoint.discard_training(self.directory.checkpoint(candidate.architecture.id))
             if time.monotonic() - self._written > TABLE_PERIOD:
                 self._write_table()
+        if self._events is not None:
+            self._events.update(event, candidate)
         self.display.update(event, candidate)
 
     def _write_table(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,13 +39,17 @@ def create_study(
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return optuna.create_study(
+        study = optuna.create_study(
             storage=_storage(journal, url),
             study_name=name,
             directions=[MEASURES[objective].direction for objective in objectives],
             sampler=sampler,
             pruner=optuna.pruners.NopPruner(),
         )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(list(objectives))
+        return study
     except optuna.exceptions.DuplicatedStudyError:
         raise RunError(f"the storage has a study `{name}` already; choose another run directory.") from None
     finally:

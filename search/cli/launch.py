@@ -26,6 +26,9 @@ def launch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, print what would run, start nothing.")
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard event files into RUN_DIR/tensorboard.")
+    ] = False,
 ) -> None:
     """Train candidates on Ray workers and write the report.
 
@@ -46,4 +49,4 @@ def launch(
         RunDirectory(where).require_new()
         print_plan(loaded)
         return
-    print_run(launch_run(loaded, where))
+    print_run(launch_run(loaded, where, tensorboard=tensorboard))

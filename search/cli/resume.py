@@ -22,6 +22,9 @@ def resume(
             help="Change search.trials, search.timeout, search.pruner, limits.*, ray.*, storage.url; repeatable.",
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard event files into RUN_DIR/tensorboard.")
+    ] = False,
 ) -> None:
     """Continue a run, or train more candidates in it.
 
@@ -32,4 +35,4 @@ def resume(
     from search.cli.outcome import print_run
     from search.driver import resume as resume_run
 
-    print_run(resume_run(run_dir, parse_overrides(overrides)))
+    print_run(resume_run(run_dir, parse_overrides(overrides), tensorboard=tensorboard))

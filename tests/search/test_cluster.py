@@ -1,4 +1,4 @@
-"""A search across two Ray nodes: the second sees neither the run directory nor the code, and is killed midway."""
+"""A search across three Ray nodes: two train, see neither run directory nor code nor data, and one is killed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Cluster:
         self.environment = os.environ | mode | {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": ""}
         port = self.address.rpartition(":")[2]
         head = ("--head", "--port", port, "--temp-dir", self.folder, "--include-dashboard", "false")
-        self.nodes = [self._start(*head, ip="127.0.0.2")]
+        self.nodes = [self._start(*head, ip="127.0.0.2", cpus=0)]
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -70,11 +70,12 @@ class Cluster:
                 time.sleep(0.1)
 
     def join(self, hidden: list[Path]) -> int:
-        """Start the second node, which sees empty folders in place of the hidden ones; return its process id."""
+        """Start a further node, which sees empty folders in place of the hidden ones; return its process id."""
         mounts = "".join(f"mount -t tmpfs none '{folder}' && " for folder in hidden)
         rootless = () if os.getuid() == 0 else ("--map-root-user",)
         isolated = ("unshare", "--mount", *rootless, "sh", "-c", f'{mounts}exec "$@"', "sh")
-        self.nodes.append(self._start("--address", self.address, ip="127.0.0.3", before=isolated))
+        ip = f"127.0.0.{2 + len(self.nodes)}"
+        self.nodes.append(self._start("--address", self.address, ip=ip, cpus=1, before=isolated))
         return self.nodes[-1].pid
 
     def kill(self, pid: int) -> None:
@@ -91,9 +92,9 @@ class Cluster:
             node.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self, *options: object, ip: str, before: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+    def _start(self, *options: object, ip: str, cpus: int, before: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
         ray = Path(sys.executable).with_name("ray")
-        fixed = ("--block", "--num-cpus", "1", "--node-ip-address", ip, "--object-store-memory", "100000000")
+        fixed = ("--block", "--num-cpus", cpus, "--node-ip-address", ip, "--object-store-memory", "100000000")
         command = [*before, ray, "start", *options, *fixed, "--include-log-monitor", "false"]
         with (self.folder / f"{ip}.log").open("wb") as log:
             return subprocess.Popen(
@@ -136,10 +137,11 @@ def test_a_node_killed_midway_costs_no_candidate(cluster: Cluster, tmp_path: Pat
     (project / "config.yaml").write_text(CONFIG.format(address=cluster.address))
 
     code = Path(search.__file__).parents[1]
-    second = cluster.join([project, run.parent, *(code / name for name in PACKAGES)])
+    hidden = [project, run.parent, *(code / name for name in PACKAGES)]
+    second, third = cluster.join(hidden), cluster.join(hidden)
 
-    def on_second(kind: str) -> list[dict]:
-        members = family(second)
+    def on_node(node: int, kind: str) -> list[dict]:
+        members = family(node)
         return [
             event
             for event in events(run)
@@ -154,10 +156,10 @@ def test_a_node_killed_midway_costs_no_candidate(cluster: Cluster, tmp_path: Pat
         text=True,
         env=os.environ | {"RAY_AUTH_TOKEN": TOKEN},
     ) as driver:
-        wait_for(driver, lambda: any(event["state"] == "complete" for event in on_second("finished")))
-        before = len(on_second("progress"))
-        wait_for(driver, lambda: len(on_second("progress")) > before)
-        lost = {event["worker"] for event in on_second("progress")}
+        wait_for(driver, lambda: on_node(second, "finished") and on_node(third, "progress"))
+        before = len(on_node(second, "progress"))
+        wait_for(driver, lambda: len(on_node(second, "progress")) > before)
+        lost = {event["worker"] for event in on_node(second, "progress")}
         cluster.kill(second)
         out = driver.communicate(timeout=180)[0]
     assert driver.returncode == 0, out
