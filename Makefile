@@ -1,14 +1,16 @@
 # Two commands do everything on a fresh machine with Python 3.11 and make:
-#   make demo   search, report and export on real handwritten digits
-#   make test   the whole test suite
-#   make soak   runs under faults for half an hour: killed drivers and nodes, exhausted memory, full disks
-# Both create .venv and install what is missing, once.
+#   make demo     search, report and export on real handwritten digits
+#   make test     the tests
+# Each creates .venv and installs what is missing, once. Further ones:
+#   make check    style, types, layers
+#   make faults   runs that lose a worker, the driver, a node, the disk, the database: three minutes
+#   make soak     half an hour of them: twenty kills in one run, exhausted memory, every space and data set
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/demo
 
-.PHONY: help install packages demo test soak check format clean
+.PHONY: help install packages demo test faults soak check format clean
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# \{0,1\}//'
@@ -35,6 +37,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: install
+	$(BIN)/python -m pytest -m faults -n 2 --dist loadfile
 
 soak: install
 	$(BIN)/python -m pytest -m soak

@@ -124,7 +124,7 @@ def wait_for(driver: subprocess.Popen[str], found: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.soak
+@pytest.mark.faults
 def test_a_node_killed_midway_costs_no_candidate(cluster: Cluster, tmp_path: Path, family):
     project, run = tmp_path / "project", tmp_path / "runs" / "a"
     project.mkdir()

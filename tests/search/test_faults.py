@@ -83,7 +83,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_full_disk_is_named_and_the_run_resumes_once_there_is_room(tmp_path: Path, small_disk: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
     run = small_disk / "run"

@@ -103,7 +103,7 @@ def test_the_report_knows_them_without_the_users_code(run: Path) -> None:
         assert label in text
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_resumed_run_finds_the_users_code_again(run: Path) -> None:
     done = command(run.parent.parent, "resume", str(run), "--set", "search.trials=5")
     assert done.returncode == 0, done.stderr

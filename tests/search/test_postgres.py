@@ -109,7 +109,7 @@ def fusion_nas(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_run_whose_server_was_lost_is_resumed(server: PostgresServer, tmp_path: Path):
     (tmp_path / "config.yaml").write_text(CONFIG + f"storage: {{url: '{server.url}'}}\n")
     run = tmp_path / "run"

@@ -101,6 +101,7 @@ def test_resume_refuses_what_would_mix_two_searches(finished: Path):
     assert "space.width" in refused.stderr
 
 
+@pytest.mark.faults
 def test_a_run_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Path):
     """One run, hit three times: nothing is lost, nothing is trained twice, and it can be made longer."""
     (tmp_path / "long.yaml").write_text(LONG)
