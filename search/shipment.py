@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PACKAGES", "runtime_environment", "user_modules"]
+__all__ = ["PACKAGES", "runtime_environment", "stage", "user_modules"]
 
 PACKAGES = ("fusion_ops", "spaces", "reports", "search")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
@@ -26,13 +26,18 @@ def runtime_environment(folders: Iterable[str], settings: Mapping[str, str], sta
         settings: Environment variables of the workers.
         staging: A folder to make, for the copies.
     """
+    stage(folders, staging)
+    return {"working_dir": str(staging), "env_vars": dict(settings)}
+
+
+def stage(folders: Iterable[str], staging: Path) -> None:
+    """Copy the packages of fusion-nas and the user's own modules in `folders` into a new folder."""
     staging.mkdir(parents=True)
     for name in PACKAGES:
         source = Path(str(import_module(name).__file__)).parent
         shutil.copytree(source, staging / name, ignore=_LEFT_OUT)
     for source in user_modules(folders):
         _copy(source, staging)
-    return {"working_dir": str(staging), "env_vars": dict(settings)}
 
 
 def user_modules(folders: Iterable[str]) -> Iterator[Path]:

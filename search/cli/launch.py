@@ -29,6 +29,14 @@ def launch(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard event files into RUN_DIR/tensorboard.")
     ] = False,
+    submit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="http://HEAD:8265",
+            help="Have the job server of a Ray cluster launch it, with RUN_DIR on the head node.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train candidates on Ray workers and write the report.
 
@@ -48,5 +56,13 @@ def launch(
     if dry_run:
         RunDirectory(where).require_new()
         print_plan(loaded)
+        return
+    if submit is not None:
+        from search.submission import submit as submit_job
+
+        job = submit_job(loaded, where, submit)
+        typer.echo(f"submitted  {job}")
+        typer.echo(f"follow     ray job logs --address {submit} --follow {job}")
+        typer.echo(f"stop       ray job stop --address {submit} {job}")
         return
     print_run(launch_run(loaded, where, tensorboard=tensorboard))

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,8 +19,8 @@ import search
 from fusion_ops.errors import ConfigError, RunError
 from search.cluster import require_cluster
 from search.shipment import PACKAGES
+from tests.clusters import TOKEN, Cluster
 
-TOKEN = "0123456789abcdef" * 4
 OWN = """
 from torch.nn import functional
 import beside
@@ -40,66 +36,6 @@ search: {{trials: 8, sampler: random, pruner: none}}
 imports: [own]
 ray: {{address: "{address}"}}
 """
-
-
-class Cluster:
-    """Nodes of a Ray cluster on this machine, each with a loopback address of its own.
-
-    Args:
-        family: Returns a process and all its descendants.
-        token: The token that the nodes ask for; `None` for a cluster that lets anybody in.
-    """
-
-    def __init__(self, family: Callable[[int], set[int]], token: str | None = TOKEN) -> None:
-        self.family = family
-        self.folder = Path(tempfile.mkdtemp(prefix="fnas-c-"))
-        with socket.create_server(("127.0.0.2", 0)) as free:
-            self.address = f"127.0.0.2:{free.getsockname()[1]}"
-        mode = {"RAY_AUTH_MODE": "disabled"} if token is None else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
-        self.environment = os.environ | mode | {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": ""}
-        port = self.address.rpartition(":")[2]
-        head = ("--head", "--port", port, "--temp-dir", self.folder, "--include-dashboard", "false")
-        self.nodes = [self._start(*head, ip="127.0.0.2", cpus=0)]
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.2", int(port)), 1).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-
-    def join(self, hidden: list[Path]) -> int:
-        """Start a further node, which sees empty folders in place of the hidden ones; return its process id."""
-        mounts = "".join(f"mount -t tmpfs none '{folder}' && " for folder in hidden)
-        rootless = () if os.getuid() == 0 else ("--map-root-user",)
-        isolated = ("unshare", "--mount", *rootless, "sh", "-c", f'{mounts}exec "$@"', "sh")
-        ip = f"127.0.0.{2 + len(self.nodes)}"
-        self.nodes.append(self._start("--address", self.address, ip=ip, cpus=1, before=isolated))
-        return self.nodes[-1].pid
-
-    def kill(self, pid: int) -> None:
-        """Kill all processes of a node at once, as a machine that loses its power does."""
-        for member in self.family(pid):
-            try:
-                os.kill(member, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-
-    def remove(self) -> None:
-        for node in self.nodes:
-            self.kill(node.pid)
-            node.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _start(self, *options: object, ip: str, cpus: int, before: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
-        ray = Path(sys.executable).with_name("ray")
-        fixed = ("--block", "--num-cpus", cpus, "--node-ip-address", ip, "--object-store-memory", "100000000")
-        command = [*before, ray, "start", *options, *fixed, "--include-log-monitor", "false"]
-        with (self.folder / f"{ip}.log").open("wb") as log:
-            return subprocess.Popen(
-                list(map(str, command)), stdout=log, stderr=subprocess.STDOUT, env=self.environment, cwd="/"
-            )
 
 
 @pytest.fixture
