@@ -149,7 +149,7 @@ class SearchSettings(Section):
 
     Args:
         trials: Candidates to train, baselines included.
-        timeout: Seconds after which no further candidate is started.
+        timeout: Seconds after which the run ends, what is in training then with it; a resume goes on with that.
         sampler: Who proposes architectures; a name of `search.samplers`.
         pruner: Who stops trainings early; a name of `search.pruners`.
         seed: Seed of the proposals, and of every candidate's initial weights and batches.
@@ -197,9 +197,13 @@ class SearchSettings(Section):
 
 
 class LimitsConfig(Section):
-    """When a training is given up.
+    """When a training is given up, and what a run may use.
 
     Args:
+        device_hours: The run ends when its candidates have been in training for so many hours of devices, all
+            together, those before a resume included; `null` for no limit. A device is a GPU where the workers
+            have GPUs (`ray.gpus_per_trial`, fractions count as such), else a CPU core (`ray.cpus_per_trial`).
+            The time in training is known at every rung; start-up and waiting do not count.
         trial_seconds: Longest training; `null` for no limit.
         stall_seconds: Longest time without progress; `null` for no limit.
         retries: How often a candidate whose worker was lost is started again.
@@ -208,6 +212,7 @@ class LimitsConfig(Section):
     trial_seconds: Positive | None = None
     stall_seconds: Positive | None = 300
     retries: Annotated[int, Field(ge=0, le=1000)] = 1
+    device_hours: Positive | None = None
 
 
 class LatencyConfig(Section):

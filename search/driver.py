@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import threading
 import time
@@ -24,6 +23,7 @@ from reports import candidates as table
 from reports.measures import MEASURES
 from search import checkpoint, data
 from search.bounds import require_reachable
+from search.budget import Budget
 from search.candidate import Candidate
 from search.cluster import require_cluster
 from search.config import SearchConfig
@@ -216,7 +216,13 @@ class Driver:
         self._interrupted = threading.Event()
         self._keeper: Any = None
         self._events: TensorBoardFiles | None = None
-        self._deadline = math.inf
+        cpus, gpus, _, _ = resources(config)
+        self.budget = Budget(
+            timeout=config.search.timeout,
+            device_hours=config.limits.device_hours,
+            devices=gpus or cpus,
+            trained=self.ledger.trained_seconds,
+        )
         self._written = 0.0
 
     def enqueue_baselines(self) -> None:
@@ -252,11 +258,10 @@ class Driver:
 
     def _carried_out(self, event: str) -> Run:
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
-        if self.config.search.timeout is not None:
-            self._deadline = time.monotonic() + self.config.search.timeout
+        self.budget.start()
         try:
             with _signals(self._interrupted), self.display:
-                if self.ledger.remaining() > 0 or self._contests():
+                if not self._stopped() and self._is_left():
                     self._train()
         finally:
             self.ledger.release()
@@ -264,10 +269,23 @@ class Driver:
         if self.ledger.no_space:
             raise self._full(self.ledger.no_space)
         interrupted = self._interrupted.is_set()
-        stalled = {"unchanged": self.ledger.unchanged} if self.ledger.stalled else {}
-        self.log.write("interrupted" if interrupted else "ended", **self.counts(), **stalled)
+        self.log.write("interrupted" if interrupted else "ended", **self.counts(), **self._ending())
         reports.write_html(self.directory.path)
         return Run(self.directory.path, interrupted=interrupted)
+
+    def _is_left(self) -> bool:
+        return self.ledger.remaining() > 0 or bool(self._contests())
+
+    def _ending(self) -> dict[str, Any]:
+        """Return what the log says of a search that ended by itself with candidates left, and of its device time."""
+        said: dict[str, Any] = {"device_hours": round(self.budget.device_hours, 6)}
+        if self.ledger.stalled:
+            said["unchanged"] = self.ledger.unchanged
+        elif self.ledger.exhausted:
+            said["exhausted"] = True
+        if self._is_left() and (limit := self.budget.used_up()):
+            said["limit"] = limit
+        return said
 
     def counts(self) -> dict[str, int]:
         """Return how many candidates ended how."""
@@ -329,7 +347,7 @@ class Driver:
         return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
-        return self._interrupted.is_set() or bool(self.ledger.no_space) or time.monotonic() > self._deadline
+        return self._interrupted.is_set() or bool(self.ledger.no_space) or self.budget.used_up() is not None
 
     def _on_event(self, event: str, candidate: Candidate) -> None:
         self.log.write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ STATES = ("complete", "pruned", "failed", "infeasible", "duplicate", "running")
 def read_status(run_dir: str | Path) -> dict[str, Any]:
     """Return the state of a run as JSON-ready values.
 
-    `run` is `running` (a driver is at work), `ended` or `stopped` (it can be resumed); `stalled` says whether it
-    ended because its front did not change any more. `candidates` counts
+    `run` is `running` (a driver is at work), `ended` (by itself) or `stopped` (interrupted or killed; it can be
+    resumed). `ended_by` is the config key of what ended it before all candidates were trained
+    (`search.patience`, `search.timeout`, `limits.device_hours`), else `None`. `candidates` counts
     by state; candidates that a killed driver left behind count as `to_resume`, not as `running`.
 
     Raises:
@@ -39,10 +41,12 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
         counts["to_resume"] = counts.pop("running")
     trials = config["search"]["trials"]
     last = last_event(directory.log) or {}
-    state = "running" if owner else "ended" if "unchanged" in last or done >= trials else "stopped"
+    ended = last.get("event") == "ended" if last else done >= trials
+    state = "running" if owner else "ended" if ended else "stopped"
     return {
         "run": state,
-        "stalled": owner is None and "unchanged" in last,
+        "ended_by": _ended_by(last) if state == "ended" else None,
+        "exhausted": state == "ended" and "exhausted" in last,
         "path": str(directory.path),
         "done": done,
         "trials": trials,
@@ -50,6 +54,10 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
         "best": _best(rows, config["objectives"]),
         "driver": f"pid {owner['pid']} on {owner['host']}" if owner else None,
     }
+
+
+def _ended_by(last: Mapping[str, Any]) -> str | None:
+    return "search.patience" if "unchanged" in last else last.get("limit")
 
 
 def _best(rows: Any, objectives: list[str]) -> dict[str, Any] | None:
