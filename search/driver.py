@@ -31,6 +31,7 @@ from search.contests import one_epoch_controls, random_controls, top_controls
 from search.environment import describe_environment
 from search.events import EventLog, utc_now
 from search.ledger import Ledger
+from search.live import LiveFile
 from search.progress import ProgressDisplay
 from search.pruners import create_pruner
 from search.ray_session import available_cpus, ray_session
@@ -41,6 +42,7 @@ from search.storage import guarded, require_new_study, require_storage
 from search.study import create_study, load_study
 from search.supervisor import Supervisor
 from search.tensorboard import TensorBoardFiles, require_tensorboard
+from search.time_left import TimeLeft
 from search.training import resolve_device
 from spaces import Architecture, SearchSpace
 
@@ -212,7 +214,6 @@ class Driver:
             notify=self._on_event,
             patience=config.search.patience,
         )
-        self.display = ProgressDisplay(self.ledger)
         self._interrupted = threading.Event()
         self._keeper: Any = None
         self._events: TensorBoardFiles | None = None
@@ -223,6 +224,15 @@ class Driver:
             devices=gpus or cpus,
             trained=self.ledger.trained_seconds,
         )
+        self.time_left = TimeLeft(
+            self.ledger,
+            self.budget,
+            epochs=config.train.epochs,
+            prunes=config.search.pruner != "none",
+            contests=config.search.random_baseline + config.search.one_epoch_baseline,
+        )
+        self.display = ProgressDisplay(self.ledger, self.time_left)
+        self.live = LiveFile(directory.live, self.ledger, self.time_left)
         self._written = 0.0
 
     def enqueue_baselines(self) -> None:
@@ -367,6 +377,8 @@ class Driver:
                 self._write_table()
         if self._events is not None:
             self._events.update(event, candidate)
+        self.time_left.update(event, candidate)
+        self.live.update()
         self.display.update(event, candidate)
 
     def _write_table(self) -> None:

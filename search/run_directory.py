@@ -15,7 +15,7 @@ import yaml
 
 from fusion_ops.errors import RunError
 
-__all__ = ["LOCK", "RunDirectory", "holder"]
+__all__ = ["LOCK", "RunDirectory", "holder", "last_holder"]
 
 CONFIG, STUDY, LOG, LOCK = "config.yaml", "study.journal", "log.jsonl", "driver.lock"
 
@@ -49,6 +49,11 @@ class RunDirectory:
     def samples(self) -> Path:
         """A few validation images, for the export's check of itself."""
         return self.path / "samples.safetensors"
+
+    @property
+    def live(self) -> Path:
+        """What the run is doing now."""
+        return self.path / "live.json"
 
     @property
     def report(self) -> Path:
@@ -128,6 +133,11 @@ def holder(path: Path) -> dict[str, Any] | None:
     except OSError:
         return None
     return None
+
+
+def last_holder(path: Path) -> dict[str, Any] | None:
+    """Return `{pid, host}` of the process that drives the run at `path`, or did so last; `None` if none did."""
+    return _owner(path / LOCK) if (path / LOCK).is_file() else None
 
 
 def _owner(lock: Path) -> dict[str, Any]:
