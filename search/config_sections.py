@@ -204,6 +204,9 @@ class LimitsConfig(Section):
             together, those before a resume included; `null` for no limit. A device is a GPU where the workers
             have GPUs (`ray.gpus_per_trial`, fractions count as such), else a CPU core (`ray.cpus_per_trial`).
             The time in training is known at every rung; start-up and waiting do not count.
+        checkpoint_gb: Disk space of the run's `checkpoints`, in 10⁹ bytes; `null` for no limit. When they take
+            more, weights of finished candidates are removed, the oldest first; those on the front and whatever
+            is in training stay, even where they alone take more.
         trial_seconds: Longest training; `null` for no limit.
         stall_seconds: Longest time without progress; `null` for no limit.
         retries: How often a candidate whose worker was lost is started again.
@@ -213,6 +216,7 @@ class LimitsConfig(Section):
     stall_seconds: Positive | None = 300
     retries: Annotated[int, Field(ge=0, le=1000)] = 1
     device_hours: Positive | None = None
+    checkpoint_gb: Positive | None = None
 
 
 class LatencyConfig(Section):
@@ -288,7 +292,8 @@ class RayConfig(Section):
     Args:
         address: `HOST:PORT` of a running Ray cluster; `null` starts a private Ray on this machine.
         cpus_per_trial: CPU cores of a worker.
-        gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none.
+        gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none. A fraction shares a
+            GPU: a worker may take that fraction of its memory.
         max_concurrent: Most candidates in training at a time; `null` for as many as fit.
         data: How a cluster's workers get the images: `send` (the driver reads them and sends them through Ray's
             object store) or `read` (every node has them at `data.path`).

@@ -25,6 +25,7 @@ from search import checkpoint, data
 from search.bounds import require_reachable
 from search.budget import Budget
 from search.candidate import Candidate
+from search.checkpoint_room import make_room
 from search.cluster import require_cluster
 from search.config import SearchConfig
 from search.contests import one_epoch_controls, random_controls, top_controls
@@ -309,6 +310,7 @@ class Driver:
             **{section: values[section] for section in ("imports", "objectives", "train", "data", "limits", "latency")},
             "folders": self.config.folders,
             "cpus": cpus,
+            "gpus": gpus,
             "run_dir": str(self.directory.path),
             "quality": self.ledger.quality,
             "maximize": self.ledger.maximize,
@@ -382,7 +384,11 @@ class Driver:
         self.display.update(event, candidate)
 
     def _write_table(self) -> None:
-        table.write(table.frame(self.ledger.records(), self.config.objectives), self.directory.path)
+        rows = table.frame(self.ledger.records(), self.config.objectives)
+        table.write(rows, self.directory.path)
+        if self.config.limits.checkpoint_gb is not None:
+            for removed in make_room(self.directory.checkpoints, self.config.limits.checkpoint_gb, rows):
+                self.log.write("weights_removed", id=removed)
         self._written = time.monotonic()
 
 

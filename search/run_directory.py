@@ -60,9 +60,14 @@ class RunDirectory:
         """The report."""
         return self.path / "report.html"
 
+    @property
+    def checkpoints(self) -> Path:
+        """Folders of the candidates' weights and training states."""
+        return self.path / "checkpoints"
+
     def checkpoint(self, candidate_id: str) -> Path:
         """Return the folder of a candidate's weights and training state."""
-        return self.path / "checkpoints" / candidate_id
+        return self.checkpoints / candidate_id
 
     def create(self) -> None:
         """Make the folder.
