@@ -36,9 +36,9 @@ class TimeLeft:
     """Estimates the seconds until a run has trained all of its candidates.
 
     Work is counted in epochs. Baselines are trained in full, and so are the first eight candidates, which no
-    pruner stops for want of comparison. A later one takes half a training, or what those took that ended since the
-    first was stopped, the more of them the more so. An epoch takes as long as lately, and a worker trains as large
-    a share of its time as so far: the start-up of workers is over when they report.
+    pruner stops for want of comparison. A later one takes half a training, or what those took that began since the
+    first one that was stopped, the more of them the more so. An epoch takes as long as lately, and a worker trains
+    as large a share of its time as so far: the start-up of workers is over when they report.
 
     Args:
         ledger: The run's candidates.
@@ -111,20 +111,23 @@ class TimeLeft:
 
     def _remaining(self, candidate: Candidate) -> float:
         left = self._epochs - len(candidate.curve)
-        certain = candidate.kind != "search" or candidate.audit is not None or 2 * len(candidate.curve) >= self._epochs
-        return left if certain else left * self._expected() / self._epochs
+        return left if self._is_certain(candidate) else left * self._expected() / self._epochs
+
+    def _is_certain(self, candidate: Candidate) -> bool:
+        """Return whether a running candidate will not be stopped: by right, or because its last rung is the next."""
+        return candidate.kind != "search" or candidate.audit is not None or 2 * len(candidate.curve) >= self._epochs
 
     def _expected(self) -> float:
         """Return the epochs that a candidate takes once trainings may be stopped."""
         if not self._prunes:
             return self._epochs
-        ended = [
-            c for c in self._ledger.candidates.values() if c.kind == "search" and c.state in TRAINED and c.finished
-        ]
-        first = min((candidate.finished for candidate in ended if candidate.state == "pruned"), default=None)
-        since = [len(c.curve) for c in ended if first is not None and c.finished >= first]
+        mine = [c for c in self._ledger.candidates.values() if c.kind == "search" and not c.series]
+        first = min((candidate.number for candidate in mine if candidate.state == "pruned"), default=None)
+        since = [] if first is None else [candidate for candidate in mine if candidate.number >= first]
+        told = [len(candidate.curve) for candidate in since if candidate.state in TRAINED]
+        told += [self._epochs for candidate in since if candidate.state == "running" and self._is_certain(candidate)]
         prior = PRIOR_WEIGHT * PRUNED_SHARE * self._epochs
-        return (prior + sum(since)) / (PRIOR_WEIGHT + len(since))
+        return (prior + sum(told)) / (PRIOR_WEIGHT + len(told))
 
     def _unreported(self, epoch: float) -> float:
         """Return the seconds that have been trained since the workers reported, as far as is known."""
