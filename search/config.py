@@ -47,7 +47,7 @@ class SearchConfig(Section):
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
             exact costs (`params`, `flops`) are checked before training, those on qualities after it.
         search: Proposals and early stopping.
-        limits: When a training is given up.
+        limits: When a training is given up, and what the run may use.
         latency: How inference is timed, where that is an objective.
         storage: Where the study is kept.
         ray: The workers.

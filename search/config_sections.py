@@ -149,7 +149,7 @@ class SearchSettings(Section):
 
     Args:
         trials: Candidates to train, baselines included.
-        timeout: Seconds after which no further candidate is started.
+        timeout: Seconds after which the run ends, what is in training then with it; a resume goes on with that.
         sampler: Who proposes architectures; a name of `search.samplers`.
         pruner: Who stops trainings early; a name of `search.pruners`.
         seed: Seed of the proposals, and of every candidate's initial weights and batches.
@@ -197,9 +197,16 @@ class SearchSettings(Section):
 
 
 class LimitsConfig(Section):
-    """When a training is given up.
+    """When a training is given up, and what a run may use.
 
     Args:
+        device_hours: The run ends when its candidates have been in training for so many hours of devices, all
+            together, those before a resume included; `null` for no limit. A device is a GPU where the workers
+            have GPUs (`ray.gpus_per_trial`, fractions count as such), else a CPU core (`ray.cpus_per_trial`).
+            The time in training is known at every rung; start-up and waiting do not count.
+        checkpoint_gb: Disk space of the run's `checkpoints`, in 10⁹ bytes; `null` for no limit. When they take
+            more, weights of finished candidates are removed, the oldest first; those on the front and whatever
+            is in training stay, even where they alone take more.
         trial_seconds: Longest training; `null` for no limit.
         stall_seconds: Longest time without progress; `null` for no limit.
         retries: How often a candidate whose worker was lost is started again.
@@ -208,6 +215,8 @@ class LimitsConfig(Section):
     trial_seconds: Positive | None = None
     stall_seconds: Positive | None = 300
     retries: Annotated[int, Field(ge=0, le=1000)] = 1
+    device_hours: Positive | None = None
+    checkpoint_gb: Positive | None = None
 
 
 class LatencyConfig(Section):
@@ -283,7 +292,8 @@ class RayConfig(Section):
     Args:
         address: `HOST:PORT` of a running Ray cluster; `null` starts a private Ray on this machine.
         cpus_per_trial: CPU cores of a worker.
-        gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none.
+        gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none. A fraction shares a
+            GPU: a worker may take that fraction of its memory.
         max_concurrent: Most candidates in training at a time; `null` for as many as fit.
         data: How a cluster's workers get the images: `send` (the driver reads them and sends them through Ray's
             object store) or `read` (every node has them at `data.path`).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import threading
 import time
@@ -24,13 +23,16 @@ from reports import candidates as table
 from reports.measures import MEASURES
 from search import checkpoint, data
 from search.bounds import require_reachable
+from search.budget import Budget
 from search.candidate import Candidate
+from search.checkpoint_room import make_room
 from search.cluster import require_cluster
 from search.config import SearchConfig
 from search.contests import one_epoch_controls, random_controls, top_controls
 from search.environment import describe_environment
 from search.events import EventLog, utc_now
 from search.ledger import Ledger
+from search.live import LiveFile
 from search.progress import ProgressDisplay
 from search.pruners import create_pruner
 from search.ray_session import available_cpus, ray_session
@@ -41,6 +43,7 @@ from search.storage import guarded, require_new_study, require_storage
 from search.study import create_study, load_study
 from search.supervisor import Supervisor
 from search.tensorboard import TensorBoardFiles, require_tensorboard
+from search.time_left import TimeLeft
 from search.training import resolve_device
 from spaces import Architecture, SearchSpace
 
@@ -212,11 +215,25 @@ class Driver:
             notify=self._on_event,
             patience=config.search.patience,
         )
-        self.display = ProgressDisplay(self.ledger)
         self._interrupted = threading.Event()
         self._keeper: Any = None
         self._events: TensorBoardFiles | None = None
-        self._deadline = math.inf
+        cpus, gpus, _, _ = resources(config)
+        self.budget = Budget(
+            timeout=config.search.timeout,
+            device_hours=config.limits.device_hours,
+            devices=gpus or cpus,
+            trained=self.ledger.trained_seconds,
+        )
+        self.time_left = TimeLeft(
+            self.ledger,
+            self.budget,
+            epochs=config.train.epochs,
+            prunes=config.search.pruner != "none",
+            contests=config.search.random_baseline + config.search.one_epoch_baseline,
+        )
+        self.display = ProgressDisplay(self.ledger, self.time_left)
+        self.live = LiveFile(directory.live, self.ledger, self.time_left)
         self._written = 0.0
 
     def enqueue_baselines(self) -> None:
@@ -252,11 +269,10 @@ class Driver:
 
     def _carried_out(self, event: str) -> Run:
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
-        if self.config.search.timeout is not None:
-            self._deadline = time.monotonic() + self.config.search.timeout
+        self.budget.start()
         try:
             with _signals(self._interrupted), self.display:
-                if self.ledger.remaining() > 0 or self._contests():
+                if not self._stopped() and self._is_left():
                     self._train()
         finally:
             self.ledger.release()
@@ -264,10 +280,23 @@ class Driver:
         if self.ledger.no_space:
             raise self._full(self.ledger.no_space)
         interrupted = self._interrupted.is_set()
-        stalled = {"unchanged": self.ledger.unchanged} if self.ledger.stalled else {}
-        self.log.write("interrupted" if interrupted else "ended", **self.counts(), **stalled)
+        self.log.write("interrupted" if interrupted else "ended", **self.counts(), **self._ending())
         reports.write_html(self.directory.path)
         return Run(self.directory.path, interrupted=interrupted)
+
+    def _is_left(self) -> bool:
+        return self.ledger.remaining() > 0 or bool(self._contests())
+
+    def _ending(self) -> dict[str, Any]:
+        """Return what the log says of a search that ended by itself with candidates left, and of its device time."""
+        said: dict[str, Any] = {"device_hours": round(self.budget.device_hours, 6)}
+        if self.ledger.stalled:
+            said["unchanged"] = self.ledger.unchanged
+        elif self.ledger.exhausted:
+            said["exhausted"] = True
+        if self._is_left() and (limit := self.budget.used_up()):
+            said["limit"] = limit
+        return said
 
     def counts(self) -> dict[str, int]:
         """Return how many candidates ended how."""
@@ -281,6 +310,7 @@ class Driver:
             **{section: values[section] for section in ("imports", "objectives", "train", "data", "limits", "latency")},
             "folders": self.config.folders,
             "cpus": cpus,
+            "gpus": gpus,
             "run_dir": str(self.directory.path),
             "quality": self.ledger.quality,
             "maximize": self.ledger.maximize,
@@ -329,7 +359,7 @@ class Driver:
         return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
-        return self._interrupted.is_set() or bool(self.ledger.no_space) or time.monotonic() > self._deadline
+        return self._interrupted.is_set() or bool(self.ledger.no_space) or self.budget.used_up() is not None
 
     def _on_event(self, event: str, candidate: Candidate) -> None:
         self.log.write(
@@ -349,10 +379,16 @@ class Driver:
                 self._write_table()
         if self._events is not None:
             self._events.update(event, candidate)
+        self.time_left.update(event, candidate)
+        self.live.update()
         self.display.update(event, candidate)
 
     def _write_table(self) -> None:
-        table.write(table.frame(self.ledger.records(), self.config.objectives), self.directory.path)
+        rows = table.frame(self.ledger.records(), self.config.objectives)
+        table.write(rows, self.directory.path)
+        if self.config.limits.checkpoint_gb is not None:
+            for removed in make_room(self.directory.checkpoints, self.config.limits.checkpoint_gb, rows):
+                self.log.write("weights_removed", id=removed)
         self._written = time.monotonic()
 
 

@@ -83,6 +83,7 @@ class Ledger:
         self.seed = seed
         self._notify = notify
         self._first: dict[str, int] = {}
+        self._released: dict[int, float] = {}
         self._restore()
 
     # What there is; `no_space` is a folder whose disk is full, so that nothing can go on
@@ -112,6 +113,10 @@ class Ledger:
     def unchanged(self) -> int:
         """How many candidates ended since the front changed."""
         return self._stall.since
+
+    def trained_seconds(self) -> float:
+        """Return the seconds in training of all candidates together, of those that wait to go on, too."""
+        return sum(candidate.seconds for candidate in self.candidates.values()) + sum(self._released.values())
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row of the candidates table for every candidate, by number."""
@@ -223,7 +228,9 @@ class Ledger:
         waiting = [candidate for candidate in self.candidates.values() if candidate.state == "running"]
         for candidate in waiting:
             trial = self.study.trials[candidate.number]
+            self._save(candidate)
             self.study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            self._released[candidate.number] = candidate.seconds
             del self.candidates[candidate.number]
             self._notify("released", candidate)
         return waiting
@@ -243,6 +250,7 @@ class Ledger:
                     f"{candidate.architecture.space.to_dict()}, not {self.space.ref.to_dict()}."
                 )
             if trial.state == TrialState.WAITING:
+                self._released[trial.number] = candidate.seconds
                 continue
             self.candidates[trial.number] = candidate
             self._remember(candidate)
@@ -306,6 +314,7 @@ class Ledger:
     def _continued(self, trial: optuna.Trial) -> Candidate:
         candidate = Candidate.from_attrs(trial.user_attrs[ATTRIBUTE])
         candidate.retries += 1
+        self._released.pop(trial.number, None)
         self.candidates[trial.number] = candidate
         self._remember(candidate)
         self._save(candidate)

@@ -15,21 +15,13 @@ from rich.text import Text
 
 from reports.measures import MEASURES
 from search.candidate import TRAINED, Candidate
+from search.durations import duration
 from search.ledger import Ledger
+from search.time_left import TimeLeft
 
-__all__ = ["ProgressDisplay", "duration"]
+__all__ = ["ProgressDisplay"]
 
 LINE_PERIOD = 10.0
-FEW = 4
-
-
-def duration(seconds: float) -> str:
-    """Return a time span as people write it: `45 s`, `3 min 05 s`, `2 h 10 min`."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:02.0f} min"
 
 
 class ProgressDisplay:
@@ -37,16 +29,17 @@ class ProgressDisplay:
 
     Args:
         ledger: The run's candidates.
+        time_left: Estimates the time left.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, time_left: TimeLeft) -> None:
         self._ledger = ledger
+        self._time_left = time_left
         self._console = Console(file=sys.stderr)
         self._live: Live | None = None
         self._started = time.monotonic()
         self._before = {number for number, candidate in ledger.candidates.items() if candidate.state in TRAINED}
         self._said = -LINE_PERIOD
-        self._ends: list[float] = []
         self._note = ""
 
     def __enter__(self) -> Self:
@@ -74,8 +67,6 @@ class ProgressDisplay:
     def update(self, event: str, candidate: Candidate) -> None:
         """Take note of a change; off a terminal, print a line from time to time."""
         self._note = ""
-        if event == "finished" and candidate.state in TRAINED:
-            self._ends.append(time.monotonic())
         if self._live is None and event == "finished" and time.monotonic() - self._said >= LINE_PERIOD:
             self._print_line()
 
@@ -97,7 +88,7 @@ class ProgressDisplay:
             measure = MEASURES[ledger.quality]
             value = measure.format(best.best(ledger.quality, maximize=ledger.maximize)[ledger.quality])
             parts.append(f"best {measure.label} {value} ({best.architecture.id})")
-        left = self._left()
+        left = self._time_left.seconds()
         if left is not None:
             parts.append(f"{duration(left)} left")
         return ", ".join(parts)
@@ -107,26 +98,6 @@ class ProgressDisplay:
 
     def _elapsed(self) -> str:
         return duration(time.monotonic() - self._started).rjust(11)
-
-    def _left(self) -> float | None:
-        """Return the seconds that the rest will take, at the rate at which the later half of the candidates ended.
-
-        The later half knows how often the pruner stops, which the first candidates do not. Before there are four,
-        it is the training time of a candidate, shared by the workers.
-        """
-        here = [candidate for candidate in self._ledger.candidates.values() if candidate.number not in self._before]
-        done = [candidate for candidate in here if candidate.state in TRAINED]
-        ahead = self._ledger.remaining() + self._ledger.count("running")
-        if not done or ahead <= 0:
-            return None
-        if len(self._ends) >= FEW:
-            later = self._ends[len(self._ends) // 2 - 1 :]
-            period = (time.monotonic() - later[0]) / (len(later) - 1)
-            return period * max(ahead - self._ledger.count("running") / 2, 0.5)
-        mean = sum(candidate.seconds for candidate in done) / len(done)
-        spent = sum(candidate.seconds for candidate in here if candidate.state == "running")
-        workers = len({candidate.worker for candidate in here if candidate.worker})
-        return max(mean * ahead - spent, 0.0) / max(workers, 1)
 
     def _best(self) -> Candidate | None:
         ledger = self._ledger
@@ -158,7 +129,7 @@ class ProgressDisplay:
                 choices = dict.fromkeys(str(choice) for _, choice in candidate.architecture.choices)
                 shown = ", ".join(choices)
                 rows.add_row(f"training {candidate.number}", f"{_pace(candidate)}  {shown}")
-        left = self._left()
+        left = self._time_left.seconds()
         head = Text(f"{self._done()} of {ledger.trials} candidates, {self._elapsed().strip()}")
         head.append(f", {duration(left)} left" if left is not None else "")
         bar = ProgressBar(total=max(ledger.trials, 1), completed=self._done(), width=50)

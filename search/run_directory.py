@@ -15,7 +15,7 @@ import yaml
 
 from fusion_ops.errors import RunError
 
-__all__ = ["LOCK", "RunDirectory", "holder"]
+__all__ = ["LOCK", "RunDirectory", "holder", "last_holder"]
 
 CONFIG, STUDY, LOG, LOCK = "config.yaml", "study.journal", "log.jsonl", "driver.lock"
 
@@ -51,13 +51,23 @@ class RunDirectory:
         return self.path / "samples.safetensors"
 
     @property
+    def live(self) -> Path:
+        """What the run is doing now."""
+        return self.path / "live.json"
+
+    @property
     def report(self) -> Path:
         """The report."""
         return self.path / "report.html"
 
+    @property
+    def checkpoints(self) -> Path:
+        """Folders of the candidates' weights and training states."""
+        return self.path / "checkpoints"
+
     def checkpoint(self, candidate_id: str) -> Path:
         """Return the folder of a candidate's weights and training state."""
-        return self.path / "checkpoints" / candidate_id
+        return self.checkpoints / candidate_id
 
     def create(self) -> None:
         """Make the folder.
@@ -128,6 +138,11 @@ def holder(path: Path) -> dict[str, Any] | None:
     except OSError:
         return None
     return None
+
+
+def last_holder(path: Path) -> dict[str, Any] | None:
+    """Return `{pid, host}` of the process that drives the run at `path`, or did so last; `None` if none did."""
+    return _owner(path / LOCK) if (path / LOCK).is_file() else None
 
 
 def _owner(lock: Path) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,16 +18,32 @@ import spaces
 from fusion_ops.errors import CandidateError, OutOfMemory, TimedOut
 from search import checkpoint, data
 from search.config_sections import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
+from search.device_memory import free_memory, limit_memory
 from search.keeper import Workplace
 from search.measuring.costs import Costs
 from search.own_objectives import declare_own, functions
 from search.pruners import rungs
-from search.training import DeviceData, Session, loss_function, resolve_device, train
+from search.training import DeviceData, EpochResult, Session, loss_function, resolve_device, train
 from search.watchdog import Watchdog, verdict
 from spaces import Architecture
 from spaces.importing import import_modules, is_reference, make_importable
 
 __all__ = ["CandidateTrainable"]
+
+
+@dataclass(slots=True)
+class Training:
+    """What a worker holds in memory of the candidate in training.
+
+    Args:
+        session: Network and optimizer.
+        epochs: The training that goes on.
+        best: Weights of the best epoch so far.
+    """
+
+    session: Session
+    epochs: Iterator[EpochResult]
+    best: dict[str, Tensor]
 
 
 class CandidateTrainable(tune.Trainable):
@@ -54,7 +71,7 @@ class CandidateTrainable(tune.Trainable):
         """Take the next candidate; nothing heavy happens before its first step."""
         self._candidate = new_config["candidate"]
         self._next_job = new_config["job"]
-        self._epochs: Any = None
+        self._training: Training | None = None
         self._curve: list[dict[str, float]] = []
         self._seconds = 0.0
         self._note = ""
@@ -66,12 +83,12 @@ class CandidateTrainable(tune.Trainable):
         out_of_memory = False
         measured: dict[str, float] = {}
         try:
-            if self._epochs is None:
-                self._begin()
+            if self._training is None:
+                self._training = self._begin()
             with self._costs.training():
-                self._advance()
+                self._advance(self._training)
             if self._trained:
-                measured = self._costs.measure(self._session.model)
+                measured = self._costs.measure(self._training.session.model)
         except (torch.OutOfMemoryError, OutOfMemory) as error:
             failure, out_of_memory = f"out of memory: {_first_line(error)}", True
         except CandidateError as error:
@@ -79,7 +96,11 @@ class CandidateTrainable(tune.Trainable):
         except Exception as error:
             failure = f"{type(error).__name__}: {_first_line(error)}"
         done = failure is not None or self._trained
-        no_space = self._keep(failed=failure is not None)
+        no_space = "" if failure is not None or self._training is None else self._keep(self._training)
+        if done:
+            self._training = None
+        if out_of_memory:
+            free_memory(self._device)
         return {
             "curve": self._curve,
             "seconds": self._seconds,
@@ -93,13 +114,13 @@ class CandidateTrainable(tune.Trainable):
             "no_space": no_space,
         }
 
-    def _keep(self, *, failed: bool) -> str:
+    def _keep(self, training: Training) -> str:
         """Write weights or the state of the training; return the folder if its disk is full, else nothing."""
         try:
-            if self._epochs is not None and self._trained and not failed:
-                self._finish()
-            elif not failed:
-                self._save()
+            if self._trained:
+                self._finish(training)
+            else:
+                self._save(training)
         except OSError as error:
             if not checkpoint.is_full(error):
                 raise
@@ -110,7 +131,7 @@ class CandidateTrainable(tune.Trainable):
     def _trained(self) -> bool:
         return len(self._curve) >= self._settings.epochs
 
-    def _advance(self) -> None:
+    def _advance(self, training: Training) -> None:
         """Train to the next rung, watched; the time counts whatever comes of it."""
         started = time.monotonic()
         self._watchdog.watch(
@@ -120,12 +141,12 @@ class CandidateTrainable(tune.Trainable):
             spent=self._seconds,
         )
         try:
-            self._train_to_rung()
+            self._train_to_rung(training)
         finally:
             self._watchdog.rest()
             self._seconds += time.monotonic() - started
 
-    def _begin(self) -> None:
+    def _begin(self) -> Training:
         self._take_job()
         architecture = Architecture.from_dict(self._candidate["architecture"])
         torch.manual_seed(self._candidate["seed"])
@@ -135,12 +156,10 @@ class CandidateTrainable(tune.Trainable):
         if timeout is not None:
             raise TimedOut(timeout)
         model.register_forward_pre_hook(lambda *_: self._watchdog.beat())
-        self._session = Session(model, self._settings, self._device)
-        self._best: dict[str, Tensor] = {}
-        self._resume()
-        self._epochs = train(
-            self._session, self._data, self._settings, seed=self._candidate["seed"], metrics=self._metrics
-        )
+        session = Session(model, self._settings, self._device)
+        best = self._resume(session)
+        epochs = train(session, self._data, self._settings, seed=self._candidate["seed"], metrics=self._metrics)
+        return Training(session, epochs, best)
 
     def _take_job(self) -> None:
         """Load what all candidates of a run share, once: config, device, data."""
@@ -154,6 +173,7 @@ class CandidateTrainable(tune.Trainable):
         self._settings = TrainConfig.model_validate(job["train"])
         self._limits = LimitsConfig.model_validate(job["limits"])
         self._device = resolve_device(self._settings.device)
+        limit_memory(self._device, job["gpus"])
         fusion_ops.compiled(self._settings.compile == "ops")
         torch.set_num_threads(max(1, int(job["cpus"])))
         dataset = self._sent or data.load(DataConfig.model_validate(job["data"]))
@@ -169,41 +189,44 @@ class CandidateTrainable(tune.Trainable):
         )
         self._job = job
 
-    def _train_to_rung(self) -> None:
+    def _train_to_rung(self, training: Training) -> None:
         target = next(rung for rung in rungs(self._settings.epochs) if rung > len(self._curve))
         quality = self._next_job["quality"]
         sign = 1.0 if self._next_job["maximize"] else -1.0
         while len(self._curve) < target:
-            result = next(self._epochs)
+            result = next(training.epochs)
             self._curve.append(result.measures)
             if all(sign * self._curve[-1][quality] > sign * past[quality] for past in self._curve[:-1]):
-                state = self._session.model.state_dict()
-                self._best = {name: tensor.detach().clone() for name, tensor in state.items()}
+                state = training.session.model.state_dict()
+                training.best = {name: tensor.detach().clone() for name, tensor in state.items()}
 
-    def _save(self) -> None:
+    def _save(self, training: Training) -> None:
         state = {
             "number": self._candidate["number"],
-            "session": self._session.state_dict(),
-            "best": self._best,
+            "session": training.session.state_dict(),
+            "best": training.best,
             "curve": self._curve,
             "seconds": self._seconds,
         }
         checkpoint.save_training(self._folder, state)
         self._workplace.deliver(self._folder)
 
-    def _resume(self) -> None:
+    def _resume(self, session: Session) -> dict[str, Tensor]:
+        """Go on from what is kept of the training; return the weights of its best epoch, if there is one."""
         try:
             state = checkpoint.load_training(self._folder)
         except checkpoint.DamagedStateError as error:
             state, self._note = None, f"began again: {error}"
         if state is None or state["number"] != self._candidate["number"]:
-            return
-        self._session.load_state_dict(state["session"])
-        self._best, self._curve, self._seconds = state["best"], state["curve"], state["seconds"]
+            return {}
+        session.load_state_dict(state["session"])
+        self._curve, self._seconds = state["curve"], state["seconds"]
+        best: dict[str, Tensor] = state["best"]
+        return best
 
-    def _finish(self) -> None:
+    def _finish(self, training: Training) -> None:
         metadata = {"number": self._candidate["number"], "architecture": self._candidate["architecture"]}
-        checkpoint.save_weights(self._folder, self._best, metadata)
+        checkpoint.save_weights(self._folder, training.best, metadata)
         self._workplace.deliver(self._folder)
 
 

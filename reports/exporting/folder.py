@@ -21,7 +21,7 @@ from reports.exporting.card import model_card, requirements
 from reports.exporting.documents import Selection, config, metrics, own_version, provenance, select
 from reports.exporting.formats import require_onnx, write_exported_program, write_onnx
 from reports.exporting.modeling import modeling_source
-from reports.exporting.pick import picked
+from reports.exporting.pick import picked, require_weights
 from reports.exporting.weights import load_tensors, load_weights
 from reports.phrases import describe
 from reports.run import load_run
@@ -61,7 +61,9 @@ def export(
     if onnx:
         require_onnx()
     run = load_run(run_dir)
-    selection = select(run, picked(run, pick))
+    row = picked(run, pick)
+    require_weights(run, row["id"])
+    selection = select(run, row)
     _require_empty(target)
     network = selection.space.build(selection.architecture).eval()
     load_weights(network, run.checkpoint(selection.architecture.id))

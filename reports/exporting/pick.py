@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from fusion_ops.errors import RunError
+from reports.exporting.weights import removed_for
 from reports.run import RunRecord
 
-__all__ = ["picked"]
+__all__ = ["picked", "require_weights"]
 
 SHORTEST = 4
 WHY_NOT = {
@@ -67,6 +68,13 @@ def _by_id(run: RunRecord, pick: str) -> Mapping[str, Any]:
     return _row(complete.iloc[0])
 
 
+def require_weights(run: RunRecord, candidate_id: str) -> None:
+    """Raise `RunError` where the run has removed the weights of a candidate; others may be exported."""
+    limit = removed_for(run.checkpoint(candidate_id))
+    if limit is not None:
+        raise RunError(f"weights of {candidate_id} were removed to keep within {limit}; {_exportable(run)}")
+
+
 def _refusal(run: RunRecord, row: Mapping[str, Any]) -> str:
     reason = f" ({row['reason']})" if row["reason"] else ""
     why = WHY_NOT.get(row["state"], "it has no finished training")
@@ -74,7 +82,7 @@ def _refusal(run: RunRecord, row: Mapping[str, Any]) -> str:
 
 
 def _exportable(run: RunRecord) -> str:
-    ids = list(run.ranked["id"])[:3]
+    ids = [known for known in run.ranked["id"] if removed_for(run.checkpoint(known)) is None][:3]
     return f"complete candidates: {', '.join(ids)}." if ids else "no candidate is complete yet."
 
 

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import RunError
 
-__all__ = ["load_tensors", "load_weights"]
+__all__ = ["REMOVED", "load_tensors", "load_weights", "removed_for"]
+
+REMOVED = "model.removed"
 
 
 def load_tensors(path: Path, what: str) -> dict[str, Tensor]:
@@ -30,6 +32,16 @@ def load_tensors(path: Path, what: str) -> dict[str, Tensor]:
         raise RunError(f"{path}, {what}, is missing.") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(f"{path}, {what}, is damaged: {error}.") from None
+
+
+def removed_for(path: Path) -> str | None:
+    """Return what the weights of a candidate were removed for; `None` where they are, or are missing without a note.
+
+    Args:
+        path: Where the weights of the candidate are, or were.
+    """
+    note = path.with_name(REMOVED)
+    return note.read_text(encoding="utf-8") if note.is_file() and not path.exists() else None
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -8,7 +8,9 @@ from rich.table import Table
 
 import reports
 from fusion_ops.errors import DataError
+from reports.candidates import FILE
 from reports.measures import MEASURES
+from search.cli.ending import ending
 from search.config import SearchConfig
 from search.driver import plan
 from search.run import Run
@@ -70,26 +72,19 @@ def print_run(run: Run) -> None:
             err=True,
         )
         raise typer.Exit(130)
+    why = ending(read_status(run.path), config.to_dict())
     ranked = reports.rank(candidates, config.objectives)
     if ranked.empty and (candidates["state"] == "complete").any():
         typer.echo(_nearest(candidates, config), err=True)
         raise typer.Exit(3)
     if ranked.empty:
-        typer.echo(f"no candidate is complete; see the reasons in {run.path / 'candidates.csv'}", err=True)
+        typer.echo(f"no candidate is complete; {why or f'see the reasons in {run.path / FILE}'}", err=True)
         raise typer.Exit(1)
     _print_front(ranked[ranked["rank"] == 1].head(SHOWN), config)
     typer.echo(f"\nreport  {run.path / 'report.html'}")
     typer.echo(f"export  fusion-nas export {run.path} -o DIR --pick best|knee|ID")
-    left = config.search.trials - done
-    patience = config.search.patience
-    if left > 0 and patience is not None and read_status(run.path)["stalled"]:
-        typer.echo(
-            f"the search ended after {done} of {config.search.trials} candidates: its front did not change for "
-            f"{patience} (`search.patience`); a larger one goes on with "
-            f"`fusion-nas resume {run.path} --set search.patience={2 * patience}`"
-        )
-    elif left > 0:
-        typer.echo(f"{left} of {config.search.trials} candidates were not trained; see {run.path / 'log.jsonl'}")
+    if why:
+        typer.echo(why)
 
 
 def _nearest(candidates: reports.DataFrame, config: SearchConfig) -> str:

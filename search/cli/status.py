@@ -20,6 +20,10 @@ def status(
 
     Example: fusion-nas status runs/a --json
     """
+    import yaml
+
+    from search.cli.ending import ending
+    from search.durations import duration
     from search.status import read_status
 
     found = read_status(run_dir)
@@ -31,8 +35,24 @@ def status(
     typer.echo(f"candidates  {found['done']} of {found['trials']} done: {counts or 'none yet'}")
     if found["best"]:
         typer.echo(f"best        {_measures(found['best'])}")
+        typer.echo(f"front       {found['front']} of {found['candidates']['complete']} complete candidates")
+    if found["seconds_left"] is not None:
+        typer.echo(f"time left   {duration(found['seconds_left'])}")
+    for worker in found["workers"]:
+        typer.echo(f"training    {_training(worker)}")
     if found["run"] == "stopped":
+        typer.echo(f"stopped     {found['updated'] or 'before it began'}; driven by {found['last_driver']}")
         typer.echo(f"to go on    fusion-nas resume {found['path']}")
+    if found["run"] == "ended" and (
+        why := ending(found, yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8")))
+    ):
+        typer.echo(f"why         {why}")
+
+
+def _training(worker: dict[str, Any]) -> str:
+    fusion = ", ".join(worker["fusion"])
+    pace = f"{worker['epochs']} epochs, {worker['seconds_per_epoch']:.2f} s each"
+    return f"{worker['number']} ({worker['id']}) on {worker['worker']}: {pace}; {fusion}"
 
 
 def _measures(best: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ def plain_again() -> Iterator[None]:
 
 def job(compile_: str) -> dict[str, Any]:
     values = SearchConfig.from_dict({"train": {"compile": compile_, "device": "cpu"}}).to_dict()
-    return {**values, "folders": (), "cpus": 1, "run_dir": "run"}
+    return {**values, "folders": (), "cpus": 1, "gpus": 0, "run_dir": "run"}
 
 
 def test_a_worker_follows_the_config() -> None:

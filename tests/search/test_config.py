@@ -43,7 +43,8 @@ def test_defaults_are_those_of_the_contract():
         constraints: {}
         search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, strategy: scratch,
                  patience: null, random_baseline: false, one_epoch_baseline: false}
-        limits: {trial_seconds: null, stall_seconds: 300, retries: 1}
+        limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null,
+                 checkpoint_gb: null}
         latency: {batch_size: 1, threads: 1, seconds: 0.5}
         storage: {url: null}
         ray:    {address: null, cpus_per_trial: 1, gpus_per_trial: auto, max_concurrent: null,

@@ -47,6 +47,7 @@ def job(run_dir: Path) -> dict[str, Any]:
     return {section: values[section] for section in sections} | {
         "folders": (),
         "cpus": 1,
+        "gpus": 0,
         "run_dir": str(run_dir),
         "quality": "accuracy",
         "maximize": True,

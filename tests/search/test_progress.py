@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from search.budget import Budget
 from search.candidate import Progress
-from search.progress import ProgressDisplay, duration
+from search.durations import duration
+from search.progress import ProgressDisplay
+from search.time_left import TimeLeft
 
 
 @pytest.mark.parametrize(
@@ -15,6 +18,11 @@ def test_durations_read_as_people_write_them(seconds, text):
     assert duration(seconds) == text
 
 
+def shown(ledger) -> ProgressDisplay:
+    budget = Budget(timeout=None, device_hours=None, devices=1, trained=ledger.trained_seconds)
+    return ProgressDisplay(ledger, TimeLeft(ledger, budget, epochs=8, prunes=False))
+
+
 def trained(ledger, seconds: float, worker: str, accuracy: float = 0.9, done: bool = True) -> None:
     candidate = ledger.ask()
     ledger.report(candidate.number, Progress(({"accuracy": accuracy, "loss": 0.5},), seconds, worker, done=done))
@@ -22,42 +30,19 @@ def trained(ledger, seconds: float, worker: str, accuracy: float = 0.9, done: bo
 
 def test_the_summary_counts_and_names_the_best(open_ledger):
     ledger = open_ledger(trials=10, pruner="none")
-    display = ProgressDisplay(ledger)
+    display = shown(ledger)
     assert display.summary() == "0 of 10 candidates"
     trained(ledger, 8.0, "host:1", accuracy=0.9)
     trained(ledger, 12.0, "host:2", accuracy=0.95)
     best = next(c for c in ledger.candidates.values() if c.worker == "host:2")
     summary = display.summary()
     assert summary.startswith("2 of 10 candidates, 2 complete, ")
-    assert summary.endswith(f"best accuracy 95.00 % ({best.architecture.id}), 40 s left")
-
-
-def test_time_left_knows_what_the_running_have_done_already(open_ledger):
-    ledger = open_ledger(trials=4, pruner="none")
-    display = ProgressDisplay(ledger)
-    trained(ledger, 10.0, "host:1")
-    trained(ledger, 4.0, "host:1", done=False)
-    assert display.summary().endswith("26 s left")
-
-
-def test_time_left_follows_the_rate_of_the_later_half(open_ledger, monkeypatch):
-    """The first four candidates took 10 s each, the next four 1 s: twelve are left, two of them under way."""
-    ledger = open_ledger(trials=20, pruner="none")
-    display = ProgressDisplay(ledger)
-    now = 100.0
-    monkeypatch.setattr("search.progress.time.monotonic", lambda: now)
-    for step in (10.0,) * 4 + (1.0,) * 4:
-        now += step
-        trained(ledger, 0.5, "host:1")
-        display.update("finished", ledger.candidates[max(ledger.candidates)])
-    trained(ledger, 0.1, "host:1", done=False)
-    trained(ledger, 0.1, "host:2", done=False)
-    assert display.summary().endswith("11 s left")
+    assert summary.endswith(f"best accuracy 95.00 % ({best.architecture.id})")
 
 
 def test_off_a_terminal_lines_go_to_stderr_and_nothing_to_stdout(open_ledger, capsys):
     ledger = open_ledger(trials=2, pruner="none")
-    with ProgressDisplay(ledger) as display:
+    with shown(ledger) as display:
         display.say("starting Ray workers")
         trained(ledger, 1.0, "host:1")
         display.update("finished", ledger.candidates[0])

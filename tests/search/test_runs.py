@@ -75,6 +75,8 @@ def test_status_report_and_export_need_no_ray(finished: Path, tmp_path: Path):
     assert status.returncode == 0, status.stderr
     values = json.loads(status.stdout)
     assert (values["run"], values["done"], values["trials"]) == ("ended", 8, 8)
+    assert values["front"] == pd.read_csv(run / "candidates.csv")["on_front"].sum()
+    assert (values["ended_by"], values["driver"], values["seconds_left"], values["workers"]) == (None, None, None, [])
     report = fusion_nas("report", run, "-o", tmp_path / "again.html", env=environment)
     assert report.returncode == 0, report.stderr
     assert (tmp_path / "again.html").stat().st_size > 10_000
@@ -112,6 +114,11 @@ def test_a_run_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Pat
         os.kill(int(victim["worker"].partition(":")[2]), signal.SIGKILL)
         assert wait_for_more(driver, run, "retried")["number"] == victim["number"]
         wait_for_more(driver, run, "progress")
+        now = json.loads(fusion_nas("status", run, "--json").stdout)
+        assert (now["run"], now["pid"], now["driver"]) == ("running", driver.pid, now["last_driver"])
+        assert now["seconds_left"] > 0
+        assert {worker["worker"] for worker in now["workers"]} <= {event["worker"] for event in events(run, "progress")}
+        assert all(0 < worker["epochs"] < 16 and worker["seconds_per_epoch"] > 0 for worker in now["workers"])
         busy = fusion_nas("resume", run)
         assert busy.returncode == 2
         assert f"pid {driver.pid}" in busy.stderr
@@ -120,6 +127,11 @@ def test_a_run_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Pat
     assert left
     status = json.loads(fusion_nas("status", run, "--json").stdout)
     assert (status["run"], "running" in status["candidates"]) == ("stopped", False)
+    assert (status["pid"], status["workers"], status["seconds_left"]) == (None, [], None)
+    assert status["last_driver"].startswith(f"pid {driver.pid} on ")
+    told = fusion_nas("status", run).stdout
+    assert status["updated"] in told
+    assert f"to go on    fusion-nas resume {run}" in told
 
     with driving("resume", run) as driver:
         wait_for_more(driver, run, "progress")

@@ -1,0 +1,86 @@
+"""When a run ends before all its candidates are trained: its time, or its devices' time, is used up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from search.budget import Budget
+from search.candidate import Progress
+from tests.runs import check_sound, fusion_nas
+
+CONFIG = """
+space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [2, 4]}
+train: {epochs: 4, lr: 0.2}
+search: {trials: 8, sampler: random, pruner: none, seed: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("devices", "used_up", "left"),
+    [(1.0, "limits.device_hours", 0.0), (0.25, None, 4500.0)],
+)
+def test_device_hours_are_training_times_times_the_devices_of_a_worker(devices, used_up, left):
+    """An hour and a half has been trained, of one device hour; two workers train on."""
+    budget = Budget(timeout=None, device_hours=1.0, devices=devices, trained=lambda: 5400.0)
+    budget.start()
+    assert budget.device_hours == 1.5 * devices
+    assert budget.used_up() == used_up
+    assert budget.seconds_left(workers=2) == left
+
+
+def test_the_time_of_a_run_begins_with_its_start(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("search.budget.time.monotonic", lambda: now)
+    budget = Budget(timeout=10.0, device_hours=None, devices=1, trained=lambda: 1e9)
+    now = 200.0
+    assert budget.used_up() is None
+    budget.start()
+    assert budget.seconds_left(2) == 10.0
+    now = 210.5
+    assert (budget.used_up(), budget.seconds_left(2)) == ("search.timeout", 0.0)
+
+
+def test_the_time_in_training_outlives_release_and_restart(open_ledger):
+    ledger = open_ledger(pruner="none")
+    first, second = ledger.ask(), ledger.ask()
+    curve = ({"accuracy": 0.9, "loss": 0.5},)
+    ledger.report(first.number, Progress(curve, 8.0, "host:1", done=True))
+    ledger.report(second.number, Progress(curve, 3.0, "host:1"))
+    ledger.release()
+    assert ledger.trained_seconds() == 11.0
+    again = open_ledger(pruner="none")
+    assert again.trained_seconds() == 11.0
+    assert again.ask().number == second.number
+    again.report(second.number, Progress(curve * 2, 5.0, "host:1", done=True))
+    assert again.trained_seconds() == 13.0
+
+
+@pytest.mark.slow
+def test_a_run_ends_when_its_device_hours_are_used_up_and_resumes_with_more(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    run = tmp_path / "run"
+    limited = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run, "--set", "limits.device_hours=0.0006")
+    assert limited.returncode == 0, limited.stderr
+    table = pd.read_csv(run / "candidates.csv")
+    assert table["seconds"].sum() <= 0.0006 * 3600 + 2 * table["seconds"].max()
+    done = len(table)
+    assert 0 < done < 8
+    why = f"the search ended after {done} of 8 candidates: its 0.0006 device hours are used up (`limits.device_hours`)"
+    assert why in limited.stdout
+    assert f"`fusion-nas resume {run} --set limits.device_hours=0.0012`" in limited.stdout
+    status = json.loads(fusion_nas("status", run, "--json").stdout)
+    assert (status["run"], status["ended_by"], status["done"]) == ("ended", "limits.device_hours", done)
+
+    nothing = fusion_nas("resume", run)
+    assert nothing.returncode == 0, nothing.stderr
+    assert why in nothing.stdout
+    assert "starting Ray workers" not in nothing.stderr
+
+    more = fusion_nas("resume", run, "--set", "limits.device_hours=1")
+    assert more.returncode == 0, more.stderr
+    assert "used up" not in more.stdout
+    check_sound(run, 8)

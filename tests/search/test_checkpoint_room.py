@@ -1,0 +1,73 @@
+"""Disk space of checkpoints: what goes, what stays, and what an export says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reports import candidates
+from search.checkpoint_room import make_room
+from tests.runs import check_sound, events, fusion_nas
+
+CONFIG = """
+space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [2, 4]}
+train: {epochs: 2, lr: 0.2}
+search: {trials: 7, sampler: random, pruner: none, seed: 1}
+limits: {checkpoint_gb: 1.0e-4}
+"""
+SIZE = 1000
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    """Six candidates of 1,000 bytes each, the newest first; 1 and 4 are the front, 5 is trained again."""
+    rows = []
+    for number, (accuracy, params) in enumerate(
+        [(0.8, 300), (0.9, 300), (0.7, 300), (0.6, 300), (0.5, 100), (0.4, 300)]
+    ):
+        finished = f"2026-01-01T00:00:{10 - number:02d}.000+00:00"
+        row = {"number": number, "id": f"{number}" * 10, "state": "complete", "accuracy": accuracy, "params": params}
+        rows.append(row | {"finished": finished, "kind": "search", "seed": 0, "epochs": 2, "flops": 1, "retries": 0})
+        folder = tmp_path / row["id"]
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(bytes(SIZE))
+    rows.append(rows[5] | {"number": 6, "state": "running", "kind": "control", "finished": ""})
+    return tmp_path, candidates.frame(rows, ("accuracy", "params"))
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "gone"), [(6.0, []), (5.9, [3]), (4.5, [3, 2]), (3.9, [3, 2, 0]), (0.1, [3, 2, 0])]
+)
+def test_the_oldest_go_first_and_what_is_needed_stays(run, kilobytes, gone):
+    checkpoints, table = run
+    assert make_room(checkpoints, kilobytes * 1e-6, table) == [f"{number}" * 10 for number in gone]
+    left = {int(path.parent.name[0]) for path in checkpoints.glob("*/model.safetensors")}
+    assert left == set(range(6)) - set(gone)
+
+
+def test_nothing_is_removed_twice(run):
+    checkpoints, table = run
+    assert len(make_room(checkpoints, 3.9e-6, table)) == 3
+    assert make_room(checkpoints, 3.9e-6, table) == []
+
+
+@pytest.mark.slow
+def test_a_run_keeps_within_its_disk_space_and_an_export_says_what_has_gone(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    run = tmp_path / "run"
+    done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
+    assert done.returncode == 0, done.stderr
+    table = check_sound(run, 7)
+    gone = [event["id"] for event in events(run, "weights_removed")]
+    front = set(table.loc[table["on_front"], "id"])
+    assert gone
+    assert not set(gone) & front
+    assert all((run / "checkpoints" / known / "model.safetensors").is_file() for known in front)
+    refused = fusion_nas("export", run, "-o", tmp_path / "out", "--pick", gone[0])
+    assert refused.returncode == 2
+    says = f"weights of {gone[0]} were removed to keep within limits.checkpoint_gb (0.0001); complete candidates: "
+    assert refused.stderr.startswith(says)
+    assert len(refused.stderr.splitlines()) == 1
+    assert not set(gone) & set(refused.stderr.partition("candidates: ")[2].strip(" .\n").split(", "))
+    assert fusion_nas("export", run, "-o", tmp_path / "best").returncode == 0
