@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search.config import SearchConfig
-    from search.driver import launch, resume
+    from search.jobs import launch, resume
     from search.pruners.creating import create_pruner
     from search.pruners.reporting import report, should_prune
     from search.run import Run
@@ -32,9 +32,9 @@ _HOMES = {
     "SearchConfig": "search.config",
     "create_pruner": "search.pruners.creating",
     "create_sampler": "search.samplers",
-    "launch": "search.driver",
+    "launch": "search.jobs",
     "report": "search.pruners.reporting",
-    "resume": "search.driver",
+    "resume": "search.jobs",
     "should_prune": "search.pruners.reporting",
 }
 

@@ -1,182 +1,41 @@
-"""The driver of a run: it opens the study, starts the workers, keeps table and report up to date."""
+"""The driver of a run: it starts the workers, and keeps study, table, log and report up to date."""
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
-import torch
-from optuna.samplers import BaseSampler
-from safetensors.torch import save_file
-
 import reports
-from fusion_ops.errors import ConfigError, RunError
+from fusion_ops.errors import RunError
 from reports import candidates as table
-from reports.measures import MEASURES
 from search import checkpoint, data
-from search.bounds import require_reachable
 from search.budget import Budget
 from search.candidate import Candidate
 from search.checkpoint_room import make_room
-from search.cluster import require_cluster
 from search.config import SearchConfig
 from search.contests import one_epoch_controls, random_controls, top_controls
-from search.environment import describe_environment
-from search.events import EventLog, utc_now
+from search.events import EventLog
+from search.interruption import heeding_signals
 from search.ledger import Ledger
 from search.live import LiveFile
+from search.planning import resources
 from search.progress import ProgressDisplay
 from search.pruners import create_pruner
-from search.ray_session import available_cpus, ray_session
+from search.ray_session import ray_session
 from search.run import Run
 from search.run_directory import RunDirectory
-from search.samplers import create_sampler
-from search.storage import guarded, require_new_study, require_storage
-from search.study import create_study, load_study
 from search.supervisor import Supervisor
-from search.tensorboard import TensorBoardFiles, require_tensorboard
+from search.tensorboard import TensorBoardFiles
 from search.time_left import TimeLeft
-from search.training import resolve_device
 from spaces import Architecture, SearchSpace
 
-__all__ = ["Driver", "launch", "plan", "resume"]
+__all__ = ["Driver"]
 
-SAMPLES = 16
 TABLE_PERIOD = 1.0
 BASELINE_R = 4
-MAY_CHANGE = (
-    "search.trials",
-    "search.timeout",
-    "search.pruner",
-    "search.patience",
-    "search.random_baseline",
-    "search.one_epoch_baseline",
-    "limits",
-    "ray",
-    "storage.url",
-)
-
-
-def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = False) -> Run:
-    """Run a search job from its start to its end.
-
-    Args:
-        config: The search config.
-        run_dir: Where the run is kept; must not exist, or be empty.
-        tensorboard: Whether to write TensorBoard event files, too.
-
-    Returns:
-        The run; `interrupted` is set when it was stopped by a signal before it was done.
-
-    Raises:
-        ConfigError: The config cannot be carried out here.
-        Infeasible: No architecture meets the constraints.
-        RunError: The run directory or the storage cannot be used.
-        StorageLost: The database that keeps the study went away during the run.
-    """
-    if tensorboard:
-        require_tensorboard()
-    directory = RunDirectory(run_dir)
-    directory.require_new()
-    space, dataset = plan(config)
-    require_new_study(config.storage.url, _name(directory))
-    directory.create()
-    with directory.locked(), guarded(config.storage.url):
-        values = config.to_dict() | {"resolved": _resolved(config, dataset)}
-        directory.write_config(values)
-        _write_samples(directory, dataset)
-        sampler = _sampler(config, space, config.search.seed)
-        study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
-        driver = Driver(config, directory, space, study, dataset)
-        driver.enqueue_baselines()
-        driver.write_events(tensorboard)
-        return driver.run("launched")
-
-
-def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, tensorboard: bool = False) -> Run:
-    """Continue a run that was interrupted, or that is to train more candidates.
-
-    Args:
-        run_dir: The run directory.
-        overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
-            the search's two baselines, `limits.*`, `ray.*` and `storage.url`; all others would mix two searches
-            in one table.
-        tensorboard: Whether to write TensorBoard event files, too.
-
-    Raises:
-        ConfigError: An override may not change.
-        RunError: The run directory or its study cannot be used, or another process drives it.
-    """
-    if tensorboard:
-        require_tensorboard()
-    directory = RunDirectory(run_dir)
-    directory.require_run()
-    for key in overrides or {}:
-        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
-            raise ConfigError(
-                f"`{key}` of a run cannot change; a resume takes {', '.join(MAY_CHANGE)}. Launch a new run."
-            )
-    config = SearchConfig.load(directory.config, overrides=dict(overrides or {}))
-    space, dataset = plan(config)
-    with directory.locked(), guarded(config.storage.url):
-        seen = config.resolved.get("dataset")
-        if seen != dataset.info():
-            raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
-        directory.write_config(config.to_dict() | {"resolved": config.resolved})
-        # A model-based sampler continues with draws of its own, not with those that it made before.
-        seed = config.search.seed + (directory.log.stat().st_size if directory.log.is_file() else 0)
-        keyed = config.search.seed if config.search.sampler == "random" else seed
-        sampler = _sampler(config, space, keyed)
-        study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
-        driver = Driver(config, directory, space, study, dataset)
-        driver.write_events(tensorboard)
-        driver.ledger.release()
-        return driver.run("resumed")
-
-
-def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
-    """Check all that can be checked before anything starts, and return the space and the data set.
-
-    Raises:
-        ConfigError: The config cannot be carried out here.
-        DataError: The data set cannot be used.
-        Infeasible: No architecture meets the constraints; the message names the smallest cost.
-    """
-    dataset = data.load(config.data)
-    config.check_task(dataset)
-    space = config.create_space(dataset)
-    require_reachable(space, config.constraints)
-    resources(config)
-    require_storage(config.storage.url)
-    require_cluster(config.ray.address)
-    return space, dataset
-
-
-def resources(config: SearchConfig) -> tuple[float, float, int, int]:
-    """Return CPUs and GPUs of a worker, then CPUs and GPUs of a private Ray.
-
-    Raises:
-        ConfigError: One worker needs more than there is.
-    """
-    cpus_there, gpus_there = available_cpus(), torch.cuda.device_count()
-    uses_gpu = resolve_device(config.train.device).type == "cuda"
-    asked = config.ray.gpus_per_trial
-    gpus = (1.0 if uses_gpu else 0.0) if asked == "auto" else float(asked)
-    cpus = float(config.ray.cpus_per_trial)
-    if config.ray.address is None and (cpus > cpus_there or gpus > gpus_there):
-        raise ConfigError(
-            f"one worker needs {cpus:g} CPUs and {gpus:g} GPUs (`ray.cpus_per_trial`, `ray.gpus_per_trial`); "
-            f"available are {cpus_there} and {gpus_there}."
-        )
-    return cpus, gpus, cpus_there, gpus_there
 
 
 class Driver:
@@ -271,7 +130,7 @@ class Driver:
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
         self.budget.start()
         try:
-            with _signals(self._interrupted), self.display:
+            with heeding_signals(self._interrupted), self.display:
                 if not self._stopped() and self._is_left():
                     self._train()
         finally:
@@ -390,59 +249,3 @@ class Driver:
             for removed in make_room(self.directory.checkpoints, self.config.limits.checkpoint_gb, rows):
                 self.log.write("weights_removed", id=removed)
         self._written = time.monotonic()
-
-
-@contextmanager
-def _signals(interrupted: threading.Event) -> Iterator[None]:
-    """End gently on the first SIGINT or SIGTERM, at once on the second."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-        interrupted.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
-    return create_sampler(
-        config.search.sampler, space, objectives=config.objectives, seed=seed, constraints=config.constraints
-    )
-
-
-def _name(directory: RunDirectory) -> str:
-    return f"fusion-nas {directory.path.name}"
-
-
-def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
-    return {
-        "dataset": dataset.info(),
-        "environment": describe_environment(),
-        "folders": list(config.folders),
-        "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name],
-        "started": utc_now(),
-    }
-
-
-def _write_samples(directory: RunDirectory, dataset: data.Dataset) -> None:
-    split = dataset.validation
-    save_file(
-        {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()},
-        directory.samples,
-    )
-
-
-def _changes(before: Any, after: Mapping[str, Any]) -> str:
-    if not isinstance(before, Mapping):
-        return "the run does not say which it was"
-    return "; ".join(
-        f"{key} was {before.get(key)}, is {value}" for key, value in after.items() if before.get(key) != value
-    )

@@ -48,7 +48,7 @@ def launch(
     """
     from search.cli.outcome import print_plan, print_run
     from search.config import SearchConfig
-    from search.driver import launch as launch_run
+    from search.jobs import launch as launch_run
     from search.run_directory import RunDirectory
 
     loaded = SearchConfig.load(config, overrides=parse_overrides(overrides))

@@ -12,7 +12,7 @@ from reports.candidates import FILE
 from reports.measures import MEASURES
 from search.cli.ending import ending
 from search.config import SearchConfig
-from search.driver import plan
+from search.planning import plan
 from search.run import Run
 from search.status import read_status
 from spaces import SearchSpace

@@ -8,7 +8,7 @@ import yaml
 from fusion_ops.errors import ConfigError, DataError
 from search import data
 from search.config import SearchConfig
-from search.driver import plan
+from search.planning import plan
 
 
 def load(folder, text):

@@ -1,0 +1,155 @@
+"""The two ways into a run: `launch` begins one, `resume` goes on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from optuna.samplers import BaseSampler
+from safetensors.torch import save_file
+
+from fusion_ops.errors import ConfigError, RunError
+from reports.measures import MEASURES
+from search import data
+from search.config import SearchConfig
+from search.driver import Driver
+from search.environment import describe_environment
+from search.events import utc_now
+from search.planning import plan
+from search.run import Run
+from search.run_directory import RunDirectory
+from search.samplers import create_sampler
+from search.storage import guarded, require_new_study
+from search.study import create_study, load_study
+from search.tensorboard import require_tensorboard
+from spaces import SearchSpace
+
+__all__ = ["launch", "resume"]
+
+SAMPLES = 16
+MAY_CHANGE = (
+    "search.trials",
+    "search.timeout",
+    "search.pruner",
+    "search.patience",
+    "search.random_baseline",
+    "search.one_epoch_baseline",
+    "limits",
+    "ray",
+    "storage.url",
+)
+
+
+def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = False) -> Run:
+    """Run a search job from its start to its end.
+
+    Args:
+        config: The search config.
+        run_dir: Where the run is kept; must not exist, or be empty.
+        tensorboard: Whether to write TensorBoard event files, too.
+
+    Returns:
+        The run; `interrupted` is set when it was stopped by a signal before it was done.
+
+    Raises:
+        ConfigError: The config cannot be carried out here.
+        Infeasible: No architecture meets the constraints.
+        RunError: The run directory or the storage cannot be used.
+        StorageLost: The database that keeps the study went away during the run.
+    """
+    if tensorboard:
+        require_tensorboard()
+    directory = RunDirectory(run_dir)
+    directory.require_new()
+    space, dataset = plan(config)
+    require_new_study(config.storage.url, _name(directory))
+    directory.create()
+    with directory.locked(), guarded(config.storage.url):
+        values = config.to_dict() | {"resolved": _resolved(config, dataset)}
+        directory.write_config(values)
+        _write_samples(directory, dataset)
+        sampler = _sampler(config, space, config.search.seed)
+        study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+        driver = Driver(config, directory, space, study, dataset)
+        driver.enqueue_baselines()
+        driver.write_events(tensorboard)
+        return driver.run("launched")
+
+
+def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, tensorboard: bool = False) -> Run:
+    """Continue a run that was interrupted, or that is to train more candidates.
+
+    Args:
+        run_dir: The run directory.
+        overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
+            the search's two baselines, `limits.*`, `ray.*` and `storage.url`; all others would mix two searches
+            in one table.
+        tensorboard: Whether to write TensorBoard event files, too.
+
+    Raises:
+        ConfigError: An override may not change.
+        RunError: The run directory or its study cannot be used, or another process drives it.
+    """
+    if tensorboard:
+        require_tensorboard()
+    directory = RunDirectory(run_dir)
+    directory.require_run()
+    for key in overrides or {}:
+        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
+            raise ConfigError(
+                f"`{key}` of a run cannot change; a resume takes {', '.join(MAY_CHANGE)}. Launch a new run."
+            )
+    config = SearchConfig.load(directory.config, overrides=dict(overrides or {}))
+    space, dataset = plan(config)
+    with directory.locked(), guarded(config.storage.url):
+        seen = config.resolved.get("dataset")
+        if seen != dataset.info():
+            raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
+        directory.write_config(config.to_dict() | {"resolved": config.resolved})
+        # A model-based sampler continues with draws of its own, not with those that it made before.
+        seed = config.search.seed + (directory.log.stat().st_size if directory.log.is_file() else 0)
+        keyed = config.search.seed if config.search.sampler == "random" else seed
+        sampler = _sampler(config, space, keyed)
+        study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+        driver = Driver(config, directory, space, study, dataset)
+        driver.write_events(tensorboard)
+        driver.ledger.release()
+        return driver.run("resumed")
+
+
+def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
+    return create_sampler(
+        config.search.sampler, space, objectives=config.objectives, seed=seed, constraints=config.constraints
+    )
+
+
+def _name(directory: RunDirectory) -> str:
+    return f"fusion-nas {directory.path.name}"
+
+
+def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
+    return {
+        "dataset": dataset.info(),
+        "environment": describe_environment(),
+        "folders": list(config.folders),
+        "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name],
+        "started": utc_now(),
+    }
+
+
+def _write_samples(directory: RunDirectory, dataset: data.Dataset) -> None:
+    split = dataset.validation
+    save_file(
+        {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()},
+        directory.samples,
+    )
+
+
+def _changes(before: Any, after: Mapping[str, Any]) -> str:
+    if not isinstance(before, Mapping):
+        return "the run does not say which it was"
+    return "; ".join(
+        f"{key} was {before.get(key)}, is {value}" for key, value in after.items() if before.get(key) != value
+    )
