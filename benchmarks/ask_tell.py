@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 
 import search
 import spaces
+from search.journal import Journal
 from search.samplers.encoding import Encoding
 
 REPORTS = 10
@@ -92,9 +92,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 study = optuna.create_study(
                     directions=["maximize", "minimize"],
-                    storage=None
-                    if storage == "memory"
-                    else JournalStorage(JournalFileBackend(str(Path(folder) / "study.journal"))),
+                    storage=None if storage == "memory" else JournalStorage(Journal(Path(folder) / "study.journal")),
                     sampler=optuna.samplers.TPESampler(seed=0)
                     if sampler == "stock"
                     else search.create_sampler(sampler, space),

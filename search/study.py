@@ -9,11 +9,11 @@ from pathlib import Path
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
 
 from fusion_ops.errors import RunError
 from reports.measures import MEASURES
 from search.config_yaml import masked
+from search.journal import Journal
 from search.storage import open_storage
 
 __all__ = ["create_study", "cut_torn_tail", "load_study"]
@@ -101,5 +101,5 @@ def cut_torn_tail(journal: Path) -> bool:
 
 def _storage(journal: Path, url: str | None) -> BaseStorage:
     if url is None:
-        return JournalStorage(JournalFileBackend(str(journal)))
+        return JournalStorage(Journal(journal))
     return open_storage(url)

@@ -1,0 +1,38 @@
+"""The journal file of a run's study, written by its driver."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from optuna.storages.journal import JournalFileBackend
+
+__all__ = ["Journal"]
+
+
+class Journal(JournalFileBackend):
+    """Optuna's journal file for one writer, which waits for the disk only where something would be lost.
+
+    A study with 30 fusion points writes 30 parameters for each candidate; what follows them, the candidate itself,
+    reaches the disk together with them. So a killed process loses nothing, and a power failure no more than with
+    Optuna's own backend: a proposal that nobody has begun to train. It takes no lock for a write either: the run
+    directory is locked by the driver, which alone writes the study, and a write of a few lines is appended whole.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        super().__init__(str(path))
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append records, one a line; parameters do not wait for the disk."""
+        text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        with self._path.open("ab") as file:
+            file.write(text.encode())
+            file.flush()
+            if any("param_name" not in log for log in logs):
+                os.fsync(file.fileno())

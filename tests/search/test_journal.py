@@ -1,0 +1,46 @@
+"""The driver's journal is an ordinary journal of Optuna, and waits for the disk where a record matters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from search.journal import Journal
+
+
+def fill(study: optuna.Study) -> None:
+    trial = study.ask()
+    trial.suggest_categorical("op", ["sum", "aff"])
+    trial.suggest_categorical("r", [2, 4])
+    trial.set_user_attr("curve", [0.5])
+    study.tell(trial, [0.5, 7.0])
+
+
+def test_optunas_own_backend_reads_and_continues_it(tmp_path: Path) -> None:
+    path = tmp_path / "study.journal"
+    directions = ["maximize", "minimize"]
+    mine = optuna.create_study(storage=JournalStorage(Journal(path)), study_name="a", directions=directions)
+    fill(mine)
+    stock = optuna.load_study(storage=JournalStorage(JournalFileBackend(str(path))), study_name="a")
+    assert [trial.params for trial in stock.trials] == [trial.params for trial in mine.trials]
+    fill(stock)
+    fill(mine)
+    again = optuna.load_study(storage=JournalStorage(Journal(path)), study_name="a")
+    assert [trial.values for trial in again.trials] == [[0.5, 7.0]] * 3
+
+
+def test_parameters_do_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = optuna.create_study(storage=JournalStorage(Journal(tmp_path / "study.journal")))
+    waits, real = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (waits.append(handle), real(handle)))
+    trial = study.ask()
+    before = len(waits)
+    trial.suggest_categorical("op", ["sum", "aff"])
+    assert len(waits) == before
+    trial.set_user_attr("curve", [0.5])
+    assert len(waits) == before + 1
