@@ -7,11 +7,12 @@ import re
 import socket
 import subprocess
 import sys
+from typing import Any
 
 from fusion_ops.errors import ConfigError, RunError
 from search.exposure import token_source
 
-__all__ = ["require_cluster"]
+__all__ = ["require_cluster", "room"]
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
@@ -52,6 +53,18 @@ def require_cluster(address: str | None) -> None:
     if (refusal := _refusal(address, "token")) is not None:
         fix = "the token is not the cluster's" if _REFUSED in refusal else refusal
         raise RunError(f"the Ray cluster at {address} cannot be used: {fix} (token from {token_source()}).")
+
+
+def room(cpus: float, gpus: float) -> str:
+    """Return in words how many nodes of the cluster can hold a worker; Ray is attached to it."""
+    import ray
+
+    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = [node["Resources"] for node in known if node["Alive"]]
+    fitting = sum(node.get("CPU", 0.0) >= cpus and node.get("GPU", 0.0) >= gpus for node in nodes)
+    if fitting:
+        return f"{fitting} of {len(nodes)} nodes of the cluster can hold workers"
+    return f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs; waiting for one that joins"
 
 
 def _connect(host: str, port: int, address: str) -> None:

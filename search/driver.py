@@ -15,6 +15,7 @@ from search import checkpoint, data
 from search.budget import Budget
 from search.candidate import Candidate
 from search.checkpoint_room import make_room
+from search.cluster import room
 from search.config import SearchConfig
 from search.contests import one_epoch_controls, random_controls, top_controls
 from search.events import EventLog
@@ -183,6 +184,7 @@ class Driver:
                 from search.tuning import run_tune
 
                 if address is not None:
+                    self.display.say(room(cpus, gpus))
                     self._keeper, kept = start_keeper(self.directory.path)
                     job.update(kept)
                 tune = partial(

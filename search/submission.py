@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -58,6 +59,7 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str) -> str:
     try:
         stage(config.folders, staging / "job")
         (staging / "job" / CONFIG).write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+        logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
         client = JobSubmissionClient(server)
         return str(
             client.submit_job(

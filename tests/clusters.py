@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 TOKEN = "0123456789abcdef" * 4
+_NUMBERS = itertools.count()
 
 
 class Cluster:
@@ -30,21 +32,24 @@ class Cluster:
     ) -> None:
         self.family = family
         self.folder = Path(tempfile.mkdtemp(prefix="fnas-c-"))
-        with socket.create_server(("127.0.0.2", 0)) as free, socket.create_server(("127.0.0.2", 0)) as other:
-            self.address = f"127.0.0.2:{free.getsockname()[1]}"
-            self.server = f"http://127.0.0.2:{other.getsockname()[1]}"
+        # Some of Ray's ports are the same on every node: clusters side by side need addresses of their own.
+        self.network = f"127.{1 + os.getpid() % 250}.{next(_NUMBERS)}"
+        self.head = f"{self.network}.2"
+        with socket.create_server((self.head, 0)) as free, socket.create_server((self.head, 0)) as other:
+            self.address = f"{self.head}:{free.getsockname()[1]}"
+            self.server = f"http://{self.head}:{other.getsockname()[1]}"
         mode = {"RAY_AUTH_MODE": "disabled"} if token is None else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
         activated = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         plain = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": "", "PATH": activated}
         self.environment = os.environ | mode | plain
         port = self.address.rpartition(":")[2]
         head = ("--head", "--port", port, "--temp-dir", self.folder, "--include-dashboard", str(job_server).lower())
-        web = ("--dashboard-host", "127.0.0.2", "--dashboard-port", self.server.rpartition(":")[2])
-        self.nodes = [self._start(*head, *web, ip="127.0.0.2", cpus=int(job_server))]
+        web = ("--dashboard-host", self.head, "--dashboard-port", self.server.rpartition(":")[2])
+        self.nodes = [self._start(*head, *web, ip=self.head, cpus=int(job_server))]
         deadline = time.monotonic() + 60
         while True:
             try:
-                socket.create_connection(("127.0.0.2", int(port)), 1).close()
+                socket.create_connection((self.head, int(port)), 1).close()
                 return
             except OSError:
                 assert time.monotonic() < deadline
@@ -55,8 +60,13 @@ class Cluster:
         mounts = "".join(f"mount -t tmpfs none '{folder}' && " for folder in hidden)
         rootless = () if os.getuid() == 0 else ("--map-root-user",)
         isolated = ("unshare", "--mount", *rootless, "sh", "-c", f'{mounts}exec "$@"', "sh")
-        ip = f"127.0.0.{2 + len(self.nodes)}"
+        ip = f"{self.network}.{2 + len(self.nodes)}"
         self.nodes.append(self._start("--address", self.address, ip=ip, cpus=1, before=isolated))
+        log, deadline = self.folder / f"{ip}.log", time.monotonic() + 60
+        # Two nodes of one machine that start at once take each other's sockets.
+        while "--block" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
         return self.nodes[-1].pid
 
     def kill(self, pid: int) -> None:

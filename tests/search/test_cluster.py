@@ -92,12 +92,15 @@ def test_a_node_killed_midway_costs_no_candidate(cluster: Cluster, tmp_path: Pat
         text=True,
         env=os.environ | {"RAY_AUTH_TOKEN": TOKEN},
     ) as driver:
-        wait_for(driver, lambda: on_node(second, "finished") and on_node(third, "progress"))
-        before = len(on_node(second, "progress"))
-        wait_for(driver, lambda: len(on_node(second, "progress")) > before)
-        lost = {event["worker"] for event in on_node(second, "progress")}
-        cluster.kill(second)
-        out = driver.communicate(timeout=180)[0]
+        try:
+            wait_for(driver, lambda: on_node(second, "finished") and on_node(third, "progress"))
+            before = len(on_node(second, "progress"))
+            wait_for(driver, lambda: len(on_node(second, "progress")) > before)
+            lost = {event["worker"] for event in on_node(second, "progress")}
+            cluster.kill(second)
+            out = driver.communicate(timeout=180)[0]
+        finally:
+            driver.kill()
     assert driver.returncode == 0, out
     table = pd.read_csv(run / "candidates.csv", dtype={"id": str})
     trained = table[table.state != "duplicate"]
