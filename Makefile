@@ -3,7 +3,7 @@
 #   make test     the tests
 # Each creates .venv and installs what is missing, once. Further ones:
 #   make check    style, types, layers
-#   make faults   runs that lose a worker, the driver, a node, the disk, the database: three minutes
+#   make faults   runs that lose a worker, the driver, a node, the disk, the database: five minutes
 #   make soak     half an hour of them: twenty kills in one run, exhausted memory, every space and data set
 
 PYTHON ?= python3
@@ -36,7 +36,7 @@ demo: install
 	@echo "Open $(RUN)/report.html in a browser."
 
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 faults: install
 	$(BIN)/python -m pytest -m faults -n 2 --dist loadfile

@@ -59,7 +59,7 @@ def test_the_time_in_training_outlives_release_and_restart(open_ledger):
     assert again.trained_seconds() == 13.0
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_run_ends_when_its_device_hours_are_used_up_and_resumes_with_more(tmp_path: Path):
     (tmp_path / "config.yaml").write_text(CONFIG)
     run = tmp_path / "run"

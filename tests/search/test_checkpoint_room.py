@@ -52,7 +52,7 @@ def test_nothing_is_removed_twice(run):
     assert make_room(checkpoints, 3.9e-6, table) == []
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_run_keeps_within_its_disk_space_and_an_export_says_what_has_gone(tmp_path: Path):
     (tmp_path / "config.yaml").write_text(CONFIG)
     run = tmp_path / "run"
