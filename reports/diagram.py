@@ -16,7 +16,7 @@ PITCH = 84
 BOW = 30
 NODE = 15
 BLOCK = (20, 22)
-LONGEST_NAME = 22
+LONGEST_NAME = 32
 
 KIND_WORDS = {"short_skip": "short skip", "long_skip": "long skip", "same_layer": "same layer"}
 

@@ -233,7 +233,7 @@ def test_every_kind_of_point_has_a_line_for_each_input(
     node = stages([point])[0].nodes[0]
     assert (len(set(node.edges)), len(set(node.blocks))) == (edges, blocks)
     assert node.name == "x" * 60
-    assert len(node.label) <= 22
+    assert len(node.label) <= 32
     assert "…" in node.label
 
 
