@@ -163,6 +163,7 @@ def test_the_whole_path(case: str, tmp_path: Path) -> None:
         "space": space | {"ops": ["sum", "concat", "sk", "aff", "iaff"], "reductions": [2, 4]},
         "data": {"name": name} | prepare(tmp_path) | settings,
         "train": {"epochs": 1, "batch_size": 50, "lr": 0.05},
+        "objectives": ["miou" if space["name"] in ("fpn", "unet") else "accuracy", "params"],
         "search": {"trials": 3, "sampler": "random", "pruner": "none", "baselines": False},
     }
     (tmp_path / "config.yaml").write_text(json.dumps(config))
