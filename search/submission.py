@@ -8,11 +8,13 @@ import re
 import shlex
 import shutil
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -21,10 +23,15 @@ from search.config import SearchConfig
 from search.exposure import token_source
 from search.shipment import stage
 
+if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
+
 __all__ = ["submit"]
 
 CONFIG = "config.yaml"
 ANSWER_SECONDS = 10.0
+# A head node's job server answers before the agent beside it, which starts the jobs, does.
+AGENT_SECONDS = 60.0
 _SERVER = re.compile(r"https?://[^/\s]+")
 # The job has a runtime environment of its own; the driver in it gives the workers theirs.
 _ENVIRONMENT = {"RAY_OVERRIDE_JOB_RUNTIME_ENV": "1", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
@@ -61,12 +68,8 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str) -> str:
         (staging / "job" / CONFIG).write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
         logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
         client = JobSubmissionClient(server)
-        return str(
-            client.submit_job(
-                entrypoint=_entrypoint(run_dir),
-                runtime_env={"working_dir": str(staging / "job"), "env_vars": _ENVIRONMENT},
-            )
-        )
+        runtime_environment = {"working_dir": str(staging / "job"), "env_vars": _ENVIRONMENT}
+        return _start(client, _entrypoint(run_dir), runtime_environment)
     except (ConnectionError, RuntimeError) as error:
         raise RunError(f"the job server at {server} cannot be used: {_last_line(error)}") from error
     finally:
@@ -95,6 +98,18 @@ def _require_guarded(server: str) -> None:
         f"the job server at {server} lets in anybody who reaches it; start the cluster's nodes with "
         "RAY_AUTH_MODE=token and a token."
     )
+
+
+def _start(client: JobSubmissionClient, entrypoint: str, runtime_environment: dict[str, Any]) -> str:
+    """Start the job, waiting for the agent of a head node that is just starting itself."""
+    deadline = time.monotonic() + AGENT_SECONDS
+    while True:
+        try:
+            return str(client.submit_job(entrypoint=entrypoint, runtime_env=runtime_environment))
+        except RuntimeError as error:
+            if "No available agent" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def _entrypoint(run_dir: str | Path) -> str:

@@ -24,11 +24,12 @@ class Cluster:
     Args:
         family: Returns a process and all its descendants.
         token: The token that the nodes ask for; `None` for a cluster that lets anybody in.
-        job_server: Whether the head node has Ray's job server, at `self.server`, and a CPU core for its driver.
+        job_server: Whether the head node has Ray's job server, at `self.server`.
+        cpus: CPU cores of the head node; the others have one each.
     """
 
     def __init__(
-        self, family: Callable[[int], set[int]], token: str | None = TOKEN, *, job_server: bool = False
+        self, family: Callable[[int], set[int]], token: str | None = TOKEN, *, job_server: bool = False, cpus: int = 0
     ) -> None:
         self.family = family
         self.folder = Path(tempfile.mkdtemp(prefix="fnas-c-"))
@@ -45,7 +46,7 @@ class Cluster:
         port = self.address.rpartition(":")[2]
         head = ("--head", "--port", port, "--temp-dir", self.folder, "--include-dashboard", str(job_server).lower())
         web = ("--dashboard-host", self.head, "--dashboard-port", self.server.rpartition(":")[2])
-        self.nodes = [self._start(*head, *web, ip=self.head, cpus=int(job_server))]
+        self.nodes = [self._start(*head, *web, ip=self.head, cpus=cpus)]
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -85,7 +86,10 @@ class Cluster:
 
     def _start(self, *options: object, ip: str, cpus: int, before: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
         ray = Path(sys.executable).with_name("ray")
-        fixed = ("--block", "--num-cpus", cpus, "--node-ip-address", ip, "--object-store-memory", "100000000")
+        # Of Ray's fixed ports this one is taken on 127.0.0.1 too, once a machine.
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            agent = ("--dashboard-agent-listen-port", free.getsockname()[1])
+        fixed = ("--block", "--num-cpus", cpus, "--node-ip-address", ip, "--object-store-memory", "100000000", *agent)
         command = [*before, ray, "start", *options, *fixed, "--include-log-monitor", "false"]
         with (self.folder / f"{ip}.log").open("wb") as log:
             return subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A search across three Ray nodes: two train, see neither run directory nor code nor data, and one is killed."""
+"""A search across two and three Ray nodes: the others than the head see no run, code or data, and one is killed."""
 
 from __future__ import annotations
 
@@ -60,8 +60,17 @@ def wait_for(driver: subprocess.Popen[str], found: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.faults
-def test_a_node_killed_midway_costs_no_candidate(cluster: Cluster, tmp_path: Path, family):
+@pytest.mark.parametrize("nodes", [pytest.param(2, marks=pytest.mark.soak), pytest.param(3, marks=pytest.mark.faults)])
+def test_a_node_killed_midway_costs_no_candidate(nodes: int, tmp_path: Path, family):
+    """Of three nodes two train, and the one that has no CPU to give drives; of two both train."""
+    cluster = Cluster(family, cpus=3 - nodes)
+    try:
+        search_across(cluster, nodes, tmp_path, family)
+    finally:
+        cluster.remove()
+
+
+def search_across(cluster: Cluster, nodes: int, tmp_path: Path, family: Callable[[int], set[int]]) -> None:
     project, run = tmp_path / "project", tmp_path / "runs" / "a"
     project.mkdir()
     run.parent.mkdir()
@@ -74,7 +83,7 @@ def test_a_node_killed_midway_costs_no_candidate(cluster: Cluster, tmp_path: Pat
 
     code = Path(search.__file__).parents[1]
     hidden = [project, run.parent, *(code / name for name in PACKAGES)]
-    second, third = cluster.join(hidden), cluster.join(hidden)
+    second, *further = [cluster.join(hidden) for _ in range(nodes - 1)]
 
     def on_node(node: int, kind: str) -> list[dict]:
         members = family(node)
@@ -93,7 +102,7 @@ def test_a_node_killed_midway_costs_no_candidate(cluster: Cluster, tmp_path: Pat
         env=os.environ | {"RAY_AUTH_TOKEN": TOKEN},
     ) as driver:
         try:
-            wait_for(driver, lambda: on_node(second, "finished") and on_node(third, "progress"))
+            wait_for(driver, lambda: on_node(second, "finished") and all(on_node(node, "progress") for node in further))
             before = len(on_node(second, "progress"))
             wait_for(driver, lambda: len(on_node(second, "progress")) > before)
             lost = {event["worker"] for event in on_node(second, "progress")}
