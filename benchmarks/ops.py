@@ -3,7 +3,8 @@
 What it shows
     Every registered operator on two maps (B, C, 32, 32), C = 64, 128, 256, each reduction ratio, forward and
     forward with backward, on the CPU (float32) and, where there is one, on a GPU (bfloat16, channels-last),
-    beside a 1×1 and a 3×3 convolution. Forward alone is without gradients, as in validation. Times are given
+    beside a 1×1 and a 3×3 convolution. A map has as many bytes at every C: B is 32 on the CPU and 512 on a GPU
+    at C = 64, half of it at 128. Forward alone is without gradients, as in validation. Times are given
     - in milliseconds, the least of several rounds; on the CPU with one thread it is processor time, so that
       what else runs on the machine counts little, and freed memory is kept, as it is in a long training;
     - as multiples of the sum's;
@@ -139,13 +140,13 @@ class Bench:
 
     Args:
         device: `cpu` or `cuda`.
-        batch: Images a step.
+        images: Images a step at 64 channels; a map of more channels has fewer, and as many bytes.
         rounds: How often everything is timed; the least counts.
         seconds: How long one timing lasts at least.
     """
 
-    def __init__(self, device: str, batch: int, rounds: int, seconds: float) -> None:
-        self.device, self.batch, self.rounds, self.seconds = device, batch, rounds, seconds
+    def __init__(self, device: str, images: int, rounds: int, seconds: float) -> None:
+        self.device, self.images, self.rounds, self.seconds = device, images, rounds, seconds
         self.dtype = torch.bfloat16 if device == "cuda" else torch.float32
         self.clock = time.process_time if device == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
         self.bandwidth = self._bandwidth()
@@ -183,7 +184,8 @@ class Bench:
     def maps(self, channels: int) -> list[Tensor]:
         """Return two maps that want gradients."""
         layout = torch.channels_last if self.device == "cuda" else torch.contiguous_format
-        made = (torch.randn(self.batch, channels, *SIZE, device=self.device) for _ in range(2))
+        batch = max(1, self.images * CHANNELS[0] // channels)
+        made = (torch.randn(batch, channels, *SIZE, device=self.device) for _ in range(2))
         return [x.to(self.dtype, memory_format=layout).requires_grad_() for x in made]
 
     def module(self, op: nn.Module) -> nn.Module:
@@ -383,12 +385,13 @@ def main() -> None:
     reductions = (4, 16) if args.quick else (2, 4, 8, 16)
     out: dict[str, Any] = {"hardware": hardware(args.threads), "size": SIZE, "devices": {}}
     for device in ("cpu", *(("cuda",) if torch.cuda.is_available() else ())):
-        batch = (8 if args.quick else 32) if device == "cpu" else (64 if args.quick else 512)
-        bench = Bench(device, batch, rounds=5 if args.quick else 7, seconds=0.02 if args.quick else 0.2)
-        print(f"\n{device}, batch {batch}, {bench.dtype}, copy {bench.bandwidth / 1e9:.1f} GB/s\n{HEADER}")
+        images = (8 if args.quick else 32) if device == "cpu" else (64 if args.quick else 512)
+        bench = Bench(device, images, rounds=5 if args.quick else 7, seconds=0.02 if args.quick else 0.2)
+        setting = f"{device}, {images} images at C = {CHANNELS[0]}, {bench.dtype}"
+        print(f"\n{setting}, copy {bench.bandwidth / 1e9:.1f} GB/s\n{HEADER}")
         with nullcontext() if device == "cpu" else torch.cuda.device(0):
             rows = table(bench, args.channels, reductions, compile_=args.compile or device == "cuda")
-        out["devices"][device] = {"batch": batch, "bytes_per_second": bench.bandwidth, "rows": rows}
+        out["devices"][device] = {"images": images, "bytes_per_second": bench.bandwidth, "rows": rows}
     args.json.write_text(written(out), encoding="utf-8")
     print(f"\nwritten: {args.json}")
 
