@@ -17,9 +17,11 @@ from reports.measures import MEASURES, Measure, declare, described, quality_of
 from reports.ranking import rank
 from spaces.importing import import_modules, make_importable
 
-__all__ = ["CONFIG", "RunRecord", "load_run"]
+__all__ = ["CONFIG", "FORMAT", "RunRecord", "load_run", "read_config"]
 
 CONFIG = "config.yaml"
+# Of run directories; raised when an older version could not read one any more.
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -121,14 +123,9 @@ def load_run(run_dir: str | Path) -> RunRecord:
         ConfigError: No objective of the run says how good a network is.
     """
     path = Path(run_dir)
-    if not path.is_dir():
-        raise RunError(f"there is no run directory {path}.")
-    config = _config(path / CONFIG)
-    resolved = _mapping(config.get("resolved"))
-    make_importable(*resolved.get("folders") or ())
+    config = read_config(path)
+    make_importable(*_mapping(config.get("resolved")).get("folders") or ())
     import_modules(config.get("imports") or ())
-    for values in resolved.get("measures") or ():
-        declare(described(values))
     table = candidates.read(path)
     apart = table["series"] != ""
     run = RunRecord(path, config, table[~apart].copy(), table[apart].copy())
@@ -136,13 +133,36 @@ def load_run(run_dir: str | Path) -> RunRecord:
     return run
 
 
-def _config(path: Path) -> Mapping[str, Any]:
+def read_config(run_dir: str | Path) -> dict[str, Any]:
+    """Read the resolved config of a run, and declare the objectives of the user's own that it has.
+
+    Raises:
+        RunError: The folder is missing, is no run, or was written by a version whose runs this one cannot read.
+    """
+    path = Path(run_dir)
+    if not path.is_dir():
+        raise RunError(f"there is no run directory {path}.")
+    config = _config(path / CONFIG)
+    resolved = _mapping(config.get("resolved"))
+    found = resolved.get("format", FORMAT)
+    if found != FORMAT:
+        version = _mapping(resolved.get("environment")).get("fusion_nas", "another version")
+        raise RunError(
+            f"{path} was written by fusion-nas {version}, in format {found}; this version reads format {FORMAT}. "
+            "Use that version."
+        )
+    for values in resolved.get("measures") or ():
+        declare(described(values))
+    return config
+
+
+def _config(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path.parent} is not a run directory: it has no {path.name}.") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise RunError(f"{path} cannot be read: {error}.") from None
+        raise RunError(f"{path} cannot be read: {' '.join(str(error).split())}.") from None
     objectives = values.get("objectives") if isinstance(values, Mapping) else None
     if not isinstance(objectives, list) or not all(isinstance(name, str) for name in objectives):
         raise RunError(f"{path} is not the config of a run: it has no list `objectives`.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from reports.run import read_config
 from search import data
 from search.config import SearchConfig
 from search.own_objectives import functions
@@ -22,10 +23,10 @@ def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
     It returns the measures of the run's task by name, computed as during the search.
 
     Raises:
-        RunError: There is no run there.
+        RunError: There is no run there that this version can read.
     """
     directory = RunDirectory(run_dir)
-    directory.require_run()
+    read_config(run_dir)
     config = SearchConfig.load(directory.config)
     metrics = functions(config.objectives, quality=True)
 

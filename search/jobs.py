@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from fusion_ops.errors import ConfigError, RunError
 from reports.measures import MEASURES
+from reports.run import FORMAT, read_config
 from search import data
 from search.config import SearchConfig
 from search.driver import Driver
@@ -95,7 +96,7 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
     if tensorboard:
         require_tensorboard()
     directory = RunDirectory(run_dir)
-    directory.require_run()
+    read_config(run_dir)
     for key in overrides or {}:
         if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
             raise ConfigError(
@@ -131,6 +132,7 @@ def _name(directory: RunDirectory) -> str:
 
 def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
     return {
+        "format": FORMAT,
         "dataset": dataset.info(),
         "environment": describe_environment(),
         "folders": list(config.folders),

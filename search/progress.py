@@ -41,6 +41,7 @@ class ProgressDisplay:
         self._before = {number for number, candidate in ledger.candidates.items() if candidate.state in TRAINED}
         self._said = -LINE_PERIOD
         self._note = ""
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()
@@ -62,17 +63,27 @@ class ProgressDisplay:
         """Show a note until the first candidate is under way."""
         self._note = note
         if self._live is None:
-            self._console.print(f"{self._elapsed()}  {note}", highlight=False)
+            self._print(note)
 
     def update(self, event: str, candidate: Candidate) -> None:
-        """Take note of a change; off a terminal, print a line from time to time."""
+        """Take note of a change; off a terminal, print a line from time to time.
+
+        What fails is told at once, each reason once.
+        """
         self._note = ""
+        trouble = _trouble(event, candidate)
+        if trouble and trouble not in self._told:
+            self._told.add(trouble)
+            self._print(f"candidate {candidate.number} ({candidate.architecture.id}) {trouble}")
         if self._live is None and event == "finished" and time.monotonic() - self._said >= LINE_PERIOD:
             self._print_line()
 
     def _print_line(self) -> None:
         self._said = time.monotonic()
-        self._console.print(f"{self._elapsed()}  {self.summary()}", highlight=False, soft_wrap=True)
+        self._print(self.summary())
+
+    def _print(self, line: str) -> None:
+        self._console.print(f"{self._elapsed()}  {line}", highlight=False, markup=False, soft_wrap=True)
 
     def summary(self) -> str:
         """Return the state of the run in one line."""
@@ -134,6 +145,16 @@ class ProgressDisplay:
         head.append(f", {duration(left)} left" if left is not None else "")
         bar = ProgressBar(total=max(ledger.trials, 1), completed=self._done(), width=50)
         return Group(head, bar, rows, Text(self._note, style="dim"))
+
+
+def _trouble(event: str, candidate: Candidate) -> str | None:
+    """Return what a user should hear of at once: a lost worker, a candidate that failed or took too much memory."""
+    if event == "retried":
+        return "lost its worker and goes on from its last rung"
+    memory = candidate.state == "infeasible" and candidate.reason.startswith("out of memory")
+    if event == "finished" and (candidate.state == "failed" or memory):
+        return f"{candidate.state}: {candidate.reason}"
+    return None
 
 
 def _pace(candidate: Candidate) -> str:

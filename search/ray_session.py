@@ -6,7 +6,9 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -86,6 +88,7 @@ def _own_token() -> str:
 def _start(address: str | None, cpus: int, gpus: int, folder: Path, folders: Iterable[str]) -> None:
     import ray
     from ray._private import ray_constants
+    from ray._private import worker as ray_worker
     from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
     # Ray reads its switch for machines that form no cluster once, at import, and its token at its first use.
@@ -93,15 +96,29 @@ def _start(address: str | None, cpus: int, gpus: int, folder: Path, folders: Ite
     AuthenticationTokenLoader.instance().reset_cache()
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # What becomes of a lost worker is told here; a raylet would add paragraphs of its own, whatever it is told.
+    ray_worker._worker_logs_enabled = False
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
     try:
         if address is not None:
             shipped = runtime_environment(folders, _SETTINGS, folder / "shipment")
             ray.init(address=address, runtime_env=shipped, **quiet)
         else:
-            _start_private(num_cpus=cpus, num_gpus=gpus, _temp_dir=str(folder), **quiet)
+            with _own_sigterm():
+                _start_private(num_cpus=cpus, num_gpus=gpus, _temp_dir=str(folder), **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise RunError(f"Ray does not start: {error}") from error
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep this process's handler of SIGTERM: a Ray that is started here puts its own in its place, and aborts."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _start_private(**settings: Any) -> None:

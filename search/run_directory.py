@@ -93,13 +93,6 @@ class RunDirectory:
         if self.path.is_dir() and any(self.path.iterdir()):
             raise RunError(f"run directory {self.path} is not empty; choose another with --run-dir.")
 
-    def require_run(self) -> None:
-        """Raise `RunError` unless the folder holds a run."""
-        if not self.path.is_dir():
-            raise RunError(f"there is no run directory {self.path}.")
-        if not self.config.is_file():
-            raise RunError(f"{self.path} is not a run directory: it has no {CONFIG}.")
-
     def write_config(self, values: dict[str, Any]) -> None:
         """Write the resolved config, atomically."""
         temporary = self.config.with_suffix(".tmp")

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from reports import candidates as table
 from reports.measures import MEASURES
+from reports.run import read_config
 from search.events import last_event
 from search.live import read_live
 from search.run_directory import RunDirectory, holder, last_holder
@@ -32,11 +31,10 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     drives or drove it last, `updated` when something happened last (ISO 8601, UTC).
 
     Raises:
-        RunError: There is no run there.
+        RunError: There is no run there that this version can read.
     """
     directory = RunDirectory(run_dir)
-    directory.require_run()
-    config = yaml.safe_load(directory.config.read_text(encoding="utf-8"))
+    config = read_config(run_dir)
     owner = holder(directory.path)
     rows = table.read(directory.path) if (directory.path / "candidates.csv").is_file() else None
     rows = rows if rows is None else rows[rows["series"] == ""]

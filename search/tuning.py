@@ -93,9 +93,20 @@ class LedgerScheduler(Unsaved, TrialScheduler):
     def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._ledger, self._searcher = ledger, searcher
+        self._controller: Any = None
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Do nothing: the ledger knows the candidate since it handed it out."""
+        """Do nothing but note who starts the workers: the ledger knows the candidate since it handed it out."""
+        self._controller = tune_controller
+
+    def kill_workers(self) -> None:
+        """End all workers at once; what they have trained since their last rung is lost.
+
+        Tune itself would wait for the end of their rungs, up to ten seconds, and then do the same.
+        """
+        if self._controller is not None:
+            for actor, _ in list(self._controller._actor_manager._live_actors_to_ray_actors_resources.values()):
+                ray.kill(actor)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Do nothing: the searcher is told, too."""
@@ -136,10 +147,11 @@ class StopWhen(Unsaved, tune.Stopper):
 
     Args:
         stopped: The condition; asked several times a second.
+        end: Called when it is met, before Tune ends.
     """
 
-    def __init__(self, stopped: Callable[[], bool]) -> None:
-        self._stopped = stopped
+    def __init__(self, stopped: Callable[[], bool], end: Callable[[], None]) -> None:
+        self._stopped, self._end = stopped, end
 
     def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Stop no single trial."""
@@ -147,7 +159,10 @@ class StopWhen(Unsaved, tune.Stopper):
 
     def stop_all(self) -> bool:
         """Return whether the whole run ends now."""
-        return self._stopped()
+        if not self._stopped():
+            return False
+        self._end()
+        return True
 
 
 def progress(result: Mapping[str, Any]) -> Progress:
@@ -195,11 +210,12 @@ def run_tune(
     if dataset is not None:
         trainable = tune.with_parameters(CandidateTrainable, dataset=dataset)
     searcher = LedgerSearcher(ledger, job, lambda: concurrent() or _slots(cpus, gpus) + 1, stopped)
+    scheduler = LedgerScheduler(ledger, searcher)
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=LedgerScheduler(ledger, searcher),
+            scheduler=scheduler,
             num_samples=-1,
             reuse_actors=True,
             trial_name_creator=lambda trial: f"candidate-{searcher.numbers[trial.trial_id]}",
@@ -209,7 +225,7 @@ def run_tune(
             name="candidates",
             storage_path=str(folder),
             verbose=0,
-            stop=StopWhen(stopped),
+            stop=StopWhen(stopped, scheduler.kill_workers),
             callbacks=[RetryCounter(ledger, searcher)],
             failure_config=tune.FailureConfig(max_failures=retries),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),

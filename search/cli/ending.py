@@ -38,5 +38,6 @@ def ending(status: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
                 f"`{resume} --set {key}={2 * hours:g}`"
             )
     if status["exhausted"]:
-        return f"{ended}: the space has no further architecture within the constraints"
+        which = " within the constraints" if config["constraints"] else ""
+        return f"{ended}: the space has no further architecture{which}"
     return f"{status['trials'] - status['done']} of {status['trials']} candidates were not trained; see log.jsonl"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion_ops.errors import ConfigError, RunError, UnknownNameError
-from reports.run import load_run
+from reports.run import FORMAT, load_run
 
 
 def test_a_run_is_read(make_run: Callable[..., Path]) -> None:
@@ -40,6 +40,12 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_a_config_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"is not a run directory: it has no config\.yaml"):
         load_run(tmp_path)
+
+
+def test_a_run_of_a_newer_version_is_refused(make_run: Callable[..., Path]) -> None:
+    run = make_run(resolved={"format": FORMAT + 1, "environment": {"fusion_nas": "7.0"}})
+    with pytest.raises(RunError, match=r"written by fusion-nas 7\.0, in format 2; this version reads format 1"):
+        load_run(run)
 
 
 def test_a_run_without_candidates_says_so(make_run: Callable[..., Path]) -> None:

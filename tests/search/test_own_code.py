@@ -98,6 +98,9 @@ def test_own_loss_metric_and_cost_and_measured_costs(run: Path) -> None:
 def test_the_report_knows_them_without_the_users_code(run: Path) -> None:
     done = command(run, "report", str(run))
     assert done.returncode == 0, done.stderr
+    told = command(run, "status", str(run))
+    assert told.returncode == 0, told.stderr
+    assert "worst class" in told.stdout
     text = (run / "report.html").read_text()
     for label in ("worst class", "convolution layers", "latency", "memory"):
         assert label in text

@@ -1,0 +1,63 @@
+"""The study of a run: torn, damaged, or of another search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from fusion_ops.errors import RunError
+from search.study import create_study, load_study
+
+OBJECTIVES = ("accuracy", "params")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """The journal of a study with three finished trials."""
+    path = tmp_path / "study.journal"
+    study = create_study(path, None, OBJECTIVES, optuna.samplers.RandomSampler(seed=0))
+    for number in range(3):
+        study.tell(study.ask(), [0.5 + 0.1 * number, 1000.0])
+    return path
+
+
+def opened(journal: Path, objectives: tuple[str, ...] = OBJECTIVES) -> optuna.Study:
+    return load_study(journal, None, objectives, optuna.samplers.RandomSampler(seed=0))
+
+
+def test_a_torn_tail_is_cut_off_and_kept_and_the_study_goes_on(journal: Path) -> None:
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]) + lines[-1][:-9])
+    study = opened(journal)
+    assert [trial.state.is_finished() for trial in study.trials] == [True, True, False]
+    assert journal.with_name("study.journal.torn").read_bytes() == lines[-1][:-9] + b"\n"
+    study.tell(2, [0.7, 1000.0])
+    assert [trial.values for trial in opened(journal).trials] == [[0.5, 1000.0], [0.6, 1000.0], [0.7, 1000.0]]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: b"", id="empty"),
+        pytest.param(lambda content: b"\x00\xff\xfe" * 100 + b"\n", id="garbage"),
+        pytest.param(lambda content: b"[1, 2]\n", id="other JSON"),
+        pytest.param(lambda content: content[: len(content) // 3] + b"{\n" + content, id="garbage inside"),
+    ],
+)
+def test_what_is_no_study_is_named_with_the_remedy(journal: Path, damage) -> None:
+    journal.write_bytes(damage(journal.read_bytes()))
+    with pytest.raises(RunError, match=r"study\.journal is not a usable study .*; restore it from a copy"):
+        opened(journal)
+
+
+def test_a_missing_journal_is_named(journal: Path) -> None:
+    journal.unlink()
+    with pytest.raises(RunError, match=r"study\.journal does not exist"):
+        opened(journal)
+
+
+def test_a_study_of_other_objectives_is_refused(journal: Path) -> None:
+    with pytest.raises(RunError, match=r"directions \['maximize', 'minimize'\], not \['maximize'\]"):
+        opened(journal, ("accuracy",))
