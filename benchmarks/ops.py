@@ -16,11 +16,12 @@ What it shows
     With `--compile` (always on a GPU): `fusion_ops.compiled()`, its gain, the seconds until its first result,
     and after how many steps that is paid back.
 
-Result (`results/ops-cpu-quick.json`: 2 cores shared with other work, one thread, torch 2.13, C = 64; no GPU)
-    Forward and backward, the transcription takes 1.02–1.15 times as long as aff and iaff, keeping 1.22–1.28 times
-    the bytes; asymbi 1.07–1.10 (1.80–1.94), eca 1.15, bifpn 1.81, parsenet 2.13 (3.88), sk and
-    split_attention 0.90–1.09. Where both do the same (sum, concat, modulate) or nearly (asff), it reads 0.86–1.02:
-    that is the noise. aff is 50 sums.
+Result (`results/ops-cpu.json`: one thread of a CPU core beside other work, torch 2.13; no GPU was measured)
+    Forward and backward over all widths and ratios, the transcription takes 1.01–1.10 times as long as aff and iaff
+    and keeps 1.20–1.28 times the bytes; asymbi 1.03–1.19 (1.67–1.94), eca 1.15–1.22, sk and split_attention
+    1.09–1.34, bifpn 1.97–2.06, parsenet 2.04–2.13 (3.90–3.93). Where both do the same (sum, concat, modulate with
+    backward) or nearly (asff), it reads 0.93–1.05: that is the noise. aff is 42–80 sums, a 3×3 convolution up to 400.
+    Compiled on the CPU (`results/ops-cpu-compile.json`), all but bifpn and modulate get slower: 0.5–0.95 of eager.
 
 How to run
     python benchmarks/ops.py [--quick] [--compile] [--channels 64] [--threads 1] [--json ops.json]

@@ -6,14 +6,15 @@ What it shows
     of the run is compared with the time that the command then really took, report included.
 
 Result
-    Error at 25 %, 50 %, 75 % of a run; 23 November 2026, two cores shared with a changing load of 4 to 20.
+    Error at 25 %, 50 %, 75 % of a run; 23 November 2026, two cores with nothing beside (a line comes every 10 s, so
+    the first one after a quarter comes after 27 to 33 %).
 
-    - By the rate of the later half (before): −17 %, +73 %, −4 %, and +56 %, +345 %, +155 %.
-    - By the work that is left: −44 %, +21 %, +63 % (34 s, 22 s and 12 s were left). In a second run under a load of
-      20 the workers' start-up took 85 % of the time, so it says nothing but −40 %.
+    - 160 candidates of 8 epochs: +20 %, +41 %, +41 % (20 s were left);
+    - 40 candidates of 24 epochs: −8 %, +13 %, +78 % (23 s were left);
+    - 40 candidates of 8 epochs, about a minute: −41 %, −19 %, +9 %, and −44 %, +61 %, +37 %.
 
-    The aim of 30 % is not reached here after 25 %, when one candidate is done, nor in the last seconds, when the
-    pruner stops more than before. Repeat it on an idle machine before believing any of these.
+    So after a quarter it is right within 30 % where several candidates are done by then. In a run of a minute one is
+    done, the sum everywhere, which is the fastest; the sign changes later, as the pruner stops more and more.
 
 How to run
     python benchmarks/time_left.py [--runs 2] [--set KEY=VALUE ...] [--json time_left.json]

@@ -113,7 +113,8 @@ class TrainConfig(Section):
         warmup: Share of the steps in which the learning rate rises.
         device: `auto` (a GPU where there is one), `cpu` or `cuda`.
         compile: `none`, or `ops`: fusion operators run compiled, each by itself, with graphs that a worker's
-            candidates share. Worth its compile time in long trainings only; needs a C++ compiler on a CPU.
+            candidates share. Worth its compile time in long trainings on a GPU only; most operators get slower on a
+            CPU, where it needs a C++ compiler.
     """
 
     epochs: Count = 8

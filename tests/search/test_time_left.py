@@ -6,7 +6,7 @@ import pytest
 
 from search.budget import Budget
 from search.candidate import Progress
-from search.time_left import TimeLeft
+from search.time_left import ENDING, TimeLeft
 
 
 class Bench:
@@ -54,45 +54,45 @@ def test_one_worker_takes_what_it_took(bench):
     run.now += 60
     run.train("host:1", pace=1.0)
     run.train("host:1", pace=1.0)
-    assert run.left.seconds() == pytest.approx(12.0)
+    assert run.left.seconds() == pytest.approx(12.0 + ENDING)
 
 
 def test_what_a_worker_does_besides_training_counts(bench):
     run = bench(4)
     run.train("host:1", pace=1.0)
     run.train("host:1", pace=1.0, wait=4.0)
-    assert run.left.seconds() == pytest.approx(12.0)
+    assert run.left.seconds() == pytest.approx(12.0 + ENDING)
 
 
 def test_a_running_training_counts_by_what_is_left_of_it(bench):
     run = bench(2)
     run.train("host:1", pace=1.0)
     run.train("host:1", pace=1.0, epochs=1, state="running")
-    assert run.left.seconds() == pytest.approx(3.0)
+    assert run.left.seconds() == pytest.approx(3.0 + ENDING)
     run.now += 2
-    assert run.left.seconds() == pytest.approx(1.0)
+    assert run.left.seconds() == pytest.approx(1.0 + ENDING)
 
 
 def test_early_stops_are_foreseen_and_then_counted(bench):
-    """Of 40, eight are full; each other is expected to take half, and after many stops at 1 of 8 epochs less."""
+    """Of 40, eight are full; each other is expected to take three tenths, and after many stops at 1 of 8 epochs less."""
     run = bench(40, epochs=8, prunes=True)
     for _ in range(4):
         run.train("host:1", pace=1.0)
-    assert run.left.seconds() == pytest.approx(4 * 8 + 32 * 4)
+    assert run.left.seconds() == pytest.approx(4 * 8 + 32 * 0.3 * 8 + ENDING)
     for _ in range(4):
         run.train("host:1", pace=1.0)
     for _ in range(12):
         run.train("host:1", pace=1.0, epochs=1, state="pruned")
-    assert run.left.seconds() == pytest.approx(20 * (4 * 4 + 12) / 16)
+    assert run.left.seconds() == pytest.approx(20 * (12 * 0.3 * 8 + 12) / 24 + ENDING)
 
 
 def test_a_limit_that_comes_first_is_the_time_left(bench):
     run = bench(1000, timeout=50.0)
     run.train("host:1", pace=1.0)
-    assert run.left.seconds() == pytest.approx(46.0)
+    assert run.left.seconds() == pytest.approx(46.0 + ENDING)
 
 
 def test_the_baselines_of_the_search_take_as_long_again(bench):
     run = bench(3, contests=1)
     run.train("host:1", pace=1.0)
-    assert run.left.seconds() == pytest.approx(8.0 + 12.0)
+    assert run.left.seconds() == pytest.approx(8.0 + 12.0 + ENDING)
