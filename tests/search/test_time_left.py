@@ -74,7 +74,7 @@ def test_a_running_training_counts_by_what_is_left_of_it(bench):
 
 
 def test_early_stops_are_foreseen_and_then_counted(bench):
-    """Of 40, eight are full; each other is expected to take three tenths, and after many stops at 1 of 8 epochs less."""
+    """Of 40, eight are full; any other is expected to take three tenths, and after many stops at 1 of 8 less."""
     run = bench(40, epochs=8, prunes=True)
     for _ in range(4):
         run.train("host:1", pace=1.0)
