@@ -26,6 +26,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
+from sklearn.linear_model import BayesianRidge
 
 import spaces
 from fusion_ops import FusionChoice
@@ -138,10 +139,19 @@ class Synthetic(Problem):
 
 
 class Table(Problem):
-    """Real trainings; the true error is the mean over seeds of the best epoch's.
+    """Real trainings, of which a search sees one for each architecture that it asks for.
+
+    What a training measures is the best epoch's error. The true error, by which a search is judged, is estimated from
+    the trainings of all architectures (empirical Bayes): what a Bayesian ridge regression on choices and pairs of
+    neighbouring operators expects, and as much of the architecture's own deviation from it, averaged over its
+    seeds, as the spread between seeds leaves believable. Otherwise the lucky seeds would be the front.
 
     Args:
         path: `NAME.csv.gz`, with `NAME.json` beside it.
+
+    Attributes:
+        seed_deviation: Standard deviation of the measured error between seeds.
+        spread: Standard deviation of the estimated true error between architectures.
     """
 
     def __init__(self, path: Path) -> None:
@@ -155,11 +165,31 @@ class Table(Problem):
                 epochs = sum(column.startswith("accuracy_") for column in row)
                 curve = np.array([float(row[f"accuracy_{epoch + 1}"]) for epoch in range(epochs)])
                 self._curves.setdefault(self._key(row["architecture"]), []).append(curve)
-        self._errors = {known: 1.0 - np.mean([c.max() for c in curves]) for known, curves in self._curves.items()}
+        measured = [np.array([1.0 - curve.max() for curve in curves]) for curves in self._curves.values()]
+        self.seed_deviation = float(np.sqrt(np.mean([errors.var(ddof=1) for errors in measured if len(errors) > 1])))
+        codes = np.array([np.frombuffer(known, dtype=np.int16) for known in self._curves])
+        estimated = self._estimated(codes, measured)
+        self.spread = float(estimated.std())
+        self._errors = dict(zip(self._curves, estimated, strict=True))
 
     def error(self, codes: np.ndarray) -> np.ndarray:
-        """Return the mean error over seeds."""
+        """Return the estimated true error of `(n, s)` codes."""
         return np.array([self._errors[key(code)] for code in codes])
+
+    def _estimated(self, codes: np.ndarray, measured: list[np.ndarray]) -> np.ndarray:
+        means = np.array([errors.mean() for errors in measured])
+        noise = self.seed_deviation**2 / np.array([len(errors) for errors in measured])
+        slots = np.arange(codes.shape[1])
+        ops = self.encoding.ops[slots, codes]
+        columns = [codes[:, slot, None] == np.unique(codes[:, slot]) for slot in slots]
+        for one, other in zip(ops.T[:-1], ops.T[1:], strict=True):
+            pairs = one * (ops.max() + 1) + other
+            columns.append(pairs[:, None] == np.unique(pairs))
+        features = np.concatenate(columns, axis=1).astype(float)
+        expected = BayesianRidge().fit(features, means, sample_weight=1 / noise).predict(features)
+        own = means - expected
+        believable = max(float(np.mean(own**2 - noise)), 0.0)
+        return np.asarray(expected + believable / (believable + noise) * own)
 
     def curve(self, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the curve of one of the trainings."""

@@ -4,10 +4,11 @@ What it shows
     Samplers, each with every pruner, are replayed on tables of what every architecture would have measured
     (`search_problems.py`), in real Optuna studies: ask, report, prune, tell. Objectives are accuracy and
     parameters. After every candidate the hypervolume of what was trained to its end is taken: with its TRUE
-    error (without seed noise; for a real table the mean over seeds) and log₁₀ of its parameters, bounded by the
-    worst and scaled by the best of random architectures and the smallest and largest of the space
-    (`Problem.box`), so that 1 is about the whole box. `random-1000` is the mean hypervolume of 1,000 random
-    architectures without repeats. `reached` is the number of candidates after which half of the seeds have it.
+    error (without seed noise; for a real table as `search_problems.Table` estimates it) and log₁₀ of its
+    parameters, bounded by the worst and scaled by the best of random architectures and the smallest and largest
+    of the space (`Problem.box`), so that 1 is about the whole box. `random-1000` is the mean hypervolume of 1,000
+    random architectures without repeats. `reached` is the number of candidates after which half of the seeds have
+    it.
 
 How to run
     OMP_NUM_THREADS=1 nice python benchmarks/search_quality.py additive interactions deceptive \\
