@@ -15,11 +15,14 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from search.causes import causes
+
 __all__ = [
     "TRAINING",
     "WEIGHTS",
     "DamagedStateError",
     "discard_training",
+    "full_disk",
     "is_full",
     "load_training",
     "save_training",
@@ -98,6 +101,11 @@ def _digest(content: bytes) -> bytes:
 def is_full(error: OSError) -> bool:
     """Return whether something could not be written because a disk, or a user's share of it, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def full_disk(error: BaseException) -> OSError | None:
+    """Return the error of a full disk among the causes of `error`, or `None`."""
+    return next((cause for cause in causes(error) if isinstance(cause, OSError) and is_full(cause)), None)
 
 
 def discard_training(folder: Path) -> None:

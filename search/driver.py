@@ -145,7 +145,7 @@ class Driver:
         return Run(self.directory.path, interrupted=interrupted)
 
     def _is_left(self) -> bool:
-        return self.ledger.remaining() > 0 or bool(self._contests())
+        return self.ledger.unfinished() or bool(self._contests())
 
     def _ending(self) -> dict[str, Any]:
         """Return what the log says of a search that ended by itself with candidates left, and of its device time."""

@@ -108,7 +108,6 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         seen = config.resolved.get("dataset")
         if seen != dataset.info():
             raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
-        directory.write_config(config.to_dict() | {"resolved": config.resolved})
         # A model-based sampler continues with draws of its own, not with those that it made before.
         seed = config.search.seed + (directory.log.stat().st_size if directory.log.is_file() else 0)
         keyed = config.search.seed if config.search.sampler == "random" else seed
@@ -116,6 +115,7 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
         driver = Driver(config, directory, space, study, dataset)
         driver.write_events(tensorboard)
+        directory.write_config(config.to_dict() | {"resolved": config.resolved})
         driver.ledger.release()
         return driver.run("resumed")
 

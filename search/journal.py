@@ -29,10 +29,15 @@ class Journal(JournalFileBackend):
         super().__init__(str(path))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append records, one a line; parameters do not wait for the disk."""
-        text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with self._path.open("ab") as file:
-            file.write(text.encode())
-            file.flush()
-            if any("param_name" not in log for log in logs):
-                os.fsync(file.fileno())
+        """Append records, one a line, all of them or none; parameters do not wait for the disk."""
+        left = memoryview("".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode())
+        with self._path.open("ab", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            try:
+                while left:
+                    left = left[file.write(left) :]
+                if any("param_name" not in log for log in logs):
+                    os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise

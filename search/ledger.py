@@ -169,8 +169,10 @@ class Ledger:
             self.no_space = progress.no_space
             return True
         candidate.reason = progress.note or candidate.reason
-        candidate.curve = list(progress.curve)
-        candidate.seconds, candidate.worker = progress.seconds, progress.worker
+        if progress.failure is None or len(progress.curve) >= len(candidate.curve):
+            candidate.curve = list(progress.curve)
+        # A worker that takes over and fails at once knows of neither the curve nor the seconds before.
+        candidate.seconds, candidate.worker = max(progress.seconds, candidate.seconds), progress.worker
         candidate.measured = dict(progress.measured)
         if progress.failure is not None:
             state = "infeasible" if progress.out_of_memory else "failed"

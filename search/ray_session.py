@@ -100,11 +100,11 @@ def _start(address: str | None, cpus: int, gpus: int, folder: Path, folders: Ite
     ray_worker._worker_logs_enabled = False
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
     try:
-        if address is not None:
-            shipped = runtime_environment(folders, _SETTINGS, folder / "shipment")
-            ray.init(address=address, runtime_env=shipped, **quiet)
-        else:
-            with _own_sigterm():
+        with _own_sigterm():
+            if address is not None:
+                shipped = runtime_environment(folders, _SETTINGS, folder / "shipment")
+                ray.init(address=address, runtime_env=shipped, **quiet)
+            else:
                 _start_private(num_cpus=cpus, num_gpus=gpus, _temp_dir=str(folder), **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise RunError(f"Ray does not start: {error}") from error
@@ -112,7 +112,7 @@ def _start(address: str | None, cpus: int, gpus: int, folder: Path, folders: Ite
 
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
-    """Keep this process's handler of SIGTERM: a Ray that is started here puts its own in its place, and aborts."""
+    """Keep this process's handler of SIGTERM: `ray.init` puts one in its place that ends or aborts the process."""
     handler = signal.getsignal(signal.SIGTERM)
     try:
         yield

@@ -13,6 +13,7 @@ import optuna
 from optuna.storages import RDBStorage
 
 from fusion_ops.errors import RunError, StorageLost
+from search.causes import causes
 from search.config_yaml import masked
 
 __all__ = ["guarded", "open_storage", "require_new_study", "require_storage", "storage_error"]
@@ -104,7 +105,7 @@ def storage_error(error: BaseException) -> BaseException | None:
     """Return what the database's driver raised among the causes of `error`, or `None`."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    return next((link for link in _chain(error) if isinstance(link, SQLAlchemyError)), None)
+    return next((link for link in causes(error) if isinstance(link, SQLAlchemyError)), None)
 
 
 def _with_driver(url: str) -> str:
@@ -152,16 +153,7 @@ def _refusal(url: str, error: Exception) -> str:
 
 def _said(error: BaseException) -> str:
     """Return what the driver said, on one line."""
-    links = list(_chain(error))
+    links = list(causes(error))
     originals = (getattr(link, "orig", None) for link in links)
     original = next((said for said in originals if said is not None), links[-1])
     return masked(" ".join(str(original).split()))[:300].rstrip(".?")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        link = link.__cause__ or link.__context__

@@ -77,9 +77,9 @@ class TimeLeft:
         self._seconds[number], self._passes[number] = candidate.seconds, len(candidate.curve)
 
     def seconds(self) -> float | None:
-        """Return the estimate; `None` before the first epoch, and where nothing is left."""
+        """Return the estimate; `None` before the first epoch, where nothing is left, and while no worker is known."""
         ahead, epoch = self._ahead(), self._epoch()
-        if epoch is None or ahead <= 0:
+        if epoch is None or ahead <= 0 or not self._workers:
             return None
         work = ahead * epoch - self._unreported(epoch)
         shares = [w.trained / max(w.told - w.began, w.trained) for w in self._workers.values()]

@@ -53,7 +53,8 @@ class LedgerSearcher(Unsaved, Searcher):
             return None
         candidate = self._ledger.ask()
         if candidate is None:
-            return Searcher.FINISHED
+            # One of those in training may yet turn out to be infeasible, and then another one takes its place.
+            return Searcher.FINISHED if self._ledger.in_training() == 0 else None
         self.numbers[trial_id] = candidate.number
         return {
             "job": self._job,

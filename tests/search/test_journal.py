@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import optuna
@@ -44,3 +47,23 @@ def test_parameters_do_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest
     assert len(waits) == before
     trial.set_user_attr("curve", [0.5])
     assert len(waits) == before + 1
+
+
+def test_what_does_not_fit_on_the_disk_leaves_the_journal_whole(tmp_path: Path) -> None:
+    """A file-size limit cuts a write short, as a full disk does; the study then goes on where it was."""
+    path = tmp_path / "study.journal"
+    code = (
+        "import resource, signal, sys; import optuna\n"
+        "from pathlib import Path; from optuna.storages import JournalStorage; from search.journal import Journal\n"
+        "path = Path(sys.argv[1]); study = optuna.create_study(storage=JournalStorage(Journal(path)), study_name='a')\n"
+        "trial = study.ask(); signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, resource.RLIM_INFINITY))\n"
+        "try: trial.set_user_attr('curve', list(range(100)))\n"
+        "except OSError as error: print(error.errno)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))\n"
+        "trial.set_user_attr('curve', [1]); study.tell(trial, 0.5)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(errno.EFBIG)]
+    study = optuna.load_study(storage=JournalStorage(JournalFileBackend(str(path))), study_name="a")
+    assert [trial.values for trial in study.trials] == [[0.5]]

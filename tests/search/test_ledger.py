@@ -42,6 +42,15 @@ def test_telling_twice_changes_nothing(open_ledger):
     assert ledger.study.trials[candidate.number].state == TrialState.COMPLETE
 
 
+def test_a_worker_that_takes_over_and_fails_keeps_what_was_trained_before(open_ledger):
+    ledger = open_ledger()
+    candidate = ledger.ask()
+    ledger.report(candidate.number, Progress(curve(0.5, 0.6), 2.0, "host:1"))
+    ledger.report(candidate.number, Progress((), 0.0, "host:2", failure="timeout: no progress for 4 s"))
+    row = ledger.records()[0]
+    assert (row["state"], row["epochs"], row["seconds"]) == ("failed", 2, 2.0)
+
+
 @pytest.mark.parametrize(
     ("progress", "state", "reason"),
     [

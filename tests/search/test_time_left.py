@@ -96,3 +96,11 @@ def test_the_baselines_of_the_search_take_as_long_again(bench):
     run = bench(3, contests=1)
     run.train("host:1", pace=1.0)
     assert run.left.seconds() == pytest.approx(8.0 + 12.0 + ENDING)
+
+
+def test_nothing_is_said_while_the_only_worker_is_lost(bench):
+    run = bench(3)
+    candidate = run.train("host:1", pace=1.0, epochs=1, state="running")
+    run.ledger.retry(candidate.number)
+    run.left.update("retried", candidate)
+    assert run.left.seconds() is None
