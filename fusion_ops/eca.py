@@ -27,9 +27,9 @@ __all__ = ["ECA"]
 class ECA(FusionOperator):
     """Efficient channel attention between inputs: `2w·x + 2(1−w)·y`, `w = σ(conv1d_k(GAP(x + y)))`.
 
-    The convolution runs along the channels with k = `|(log₂ C + 1) / 2|` taps, the next odd number, 0 beyond the
-    ends, and a bias. For N inputs it has N − 1 outputs, the logits of the first N − 1 inputs; the last one's is
-    0, and the inputs are weighted by N times the softmax over them. `(B, C, *size), … -> (B, C, *size)`.
+    The convolution runs along the channels with k taps, the whole part of `(log₂ C + 1) / 2`, plus 1 where that is
+    even, 0 beyond the ends, and a bias. For N inputs it has N − 1 outputs, the logits of the first N − 1 inputs; the
+    last one's is 0, and the inputs are weighted by N times the softmax over them. `(B, C, *size), … -> (B, C, *size)`.
 
     Args:
         channels: C.
@@ -76,6 +76,6 @@ class ECA(FusionOperator):
 
 
 def neighbours(channels: int) -> int:
-    """Return how many neighbouring channels decide together: `|(log₂ C + 1) / 2|`, the next odd number."""
+    """Return how many neighbouring channels decide together: the whole part of `(log₂ C + 1) / 2`, 1 more if even."""
     taps = int((math.log2(channels) + 1) / 2)
     return taps if taps % 2 else taps + 1

@@ -24,7 +24,8 @@ def launch(
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; may be repeated."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, print what would run, start nothing.")
+        bool,
+        typer.Option("--dry-run", help="Check config, data, space, resources; print what would run; start nothing."),
     ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard event files into RUN_DIR/tensorboard.")

@@ -31,7 +31,7 @@ def spaces(
 ) -> None:
     """Show the search spaces, or the fusion points and size of one.
 
-    Without an argument all spaces are listed with their settings. With a name or a config: every fusion
+    Without an argument all spaces are listed, each with its main settings. With a name or a config: every fusion
     point with its choices, the number of architectures, and the cost of each choice made everywhere.
 
     Examples: fusion-nas spaces; fusion-nas spaces resnet; fusion-nas spaces examples/digits.yaml --json;

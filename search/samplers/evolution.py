@@ -26,7 +26,8 @@ class EvolutionSampler(ProposingSampler):
     The population is what ended last, so that every candidate dies of age, however lucky it was. Of a random
     part of it the one with the best Pareto rank within the population becomes the parent; of equal ranks the
     first one drawn. The paper has one objective, where the rank is the order. A child differs from its parent
-    in one slot. Candidates that were stopped or failed age like others and are parents last.
+    in one slot. Candidates that were stopped age like others and are parents last; failed ones are left
+    out.
     """
 
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
