@@ -20,7 +20,6 @@ __all__ = [
     "RunError",
     "SpecError",
     "StorageLost",
-    "TimedOut",
     "UnknownNameError",
     "nearest",
 ]
@@ -40,8 +39,7 @@ class FusionNasError(Exception):
     ├── Infeasible           no architecture of the space meets the constraints
     └── CandidateError       one candidate could not be trained
         ├── Diverged         its loss became NaN or infinite
-        ├── OutOfMemory      it does not fit the device
-        └── TimedOut         it made no progress, or took too long
+        └── OutOfMemory      it does not fit the device
     ```
     """
 
@@ -98,10 +96,6 @@ class Diverged(CandidateError):  # noqa: N818 - what happened, in one word
 
 class OutOfMemory(CandidateError):  # noqa: N818 - what happened, in one word
     """A candidate does not fit the device's memory."""
-
-
-class TimedOut(CandidateError):  # noqa: N818 - what happened, in one word
-    """A candidate made no progress, or took longer than it may."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

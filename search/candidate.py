@@ -27,7 +27,7 @@ class Progress:
         out_of_memory: Whether it failed because it does not fit the device.
         measured: Costs that were measured after training, by column of the candidates table.
         note: What the table should say of how it was trained.
-        no_space: Folder that could not be written because its disk is full.
+        unwritable: What is wrong with a disk on which the training's state or weights could not be kept.
     """
 
     curve: tuple[dict[str, float], ...]
@@ -38,7 +38,7 @@ class Progress:
     out_of_memory: bool = False
     measured: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
-    no_space: str = ""
+    unwritable: str = ""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.exporting.weights import REMOVED
-from search.checkpoint import WEIGHTS
+from search.candidate_files import WEIGHTS
 
 __all__ = ["make_room"]
 

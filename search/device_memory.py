@@ -1,4 +1,4 @@
-"""The memory of a GPU that several workers share: how much of it is one worker's, and how it is given back."""
+"""A worker's device: how much of a shared GPU's memory is its own, how that is given back, and whether it answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 
 import torch
 
-__all__ = ["free_memory", "limit_memory", "memory_share"]
+__all__ = ["free_memory", "is_lost", "limit_memory", "memory_share"]
 
 
 def memory_share(gpus: float) -> float | None:
@@ -35,3 +35,20 @@ def free_memory(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def is_lost(device: torch.device) -> bool:
+    """Return whether a GPU answers this process no more, as after a failed assertion in a kernel.
+
+    Nothing but another process helps then.
+
+    Args:
+        device: The worker's device; a CPU is never lost.
+    """
+    if device.type != "cuda":
+        return False
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        return True
+    return False

@@ -11,9 +11,10 @@ from typing import Any
 import reports
 from fusion_ops.errors import RunError
 from reports import candidates as table
-from search import checkpoint, data
+from search import data
 from search.budget import Budget
 from search.candidate import Candidate
+from search.candidate_files import TRAINING, FolderFiles
 from search.checkpoint_room import make_room
 from search.cluster import room
 from search.config import SearchConfig
@@ -56,6 +57,7 @@ class Driver:
         self.config = config
         self.dataset = dataset
         self.directory = directory
+        self._files = FolderFiles(directory.checkpoints)
         self.log = EventLog(directory.log)
         self.ledger = Ledger(
             study,
@@ -113,21 +115,9 @@ class Driver:
         """Train what is left to train, then write the table and the report.
 
         Raises:
-            RunError: A disk is full, or Ray does not start; the run can be resumed.
+            RunError: A worker's disk cannot be written, or Ray does not start; the run can be resumed.
         """
-        try:
-            return self._carried_out(event)
-        except OSError as error:
-            if not checkpoint.is_full(error):
-                raise
-            raise self._full(str(error.filename or self.directory.path)) from error
-
-    def _full(self, where: str) -> RunError:
-        return RunError(
-            f"no space left on the disk of {where}; make room, then `fusion-nas resume {self.directory.path}`."
-        )
-
-    def _carried_out(self, event: str) -> Run:
+        self._discard_states()
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
         self.budget.start()
         try:
@@ -137,8 +127,8 @@ class Driver:
         finally:
             self.ledger.release()
             self._write_table()
-        if self.ledger.no_space:
-            raise self._full(self.ledger.no_space)
+        if self.ledger.unwritable:
+            raise RunError(f"{self.ledger.unwritable}, then `fusion-nas resume {self.directory.path}`.")
         interrupted = self._interrupted.is_set()
         self.log.write("interrupted" if interrupted else "ended", **self.counts(), **self._ending())
         reports.write_html(self.directory.path)
@@ -220,7 +210,7 @@ class Driver:
         return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
-        return self._interrupted.is_set() or bool(self.ledger.no_space) or self.budget.used_up() is not None
+        return self._interrupted.is_set() or bool(self.ledger.unwritable) or self.budget.used_up() is not None
 
     def _on_event(self, event: str, candidate: Candidate) -> None:
         self.log.write(
@@ -234,8 +224,7 @@ class Driver:
             **({"reason": candidate.reason} if candidate.reason else {}),
         )
         if event == "finished":
-            if candidate.state in ("pruned", "failed", "infeasible"):
-                checkpoint.discard_training(self.directory.checkpoint(candidate.architecture.id))
+            self._files.remove(candidate.architecture.id, TRAINING)
             if time.monotonic() - self._written > TABLE_PERIOD:
                 self._write_table()
         if self._events is not None:
@@ -243,6 +232,12 @@ class Driver:
         self.time_left.update(event, candidate)
         self.live.update()
         self.display.update(event, candidate)
+
+    def _discard_states(self) -> None:
+        """Remove states of trainings that ended when nobody was there to remove them."""
+        for candidate_id in self._files.in_training():
+            if candidate_id not in self.ledger.to_go_on():
+                self._files.remove(candidate_id, TRAINING)
 
     def _write_table(self) -> None:
         rows = table.frame(self.ledger.records(), self.config.objectives)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from optuna.samplers import BaseSampler
-from safetensors.torch import save_file
+from safetensors.torch import save
 
-from fusion_ops.errors import ConfigError, RunError
+from fusion_ops.errors import RunError
 from reports.measures import MEASURES
 from reports.run import FORMAT, read_config
 from search import data
 from search.config import SearchConfig
+from search.disk import unwritable_told, write_whole
 from search.driver import Driver
 from search.environment import describe_environment
 from search.events import utc_now
 from search.planning import plan
 from search.run import Run
 from search.run_directory import RunDirectory
+from search.sameness import require_changeable, require_same, state_config
 from search.samplers import create_sampler
 from search.storage import guarded, require_new_study
 from search.study import create_study, load_study
@@ -30,17 +33,6 @@ from spaces import SearchSpace
 __all__ = ["launch", "resume"]
 
 SAMPLES = 16
-MAY_CHANGE = (
-    "search.trials",
-    "search.timeout",
-    "search.pruner",
-    "search.patience",
-    "search.random_baseline",
-    "search.one_epoch_baseline",
-    "limits",
-    "ray",
-    "storage.url",
-)
 
 
 def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = False) -> Run:
@@ -57,7 +49,7 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
     Raises:
         ConfigError: The config cannot be carried out here.
         Infeasible: No architecture meets the constraints.
-        RunError: The run directory or the storage cannot be used.
+        RunError: The run directory or the storage cannot be used; nothing is left of the run unless it began.
         StorageLost: The database that keeps the study went away during the run.
     """
     if tensorboard:
@@ -68,15 +60,23 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
     require_new_study(config.storage.url, _name(directory))
     directory.create()
     with directory.locked(), guarded(config.storage.url):
-        values = config.to_dict() | {"resolved": _resolved(config, dataset)}
-        directory.write_config(values)
-        _write_samples(directory, dataset)
-        sampler = _sampler(config, space, config.search.seed)
-        study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
-        driver = Driver(config, directory, space, study, dataset)
-        driver.enqueue_baselines()
-        driver.write_events(tensorboard)
-        return driver.run("launched")
+        with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():
+            driver = _begun(config, directory, space, dataset)
+            driver.write_events(tensorboard)
+        with _resumable(directory):
+            return driver.run("launched")
+
+
+def _begun(config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset) -> Driver:
+    """Return the driver of a new run, whose config and study are written."""
+    directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset)})
+    _write_samples(directory, dataset)
+    sampler = _sampler(config, space, config.search.seed)
+    study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+    state_config(study, config)
+    driver = Driver(config, directory, space, study, dataset)
+    driver.enqueue_baselines()
+    return driver
 
 
 def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, tensorboard: bool = False) -> Run:
@@ -90,21 +90,17 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         tensorboard: Whether to write TensorBoard event files, too.
 
     Raises:
-        ConfigError: An override may not change.
-        RunError: The run directory or its study cannot be used, or another process drives it.
+        ConfigError: A key that is overridden may not change.
+        RunError: The run directory or its study cannot be used, its config was edited, or another process drives it.
     """
     if tensorboard:
         require_tensorboard()
     directory = RunDirectory(run_dir)
     read_config(run_dir)
-    for key in overrides or {}:
-        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
-            raise ConfigError(
-                f"`{key}` of a run cannot change; a resume takes {', '.join(MAY_CHANGE)}. Launch a new run."
-            )
+    require_changeable(overrides or {})
     config = SearchConfig.load(directory.config, overrides=dict(overrides or {}))
     space, dataset = plan(config)
-    with directory.locked(), guarded(config.storage.url):
+    with directory.locked(), guarded(config.storage.url), _resumable(directory):
         seen = config.resolved.get("dataset")
         if seen != dataset.info():
             raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
@@ -113,11 +109,16 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         keyed = config.search.seed if config.search.sampler == "random" else seed
         sampler = _sampler(config, space, keyed)
         study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+        require_same(study, config)
         driver = Driver(config, directory, space, study, dataset)
         driver.write_events(tensorboard)
         directory.write_config(config.to_dict() | {"resolved": config.resolved})
         driver.ledger.release()
         return driver.run("resumed")
+
+
+def _resumable(directory: RunDirectory) -> AbstractContextManager[None]:
+    return unwritable_told(directory.path, f"`fusion-nas resume {directory.path}`")
 
 
 def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
@@ -143,10 +144,8 @@ def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
 
 def _write_samples(directory: RunDirectory, dataset: data.Dataset) -> None:
     split = dataset.validation
-    save_file(
-        {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()},
-        directory.samples,
-    )
+    tensors = {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()}
+    write_whole(directory.samples, save(tensors))
 
 
 def _changes(before: Any, after: Mapping[str, Any]) -> str:

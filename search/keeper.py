@@ -1,10 +1,7 @@
-"""Checkpoints of workers that do not see the run directory: they go through Ray to the driver's machine and back."""
+"""Files of candidates for workers that do not see the run directory: they go through Ray to the driver's machine."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,47 +11,46 @@ import ray
 from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from search.checkpoint import TRAINING, WEIGHTS, discard_training
-from search.run_directory import LOCK
+from search.candidate_files import CandidateFiles, FolderFiles
+from search.run_directory import CHECKPOINTS, LOCK
 
-__all__ = ["CheckpointKeeper", "Workplace", "start_keeper"]
-
-CHECKPOINTS = "checkpoints"
-_ID = re.compile(r"[0-9a-f]{4,64}")
+__all__ = ["KeptFiles", "files_of", "start_keeper"]
 
 
-class CheckpointKeeper:
-    """Reads and writes candidates' files in the run directory, on the machine that has it.
+class KeptFiles:
+    """Files of candidates in the run directory of another machine.
 
     Args:
-        run_dir: The run directory.
+        keeper: Name of the actor that reads and writes them there.
     """
 
-    def __init__(self, run_dir: str) -> None:
-        self._root = Path(run_dir, CHECKPOINTS)
+    def __init__(self, keeper: str) -> None:
+        self._keeper = keeper
 
-    def fetch(self, candidate_id: str) -> dict[str, bytes]:
-        """Return the files of a candidate by name: its weights, or the state from which its training goes on."""
-        folder = self._folder(candidate_id)
-        paths = (folder / name for name in (WEIGHTS, TRAINING))
-        return {path.name: path.read_bytes() for path in paths if path.is_file()}
+    def read(self, candidate_id: str, name: str) -> bytes | None:
+        """Return what a file holds, or `None` where there is none."""
+        content: bytes | None = self._ask("read", candidate_id, name)
+        return content
 
-    def store(self, candidate_id: str, files: Mapping[str, bytes]) -> None:
-        """Write files of a candidate, each atomically; weights replace the training state."""
-        folder = self._folder(candidate_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (WEIGHTS, TRAINING):
-            if name in files:
-                temporary = folder / f"{name}.tmp"
-                temporary.write_bytes(files[name])
-                temporary.replace(folder / name)
-        if WEIGHTS in files:
-            discard_training(folder)
+    def write(self, candidate_id: str, name: str, content: bytes) -> None:
+        """Write a file whole or not at all.
 
-    def _folder(self, candidate_id: str) -> Path:
-        if _ID.fullmatch(candidate_id) is None:
-            raise ValueError(f"a candidate's id is a hexadecimal number; got {candidate_id!r}")
-        return self._root / candidate_id
+        Raises:
+            OSError: It cannot be written; `filename` is its path on the driver's machine.
+        """
+        self._ask("write", candidate_id, name, content)
+
+    def remove(self, candidate_id: str, name: str) -> None:
+        """Remove a file, if it is there."""
+        self._ask("remove", candidate_id, name)
+
+    def _ask(self, method: str, *arguments: object) -> Any:
+        try:
+            return ray.get(getattr(ray.get_actor(self._keeper), method).remote(*arguments))
+        except RayTaskError as error:
+            if isinstance(error.cause, OSError):
+                raise error.cause from None
+            raise
 
 
 def start_keeper(run_dir: Path) -> tuple[Any, dict[str, str]]:
@@ -64,57 +60,23 @@ def start_keeper(run_dir: Path) -> tuple[Any, dict[str, str]]:
     """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     name = f"fusion-nas-keeper-{uuid4()}"
-    actor = ray.remote(num_cpus=0)(CheckpointKeeper)
-    handle = actor.options(name=name, scheduling_strategy=here).remote(str(run_dir))
+    actor = ray.remote(num_cpus=0)(FolderFiles)
+    handle = actor.options(name=name, scheduling_strategy=here).remote(run_dir / CHECKPOINTS)
     return handle, {"keeper": name, "lock": (run_dir / LOCK).read_text(encoding="utf-8")}
 
 
-class Workplace:
-    """Where a worker keeps the files of its candidates.
+def files_of(job: Mapping[str, Any]) -> CandidateFiles:
+    """Return where a worker keeps the files of its candidates.
 
-    That is the run directory, if this machine has the one that the driver has locked, and else a folder of this
-    machine whose files come from and go to the keeper.
+    That is the run directory, if this machine has the one that the driver has locked, and else the keeper.
 
     Args:
         job: What all candidates share; its `keeper` is missing where Ray is private to this machine.
     """
-
-    def __init__(self, job: Mapping[str, Any]) -> None:
-        run_dir = Path(job["run_dir"])
-        self._keeper = job.get("keeper")
-        self.shared = self._keeper is None or _text(run_dir / LOCK) == job["lock"]
-        self._root = run_dir / CHECKPOINTS if self.shared else Path(tempfile.mkdtemp(prefix="fnas-worker-"))
-
-    def prepare(self, candidate_id: str) -> Path:
-        """Return the folder of a candidate, with what is kept of its training so far."""
-        folder = self._root / candidate_id
-        if not self.shared:
-            files: dict[str, bytes] = ray.get(self._actor().fetch.remote(candidate_id))
-            for name, content in files.items():
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(content)
-        return folder
-
-    def deliver(self, folder: Path) -> None:
-        """Have the files of a candidate kept; what is complete leaves this machine's own folder.
-
-        Raises:
-            OSError: The driver's machine cannot write them.
-        """
-        if self.shared:
-            return
-        files = {name: (folder / name).read_bytes() for name in (WEIGHTS, TRAINING) if (folder / name).is_file()}
-        try:
-            ray.get(self._actor().store.remote(folder.name, files))
-        except RayTaskError as error:
-            if isinstance(error.cause, OSError):
-                raise OSError(error.cause.errno, f"on the driver's machine: {error.cause.strerror}") from None
-            raise
-        if WEIGHTS in files:
-            shutil.rmtree(folder)
-
-    def _actor(self) -> Any:
-        return ray.get_actor(str(self._keeper))
+    run_dir, keeper = Path(job["run_dir"]), job.get("keeper")
+    if keeper is None or _text(run_dir / LOCK) == job["lock"]:
+        return FolderFiles(run_dir / CHECKPOINTS)
+    return KeptFiles(keeper)
 
 
 def _text(path: Path) -> str | None:

@@ -75,7 +75,7 @@ class Ledger:
         self.trials = trials
         self.candidates: dict[int, Candidate] = {}
         self.exhausted = False
-        self.no_space = ""
+        self.unwritable = ""
         self.constraints = dict(constraints)
         self._stops = EarlyStops(study, pruner, objectives)
         self._stall = Stall(patience)
@@ -83,18 +83,22 @@ class Ledger:
         self.seed = seed
         self._notify = notify
         self._first: dict[str, int] = {}
-        self._released: dict[int, float] = {}
+        self._released: dict[int, Candidate] = {}
         self._restore()
 
-    # What there is; `no_space` is a folder whose disk is full, so that nothing can go on
+    # What there is; `unwritable` tells of a disk, without which nothing can go on
+
+    def all(self) -> list[Candidate]:
+        """Return the candidates as they are now; another thread may look at them while some are added."""
+        return list(self.candidates.values())
 
     def count(self, *states: str) -> int:
         """Return how many of the search's candidates are in these states; its baselines do not count."""
-        return sum(candidate.state in states for candidate in self.candidates.values() if not candidate.series)
+        return sum(candidate.state in states for candidate in self.all() if not candidate.series)
 
     def in_training(self) -> int:
         """Return how many candidates are handed out and not ended."""
-        return sum(candidate.state == "running" for candidate in self.candidates.values())
+        return sum(candidate.state == "running" for candidate in self.all())
 
     def remaining(self) -> int:
         """Return how many of the search's candidates are still to be handed out."""
@@ -116,7 +120,12 @@ class Ledger:
 
     def trained_seconds(self) -> float:
         """Return the seconds in training of all candidates together, of those that wait to go on, too."""
-        return sum(candidate.seconds for candidate in self.candidates.values()) + sum(self._released.values())
+        known = (*self.candidates.values(), *self._released.values())
+        return sum(candidate.seconds for candidate in known)
+
+    def to_go_on(self) -> set[str]:
+        """Return the ids of the candidates that wait for their training to go on."""
+        return {candidate.architecture.id for candidate in self._released.values()}
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row of the candidates table for every candidate, by number."""
@@ -165,8 +174,8 @@ class Ledger:
         candidate = self.candidates[number]
         if candidate.state in TERMINAL:
             return True
-        if progress.no_space:
-            self.no_space = progress.no_space
+        if progress.unwritable:
+            self.unwritable = progress.unwritable
             return True
         candidate.reason = progress.note or candidate.reason
         if progress.failure is None or len(progress.curve) >= len(candidate.curve):
@@ -232,7 +241,7 @@ class Ledger:
             trial = self.study.trials[candidate.number]
             self._save(candidate)
             self.study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
-            self._released[candidate.number] = candidate.seconds
+            self._released[candidate.number] = candidate
             del self.candidates[candidate.number]
             self._notify("released", candidate)
         return waiting
@@ -252,7 +261,7 @@ class Ledger:
                     f"{candidate.architecture.space.to_dict()}, not {self.space.ref.to_dict()}."
                 )
             if trial.state == TrialState.WAITING:
-                self._released[trial.number] = candidate.seconds
+                self._released[trial.number] = candidate
                 continue
             self.candidates[trial.number] = candidate
             self._remember(candidate)

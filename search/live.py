@@ -39,7 +39,7 @@ class LiveFile:
         """
         if time.monotonic() - self._written < PERIOD:
             return
-        running = [c for c in self._ledger.candidates.values() if c.state == "running" and c.worker and c.curve]
+        running = [c for c in self._ledger.all() if c.state == "running" and c.worker and c.curve]
         left = self._time_left.seconds()
         values = {
             "time": utc_now(),

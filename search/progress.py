@@ -112,7 +112,7 @@ class ProgressDisplay:
 
     def _best(self) -> Candidate | None:
         ledger = self._ledger
-        complete = [candidate for candidate in ledger.candidates.values() if candidate.state == "complete"]
+        complete = [candidate for candidate in ledger.all() if candidate.state == "complete"]
         sign = 1.0 if ledger.maximize else -1.0
         return max(
             complete,
@@ -135,7 +135,7 @@ class ProgressDisplay:
             value = measure.format(best.best(ledger.quality, maximize=ledger.maximize)[ledger.quality])
             params = MEASURES["params"].format(best.params)
             rows.add_row("best", f"{value} {measure.label}, {params} parameters ({best.architecture.id})")
-        for candidate in list(ledger.candidates.values()):
+        for candidate in ledger.all():
             if candidate.state == "running":
                 choices = dict.fromkeys(str(choice) for _, choice in candidate.architecture.choices)
                 shown = ", ".join(choices)

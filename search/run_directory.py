@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +15,12 @@ from typing import Any
 import yaml
 
 from fusion_ops.errors import RunError
+from search.disk import write_whole
 
-__all__ = ["LOCK", "RunDirectory", "holder", "last_holder"]
+__all__ = ["CHECKPOINTS", "LOCK", "RunDirectory", "holder", "last_holder"]
 
 CONFIG, STUDY, LOG, LOCK = "config.yaml", "study.journal", "log.jsonl", "driver.lock"
+CHECKPOINTS = "checkpoints"
 
 
 class RunDirectory:
@@ -63,11 +66,7 @@ class RunDirectory:
     @property
     def checkpoints(self) -> Path:
         """Folders of the candidates' weights and training states."""
-        return self.path / "checkpoints"
-
-    def checkpoint(self, candidate_id: str) -> Path:
-        """Return the folder of a candidate's weights and training state."""
-        return self.checkpoints / candidate_id
+        return self.path / CHECKPOINTS
 
     def create(self) -> None:
         """Make the folder.
@@ -94,19 +93,31 @@ class RunDirectory:
             raise RunError(f"run directory {self.path} is not empty; choose another with --run-dir.")
 
     def write_config(self, values: dict[str, Any]) -> None:
-        """Write the resolved config, atomically."""
-        temporary = self.config.with_suffix(".tmp")
-        temporary.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        temporary.replace(self.config)
+        """Write the resolved config, whole or not at all."""
+        write_whole(self.config, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
+
+    @contextmanager
+    def emptied_on_error(self) -> Iterator[None]:
+        """Remove all that is in the folder if the block ends with an error: what has not begun leaves nothing."""
+        try:
+            yield
+        except BaseException:
+            for path in self.path.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            raise
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run for this process.
 
         Raises:
-            RunError: Another process holds it; the message names it.
+            RunError: Another process holds it; the message names it. Or the folder cannot be written.
         """
-        with (self.path / LOCK).open("a+", encoding="utf-8") as file:
+        try:
+            lock = (self.path / LOCK).open("a+", encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"cannot write run directory {self.path}: {error.strerror}.") from None
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

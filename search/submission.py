@@ -37,7 +37,7 @@ _SERVER = re.compile(r"https?://[^/\s]+")
 _ENVIRONMENT = {"RAY_OVERRIDE_JOB_RUNTIME_ENV": "1", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
 
 
-def submit(config: SearchConfig, run_dir: str | Path, server: str) -> str:
+def submit(config: SearchConfig, run_dir: str | Path, server: str, *, tensorboard: bool = False) -> str:
     """Have the job server of a Ray cluster launch a search; return the job's id.
 
     The config, fusion-nas and the user's own modules travel with the job. Nothing runs on this machine.
@@ -46,6 +46,7 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str) -> str:
         config: The config, as loaded and checked here.
         run_dir: Where the run is kept: an absolute path on the head node.
         server: The job server, `http://HEAD:8265`.
+        tensorboard: Whether the job writes TensorBoard event files, too.
 
     Raises:
         ConfigError: A path is relative, there is no token, or `ray[default]` is not installed.
@@ -69,7 +70,7 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str) -> str:
         logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
         client = JobSubmissionClient(server)
         runtime_environment = {"working_dir": str(staging / "job"), "env_vars": _ENVIRONMENT}
-        return _start(client, _entrypoint(run_dir), runtime_environment)
+        return _start(client, _entrypoint(run_dir, tensorboard), runtime_environment)
     except (ConnectionError, RuntimeError) as error:
         raise RunError(f"the job server at {server} cannot be used: {_last_line(error)}") from error
     finally:
@@ -112,9 +113,10 @@ def _start(client: JobSubmissionClient, entrypoint: str, runtime_environment: di
             time.sleep(1)
 
 
-def _entrypoint(run_dir: str | Path) -> str:
+def _entrypoint(run_dir: str | Path, tensorboard: bool) -> str:
     """Return the command line of the job; Ray tells it the cluster's address in RAY_ADDRESS."""
-    command = shlex.join(["python", "-m", "search", "launch", CONFIG, "--run-dir", str(run_dir)])
+    options = ["--tensorboard"] if tensorboard else []
+    command = shlex.join(["python", "-m", "search", "launch", CONFIG, "--run-dir", str(run_dir), *options])
     return f'{command} --set "ray.address=$RAY_ADDRESS"'
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fusion_ops.errors import RunError
-from search.checkpoint import full_disk
+from search.disk import disk_error
 from search.ledger import Ledger
 from search.storage import storage_error
 
@@ -42,7 +42,7 @@ class Supervisor:
         Raises:
             RunError: It ended with an error while no candidate was in training, so that none can be at fault.
             sqlalchemy.exc.SQLAlchemyError: Or what it was wrapped in: the database that keeps the study was lost.
-            OSError: The disk of the run directory is full.
+            OSError: A disk cannot be written.
         """
         while True:
             try:
@@ -52,8 +52,8 @@ class Supervisor:
             except Exception as error:
                 if storage_error(error) is not None:
                     raise
-                if (full := full_disk(error)) is not None:
-                    raise full from error
+                if (cause := disk_error(error)) is not None:
+                    raise cause from error
                 self._blame(error)
             else:
                 return

@@ -82,7 +82,7 @@ class TimeLeft:
         if epoch is None or ahead <= 0 or not self._workers:
             return None
         work = ahead * epoch - self._unreported(epoch)
-        shares = [w.trained / max(w.told - w.began, w.trained) for w in self._workers.values()]
+        shares = [w.trained / max(w.told - w.began, w.trained) for w in list(self._workers.values())]
         tail = self._expected() * epoch / 2 * (1 - 1 / len(shares))
         return min(max(work, 0.0) / sum(shares) + tail, self._budget.seconds_left(len(shares))) + ENDING
 
@@ -97,7 +97,7 @@ class TimeLeft:
 
     def _ahead(self) -> float:
         """Return the epochs that are still to be trained."""
-        candidates = [candidate for candidate in self._ledger.candidates.values() if not candidate.series]
+        candidates = [candidate for candidate in self._ledger.all() if not candidate.series]
         running = [candidate for candidate in candidates if candidate.state == "running"]
         started = sum(self._remaining(candidate) for candidate in running)
         first = min(max(FULL_FIRST - self._ledger.count("complete") - len(running), 0), self._ledger.remaining())
@@ -108,7 +108,7 @@ class TimeLeft:
         whole = search + sum(
             len(candidate.curve) for candidate in candidates if candidate.state in (*TRAINED, "running")
         )
-        apart = sum(len(candidate.curve) for candidate in self._ledger.candidates.values() if candidate.series)
+        apart = sum(len(candidate.curve) for candidate in self._ledger.all() if candidate.series)
         return search + max(self._contests * whole - apart, 0.0)
 
     def _remaining(self, candidate: Candidate) -> float:
@@ -123,7 +123,7 @@ class TimeLeft:
         """Return the epochs that a candidate takes once trainings may be stopped."""
         if not self._prunes:
             return self._epochs
-        mine = [c for c in self._ledger.candidates.values() if c.kind == "search" and not c.series]
+        mine = [c for c in self._ledger.all() if c.kind == "search" and not c.series]
         first = min((candidate.number for candidate in mine if candidate.state == "pruned"), default=None)
         since = [] if first is None else [candidate for candidate in mine if candidate.number >= first]
         told = [len(candidate.curve) for candidate in since if candidate.state in TRAINED]
@@ -134,6 +134,6 @@ class TimeLeft:
     def _unreported(self, epoch: float) -> float:
         """Return the seconds that have been trained since the workers reported, as far as is known."""
         now = time.monotonic()
-        busy = {c.worker: c for c in self._ledger.candidates.values() if c.state == "running" and c.worker}
-        waits = {name: now - worker.told for name, worker in self._workers.items() if name in busy}
+        busy = {c.worker: c for c in self._ledger.all() if c.state == "running" and c.worker}
+        waits = {name: now - worker.told for name, worker in list(self._workers.items()) if name in busy}
         return sum(min(wait, self._remaining(busy[name]) * epoch) for name, wait in waits.items())

@@ -6,7 +6,9 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,16 +17,17 @@ from torch import Tensor
 
 import fusion_ops
 import spaces
-from fusion_ops.errors import CandidateError, OutOfMemory, TimedOut
+from fusion_ops.errors import CandidateError, OutOfMemory
 from search import checkpoint, data
 from search.config_sections import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
-from search.device_memory import free_memory, limit_memory
-from search.keeper import Workplace
+from search.device_memory import free_memory, is_lost, limit_memory
+from search.disk import trouble
+from search.keeper import files_of
 from search.measuring.costs import Costs
 from search.own_objectives import declare_own, functions
 from search.pruners import rungs
 from search.training import DeviceData, EpochResult, Session, loss_function, resolve_device, train
-from search.watchdog import Watchdog, verdict
+from search.watchdog import Watchdog, end_worker, leave_verdict, verdict
 from spaces import Architecture
 from spaces.importing import import_modules, is_reference, make_importable
 
@@ -51,7 +54,8 @@ class CandidateTrainable(tune.Trainable):
 
     The trial's config holds `job` (what all candidates share, see `search.driver`) and `candidate` (number,
     architecture, seed). A step returns the keys of `search.candidate.Progress`. An error in training is a
-    result, not an exception: only a lost worker is Tune's to retry.
+    result, not an exception: only a lost worker is Tune's to retry. Nor does a result say that Tune is to stop the
+    trial: the driver does, where an error of its own is heard.
     """
 
     def setup(self, config: dict[str, Any], dataset: data.Dataset | None = None) -> None:
@@ -63,6 +67,7 @@ class CandidateTrainable(tune.Trainable):
         """
         self._sent = dataset
         self._job: Mapping[str, Any] | None = None
+        self._device = torch.device("cpu")
         self._watchdog = Watchdog()
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self.reset_config(config)
@@ -83,20 +88,25 @@ class CandidateTrainable(tune.Trainable):
         out_of_memory = False
         measured: dict[str, float] = {}
         try:
+            self._take_job()
             if self._training is None:
-                self._training = self._begin()
-            with self._costs.training():
-                self._advance(self._training)
-            if self._trained:
-                measured = self._costs.measure(self._training.session.model)
+                with self._watched():
+                    self._training = self._begin()
+            with self._watched():
+                with self._costs.training():
+                    self._advance(self._training)
+                if self._trained:
+                    measured = self._costs.measure(self._training.session.model)
         except (torch.OutOfMemoryError, OutOfMemory) as error:
             failure, out_of_memory = f"out of memory: {_first_line(error)}", True
         except CandidateError as error:
             failure = str(error)
         except Exception as error:
             failure = f"{type(error).__name__}: {_first_line(error)}"
+            if is_lost(self._device):
+                end_worker(self._leave_verdict, failure)
         done = failure is not None or self._trained
-        no_space = "" if failure is not None or self._training is None else self._keep(self._training)
+        unwritable = "" if failure is not None or self._training is None else self._keep(self._training)
         if done:
             self._training = None
         if out_of_memory:
@@ -105,26 +115,23 @@ class CandidateTrainable(tune.Trainable):
             "curve": self._curve,
             "seconds": self._seconds,
             "worker": self._worker,
-            "done": done,
             "ended": done,
             "failure": failure,
             "out_of_memory": out_of_memory,
             "measured": list(measured.items()),
             "note": self._note,
-            "no_space": no_space,
+            "unwritable": unwritable,
         }
 
     def _keep(self, training: Training) -> str:
-        """Write weights or the state of the training; return the folder if its disk is full, else nothing."""
+        """Write weights or the state of the training; return what is wrong with the disk, if anything is."""
         try:
             if self._trained:
                 self._finish(training)
             else:
                 self._save(training)
         except OSError as error:
-            if not checkpoint.is_full(error):
-                raise
-            return str(self._folder)
+            return trouble(error, Path(self._next_job["run_dir"]))
         return ""
 
     @property
@@ -132,29 +139,41 @@ class CandidateTrainable(tune.Trainable):
         return len(self._curve) >= self._settings.epochs
 
     def _advance(self, training: Training) -> None:
-        """Train to the next rung, watched; the time counts whatever comes of it."""
+        """Train to the next rung; the time counts whatever comes of it."""
         started = time.monotonic()
+        try:
+            self._train_to_rung(training)
+        finally:
+            self._seconds += time.monotonic() - started
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """End this worker if what is done within makes no progress, or takes the candidate past its time."""
         self._watchdog.watch(
-            self._folder,
+            self._leave_verdict,
             stall_seconds=self._limits.stall_seconds,
             trial_seconds=self._limits.trial_seconds,
             spent=self._seconds,
         )
         try:
-            self._train_to_rung(training)
+            yield
         finally:
             self._watchdog.rest()
-            self._seconds += time.monotonic() - started
+
+    def _leave_verdict(self, reason: str) -> None:
+        leave_verdict(self._files, self._candidate_id, reason)
+
+    @property
+    def _candidate_id(self) -> str:
+        return Architecture.from_dict(self._candidate["architecture"]).id
 
     def _begin(self) -> Training:
-        self._take_job()
+        reason = verdict(self._files, self._candidate_id)
+        if reason is not None:
+            raise CandidateError(reason)
         architecture = Architecture.from_dict(self._candidate["architecture"])
         torch.manual_seed(self._candidate["seed"])
         model = spaces.from_ref(architecture.space).build(architecture, init=self._settings.init)
-        self._folder = self._workplace.prepare(architecture.id)
-        timeout = verdict(self._folder)
-        if timeout is not None:
-            raise TimedOut(timeout)
         model.register_forward_pre_hook(lambda *_: self._watchdog.beat())
         session = Session(model, self._settings, self._device)
         best = self._resume(session)
@@ -178,7 +197,7 @@ class CandidateTrainable(tune.Trainable):
         torch.set_num_threads(max(1, int(job["cpus"])))
         dataset = self._sent or data.load(DataConfig.model_validate(job["data"]))
         self._data = DeviceData(dataset, self._device)
-        self._workplace = Workplace(job)
+        self._files = files_of(job)
         self._metrics = functions(job["objectives"], quality=True)
         self._costs = Costs(
             job["objectives"],
@@ -208,13 +227,12 @@ class CandidateTrainable(tune.Trainable):
             "curve": self._curve,
             "seconds": self._seconds,
         }
-        checkpoint.save_training(self._folder, state)
-        self._workplace.deliver(self._folder)
+        checkpoint.save_training(self._files, self._candidate_id, state)
 
     def _resume(self, session: Session) -> dict[str, Tensor]:
         """Go on from what is kept of the training; return the weights of its best epoch, if there is one."""
         try:
-            state = checkpoint.load_training(self._folder)
+            state = checkpoint.load_training(self._files, self._candidate_id)
         except checkpoint.DamagedStateError as error:
             state, self._note = None, f"began again: {error}"
         if state is None or state["number"] != self._candidate["number"]:
@@ -226,8 +244,7 @@ class CandidateTrainable(tune.Trainable):
 
     def _finish(self, training: Training) -> None:
         metadata = {"number": self._candidate["number"], "architecture": self._candidate["architecture"]}
-        checkpoint.save_weights(self._folder, training.best, metadata)
-        self._workplace.deliver(self._folder)
+        checkpoint.save_weights(self._files, self._candidate_id, training.best, metadata)
 
 
 def _first_line(error: BaseException) -> str:

@@ -13,8 +13,10 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from search.candidate import Progress
+from search.candidate_files import FolderFiles
 from search.data import Dataset
 from search.ledger import Ledger
+from search.run_directory import CHECKPOINTS
 from search.trainable import CandidateTrainable
 from search.watchdog import verdict
 
@@ -66,15 +68,12 @@ class LedgerSearcher(Unsaved, Searcher):
         }
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
-        """Give the candidate its terminal state, unless the scheduler's stop has done so."""
-        number = self.numbers[trial_id]
+        """Fail the candidate whose last worker was lost; how others end, the scheduler has told the ledger."""
         if error:
-            reason = verdict(
-                Path(self._job["run_dir"]) / "checkpoints" / self._ledger.candidates[number].architecture.id
-            )
+            number = self.numbers[trial_id]
+            files = FolderFiles(Path(self._job["run_dir"]) / CHECKPOINTS)
+            reason = verdict(files, self._ledger.candidates[number].architecture.id)
             self._ledger.finish(number, "failed", reason or "its worker was lost, and so was every retry's")
-        elif result:
-            self._ledger.report(number, progress(result))
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: the study is the only truth."""
@@ -177,7 +176,7 @@ def progress(result: Mapping[str, Any]) -> Progress:
         result["out_of_memory"],
         dict(result["measured"]),
         result["note"],
-        result["no_space"],
+        result["unwritable"],
     )
 
 

@@ -61,7 +61,7 @@ def launch(
     if submit is not None:
         from search.submission import submit as submit_job
 
-        job = submit_job(loaded, where, submit)
+        job = submit_job(loaded, where, submit, tensorboard=tensorboard)
         typer.echo(f"submitted  {job}")
         typer.echo(f"follow     ray job logs --address {submit} --follow {job}")
         typer.echo(f"stop       ray job stop --address {submit} {job}")

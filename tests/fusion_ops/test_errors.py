@@ -27,7 +27,7 @@ def test_unknown_name_pickles_whole() -> None:
 
 
 def test_candidates_errors_are_told_apart() -> None:
-    for cls in (errors.Diverged, errors.OutOfMemory, errors.TimedOut):
+    for cls in (errors.Diverged, errors.OutOfMemory):
         assert issubclass(cls, errors.CandidateError)
         assert not issubclass(cls, SpecError)
 

@@ -1,7 +1,8 @@
-"""Faults of files: a damaged training state, a disk that is full."""
+"""Faults of files: a damaged training state, a disk that is full or read-only, a config that was edited."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,14 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 import spaces
+from fusion_ops.errors import RunError
 from search import checkpoint
+from search.candidate_files import TRAINING, FolderFiles
 from search.config import SearchConfig
+from search.jobs import launch, resume
 from search.trainable import CandidateTrainable
 from tests.runs import check_sound, fusion_nas
 
@@ -26,19 +31,20 @@ search: {trials: 6, sampler: random, pruner: none, seed: 1}
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
 def test_a_damaged_state_is_told_with_its_checksum_and_kept(tmp_path: Path, damage: str) -> None:
-    checkpoint.save_training(tmp_path, {"curve": [1.0], "weight": torch.ones(100)})
-    loaded = checkpoint.load_training(tmp_path)
+    files, candidate = FolderFiles(tmp_path), "0123456789abcdef"
+    checkpoint.save_training(files, candidate, {"curve": [1.0], "weight": torch.ones(100)})
+    loaded = checkpoint.load_training(files, candidate)
     assert loaded is not None
     assert loaded["weight"].sum() == 100
-    path = tmp_path / checkpoint.TRAINING
+    path = tmp_path / candidate / TRAINING
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes({"flipped": content, "cut": content[: len(content) // 2], "empty": b""}[damage])
     with pytest.raises(checkpoint.DamagedStateError, match=r"SHA-256 .*… expected, [0-9a-f]{16}…"):
-        checkpoint.load_training(tmp_path)
+        checkpoint.load_training(files, candidate)
     assert not path.exists()
     assert path.with_name("training.pt.damaged").exists()
-    assert checkpoint.load_training(tmp_path) is None
+    assert checkpoint.load_training(files, candidate) is None
 
 
 def job(run_dir: Path) -> dict[str, Any]:
@@ -63,7 +69,7 @@ def test_a_candidate_with_a_damaged_state_begins_again_and_says_so(tmp_path: Pat
     assert (len(first["curve"]), first["note"]) == (1, "")
     again = CandidateTrainable(config).step()
     assert (len(again["curve"]), again["note"]) == (2, "")
-    path = tmp_path / "checkpoints" / architecture.id / checkpoint.TRAINING
+    path = tmp_path / "checkpoints" / architecture.id / TRAINING
     path.write_bytes(path.read_bytes()[:-7])
     restarted = CandidateTrainable(config).step()
     assert len(restarted["curve"]) == 1
@@ -84,6 +90,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one candidate."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "config.yaml").write_text(CONFIG.replace("trials: 6", "trials: 1").replace("epochs: 4", "epochs: 1"))
+    done = fusion_nas("launch", folder / "config.yaml", "--run-dir", folder / "run")
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
 @pytest.mark.faults
 def test_a_full_disk_is_named_and_the_run_resumes_once_there_is_room(tmp_path: Path, small_disk: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
@@ -100,3 +116,51 @@ def test_a_full_disk_is_named_and_the_run_resumes_once_there_is_room(tmp_path: P
     assert set(check_sound(run, 6)["state"]) <= {"complete", "duplicate"}
     assert not list((run / "checkpoints").glob("*/*.tmp"))
     assert pd.read_csv(run / "candidates.csv")["accuracy"].notna().any()
+
+
+def test_a_run_that_cannot_begin_leaves_nothing(tmp_path: Path, small_disk: Path) -> None:
+    run, fill = small_disk / "run", small_disk / "fill"
+    run.mkdir()
+    config = SearchConfig.from_dict(yaml.safe_load(CONFIG))
+    fill.write_bytes(bytes(136_000))
+    with pytest.raises(RunError, match=rf"^no space left on the disk of {run}/.*; make room, then launch it again\.$"):
+        launch(config, run)
+    assert list(run.iterdir()) == []
+    fill.unlink()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(RunError, match=rf"^cannot write run directory {run}: Read-only file system\.$"):
+        launch(config, run)
+
+
+@pytest.mark.faults
+def test_a_run_on_a_disk_that_may_not_be_written_is_not_resumed(finished: Path, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=10m", small_disk], check=True)
+    run = Path(shutil.copytree(finished, small_disk / "run"))
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(RunError, match=rf"^cannot write run directory {run}: Read-only file system\.$"):
+        resume(run)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("seed: 1", "seed: 2", r"search\.seed was 1, is 2\."),
+        ("- params", "- flops", r'objectives was \["accuracy", "params"\], is \["accuracy", "flops"\]\.'),
+        ("lr: 0.2", "lr: 0.1", r"train\.lr was 0\.2, is 0\.1\."),
+        ("width: 4", "width: 8", r"space\.width was 4, is 8\."),
+    ],
+)
+def test_a_config_edited_since_the_launch_is_refused(
+    finished: Path, tmp_path: Path, before: str, after: str, words: str
+) -> None:
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    config = run / "config.yaml"
+    text = config.read_text()
+    assert text.count(before) == 1
+    config.write_text(text.replace(before, after))
+    journal = (run / "study.journal").read_bytes()
+    with pytest.raises(RunError, match=f"^the run's config was edited since its launch: {words} Put that back"):
+        resume(run)
+    assert (run / "study.journal").read_bytes() == journal
+    assert config.read_text() == text.replace(before, after)

@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from search.candidate_files import FolderFiles
 from search.watchdog import EXIT_CODE, verdict
 
+CANDIDATE = "0123456789abcdef"
 SCRIPT = """
 import sys, time
+from functools import partial
 from pathlib import Path
-from search.watchdog import Watchdog
+from search.candidate_files import FolderFiles
+from search.watchdog import Watchdog, leave_verdict
 
 watchdog = Watchdog()
-watchdog.watch(Path(sys.argv[1]), {limits}, spent={spent})
+watchdog.watch(partial(leave_verdict, FolderFiles(Path(sys.argv[1])), "{candidate}"), {limits}, spent={spent})
 for _ in range(20):
     time.sleep(0.1)
     {each}
@@ -25,7 +29,7 @@ print("survived")
 
 
 def run(folder: Path, limits: str, each: str = "pass", spent: float = 0.0) -> subprocess.CompletedProcess:
-    script = SCRIPT.format(limits=limits, each=each, spent=spent)
+    script = SCRIPT.format(limits=limits, each=each, spent=spent, candidate=CANDIDATE)
     return subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, timeout=60)
 
 
@@ -37,10 +41,12 @@ def run(folder: Path, limits: str, each: str = "pass", spent: float = 0.0) -> su
     ],
 )
 def test_what_is_overdue_is_ended_with_its_reason_told_once(tmp_path, limits, each, reason):
-    done = run(tmp_path / "candidate", limits, each)
+    done = run(tmp_path, limits, each)
     assert (done.returncode, done.stdout) == (EXIT_CODE, "")
-    assert verdict(tmp_path / "candidate") == reason
-    assert verdict(tmp_path / "candidate") is None
+    files = FolderFiles(tmp_path)
+    assert verdict(files, CANDIDATE) == reason
+    assert verdict(files, CANDIDATE) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_time_spent_before_an_interruption_counts(tmp_path):
@@ -59,4 +65,20 @@ def test_time_spent_before_an_interruption_counts(tmp_path):
 def test_what_makes_progress_rests_or_has_no_limit_survives(tmp_path, limits, each):
     done = run(tmp_path, limits, each)
     assert (done.returncode, done.stdout.strip()) == (0, "survived")
-    assert verdict(tmp_path) is None
+    assert verdict(FolderFiles(tmp_path), CANDIDATE) is None
+
+
+@pytest.mark.parametrize("last_words", ["time.sleep(60)", "raise OSError('gone')"])
+def test_a_worker_that_cannot_tell_why_ends_all_the_same(last_words):
+    script = f"""
+import time
+from search import watchdog
+
+def tell(reason):
+    {last_words}
+
+watchdog.LAST_WORDS_SECONDS = 0.2
+watchdog.end_worker(tell, "timeout")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    assert done.returncode == EXIT_CODE

@@ -1,0 +1,78 @@
+"""What must stay the same from a launch to every resume, so that no table mixes two searches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from fusion_ops.errors import ConfigError, RunError
+from search.config import SearchConfig
+
+__all__ = ["MAY_CHANGE", "require_changeable", "require_same", "state_config"]
+
+MAY_CHANGE = (
+    "search.trials",
+    "search.timeout",
+    "search.pruner",
+    "search.patience",
+    "search.random_baseline",
+    "search.one_epoch_baseline",
+    "limits",
+    "ray",
+    "storage.url",
+)
+# A run may go on elsewhere: its data are known by their checksums, and a seed gives the same network on any device.
+ELSEWHERE = ("data.path", "train.device")
+ATTRIBUTE = "config"
+
+
+def require_changeable(keys: Iterable[str]) -> None:
+    """Raise `ConfigError` if a resume may not change one of these config keys."""
+    for key in keys:
+        if not _is_among(key, MAY_CHANGE):
+            raise ConfigError(
+                f"`{key}` of a run cannot change; a resume takes {', '.join(MAY_CHANGE)}. Launch a new run."
+            )
+
+
+def state_config(study: Any, config: SearchConfig) -> None:
+    """Write into a new study what its run was launched with."""
+    study.set_user_attr(ATTRIBUTE, _fixed(config))
+
+
+def require_same(study: Any, config: SearchConfig) -> None:
+    """Check that the config is still the one that the study's run was launched with, as far as it must be.
+
+    Raises:
+        RunError: It was edited since; the message has the differences.
+    """
+    # A study of an earlier version tells nothing, or not of keys that are new.
+    before, after = study.user_attrs.get(ATTRIBUTE, {}), _fixed(config)
+    changes = [
+        f"{key} was {json.dumps(value)}, is {json.dumps(after[key])}"
+        for key, value in before.items()
+        if key in after and after[key] != value
+    ]
+    if changes:
+        raise RunError(
+            f"the run's config was edited since its launch: {'; '.join(changes)}. Put that back, or launch a new run."
+        )
+
+
+def _fixed(config: SearchConfig) -> dict[str, Any]:
+    """Return the keys that may not change, with their values as JSON keeps them."""
+    leaves = dict(_leaves(json.loads(json.dumps(config.to_dict()))))
+    return {key: value for key, value in leaves.items() if not _is_among(key, (*MAY_CHANGE, *ELSEWHERE))}
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _is_among(key: str, names: Iterable[str]) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in names)

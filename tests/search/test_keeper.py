@@ -1,0 +1,113 @@
+"""Workers that do not see the run directory: real Ray actors, whose files go through the keeper."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+OWN = '''
+import time
+
+import fusion_ops
+from fusion_ops import Cost
+
+
+@fusion_ops.register("hangs")
+class Hangs(fusion_ops.FusionOperator):
+    """The sum, after an hour."""
+
+    formula = "x + y"
+
+    def fuse(self, *features):
+        time.sleep(3600)
+
+    @classmethod
+    def cost(cls, channels, inputs, positions, **settings):
+        return Cost()
+'''
+SCRIPT = """
+import json, os, sys
+from pathlib import Path
+
+import own
+import spaces
+from search.config import SearchConfig
+from search.ray_session import ray_session
+
+run_dir = Path(sys.argv[1])
+run_dir.mkdir()
+(run_dir / "driver.lock").write_text("the driver's")
+values = SearchConfig.from_dict({"train": {"epochs": 2}, "limits": {"stall_seconds": 3}, "imports": ["own"]}).to_dict()
+job = {section: values[section] for section in ("imports", "objectives", "train", "data", "limits", "latency")}
+job |= {"folders": (os.getcwd(),), "cpus": 1, "gpus": 0, "run_dir": str(run_dir)}
+job |= {"quality": "accuracy", "maximize": True}
+space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8), ops=("sum", "hangs"))
+told = []
+
+with ray_session(address=None, cpus=1, gpus=0):
+    import ray
+    from search.keeper import KeptFiles, start_keeper
+    from search.trainable import CandidateTrainable
+
+    keeper, said = start_keeper(run_dir)
+    job |= said | {"lock": "what no worker finds in this place"}
+    Worker = ray.remote(num_cpus=1, max_restarts=0)(CandidateTrainable)
+
+    def step(worker):
+        try:
+            result = ray.get(worker.step.remote())
+        except ray.exceptions.RayActorError:
+            told.append("lost")
+            return
+        kept = sorted(path.name for path in run_dir.glob("checkpoints/*/*"))
+        told.append([len(result["curve"]), result["ended"], result["failure"], result["unwritable"], kept])
+
+    def work(op, number, steps):
+        architecture = space.uniform(op)
+        candidate = {"number": number, "architecture": architecture.to_dict(), "seed": 0}
+        worker = Worker.remote({"job": job, "candidate": candidate})
+        for _ in range(steps):
+            step(worker)
+        ray.kill(worker)
+
+    work("sum", 0, 1)
+    work("sum", 0, 1)
+    work("hangs", 1, 1)
+    work("hangs", 1, 1)
+    files = KeptFiles(said["keeper"])
+    files.remove(space.uniform("sum").id, "training.pt")
+    try:
+        files.read("../..", "training.pt")
+    except ValueError as error:
+        told.append(str(error).splitlines()[-1])
+    (run_dir / "checkpoints" / space.uniform("sum").id).rename(run_dir / "old")
+    (run_dir / "checkpoints").rmdir()
+    Path(run_dir / "checkpoints").symlink_to("/proc/sys")
+    work("sum", 2, 1)
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.faults
+def test_states_weights_verdicts_and_errors_of_disks_go_through_the_keeper(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    run_dir = tmp_path / "run"
+    command = [sys.executable, "script.py", run_dir]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    told: list[Any] = json.loads(done.stdout.splitlines()[-1])
+    assert told[0] == [1, False, None, "", ["training.pt"]]
+    assert told[1] == [2, True, None, "", ["model.safetensors", "training.pt"]]
+    assert told[2] == "lost"
+    assert told[3] == [0, True, "timeout: no progress for 3 s", "", ["model.safetensors", "training.pt"]]
+    assert "a candidate's id is a hexadecimal number" in told[4]
+    curve, _, failure, unwritable, _ = told[5]
+    assert (curve, failure) == (1, None), told[5]
+    assert unwritable.startswith(f"{run_dir}/checkpoints/"), unwritable
+    assert unwritable.endswith("; put that right"), unwritable
