@@ -27,7 +27,8 @@ class Progress:
         out_of_memory: Whether it failed because it does not fit the device.
         measured: Costs that were measured after training, by column of the candidates table.
         note: What the table should say of how it was trained.
-        unwritable: What is wrong with a disk on which the training's state or weights could not be kept.
+        halt: What is wrong with the worker's machine, or with a disk on which nothing can be kept: the run ends, and
+            is resumed when that is put right.
     """
 
     curve: tuple[dict[str, float], ...]
@@ -38,7 +39,7 @@ class Progress:
     out_of_memory: bool = False
     measured: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
-    unwritable: str = ""
+    halt: str = ""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from fusion_ops.errors import SpecError
 from search.config_data import check_augment, check_data, located, resolved_data
 from search.config_errors import config_error, explained
 from search.config_objectives import check_constraints, check_objectives, check_search
+from search.config_own import check_own_loss, try_own
 from search.config_sections import (
     DataConfig,
     LatencyConfig,
@@ -114,12 +115,15 @@ class SearchConfig(Section):
     def check_task(self, dataset: Dataset) -> None:
         """Check that objectives, constraints and augmentation fit a data set, once it is loaded.
 
+        The user's own loss and qualities are called with some of its labels.
+
         Raises:
-            ConfigError: One of them is of another task than the data set's.
+            ConfigError: One of them is of another task than the data set's, or the user's own fails.
         """
         check_augment(self.train.augment, dataset.task, self._document)
         check_objectives(self.objectives, self.data.name, dataset.task, self._document)
         check_constraints(self.constraints, self.objectives, dataset.task, self._document)
+        try_own(self.train, self.objectives, dataset, self._document)
 
     def create_space(self, dataset: Dataset) -> SearchSpace:
         """Return the search space for the images and classes of a data set.
@@ -171,6 +175,7 @@ class SearchConfig(Section):
         task = check_data(config.data, document)
         check_objectives(config.objectives, config.data.name, task, document)
         check_augment(config.train.augment, task, document)
+        check_own_loss(config.train.loss, document)
         check_constraints(config.constraints, config.objectives, task, document)
         check_search(config.search, config.objectives, config.train.epochs, document)
         config._document = document

@@ -47,10 +47,13 @@ class Section(BaseModel):
 
 
 class SpaceConfig(Section):
-    """The host network, and what may stand at its fusion points.
+    """The host network, and what may stand at its fusion points; each host adds settings of its own.
 
-    Beside `name` it has the settings of that space (see `fusion-nas spaces NAME`), and `ops`, `reductions`
-    and `tie`.
+    Args:
+        name: The host.
+        ops: Fusion operators to choose from at every fusion point; `fusion-nas ops` lists them.
+        reductions: Reduction ratios r to choose from, for the operators that have one.
+        tie: What shares one choice: `none` (every point has its own), `stage`, or `all`.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -71,7 +74,7 @@ class DataSection(Section):
     """What every data set is told; each adds settings of its own.
 
     Args:
-        name: Registered name, or `module:function` of the user's own.
+        name: A known name, or `module:function` of the user's own.
         path: Where it lies, for data sets that are read from files.
         val_fraction: Share of the training images kept for validation.
         seed: Seed of that choice, and of whatever is random in the set.
@@ -89,7 +92,7 @@ class DataSection(Section):
 
 
 class DataConfig(DataSection):
-    """The data set; the settings of each are checked by `search.config_data`."""
+    """The data set; each has settings of its own beside these."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -107,7 +110,7 @@ class TrainConfig(Section):
         loss: What is minimised: `cross_entropy`, or the user's own `module:function`, which gets the network's
             outputs and the labels of a batch and returns a scalar tensor.
         label_smoothing: Share of the target spread over all classes, in the cross-entropy.
-        augment: How batches are changed at random, in this order; names of `search.augmentation`.
+        augment: How batches are changed at random, in this order.
         schedule: `one_cycle` (cosine up, cosine down), `triangular` (straight up, straight down), or `step`
             (straight up, a tenth after 75 % of the training, a hundredth after 87.5 %).
         warmup: Share of the steps in which the learning rate rises.
@@ -151,8 +154,8 @@ class SearchSettings(Section):
     Args:
         trials: Candidates to train, baselines included.
         timeout: Seconds after which the run ends, what is in training then with it; a resume goes on with that.
-        sampler: Who proposes architectures; a name of `search.samplers`.
-        pruner: Who stops trainings early; a name of `search.pruners`.
+        sampler: Who proposes architectures.
+        pruner: Who stops trainings early.
         seed: Seed of the proposals, and of every candidate's initial weights and batches.
         baselines: Whether the uniform architectures are trained first.
         patience: The search ends when so many candidates ended since its front, and so its hypervolume, changed;
@@ -209,7 +212,7 @@ class LimitsConfig(Section):
             more, weights of finished candidates are removed, the oldest first; those on the front and whatever
             is in training stay, even where they alone take more.
         trial_seconds: Longest training; `null` for no limit.
-        stall_seconds: Longest time without progress; `null` for no limit.
+        stall_seconds: Longest time without progress, which is a pass of the network; `null` for no limit.
         retries: How often a candidate whose worker was lost is started again.
     """
 

@@ -21,7 +21,7 @@ from spaces.space import DEFAULT_OPS, DEFAULT_REDUCTIONS
 if TYPE_CHECKING:
     from search.data import Dataset
 
-__all__ = ["check_space", "create_space", "resolved_settings", "stated_space"]
+__all__ = ["check_space", "create_space", "resolved_settings", "space_settings", "stated_space"]
 
 CHOICES: dict[str, tuple[Any, Any]] = {
     "ops": (tuple[str, ...], DEFAULT_OPS),
@@ -115,12 +115,12 @@ def _place(error: SpecError, settings: Mapping[str, Any]) -> KeyPath:
 
 
 def _model(name: str) -> type[BaseModel]:
-    definitions: dict[str, Any] = {key: (kind, None) for key, (kind, _) in _known(name).items()}
+    definitions: dict[str, Any] = {key: (kind, None) for key, (kind, _) in space_settings(name).items()}
     settings = create_model("Settings", __base__=Section, name=(str, name), **definitions)
     return create_model("Space", __base__=Section, space=(settings, ...))
 
 
-def _known(name: str) -> dict[str, tuple[Any, Any]]:
+def space_settings(name: str) -> dict[str, tuple[Any, Any]]:
     """Return type and default of every setting of a space."""
     hints = get_type_hints(HOSTS[name])
     own = [field for field in fields(HOSTS[name]) if field.init]  # type: ignore[arg-type]
@@ -128,7 +128,7 @@ def _known(name: str) -> dict[str, tuple[Any, Any]]:
 
 
 def _defaults(name: str) -> dict[str, Any]:
-    return {key: default for key, (_, default) in _known(name).items() if key not in CHOICES}
+    return {key: default for key, (_, default) in space_settings(name).items() if key not in CHOICES}
 
 
 def _tuples(value: Any) -> Any:

@@ -115,7 +115,7 @@ class Driver:
         """Train what is left to train, then write the table and the report.
 
         Raises:
-            RunError: A worker's disk cannot be written, or Ray does not start; the run can be resumed.
+            RunError: A worker cannot begin, or keep what it has trained, or Ray does not start; the run can be resumed.
         """
         self._discard_states()
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
@@ -127,8 +127,8 @@ class Driver:
         finally:
             self.ledger.release()
             self._write_table()
-        if self.ledger.unwritable:
-            raise RunError(f"{self.ledger.unwritable}, then `fusion-nas resume {self.directory.path}`.")
+        if self.ledger.halt:
+            raise RunError(f"{self.ledger.halt}, then `fusion-nas resume {self.directory.path}`.")
         interrupted = self._interrupted.is_set()
         self.log.write("interrupted" if interrupted else "ended", **self.counts(), **self._ending())
         reports.write_html(self.directory.path)
@@ -210,7 +210,7 @@ class Driver:
         return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
-        return self._interrupted.is_set() or bool(self.ledger.unwritable) or self.budget.used_up() is not None
+        return self._interrupted.is_set() or bool(self.ledger.halt) or self.budget.used_up() is not None
 
     def _on_event(self, event: str, candidate: Candidate) -> None:
         self.log.write(

@@ -75,7 +75,7 @@ class Ledger:
         self.trials = trials
         self.candidates: dict[int, Candidate] = {}
         self.exhausted = False
-        self.unwritable = ""
+        self.halt = ""
         self.constraints = dict(constraints)
         self._stops = EarlyStops(study, pruner, objectives)
         self._stall = Stall(patience)
@@ -86,7 +86,7 @@ class Ledger:
         self._released: dict[int, Candidate] = {}
         self._restore()
 
-    # What there is; `unwritable` tells of a disk, without which nothing can go on
+    # What there is; `halt` tells why nothing can go on, as of a full disk
 
     def all(self) -> list[Candidate]:
         """Return the candidates as they are now; another thread may look at them while some are added."""
@@ -174,8 +174,8 @@ class Ledger:
         candidate = self.candidates[number]
         if candidate.state in TERMINAL:
             return True
-        if progress.unwritable:
-            self.unwritable = progress.unwritable
+        if progress.halt:
+            self.halt = progress.halt
             return True
         candidate.reason = progress.note or candidate.reason
         if progress.failure is None or len(progress.curve) >= len(candidate.curve):

@@ -89,6 +89,9 @@ class CandidateTrainable(tune.Trainable):
         measured: dict[str, float] = {}
         try:
             self._take_job()
+        except Exception as error:
+            return self._told(halt=f"worker {self._worker} cannot begin: {_said(error)}; put that right")
+        try:
             if self._training is None:
                 with self._watched():
                     self._training = self._begin()
@@ -102,26 +105,24 @@ class CandidateTrainable(tune.Trainable):
         except CandidateError as error:
             failure = str(error)
         except Exception as error:
-            failure = f"{type(error).__name__}: {_first_line(error)}"
+            failure = _said(error)
             if is_lost(self._device):
                 end_worker(self._leave_verdict, failure)
         done = failure is not None or self._trained
-        unwritable = "" if failure is not None or self._training is None else self._keep(self._training)
+        halt = "" if failure is not None or self._training is None else self._keep(self._training)
         if done:
             self._training = None
         if out_of_memory:
             free_memory(self._device)
-        return {
-            "curve": self._curve,
-            "seconds": self._seconds,
-            "worker": self._worker,
-            "ended": done,
-            "failure": failure,
-            "out_of_memory": out_of_memory,
-            "measured": list(measured.items()),
-            "note": self._note,
-            "unwritable": unwritable,
-        }
+        return self._told(
+            ended=done, failure=failure, out_of_memory=out_of_memory, measured=list(measured.items()), halt=halt
+        )
+
+    def _told(self, **fields: Any) -> dict[str, Any]:
+        """Return a result: what is known of the candidate so far, and these fields."""
+        known = {"curve": self._curve, "seconds": self._seconds, "worker": self._worker, "note": self._note}
+        nothing: dict[str, Any] = {"ended": False, "failure": None, "out_of_memory": False, "measured": [], "halt": ""}
+        return known | nothing | fields
 
     def _keep(self, training: Training) -> str:
         """Write weights or the state of the training; return what is wrong with the disk, if anything is."""
@@ -245,6 +246,10 @@ class CandidateTrainable(tune.Trainable):
     def _finish(self, training: Training) -> None:
         metadata = {"number": self._candidate["number"], "architecture": self._candidate["architecture"]}
         checkpoint.save_weights(self._files, self._candidate_id, training.best, metadata)
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_first_line(error)}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -176,7 +176,7 @@ def progress(result: Mapping[str, Any]) -> Progress:
         result["out_of_memory"],
         dict(result["measured"]),
         result["note"],
-        result["unwritable"],
+        result["halt"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -74,6 +75,15 @@ def test_a_candidate_with_a_damaged_state_begins_again_and_says_so(tmp_path: Pat
     restarted = CandidateTrainable(config).step()
     assert len(restarted["curve"]) == 1
     assert restarted["note"].startswith("began again: the state of its training was damaged (SHA-256 ")
+
+
+def test_a_worker_that_cannot_read_the_data_blames_no_candidate(tmp_path: Path) -> None:
+    space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8))
+    candidate = {"number": 0, "architecture": space.uniform("sum").to_dict(), "seed": 0}
+    missing = SearchConfig.from_dict({"data": {"name": "npz", "path": str(tmp_path / "gone.npz")}}).to_dict()["data"]
+    told = CandidateTrainable({"job": job(tmp_path) | {"data": missing}, "candidate": candidate}).step()
+    assert re.fullmatch(r"worker \S+:\d+ cannot begin: DataError: .*gone\.npz.*; put that right", told["halt"])
+    assert (told["ended"], told["failure"], told["curve"]) == (False, None, [])
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ with ray_session(address=None, cpus=1, gpus=0):
             told.append("lost")
             return
         kept = sorted(path.name for path in run_dir.glob("checkpoints/*/*"))
-        told.append([len(result["curve"]), result["ended"], result["failure"], result["unwritable"], kept])
+        told.append([len(result["curve"]), result["ended"], result["failure"], result["halt"], kept])
 
     def work(op, number, steps):
         architecture = space.uniform(op)
@@ -107,7 +107,7 @@ def test_states_weights_verdicts_and_errors_of_disks_go_through_the_keeper(tmp_p
     assert told[2] == "lost"
     assert told[3] == [0, True, "timeout: no progress for 3 s", "", ["model.safetensors", "training.pt"]]
     assert "a candidate's id is a hexadecimal number" in told[4]
-    curve, _, failure, unwritable, _ = told[5]
+    curve, _, failure, halt, _ = told[5]
     assert (curve, failure) == (1, None), told[5]
-    assert unwritable.startswith(f"{run_dir}/checkpoints/"), unwritable
-    assert unwritable.endswith("; put that right"), unwritable
+    assert halt.startswith(f"{run_dir}/checkpoints/"), halt
+    assert halt.endswith("; put that right"), halt

@@ -1,0 +1,129 @@
+"""Write `config.md`: every key of a search config with its default, from the docstrings that explain it.
+
+python docs/write_config.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import fusion_ops
+from search.augmentation import AUGMENTATIONS
+from search.config import SearchConfig
+from search.config_sections import Section
+from search.config_space import CHOICES, OF_THE_DATA, space_settings
+from search.data import DATASETS
+from search.pruners import PRUNERS
+from search.samplers import SAMPLERS
+from spaces.host import HOSTS
+
+NAMES: Mapping[str, Iterable[str]] = {
+    "space.name": HOSTS,
+    "space.ops": fusion_ops.names(),
+    "data.name": DATASETS,
+    "train.augment": AUGMENTATIONS,
+    "search.sampler": SAMPLERS,
+    "search.pruner": PRUNERS,
+}
+PAGE = Path(__file__).with_name("config.md")
+HEAD = """# The search config
+
+<!-- Written by docs/write_config.py from the docstrings in search/config_sections.py and spaces/; edit those. -->
+
+A YAML file; any section and any key may be left out. `--set KEY=VALUE` overrides one, as in `--set train.lr=0.05`. An
+unknown key, a number that is text or a value beyond its limits ends the command with one line, before anything starts.
+
+```yaml
+space: {name: resnet, depth: 20, ops: [sum, concat, aff], reductions: [4, 16]}
+data: {name: cifar10, path: data/cifar-10-binary.tar.gz}
+train: {epochs: 40, augment: [flip, crop]}
+objectives: [accuracy, params]
+constraints: {params: 300000}
+search: {trials: 100}
+```
+
+`fusion-nas launch CONFIG.yaml --dry-run` shows what a config comes to; `config.yaml` in the run directory has every key
+with its value.
+"""
+DATA = "The settings that one data set adds, as the difficulty of `cluttered_digits`, are in [data.md](data.md)."
+SPACE = (
+    "`num_classes`, `in_channels` and `input_size` are taken from the data set. A space of your own is described in "
+    "[own-model.md](own-model.md)."
+)
+
+
+def page() -> str:
+    """Return the page."""
+    parts = [HEAD, _table(SearchConfig, "At the top", only=("objectives", "constraints", "imports"))]
+    for name, field in SearchConfig.model_fields.items():
+        section = field.annotation
+        if not isinstance(section, type) or not issubclass(section, Section):
+            continue
+        parts.append(_table(section, name))
+        if name == "space":
+            parts += [SPACE + "\n", *map(_host_table, HOSTS)]
+        if name == "data":
+            parts.append(DATA + "\n")
+    return "\n".join(parts)
+
+
+def _table(section: type[Section], title: str, only: tuple[str, ...] = ()) -> str:
+    """Return a part of the page: what a section is for, and its keys."""
+    told = dict(_arguments(section))
+    defaults = {key: field.get_default(call_default_factory=True) for key, field in section.model_fields.items()}
+    if section.__name__ == "SpaceConfig":
+        defaults |= {key: default for key, (_, default) in CHOICES.items()}
+    keys = [key for key in defaults if not only or key in only]
+    rows = [(key, _shown(defaults[key]), told[key] + _names(f"{title}.{key}")) for key in keys]
+    return _part(f"## {title}", _purpose(section), rows)
+
+
+def _names(key: str) -> str:
+    """Return the names that may be given, where there is a list of them."""
+    names = ", ".join(f"`{name}`" for name in NAMES.get(key, ()))
+    return f" Known: {names}." if names else ""
+
+
+def _host_table(name: str) -> str:
+    told = dict(_arguments(HOSTS[name]))
+    rows = [
+        (key, _shown(default), told[key])
+        for key, (_, default) in space_settings(name).items()
+        if key not in CHOICES and key not in OF_THE_DATA
+    ]
+    return _part(f"### space.name: {name}", _purpose(HOSTS[name]), rows)
+
+
+def _part(title: str, purpose: str, rows: list[tuple[str, str, str]]) -> str:
+    lines = [title, "", purpose, "", "| key | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _purpose(owner: type) -> str:
+    """Return the first paragraphs of a docstring, up to its list of arguments."""
+    text = inspect.cleandoc(owner.__doc__ or "").partition("\nArgs:")[0].partition("\nRaises:")[0]
+    return " ".join(text.split())
+
+
+def _arguments(owner: type) -> Iterator[tuple[str, str]]:
+    """Yield name and meaning of what the docstrings of a class and of its bases explain."""
+    for base in reversed(owner.__mro__):
+        block = inspect.cleandoc(base.__doc__ or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
+        for name, meaning in re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", block, flags=re.MULTILINE):
+            yield name, " ".join(meaning.split()).replace("|", "\\|").replace("`None`", "`null`")
+
+
+def _shown(value: Any) -> str:
+    """Return a default as YAML has it."""
+    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return f"`{text.replace(chr(34), '')}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
