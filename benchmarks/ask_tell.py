@@ -28,8 +28,8 @@ from optuna.storages import JournalStorage
 
 import search
 import spaces
-from search.journal import Journal
 from search.samplers.encoding import Encoding
+from search.study.journal import Journal
 
 REPORTS = 10
 

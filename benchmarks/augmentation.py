@@ -1,7 +1,7 @@
 """What augmenting a batch costs here and in kornia, per batch and in all.
 
 What it shows
-    Time to augment one batch of uint8 images and bring it to float32, by augmentation: `search.augmentation`, which
+    Time to augment one batch of uint8 images and bring it to float32: `search.training.augmentation`, which
     works on uint8 with draws from the given generator, and `kornia.augmentation`, which works on float32 with draws
     of its own. Both with a draw for every image. `all` is flip, crop, cutout and mixup one after the other. The median
     of many repetitions, the two ways taking turns; the ratios of one run count.
@@ -28,14 +28,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from search.augmentation import pipeline
+from search.training.augmentation import pipeline
 
 CLASSES = 10
 WAYS = {name: (name,) for name in ("flip", "crop", "cutout", "mixup")} | {"all": ("flip", "crop", "cutout", "mixup")}
 
 
 def own(names: tuple[str, ...], images: Tensor, labels: Tensor) -> Callable[[], Any]:
-    """Return a call that augments one batch with `search.augmentation`."""
+    """Return a call that augments one batch with `search.training.augmentation`."""
     generator = torch.Generator(images.device).manual_seed(0)
     augment = pipeline(names, "classification", CLASSES)
 

@@ -27,7 +27,7 @@ import numpy as np
 def load(path: str, cache: str) -> tuple[Any, float]:
     """Return the set and the seconds that it took to load."""
     from search import data
-    from search.config_sections import DataConfig
+    from search.config.sections import DataConfig
 
     started = time.perf_counter()
     loaded = data.load(DataConfig.model_validate({"name": "npz", "path": path, "cache": cache}))

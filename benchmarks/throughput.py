@@ -41,7 +41,7 @@ def one_training(data: Any, architecture: Any, space: Any, settings: Any) -> flo
     """Train one architecture and return its accuracy."""
     import torch
 
-    from search.training import Session, train
+    from search.training.loop import Session, train
 
     torch.manual_seed(0)
     session = Session(space.build(architecture), settings, data.device)
@@ -55,7 +55,7 @@ def prepared() -> tuple[Any, Any, Any]:
     import spaces
     from search import data
     from search.config import SearchConfig
-    from search.training import DeviceData
+    from search.training.loop import DeviceData
 
     torch.set_num_threads(1)
     config = SearchConfig.from_dict(CONFIG)

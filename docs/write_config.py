@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import fusion_ops
-from search.augmentation import AUGMENTATIONS
 from search.config import SearchConfig
-from search.config_sections import Section
-from search.config_space import CHOICES, OF_THE_DATA, space_settings
+from search.config.sections import Section
+from search.config.space import CHOICES, OF_THE_DATA, space_settings
 from search.data import DATASETS
 from search.pruners import PRUNERS
 from search.samplers import SAMPLERS
+from search.training.augmentation import AUGMENTATIONS
 from spaces.host import HOSTS
 
 NAMES: Mapping[str, Iterable[str]] = {
@@ -33,7 +33,7 @@ NAMES: Mapping[str, Iterable[str]] = {
 PAGE = Path(__file__).with_name("config.md")
 HEAD = """# The search config
 
-<!-- Written by docs/write_config.py from the docstrings in search/config_sections.py and spaces/; edit those. -->
+<!-- Written by docs/write_config.py from the docstrings in search/config/sections.py and spaces/; edit those. -->
 
 A YAML file; any section and any key may be left out. `--set KEY=VALUE` overrides one, as in `--set train.lr=0.05`. An
 unknown key, a number that is text or a value beyond its limits ends the command with one line, before anything starts.

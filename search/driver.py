@@ -13,25 +13,25 @@ from fusion_ops.errors import RunError
 from reports import candidates as table
 from search import data
 from search.budget import Budget
-from search.candidate import Candidate
-from search.candidate_files import TRAINING, FolderFiles
-from search.checkpoint_room import make_room
-from search.cluster import room
+from search.cluster.joining import room
+from search.cluster.session import ray_session
+from search.cluster.supervisor import Supervisor
 from search.config import SearchConfig
-from search.contests import one_epoch_controls, random_controls, top_controls
-from search.events import EventLog
+from search.files.candidate_files import TRAINING, FolderFiles
+from search.files.checkpoint_room import make_room
+from search.files.run_directory import RunDirectory
 from search.interruption import heeding_signals
-from search.ledger import Ledger
-from search.live import LiveFile
 from search.planning import resources
-from search.progress import ProgressDisplay
 from search.pruners import create_pruner
-from search.ray_session import ray_session
 from search.run import Run
-from search.run_directory import RunDirectory
-from search.supervisor import Supervisor
-from search.tensorboard import TensorBoardFiles
-from search.time_left import TimeLeft
+from search.study.candidate import Candidate
+from search.study.contests import one_epoch_controls, random_controls, top_controls
+from search.study.ledger import Ledger
+from search.watching.events import EventLog
+from search.watching.live import LiveFile
+from search.watching.progress import ProgressDisplay
+from search.watching.tensorboard import TensorBoardFiles
+from search.watching.time_left import TimeLeft
 from spaces import Architecture, SearchSpace
 
 __all__ = ["Driver"]
@@ -170,8 +170,8 @@ class Driver:
         def train(most: Callable[[], int | None]) -> None:
             self.display.say("starting Ray workers")
             with ray_session(address=address, cpus=cpus_there, gpus=gpus_there, folders=folders) as folder:
-                from search.keeper import start_keeper
-                from search.tuning import run_tune
+                from search.cluster.keeper import start_keeper
+                from search.cluster.tuning import run_tune
 
                 if address is not None:
                     self.display.say(room(cpus, gpus))

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from search.ray_session import available_cpus
+from search.cluster.session import available_cpus
 
 __all__ = ["PACKAGES", "describe_environment", "installed"]
 

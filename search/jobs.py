@@ -16,18 +16,18 @@ from reports.measures import MEASURES
 from reports.run import FORMAT, read_config
 from search import data
 from search.config import SearchConfig
-from search.disk import unwritable_told, write_whole
 from search.driver import Driver
 from search.environment import describe_environment
-from search.events import utc_now
+from search.files.disk import unwritable_told, write_whole
+from search.files.run_directory import RunDirectory
 from search.planning import plan
 from search.run import Run
-from search.run_directory import RunDirectory
 from search.sameness import require_changeable, require_same, state_config
 from search.samplers import create_sampler
-from search.storage import guarded, require_new_study
-from search.study import create_study, load_study
-from search.tensorboard import require_tensorboard
+from search.study.opening import create_study, load_study
+from search.study.storage import guarded, require_new_study
+from search.watching.events import utc_now
+from search.watching.tensorboard import require_tensorboard
 from spaces import SearchSpace
 
 __all__ = ["launch", "resume"]

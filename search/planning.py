@@ -6,12 +6,12 @@ import torch
 
 from fusion_ops.errors import ConfigError
 from search import data
-from search.bounds import require_reachable
-from search.cluster import require_cluster
+from search.cluster.joining import require_cluster
+from search.cluster.session import available_cpus
 from search.config import SearchConfig
-from search.ray_session import available_cpus
-from search.storage import require_storage
-from search.training import resolve_device
+from search.study.bounds import require_reachable
+from search.study.storage import require_storage
+from search.training.loop import resolve_device
 from spaces import SearchSpace
 
 __all__ = ["plan", "resources"]

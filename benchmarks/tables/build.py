@@ -33,7 +33,7 @@ from fusion_ops import FusionChoice
 from search import data
 from search.config import SearchConfig
 from search.environment import describe_environment
-from search.training import DeviceData, Session, train
+from search.training.loop import DeviceData, Session, train
 from spaces import Architecture, SearchSpace
 
 CPU = torch.device("cpu")

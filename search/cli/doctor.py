@@ -77,7 +77,7 @@ def _package(requirement: Requirement) -> Finding:
 
 
 def _hardware() -> Iterator[Finding]:
-    from search.ray_session import available_cpus
+    from search.cluster.session import available_cpus
 
     yield Finding("cpus", f"{available_cpus()} of {os.cpu_count()} usable, {platform.machine()}")
     try:
@@ -89,7 +89,7 @@ def _hardware() -> Iterator[Finding]:
     gpus = [torch.cuda.get_device_properties(index) for index in range(count)]
     names = ", ".join(f"{gpu.name} ({gpu.total_memory / 2**30:.0f} GiB)" for gpu in gpus)
     yield Finding("gpus", names or f"none seen by torch ({_build(torch.version.cuda)})")
-    from search.training import resolve_device
+    from search.training.loop import resolve_device
 
     device = resolve_device("auto").type
     precision = "bf16 mixed precision, channels last" if device == "cuda" else "float32"
@@ -101,7 +101,7 @@ def _build(cuda: str | None) -> str:
 
 
 def _exposure() -> Iterator[Finding]:
-    from search.exposure import ray_listeners, token_source
+    from search.cluster.exposure import ray_listeners, token_source
 
     yield Finding(
         "private ray", "listens on 127.0.0.1 only, with a token of its own; no dashboard, no usage statistics"

@@ -14,7 +14,7 @@ def ending(status: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
     """Return the line that says why a run ended early; `None` where all candidates were trained.
 
     Args:
-        status: What `search.status.read_status` returned of a run that ended.
+        status: What `search.watching.status.read_status` returned of a run that ended.
         config: The run's config, as plain values.
     """
     if status["done"] >= status["trials"] and status["ended_by"] is None:

@@ -77,6 +77,6 @@ def _flat(message: str) -> str:
 
 
 def _masked(text: str) -> str:
-    from search.config_yaml import masked
+    from search.config.document import masked
 
     return masked(text)

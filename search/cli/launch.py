@@ -49,8 +49,8 @@ def launch(
     """
     from search.cli.outcome import print_plan, print_run
     from search.config import SearchConfig
+    from search.files.run_directory import RunDirectory
     from search.jobs import launch as launch_run
-    from search.run_directory import RunDirectory
 
     loaded = SearchConfig.load(config, overrides=parse_overrides(overrides))
     where = run_dir or Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -59,7 +59,7 @@ def launch(
         print_plan(loaded)
         return
     if submit is not None:
-        from search.submission import submit as submit_job
+        from search.cluster.submission import submit as submit_job
 
         job = submit_job(loaded, where, submit, tensorboard=tensorboard)
         typer.echo(f"submitted  {job}")

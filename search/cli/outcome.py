@@ -14,7 +14,7 @@ from search.cli.ending import ending
 from search.config import SearchConfig
 from search.planning import plan
 from search.run import Run
-from search.status import read_status
+from search.watching.status import read_status
 from spaces import SearchSpace
 
 __all__ = ["print_plan", "print_run"]

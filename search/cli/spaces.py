@@ -54,8 +54,8 @@ def spaces(
 
 def _all() -> list[dict[str, Any]]:
     import spaces
-    from search.config_sections import SpaceConfig
-    from search.config_space import resolved_settings
+    from search.config.sections import SpaceConfig
+    from search.config.space import resolved_settings
 
     return [resolved_settings(SpaceConfig(name=name)) for name in spaces.names()]
 

@@ -23,8 +23,8 @@ def status(
     import yaml
 
     from search.cli.ending import ending
-    from search.durations import duration
-    from search.status import read_status
+    from search.watching.durations import duration
+    from search.watching.status import read_status
 
     found = read_status(run_dir)
     if as_json:

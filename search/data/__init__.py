@@ -10,13 +10,13 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from fusion_ops.errors import ConfigError, DataError
-from search.config_yaml import Document
+from search.config.document import Document
 from search.data.dataset import Dataset, Split
 from search.data.own import OWN
 from search.data.source import DATASETS, DatasetSource
 
 if TYPE_CHECKING:
-    from search.config_sections import DataConfig
+    from search.config.sections import DataConfig
 
 __all__ = ["DATASETS", "Dataset", "DatasetSource", "Split", "load", "source_of"]
 

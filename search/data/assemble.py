@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from fusion_ops.errors import DataError
-from search.config_sections import DataSection
+from search.config.sections import DataSection
 from search.data.dataset import IGNORED, Dataset, Split, channel_statistics
 from search.data.digits import TEST_FRACTION, TEST_SEED
 from search.data.splitting import stratified

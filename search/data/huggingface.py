@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError, nearest
-from search.config_sections import Text
+from search.config.sections import Text
 from search.data.assemble import assembled, class_numbers
 from search.data.cache import files_state
 from search.data.dataset import Dataset, Split

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, cre
 
 from fusion_ops.errors import DataError
 from fusion_ops.registry import Registry
-from search.config_errors import config_error
-from search.config_sections import DataConfig, DataSection, Section, Text
-from search.config_yaml import Document
+from search.config.document import Document
+from search.config.errors import config_error
+from search.config.sections import DataConfig, DataSection, Section, Text
 from search.data.cache import cached
 from search.data.dataset import Dataset, Task
 

@@ -19,8 +19,8 @@ from search.measuring.memory import measure_memory
 from search.own_objectives import functions, number
 
 if TYPE_CHECKING:
-    from search.config_sections import LatencyConfig
-    from search.training import DeviceData
+    from search.config.sections import LatencyConfig
+    from search.training.loop import DeviceData
 
 __all__ = ["Costs"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import spaces
-from search.ledger import Ledger
 from search.pruners import create_pruner
 from search.samplers import create_sampler
-from search.study import create_study, load_study
+from search.study.ledger import Ledger
+from search.study.opening import create_study, load_study
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from fusion_ops.errors import ConfigError, UnknownNameError
-from search.augmentation import AUGMENTATIONS, check, crop, cutout, flip, mixup, pipeline
+from search.training.augmentation import AUGMENTATIONS, check, crop, cutout, flip, mixup, pipeline
 
 BATCH = 400
 

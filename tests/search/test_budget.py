@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from search.budget import Budget
-from search.candidate import Progress
+from search.study.candidate import Progress
 from tests.runs import check_sound, fusion_nas
 
 CONFIG = """

@@ -17,8 +17,8 @@ from sklearn.datasets import load_digits
 
 import search
 from fusion_ops.errors import ConfigError, RunError
-from search.cluster import require_cluster
-from search.shipment import PACKAGES
+from search.cluster.joining import require_cluster
+from search.cluster.shipment import PACKAGES
 from tests.clusters import TOKEN, Cluster
 
 OWN = """

@@ -9,8 +9,8 @@ import torch
 import fusion_ops
 from fusion_ops.errors import ConfigError
 from search.config import SearchConfig
-from search.config_sections import TrainConfig
-from search.trainable import CandidateTrainable
+from search.config.sections import TrainConfig
+from search.training.trainable import CandidateTrainable
 
 
 @pytest.fixture(autouse=True)

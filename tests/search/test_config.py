@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fusion_ops.errors import ConfigError
 from search import data
 from search.config import SearchConfig
-from search.config_sections import StorageConfig
+from search.config.sections import StorageConfig
 
 SECTIONS = ("space", "data", "train", "objectives", "constraints", "search", "limits", "storage", "ray")
 
@@ -305,7 +305,7 @@ def test_errors_of_a_dict_have_no_place():
 
 
 def test_passwords_are_not_written_down(monkeypatch):
-    monkeypatch.setattr("search.config_sections._require_driver", lambda *names: None)
+    monkeypatch.setattr("search.config.sections._require_driver", lambda *names: None)
     config = SearchConfig.from_dict({"storage": {"url": "postgresql://me:s3cret@host:5432/db"}})
     assert config.storage.url == "postgresql://me:s3cret@host:5432/db"
     assert config.to_dict()["storage"] == {"url": "postgresql://me:***@host:5432/db"}

@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 
 from fusion_ops.errors import DataError, UnknownNameError
 from search import data
-from search.config_sections import DataConfig
+from search.config.sections import DataConfig
 from search.data import Dataset, Split
 from search.data.dataset import channel_statistics
 from search.data.splitting import stratified

@@ -11,8 +11,8 @@ import torch
 
 import spaces
 from search.config import SearchConfig
-from search.device_memory import limit_memory, memory_share
-from search.trainable import CandidateTrainable
+from search.training.device_memory import limit_memory, memory_share
+from search.training.trainable import CandidateTrainable
 
 LOSS = """
 import torch
@@ -79,7 +79,7 @@ def test_out_of_memory_frees_network_and_optimizer_before_the_next_candidate(tmp
     held = [weakref.ref(session.model), weakref.ref(session.optimizer), weakref.ref(next(session.model.parameters()))]
     del session
     ended = worker.step()
-    assert (ended["out_of_memory"], ended["done"]) == (True, True)
+    assert (ended["out_of_memory"], ended["ended"]) == (True, True)
     assert ended["failure"].startswith("out of memory: CUDA out of memory.")
     assert [ref() for ref in held] == [None] * 3
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from search import exposure
-from search.exposure import Listener, ray_listeners, token_source
+from search.cluster import exposure
+from search.cluster.exposure import Listener, ray_listeners, token_source
 
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, aff], reductions: [2]}

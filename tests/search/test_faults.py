@@ -16,11 +16,11 @@ import yaml
 
 import spaces
 from fusion_ops.errors import RunError
-from search import checkpoint
-from search.candidate_files import TRAINING, FolderFiles
 from search.config import SearchConfig
+from search.files.candidate_files import TRAINING, FolderFiles
 from search.jobs import launch, resume
-from search.trainable import CandidateTrainable
+from search.training import checkpoint
+from search.training.trainable import CandidateTrainable
 from tests.runs import check_sound, fusion_nas
 
 CONFIG = """

@@ -13,7 +13,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from search.journal import Journal
+from search.study.journal import Journal
 
 
 def fill(study: optuna.Study) -> None:
@@ -54,7 +54,8 @@ def test_what_does_not_fit_on_the_disk_leaves_the_journal_whole(tmp_path: Path) 
     path = tmp_path / "study.journal"
     code = (
         "import resource, signal, sys; import optuna\n"
-        "from pathlib import Path; from optuna.storages import JournalStorage; from search.journal import Journal\n"
+        "from pathlib import Path; from optuna.storages import JournalStorage\n"
+        "from search.study.journal import Journal\n"
         "path = Path(sys.argv[1]); study = optuna.create_study(storage=JournalStorage(Journal(path)), study_name='a')\n"
         "trial = study.ask(); signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, resource.RLIM_INFINITY))\n"

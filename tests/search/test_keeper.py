@@ -37,7 +37,7 @@ from pathlib import Path
 import own
 import spaces
 from search.config import SearchConfig
-from search.ray_session import ray_session
+from search.cluster.session import ray_session
 
 run_dir = Path(sys.argv[1])
 run_dir.mkdir()
@@ -51,8 +51,8 @@ told = []
 
 with ray_session(address=None, cpus=1, gpus=0):
     import ray
-    from search.keeper import KeptFiles, start_keeper
-    from search.trainable import CandidateTrainable
+    from search.cluster.keeper import KeptFiles, start_keeper
+    from search.training.trainable import CandidateTrainable
 
     keeper, said = start_keeper(run_dir)
     job |= said | {"lock": "what no worker finds in this place"}

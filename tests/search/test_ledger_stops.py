@@ -12,13 +12,13 @@ from optuna.trial import TrialState
 import spaces
 from fusion_ops.errors import Infeasible
 from reports import candidates as table
-from search.bounds import broken, require_reachable
-from search.candidate import Progress
-from search.contests import one_epoch_controls, random_controls, top_controls
-from search.ledger import Ledger
 from search.pruners import ParetoPruner
 from search.samplers import create_sampler
-from search.stall import Stall
+from search.study.bounds import broken, require_reachable
+from search.study.candidate import Progress
+from search.study.contests import one_epoch_controls, random_controls, top_controls
+from search.study.ledger import Ledger
+from search.study.stall import Stall
 
 
 def curve(*accuracies: float) -> tuple[dict[str, float], ...]:

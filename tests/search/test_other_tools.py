@@ -13,9 +13,9 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 
 from fusion_ops.errors import ConfigError
-from search.candidate import Progress
 from search.cli import app, errors, launch  # noqa: F401 - the import registers the command
-from search.tensorboard import TensorBoardFiles, require_tensorboard
+from search.study.candidate import Progress
+from search.watching.tensorboard import TensorBoardFiles, require_tensorboard
 
 
 def trained(ledger, accuracies: list[float], *, done: bool):
@@ -93,7 +93,9 @@ def test_what_was_never_trained_has_no_file(open_ledger, tmp_path: Path):
 def test_the_flag_without_the_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     require_tensorboard()
     real = importlib.util.find_spec
-    monkeypatch.setattr("search.tensorboard.find_spec", lambda name: None if name == "tensorboard" else real(name))
+    monkeypatch.setattr(
+        "search.watching.tensorboard.find_spec", lambda name: None if name == "tensorboard" else real(name)
+    )
     with pytest.raises(ConfigError, match=r"pip install fusion-nas\[tensorboard\]"):
         require_tensorboard()
     (tmp_path / "config.yaml").write_text("space: {depth: 8}")

@@ -20,7 +20,7 @@ import pytest
 
 from fusion_ops.errors import RunError
 from search.cli import app, errors, launch  # noqa: F401 - the import registers the command
-from search.storage import open_storage, require_new_study, require_storage
+from search.study.storage import open_storage, require_new_study, require_storage
 
 PASSWORD = "s3cret/p@ss"  # noqa: S105
 ENCODED = "s3cret%2Fp%40ss"

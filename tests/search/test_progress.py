@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from search.budget import Budget
-from search.candidate import Progress
-from search.durations import duration
-from search.progress import ProgressDisplay
-from search.time_left import TimeLeft
+from search.study.candidate import Progress
+from search.watching.durations import duration
+from search.watching.progress import ProgressDisplay
+from search.watching.time_left import TimeLeft
 
 
 @pytest.mark.parametrize(

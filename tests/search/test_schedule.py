@@ -4,7 +4,7 @@ import math
 import pytest
 
 from fusion_ops.errors import UnknownNameError
-from search.schedule import SCHEDULES, learning_rate
+from search.training.schedule import SCHEDULES, learning_rate
 
 
 def rates(steps: int, schedule: str, warmup: float = 0.25, peak: float = 0.4) -> list[float]:

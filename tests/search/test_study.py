@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from fusion_ops.errors import RunError
-from search.study import create_study, load_study
+from search.study.opening import create_study, load_study
 
 OBJECTIVES = ("accuracy", "params")
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from fusion_ops.errors import ConfigError, RunError
+from search.cluster.submission import submit
 from search.config import SearchConfig
-from search.submission import submit
 from tests.clusters import TOKEN, Cluster
 from tests.runs import fusion_nas
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from search.budget import Budget
-from search.candidate import Progress
-from search.time_left import ENDING, TimeLeft
+from search.study.candidate import Progress
+from search.watching.time_left import ENDING, TimeLeft
 
 
 class Bench:
@@ -14,7 +14,7 @@ class Bench:
 
     def __init__(self, ledger, monkeypatch, *, epochs=4, timeout=None, **settings):
         self.ledger, self.now = ledger, 100.0
-        monkeypatch.setattr("search.time_left.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("search.watching.time_left.time.monotonic", lambda: self.now)
         budget = Budget(timeout=timeout, device_hours=None, devices=1, trained=ledger.trained_seconds)
         budget.start()
         self.epochs = epochs

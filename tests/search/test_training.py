@@ -11,9 +11,9 @@ from torch import Tensor, nn
 import spaces
 from fusion_ops.errors import ConfigError, Diverged
 from search import data
-from search.config_sections import DataConfig, TrainConfig
+from search.config.sections import DataConfig, TrainConfig
 from search.data import Split
-from search.training import DeviceData, Session, evaluate, place, resolve_device, train
+from search.training.loop import DeviceData, Session, evaluate, place, resolve_device, train
 
 CPU = torch.device("cpu")
 
@@ -163,9 +163,9 @@ def test_seeds_give_other_batches_and_leave_other_draws_alone(few):
 
 SCRIPT = """
 import torch
-from search.config_sections import TrainConfig
+from search.config.sections import TrainConfig
 from search.data import Dataset, Split
-from search.training import DeviceData, Session, train
+from search.training.loop import DeviceData, Session, train
 import spaces
 torch.set_num_threads(1)
 torch.manual_seed(0)

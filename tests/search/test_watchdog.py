@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from search.candidate_files import FolderFiles
-from search.watchdog import EXIT_CODE, verdict
+from search.files.candidate_files import FolderFiles
+from search.training.watchdog import EXIT_CODE, verdict
 
 CANDIDATE = "0123456789abcdef"
 SCRIPT = """
 import sys, time
 from functools import partial
 from pathlib import Path
-from search.candidate_files import FolderFiles
-from search.watchdog import Watchdog, leave_verdict
+from search.files.candidate_files import FolderFiles
+from search.training.watchdog import Watchdog, leave_verdict
 
 watchdog = Watchdog()
 watchdog.watch(partial(leave_verdict, FolderFiles(Path(sys.argv[1])), "{candidate}"), {limits}, spent={spent})
@@ -72,7 +72,7 @@ def test_what_makes_progress_rests_or_has_no_limit_survives(tmp_path, limits, ea
 def test_a_worker_that_cannot_tell_why_ends_all_the_same(last_words):
     script = f"""
 import time
-from search import watchdog
+from search.training import watchdog
 
 def tell(reason):
     {last_words}

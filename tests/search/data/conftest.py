@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from search import data
-from search.config_sections import DataConfig
+from search.config.sections import DataConfig
 from search.data import Dataset
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from search import data
-from search.config_sections import DataConfig
+from search.config.sections import DataConfig
 from search.data import cache
 
 X = np.random.default_rng(0).integers(0, 256, (4000, 3, 32, 32), dtype=np.uint8)
@@ -98,7 +98,7 @@ def test_the_default_folder(monkeypatch, tmp_path):
 WORKER = """
 import re, sys
 from search import data
-from search.config_sections import DataConfig
+from search.config.sections import DataConfig
 loaded = data.load(DataConfig(name="npz", path={path!r}, cache={cache!r}))
 parts = (loaded.train, loaded.validation, loaded.test)
 total = sum(int(part.images.long().sum()) for part in parts)

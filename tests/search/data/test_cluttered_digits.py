@@ -83,7 +83,7 @@ SCRIPT = """
 import hashlib, torch
 torch.set_num_threads(2)
 from search import data
-from search.config_sections import DataConfig
+from search.config.sections import DataConfig
 loaded = data.load(DataConfig(name="cluttered_digits", images=60, test_images=20, cache={cache!r}))
 print(hashlib.sha256(loaded.train.images.numpy().tobytes() + loaded.test.images.numpy().tobytes()).hexdigest())
 """

@@ -1,0 +1,241 @@
+"""The bridge to Ray Tune: a searcher that asks the ledger, a scheduler that reports to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from search.data import Dataset
+from search.files.candidate_files import FolderFiles
+from search.files.run_directory import CHECKPOINTS
+from search.study.candidate import Progress
+from search.study.ledger import Ledger
+from search.training.trainable import CandidateTrainable
+from search.training.watchdog import verdict
+
+__all__ = ["run_tune"]
+
+
+class Unsaved:
+    """Pickles as nothing: Tune writes down what it is given, for a restore that never happens here."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class LedgerSearcher(Unsaved, Searcher):
+    """Hands the ledger's candidates to Tune; keeps no state that is not the ledger's.
+
+    Args:
+        ledger: The candidates.
+        job: What all candidates share.
+        concurrent: Tells how many candidates may be in flight now.
+        stopped: Tells whether no further candidate is to be started.
+    """
+
+    def __init__(
+        self, ledger: Ledger, job: Mapping[str, Any], concurrent: Callable[[], int], stopped: Callable[[], bool]
+    ) -> None:
+        super().__init__()
+        self._ledger, self._job, self._concurrent, self._stopped = ledger, job, concurrent, stopped
+        self.numbers: dict[str, int] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """Return the next candidate's config, `None` to be asked again later, or `FINISHED`."""
+        if self._stopped():
+            return Searcher.FINISHED
+        if self._ledger.in_training() >= self._concurrent():
+            return None
+        candidate = self._ledger.ask()
+        if candidate is None:
+            # One of those in training may yet turn out to be infeasible, and then another one takes its place.
+            return Searcher.FINISHED if self._ledger.in_training() == 0 else None
+        self.numbers[trial_id] = candidate.number
+        return {
+            "job": self._job,
+            "candidate": {
+                "number": candidate.number,
+                "architecture": candidate.architecture.to_dict(),
+                "seed": candidate.seed,
+            },
+        }
+
+    def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
+        """Fail the candidate whose last worker was lost; how others end, the scheduler has told the ledger."""
+        if error:
+            number = self.numbers[trial_id]
+            files = FolderFiles(Path(self._job["run_dir"]) / CHECKPOINTS)
+            reason = verdict(files, self._ledger.candidates[number].architecture.id)
+            self._ledger.finish(number, "failed", reason or "its worker was lost, and so was every retry's")
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save nothing: the study is the only truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: the study is the only truth."""
+
+
+class LedgerScheduler(Unsaved, TrialScheduler):
+    """Reports every rung to the ledger, and stops what the ledger says to stop.
+
+    Args:
+        ledger: The candidates.
+        searcher: Knows which candidate a Tune trial is.
+    """
+
+    def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._ledger, self._searcher = ledger, searcher
+        self._controller: Any = None
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Do nothing but note who starts the workers: the ledger knows the candidate since it handed it out."""
+        self._controller = tune_controller
+
+    def kill_workers(self) -> None:
+        """End all workers at once; what they have trained since their last rung is lost.
+
+        Tune itself would wait for the end of their rungs, up to ten seconds, and then do the same.
+        """
+        if self._controller is not None:
+            for actor, _ in list(self._controller._actor_manager._live_actors_to_ray_actors_resources.values()):
+                ray.kill(actor)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Do nothing: the searcher is told, too."""
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> str:
+        """Return whether the candidate goes on."""
+        stop = self._ledger.report(self._searcher.numbers[trial.trial_id], progress(result))
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> None:
+        """Do nothing: the searcher is told, too."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Do nothing: the searcher is told, too."""
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Leave the order to Tune: first come, first served."""
+        return None
+
+    def debug_string(self) -> str:
+        """Return the name of the class."""
+        return type(self).__name__
+
+
+class RetryCounter(Unsaved, tune.Callback):
+    """Counts in the ledger what Tune starts again after a worker was lost."""
+
+    def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
+        self._ledger, self._searcher = ledger, searcher
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Count one retry."""
+        self._ledger.retry(self._searcher.numbers[trial.trial_id])
+
+
+class StopWhen(Unsaved, tune.Stopper):
+    """Ends the Tune run as soon as `stopped` says so.
+
+    Args:
+        stopped: The condition; asked several times a second.
+        end: Called when it is met, before Tune ends.
+    """
+
+    def __init__(self, stopped: Callable[[], bool], end: Callable[[], None]) -> None:
+        self._stopped, self._end = stopped, end
+
+    def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Stop no single trial."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Return whether the whole run ends now."""
+        if not self._stopped():
+            return False
+        self._end()
+        return True
+
+
+def progress(result: Mapping[str, Any]) -> Progress:
+    """Return what a worker's result says."""
+    return Progress(
+        tuple(result["curve"]),
+        result["seconds"],
+        result["worker"],
+        result["ended"],
+        result["failure"],
+        result["out_of_memory"],
+        dict(result["measured"]),
+        result["note"],
+        result["halt"],
+    )
+
+
+def run_tune(
+    ledger: Ledger,
+    job: Mapping[str, Any],
+    *,
+    folder: Path,
+    cpus: float,
+    gpus: float,
+    concurrent: Callable[[], int | None],
+    retries: int,
+    stopped: Callable[[], bool],
+    dataset: Dataset | None = None,
+) -> None:
+    """Train candidates on Ray workers until the ledger has no more, or `stopped` says so.
+
+    Args:
+        ledger: The candidates.
+        job: What all candidates share; goes to the workers.
+        folder: Where Tune may keep its own files.
+        cpus: CPU cores of one worker.
+        gpus: GPUs of one worker; a fraction shares one.
+        concurrent: Tells how many candidates may be in flight; `None`: as many as the resources hold, and one
+            that waits, so that a worker that is done need not wait for it.
+        retries: How often a candidate is started again after its worker was lost.
+        stopped: Whether to end early.
+        dataset: The data set, to be sent to the workers through Ray's object store; `None`: each reads it itself.
+    """
+    trainable: Any = CandidateTrainable
+    if dataset is not None:
+        trainable = tune.with_parameters(CandidateTrainable, dataset=dataset)
+    searcher = LedgerSearcher(ledger, job, lambda: concurrent() or _slots(cpus, gpus) + 1, stopped)
+    scheduler = LedgerScheduler(ledger, searcher)
+    tuner = tune.Tuner(
+        tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: f"candidate-{searcher.numbers[trial.trial_id]}",
+            trial_dirname_creator=lambda trial: f"candidate-{searcher.numbers[trial.trial_id]}",
+        ),
+        run_config=tune.RunConfig(
+            name="candidates",
+            storage_path=str(folder),
+            verbose=0,
+            stop=StopWhen(stopped, scheduler.kill_workers),
+            callbacks=[RetryCounter(ledger, searcher)],
+            failure_config=tune.FailureConfig(max_failures=retries),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+        ),
+    )
+    tuner.fit()
+
+
+def _slots(cpus: float, gpus: float) -> int:
+    """Return how many workers the resources that Ray has now can hold."""
+    there: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    holds = [there.get(name, 0.0) / need for name, need in (("CPU", cpus), ("GPU", gpus)) if need > 0]
+    return max(1, int(min(holds)))

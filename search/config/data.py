@@ -1,0 +1,59 @@
+"""The data section of a config: its settings checked by the data set that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fusion_ops.errors import ConfigError, UnknownNameError
+from search import data
+from search.config.document import Document
+from search.config.errors import explained
+from search.config.sections import DataConfig
+from search.data.dataset import Task
+from search.training import augmentation
+
+__all__ = ["check_augment", "check_data", "located", "resolved_data"]
+
+
+def check_data(config: DataConfig, document: Document) -> Task | None:
+    """Check name and settings of a data set, without loading it; return its task where that is known.
+
+    Raises:
+        ConfigError: The data set or a setting is unknown, or a setting has an impossible value.
+    """
+    try:
+        source = data.source_of(config.name)
+    except UnknownNameError as error:
+        raise explained(document, ("data", "name"), str(error)) from None
+    return source.task_of(source.section(config, document))
+
+
+def check_augment(names: Sequence[str], task: Task | None, document: Document) -> None:
+    """Check the names in `train.augment`, and that they fit the task where it is known.
+
+    Raises:
+        ConfigError: One is unknown, named twice, or not for this task.
+    """
+    for index in range(len(names)):
+        try:
+            augmentation.check(names[: index + 1], task)
+        except (ConfigError, UnknownNameError) as error:
+            raise explained(document, ("train", "augment", index), str(error)) from None
+
+
+def located(config: DataConfig, folders: Iterable[str]) -> DataConfig:
+    """Return the section with an absolute `path`, if it is found relative to one of these folders."""
+    found = (Path(folder, config.path or "") for folder in folders)
+    path = next((path for path in found if path.exists()), None)
+    if config.path is None or path is None:
+        return config
+    return config.model_copy(update={"path": str(path.resolve())})
+
+
+def resolved_data(config: DataConfig) -> dict[str, Any]:
+    """Return name and settings with their defaults, ready for YAML or JSON."""
+    section = data.source_of(config.name).section(config, Document("", {}))
+    values: dict[str, Any] = section.model_dump(mode="json")
+    return values

@@ -1,0 +1,195 @@
+"""The search config: read from YAML, checked strictly, written back as it was resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, PrivateAttr, ValidationError
+
+from fusion_ops.errors import SpecError
+from search.config.data import check_augment, check_data, located, resolved_data
+from search.config.document import Document, override, read_file
+from search.config.errors import config_error, explained
+from search.config.objectives import check_constraints, check_objectives, check_search
+from search.config.own import check_own_loss, try_own
+from search.config.sections import (
+    DataConfig,
+    LatencyConfig,
+    LimitsConfig,
+    RayConfig,
+    SearchSettings,
+    Section,
+    SpaceConfig,
+    StorageConfig,
+    TrainConfig,
+)
+from search.config.space import check_space, create_space, resolved_settings, stated_space
+from spaces.host import HOSTS
+from spaces.importing import import_modules, make_importable
+
+if TYPE_CHECKING:
+    from search.data import Dataset
+    from spaces import SearchSpace
+
+__all__ = ["SearchConfig"]
+
+
+class SearchConfig(Section):
+    """Everything that a search job is told.
+
+    Args:
+        space: Host network and choices.
+        data: Data set.
+        train: Training of every candidate.
+        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
+            `latency`, `memory`, or the user's own `module:function`.
+        constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
+            exact costs (`params`, `flops`) are checked before training, those on qualities after it.
+        search: Proposals and early stopping.
+        limits: When a training is given up, and what the run may use.
+        latency: How inference is timed, where that is an objective.
+        storage: Where the study is kept.
+        ray: The workers.
+        imports: Modules of the user's own, imported before anything is looked up by name: what they register
+            (operators, spaces, data sets) is known everywhere in the run.
+        resolved: What a run noted about itself when it was launched; not part of the config.
+    """
+
+    space: SpaceConfig = SpaceConfig()
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    objectives: tuple[str, ...] = ("accuracy", "params")
+    constraints: dict[str, Any] = Field(default_factory=dict)
+    search: SearchSettings = SearchSettings()
+    limits: LimitsConfig = LimitsConfig()
+    latency: LatencyConfig = LatencyConfig()
+    storage: StorageConfig = StorageConfig()
+    ray: RayConfig = RayConfig()
+    imports: tuple[str, ...] = ()
+    resolved: dict[str, Any] = Field(default_factory=dict, exclude=True)
+
+    _document: Document = PrivateAttr(default_factory=lambda: Document("", {}))
+    _folders: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Return the config that a YAML file holds.
+
+        Args:
+            path: The file; any section and any key may be left out.
+            overrides: Values by dotted key, for example `{"search.trials": 8}`; text is read as YAML.
+
+        Raises:
+            ConfigError: The file or an override is wrong; one line with the place, the rule, the value
+                received and what to write.
+        """
+        document = read_file(path)
+        for key, value in (overrides or {}).items():
+            override(document, key, value)
+        return cls._checked(document, (Path(path).parent, Path.cwd()))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the config with these values, as `to_dict` returns them.
+
+        Raises:
+            ConfigError: A key is unknown, or a value breaks a rule.
+        """
+        return cls._checked(Document("", dict(values)), (Path.cwd(),))
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Folders where the user's own modules are looked for: the config's and the current one, at launch."""
+        return self._folders
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all keys with their values, ready for YAML or JSON; passwords are left out."""
+        values = self.model_dump(mode="json")
+        values["space"] = resolved_settings(self.space)
+        values["data"] = resolved_data(self.data)
+        values["storage"]["url"] = self.storage.public_url
+        return values
+
+    def check_task(self, dataset: Dataset) -> None:
+        """Check that objectives, constraints and augmentation fit a data set, once it is loaded.
+
+        The user's own loss and qualities are called with some of its labels.
+
+        Raises:
+            ConfigError: One of them is of another task than the data set's, or the user's own fails.
+        """
+        check_augment(self.train.augment, dataset.task, self._document)
+        check_objectives(self.objectives, self.data.name, dataset.task, self._document)
+        check_constraints(self.constraints, self.objectives, dataset.task, self._document)
+        try_own(self.train, self.objectives, dataset, self._document)
+
+    def create_space(self, dataset: Dataset) -> SearchSpace:
+        """Return the search space for the images and classes of a data set.
+
+        Raises:
+            ConfigError: The space has no such setting, a setting has an impossible value, or it does not
+                fit the data set.
+        """
+        space = create_space(self.space, dataset, self._document)
+        if space.host.task != dataset.task:
+            fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
+            raise explained(
+                self._document,
+                ("space", "name"),
+                f"`space.name: {self.space.name}` is for {space.host.task}, data set {dataset.name} for "
+                f"{dataset.task}; use {' or '.join(fitting)}.",
+            )
+        return space
+
+    def stated_space(self) -> SearchSpace | None:
+        """Return the search space if `space` says `num_classes`, `in_channels` and `input_size`; no data are read.
+
+        Raises:
+            ConfigError: A setting has an impossible value.
+        """
+        return stated_space(self.space, self._document)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SearchConfig) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def _checked(cls, document: Document, folders: Iterable[Path]) -> Self:
+        # A section whose keys are all commented out is null in YAML.
+        values = {
+            key: value for key, value in document.values.items() if value is not None or key not in cls.model_fields
+        }
+        for key in ("imports", "objectives"):
+            if isinstance(values.get(key), list):
+                values[key] = tuple(values[key])
+        try:
+            config = cls.model_validate(values)
+        except ValidationError as error:
+            raise config_error(error, cls, document) from None
+        config._folders = _import(config, document, folders)
+        check_space(config.space, document)
+        config = config.model_copy(update={"data": located(config.data, config.folders)})
+        task = check_data(config.data, document)
+        check_objectives(config.objectives, config.data.name, task, document)
+        check_augment(config.train.augment, task, document)
+        check_own_loss(config.train.loss, document)
+        check_constraints(config.constraints, config.objectives, task, document)
+        check_search(config.search, config.objectives, config.train.epochs, document)
+        config._document = document
+        return config
+
+
+def _import(config: SearchConfig, document: Document, folders: Iterable[Path]) -> tuple[str, ...]:
+    """Import the user's own modules; return the folders where they were looked for."""
+    noted = config.resolved.get("folders")
+    where = tuple(noted) if noted is not None else tuple(str(folder.resolve()) for folder in folders)
+    make_importable(*where)
+    for index, name in enumerate(config.imports):
+        try:
+            import_modules([name])
+        except SpecError as error:
+            raise explained(document, ("imports", index), str(error)) from None
+    return where

@@ -1,0 +1,1 @@
+"""The run directory, and disks that cannot be written."""

@@ -1,0 +1,105 @@
+"""The Optuna study of a run: opened, created, repaired."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage, JournalStorage
+
+from fusion_ops.errors import RunError
+from reports.measures import MEASURES
+from search.config.document import masked
+from search.study.journal import Journal
+from search.study.storage import open_storage
+
+__all__ = ["create_study", "cut_torn_tail", "load_study"]
+
+STUDY_NAME = "fusion-nas"
+
+
+def create_study(
+    journal: Path, url: str | None, objectives: Sequence[str], sampler: BaseSampler, name: str = STUDY_NAME
+) -> optuna.Study:
+    """Create the study of a new run.
+
+    Args:
+        journal: The journal file, where `url` is `None`.
+        url: `sqlite:///…` or `postgresql://…`.
+        objectives: Names of the objectives; they give the directions.
+        sampler: Who proposes.
+        name: Name of the study in the storage.
+
+    Raises:
+        RunError: The storage cannot be used, or has a study of that name.
+    """
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(
+            storage=_storage(journal, url),
+            study_name=name,
+            directions=[MEASURES[objective].direction for objective in objectives],
+            sampler=sampler,
+            pruner=optuna.pruners.NopPruner(),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(list(objectives))
+        return study
+    except optuna.exceptions.DuplicatedStudyError:
+        raise RunError(f"the storage has a study `{name}` already; choose another run directory.") from None
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def load_study(
+    journal: Path, url: str | None, objectives: Sequence[str], sampler: BaseSampler, name: str = STUDY_NAME
+) -> optuna.Study:
+    """Open the study of an existing run; a torn last line of its journal is cut off first.
+
+    Raises:
+        RunError: There is no usable study, or its directions are not those of `objectives`.
+    """
+    if url is None:
+        if not journal.is_file():
+            raise RunError(f"{journal} does not exist; the run cannot be continued.")
+        cut_torn_tail(journal)
+    try:
+        study = optuna.load_study(
+            storage=_storage(journal, url),
+            study_name=name,
+            sampler=sampler,
+            pruner=optuna.pruners.NopPruner(),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        if url is not None and isinstance(error, KeyError):
+            raise RunError(f"the storage {masked(url)} has no study `{name}`; give the right `storage.url`.") from None
+        raise RunError(f"{journal.name} is not a usable study ({error}); restore it from a copy.") from None
+    directions = [direction.name.lower() for direction in study.directions]
+    expected = [MEASURES[objective].direction for objective in objectives]
+    if directions != expected:
+        raise RunError(f"{journal.name} is not a usable study: it has directions {directions}, not {expected}.")
+    return study
+
+
+def cut_torn_tail(journal: Path) -> bool:
+    """Cut an unfinished last line off the journal and keep it beside it; return whether there was one."""
+    content = journal.read_bytes()
+    if not content or content.endswith(b"\n"):
+        return False
+    end = content.rfind(b"\n") + 1
+    with journal.with_name(journal.name + ".torn").open("ab") as kept:
+        kept.write(content[end:] + b"\n")
+    with journal.open("r+b") as file:
+        file.truncate(end)
+    return True
+
+
+def _storage(journal: Path, url: str | None) -> BaseStorage:
+    if url is None:
+        return JournalStorage(Journal(journal))
+    return open_storage(url)

@@ -1,0 +1,159 @@
+"""A database that keeps the study: opened, checked before a run starts, missed in one line when it is lost."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+
+from fusion_ops.errors import RunError, StorageLost
+from search.causes import causes
+from search.config.document import masked
+
+__all__ = ["guarded", "open_storage", "require_new_study", "require_storage", "storage_error"]
+
+CONNECT_SECONDS = 5
+PATIENCE_SECONDS = 10.0
+PAUSE_SECONDS = 0.5
+
+
+def open_storage(url: str) -> RDBStorage:
+    """Return the storage at `url`; it outlives a restart of the server of up to ten seconds.
+
+    Args:
+        url: `sqlite:///FILE`, `postgresql://…` or `postgresql+psycopg://…`.
+
+    Raises:
+        RunError: The database does not answer, refuses, or its driver does not load.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        storage = RDBStorage(_with_driver(url), engine_kwargs=_engine_settings(url))
+    except ImportError as error:
+        raise RunError(f"`storage.url` needs a driver that does not load: {error}.") from None
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        raise RunError(_refusal(url, error)) from None
+    _wait_for_restarts(storage.engine)
+    weakref.finalize(storage, storage.engine.dispose)
+    return storage
+
+
+def require_storage(url: str | None) -> None:
+    """Check that a study can be kept at `url`; nothing is written.
+
+    Raises:
+        RunError: The database does not answer, refuses, or its driver does not load.
+    """
+    if url is None:
+        return
+    import sqlalchemy
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if url.startswith("sqlite"):
+        folder = Path(url.partition(":///")[2]).parent
+        if not folder.is_dir():
+            raise RunError(f"`storage.url` names a file in {folder}, which does not exist; make that folder first.")
+        return
+    try:
+        engine = sqlalchemy.create_engine(_with_driver(url), **_engine_settings(url))
+        engine.connect().close()
+        engine.dispose()
+    except ImportError as error:
+        raise RunError(f"`storage.url` needs a driver that does not load: {error}.") from None
+    except SQLAlchemyError as error:
+        raise RunError(_refusal(url, error)) from None
+
+
+def require_new_study(url: str | None, name: str) -> None:
+    """Raise `RunError` if the storage at `url` has a study of that name already."""
+    if url is not None and name in optuna.get_all_study_names(open_storage(url)):
+        raise RunError(
+            f"the storage {masked(url)} has a study `{name}` already; choose a run directory of another name."
+        )
+
+
+@contextmanager
+def guarded(url: str | None) -> Iterator[None]:
+    """Turn what the loss of the database causes, however it is wrapped, into one error.
+
+    Raises:
+        StorageLost: The database was lost within the block.
+    """
+    if url is None:
+        yield
+        return
+    try:
+        yield
+    except Exception as error:
+        cause = storage_error(error)
+        if cause is None:
+            raise
+        raise StorageLost(
+            f"the study's storage {masked(url)} was lost: {_said(cause)}; "
+            "continue with `fusion-nas resume` when it is back."
+        ) from error
+
+
+def storage_error(error: BaseException) -> BaseException | None:
+    """Return what the database's driver raised among the causes of `error`, or `None`."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return next((link for link in causes(error) if isinstance(link, SQLAlchemyError)), None)
+
+
+def _with_driver(url: str) -> str:
+    """Return the URL with psycopg named as its driver: the default differs between versions of SQLAlchemy."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _engine_settings(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {}
+    own = {} if "connect_timeout=" in url else {"connect_timeout": CONNECT_SECONDS}
+    return {"pool_pre_ping": True, "connect_args": own}
+
+
+def _wait_for_restarts(engine: Any) -> None:
+    """Have new connections tried again for a while; once that was in vain, a further one is tried once only."""
+    from sqlalchemy import event
+
+    patience = PATIENCE_SECONDS
+
+    def connect(dialect: Any, record: Any, arguments: Any, parameters: Any) -> Any:
+        nonlocal patience
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                connection = dialect.connect(*arguments, **parameters)
+            except dialect.loaded_dbapi.OperationalError:
+                if time.monotonic() > deadline:
+                    patience = 0.0
+                    raise
+                time.sleep(PAUSE_SECONDS)
+            else:
+                patience = PATIENCE_SECONDS
+                return connection
+
+    event.listen(engine, "do_connect", connect)
+
+
+def _refusal(url: str, error: Exception) -> str:
+    return (
+        f"`storage.url` cannot be used: {masked(url)}: {_said(error)}; check that the server runs, that the database "
+        "and the user exist, and the password (in the URL, PGPASSWORD or ~/.pgpass)."
+    )
+
+
+def _said(error: BaseException) -> str:
+    """Return what the driver said, on one line."""
+    links = list(causes(error))
+    originals = (getattr(link, "orig", None) for link in links)
+    original = next((said for said in originals if said is not None), links[-1])
+    return masked(" ".join(str(original).split()))[:300].rstrip(".?")

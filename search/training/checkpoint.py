@@ -1,0 +1,71 @@
+"""What is kept of a candidate: weights that anyone may load, and the state from which its training goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from search.files.candidate_files import DAMAGED, TRAINING, WEIGHTS, CandidateFiles
+
+__all__ = ["DamagedStateError", "load_training", "save_training", "save_weights"]
+
+
+class DamagedStateError(Exception):
+    """A training's state is not what was written."""
+
+
+def save_weights(
+    files: CandidateFiles, candidate_id: str, state: Mapping[str, Tensor], metadata: Mapping[str, Any]
+) -> None:
+    """Write a state dict as safetensors. The training state stays until the driver knows that the training is over.
+
+    Args:
+        files: Where the files of candidates are kept.
+        candidate_id: Whose they are.
+        state: The network's state dict.
+        metadata: JSON-ready values to keep in the file's header.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    header = {key: json.dumps(value) for key, value in metadata.items()}
+    files.write(candidate_id, WEIGHTS, save(tensors, metadata=header))
+
+
+def save_training(files: CandidateFiles, candidate_id: str, state: Mapping[str, Any]) -> None:
+    """Write what a training needs to go on, its SHA-256 in the first line."""
+    buffer = BytesIO()
+    torch.save(dict(state), buffer)
+    content = buffer.getvalue()
+    files.write(candidate_id, TRAINING, _digest(content) + b"\n" + content)
+
+
+def load_training(files: CandidateFiles, candidate_id: str) -> dict[str, Any] | None:
+    """Return what `save_training` wrote, or `None` where there is nothing. Nothing is unpickled.
+
+    Raises:
+        DamagedStateError: It is not what was written. It is kept as `training.pt.damaged`.
+    """
+    written = files.read(candidate_id, TRAINING)
+    if written is None:
+        return None
+    expected, _, content = written.partition(b"\n")
+    found = _digest(content)
+    if found != expected:
+        files.write(candidate_id, DAMAGED, written)
+        files.remove(candidate_id, TRAINING)
+        shown = expected[:16].decode("ascii", "backslashreplace")
+        raise DamagedStateError(
+            f"the state of its training was damaged (SHA-256 {shown}… expected, {found[:16].decode()}…)"
+        )
+    state: dict[str, Any] = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    return state
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()

@@ -1,0 +1,69 @@
+"""`live.json`: what a run is doing now, written by its driver for whoever looks from outside."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from reports.atomic import write_text
+from search.study.candidate import Candidate
+from search.study.ledger import Ledger
+from search.watching.events import utc_now
+from search.watching.time_left import TimeLeft
+
+__all__ = ["LiveFile", "read_live"]
+
+PERIOD = 1.0
+
+
+class LiveFile:
+    """Writes what is in training and how long the rest will take, at most once a second.
+
+    Args:
+        path: The file.
+        ledger: The run's candidates.
+        time_left: Estimates the time left.
+    """
+
+    def __init__(self, path: Path, ledger: Ledger, time_left: TimeLeft) -> None:
+        self._path, self._ledger, self._time_left = path, ledger, time_left
+        self._written = -PERIOD
+
+    def update(self) -> None:
+        """Write the file, unless that was less than a second ago.
+
+        Raises:
+            OSError: It cannot be written, as on a full disk.
+        """
+        if time.monotonic() - self._written < PERIOD:
+            return
+        running = [c for c in self._ledger.all() if c.state == "running" and c.worker and c.curve]
+        left = self._time_left.seconds()
+        values = {
+            "time": utc_now(),
+            "seconds_left": None if left is None else round(left, 1),
+            "workers": [_described(candidate) for candidate in running],
+        }
+        write_text(self._path, json.dumps(values))
+        self._written = time.monotonic()
+
+
+def read_live(path: Path) -> dict[str, Any]:
+    """Return what a driver wrote: `time`, `seconds_left`, `workers`; nothing of these where there is no such file."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _described(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "worker": candidate.worker,
+        "number": candidate.number,
+        "id": candidate.architecture.id,
+        "fusion": list(dict.fromkeys(str(choice) for _, choice in candidate.architecture.choices)),
+        "epochs": len(candidate.curve),
+        "seconds_per_epoch": round(candidate.seconds / len(candidate.curve), 3),
+    }

@@ -1,0 +1,94 @@
+"""How far a run is, read from its directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reports import candidates as table
+from reports.measures import MEASURES
+from reports.run import read_config
+from search.files.run_directory import RunDirectory, holder, last_holder
+from search.watching.events import last_event
+from search.watching.live import read_live
+
+__all__ = ["read_status"]
+
+STATES = ("complete", "pruned", "failed", "infeasible", "duplicate", "running")
+
+
+def read_status(run_dir: str | Path) -> dict[str, Any]:
+    """Return the state of a run as JSON-ready values.
+
+    `run` is `running` (a driver is at work), `ended` (by itself) or `stopped` (interrupted or killed; it can be
+    resumed). `ended_by` is the config key of what ended it before all candidates were trained
+    (`search.patience`, `search.timeout`, `limits.device_hours`), else `None`. `candidates` counts
+    by state; candidates that a killed driver left behind count as `to_resume`, not as `running`. `front` is the
+    size of the Pareto front. While a driver is at work (`driver`, `pid`, `host`), `seconds_left` is the estimate of
+    the rest and `workers` says what each trains, for how many epochs already and how fast. `last_driver` is who
+    drives or drove it last, `updated` when something happened last (ISO 8601, UTC).
+
+    Raises:
+        RunError: There is no run there that this version can read.
+    """
+    directory = RunDirectory(run_dir)
+    config = read_config(run_dir)
+    owner = holder(directory.path)
+    rows = table.read(directory.path) if (directory.path / "candidates.csv").is_file() else None
+    rows = rows if rows is None else rows[rows["series"] == ""]
+    counts = {state: 0 if rows is None else int((rows["state"] == state).sum()) for state in STATES}
+    done = counts["complete"] + counts["pruned"] + counts["failed"]
+    if owner is None:
+        counts["to_resume"] = counts.pop("running")
+    trials = config["search"]["trials"]
+    last = last_event(directory.log) or {}
+    ended = last.get("event") == "ended" if last else done >= trials
+    live = read_live(directory.live) if owner else {}
+    state = "running" if owner else "ended" if ended else "stopped"
+    return {
+        "run": state,
+        "ended_by": _ended_by(last) if state == "ended" else None,
+        "exhausted": state == "ended" and "exhausted" in last,
+        "path": str(directory.path),
+        "done": done,
+        "trials": trials,
+        "candidates": counts,
+        "best": _best(rows, config["objectives"]),
+        "front": 0 if rows is None else int(rows["on_front"].sum()),
+        "seconds_left": _seconds_left(live),
+        "workers": live.get("workers", []),
+        "driver": _named(owner),
+        "pid": owner["pid"] if owner else None,
+        "host": owner["host"] if owner else None,
+        "last_driver": _named(last_holder(directory.path)),
+        "updated": last.get("time"),
+    }
+
+
+def _named(owner: Mapping[str, Any] | None) -> str | None:
+    return f"pid {owner['pid']} on {owner['host']}" if owner else None
+
+
+def _seconds_left(live: Mapping[str, Any]) -> float | None:
+    """Return the driver's estimate, less the time since it was made."""
+    if live.get("seconds_left") is None:
+        return None
+    age = (datetime.now(UTC) - datetime.fromisoformat(live["time"])).total_seconds()
+    return round(max(float(live["seconds_left"]) - age, 0.0), 1)
+
+
+def _ended_by(last: Mapping[str, Any]) -> str | None:
+    return "search.patience" if "unchanged" in last else last.get("limit")
+
+
+def _best(rows: Any, objectives: list[str]) -> dict[str, Any] | None:
+    quality = next(MEASURES[name] for name in objectives if MEASURES[name].quality)
+    if rows is None or not (rows["state"] == "complete").any():
+        return None
+    complete = rows[rows["state"] == "complete"].sort_values(
+        quality.column, ascending=quality.direction == "minimize", kind="stable"
+    )
+    best = complete.iloc[0]
+    return {"id": str(best["id"]), quality.name: float(best[quality.column]), "params": int(best["params"])}
