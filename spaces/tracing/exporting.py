@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from typing import Any
 
 import torch
@@ -31,7 +33,8 @@ def exported_graph(root: nn.Module, meta: nn.Module, examples: Sequence[Tensor])
         Exception: Whatever PyTorch raises where it cannot export the network.
     """
     inputs = tuple(torch.zeros(max(len(e), 2), *e.shape[1:], dtype=e.dtype) for e in examples)
-    with warnings.catch_warnings():
+    # What cannot be exported PyTorch prints, as far as it got.
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         shapes = tuple({0: Dim.DYNAMIC} for _ in inputs)
         program = torch.export.export(root, inputs, dynamic_shapes=shapes, strict=True)

@@ -205,7 +205,7 @@ class Deep(nn.Module):
         return self.stage(x)
 
 
-def test_refuses_a_branch_on_data_with_path_line_and_fix() -> None:
+def test_refuses_a_branch_on_data_with_path_line_and_fix(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SpecError) as error:
         spaces.trace(Deep(), torch.randn(1, 4, 6, 6))
     message = str(error.value)
@@ -214,6 +214,7 @@ def test_refuses_a_branch_on_data_with_path_line_and_fix() -> None:
     assert "if x.sum() > 0" in message
     assert "`exclude`" in message
     assert "\n" not in message
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_excluded_module_stays_as_it_is() -> None:
