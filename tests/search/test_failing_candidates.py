@@ -99,13 +99,13 @@ space: {name: resnet, depth: 8, width: 4, tie: all,
 train: {epochs: 2, loss: "own:loss"}
 objectives: [accuracy, "own:layers"]
 search: {trials: 8, sampler: random, pruner: none}
-limits: {stall_seconds: 4, retries: 1}
+limits: {stall_seconds: 20, retries: 1}
 imports: [own]
 """
 REASONS = {
     "sum": ("complete", ""),
     "raises": ("failed", "ValueError: not these maps"),
-    "hangs": ("failed", "timeout: no progress for 4 s"),
+    "hangs": ("failed", "timeout: no progress for 20 s"),
     "dies": ("failed", "its worker was lost, and so was every retry's"),
     "exhausts": ("infeasible", "out of memory: CUDA out of memory. Tried to allocate 2.00 TiB."),
     "spoils": ("failed", "non-finite loss at epoch 1"),

@@ -42,7 +42,7 @@ from search.cluster.session import ray_session
 run_dir = Path(sys.argv[1])
 run_dir.mkdir()
 (run_dir / "driver.lock").write_text("the driver's")
-values = SearchConfig.from_dict({"train": {"epochs": 2}, "limits": {"stall_seconds": 3}, "imports": ["own"]}).to_dict()
+values = SearchConfig.from_dict({"train": {"epochs": 2}, "imports": ["own"]}).to_dict()
 job = {section: values[section] for section in ("imports", "objectives", "train", "data", "limits", "latency")}
 job |= {"folders": (os.getcwd(),), "cpus": 1, "gpus": 0, "run_dir": str(run_dir)}
 job |= {"quality": "accuracy", "maximize": True}
@@ -70,7 +70,8 @@ with ray_session(address=None, cpus=1, gpus=0):
     def work(op, number, steps):
         architecture = space.uniform(op)
         candidate = {"number": number, "architecture": architecture.to_dict(), "seed": 0}
-        worker = Worker.remote({"job": job, "candidate": candidate})
+        limits = job["limits"] | ({"stall_seconds": 3} if op == "hangs" else {})
+        worker = Worker.remote({"job": job | {"limits": limits}, "candidate": candidate})
         for _ in range(steps):
             step(worker)
         ray.kill(worker)
