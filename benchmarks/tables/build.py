@@ -10,8 +10,9 @@ are written
   of the validation set after each epoch.
 - `NAME.json`: the space, the settings, versions and hardware.
 
-It can be stopped and started again: finished trainings are kept in `NAME.partial.jsonl`. A training depends on
-architecture and seed alone, not on the order or on the number of processes.
+It can be stopped and started again: the table is written anew after every 20 trainings, and what it holds is
+not trained again. A training depends on architecture and seed alone, not on the order or on the number of
+processes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import io
 import json
 import multiprocessing
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +71,12 @@ class Worker:
         results = list(train(session, self.data, settings, seed=seed))
         cost = self.space.cost(architecture)
         return {
-            "index": index,
             "id": architecture.id,
             "seed": seed,
             "params": cost.params,
             "flops": cost.flops,
-            "accuracy": [round(result.measures["accuracy"], 5) for result in results],
-            "loss": [round(result.measures["loss"], 5) for result in results],
+            **{f"accuracy_{result.epoch}": round(result.measures["accuracy"], 5) for result in results},
+            **{f"loss_{result.epoch}": round(result.measures["loss"], 5) for result in results},
             "architecture": " ".join(_short(choice) for choice in _decisions(self.space, architecture)),
         }
 
@@ -101,17 +102,23 @@ def _run(job: tuple[int, int]) -> dict[str, Any]:
     return _worker.row(*job)
 
 
-def write_table(rows: list[dict[str, Any]], path: Path) -> None:
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a table, none where there is no table yet; all fields but id and seed as text."""
+    if not path.exists():
+        return []
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    return [row | {"seed": int(row["seed"])} for row in csv.DictReader(lines)]
+
+
+def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write the rows as CSV, compressed, without a time stamp, so that equal tables are equal files."""
-    epochs = len(rows[0]["accuracy"])
     text = io.StringIO()
-    columns = [f"{name}_{epoch + 1}" for name in ("accuracy", "loss") for epoch in range(epochs)]
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "seed", "params", "flops", *columns, "architecture"])
-    for row in sorted(rows, key=lambda row: (row["index"], row["seed"])):
-        costs = [row["id"], row["seed"], row["params"], row["flops"]]
-        writer.writerow([*costs, *row["accuracy"], *row["loss"], row["architecture"]])
-    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    unfinished = path.with_suffix(".new")
+    unfinished.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+    unfinished.replace(path)
 
 
 def main() -> None:
@@ -126,24 +133,21 @@ def main() -> None:
     dataset = data.load(config.data)
     space = config.create_space(dataset)
     todo = jobs(space, options.repeated, options.seeds)
-    partial = options.config.with_suffix(".partial.jsonl")
-    lines = partial.read_text().splitlines() if partial.exists() else []
-    rows = {(row["index"], row["seed"]): row for row in map(json.loads, lines)}
+    table = options.config.with_suffix(".csv.gz")
+    order = {architecture.id: index for index, architecture in enumerate(space.enumerate())}
+    rows = {(order[row["id"]], row["seed"]): row for row in read_table(table)}
     missing = [job for job in todo if job not in rows]
     print(f"{space.size():,} architectures, {len(todo):,} trainings, {len(missing):,} to do", flush=True)
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(options.processes, _start, (str(options.config),)) as pool, partial.open("a") as kept:
-        for done, row in enumerate(pool.imap_unordered(_run, missing), start=1):
-            rows[row["index"], row["seed"]] = row
-            kept.write(json.dumps(row) + "\n")
-            kept.flush()
-            if done % 50 == 0:
-                print(f"{done:,} of {len(missing):,}", file=sys.stderr, flush=True)
-    write_table(list(rows.values()), options.config.with_suffix(".csv.gz"))
     about = {"config": config.to_dict(), "dataset": dataset.info(), "environment": describe_environment()}
     about |= {"space": space.ref.to_dict(), "points": [point.name for point in space.points]}
     options.config.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n")
-    partial.unlink()
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(options.processes, _start, (str(options.config),)) as pool:
+        for done, row in enumerate(pool.imap_unordered(_run, missing), start=1):
+            rows[order[row["id"]], row["seed"]] = row
+            if done % 20 == 0 or done == len(missing):
+                write_table([rows[key] for key in sorted(rows)], table)
+                print(f"{done:,} of {len(missing):,}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
