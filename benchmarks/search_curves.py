@@ -1,8 +1,8 @@
-"""Hypervolume against candidates as an SVG picture: a line and a band for each sampler."""
+"""Hypervolume against candidates or epochs as an SVG picture: a line and a band for each search."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,20 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "4 4", "1 4", "10 4", "")
 
 
-def draw_curves(title: str, goal: float, results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+def draw_curves(
+    title: str, goal: float, results: Mapping[str, Mapping[str, Any]], path: Path, axis: str = "candidates"
+) -> None:
     """Write the picture.
 
     Args:
         title: The problem.
         goal: Hypervolume of 1,000 random architectures; a horizontal line.
-        results: By sampler, `mean` and `interval` after each candidate.
+        results: By search, `mean`, `interval` and trained `epochs` after each candidate.
         path: The file.
+        axis: `candidates` or `epochs`.
     """
     first = 4
-    count = max(len(result["mean"]) for result in results.values())
+    count = max(_steps(result, axis)[-1] for result in results.values())
     values = [value for result in results.values() for value in result["mean"][first:]]
     low, high = min(*values, goal), max(*values, goal)
     low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
@@ -34,15 +37,16 @@ def draw_curves(title: str, goal: float, results: Mapping[str, Mapping[str, Any]
     def y(value: float) -> float:
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (min(max(value, low), high) - low) / (high - low)
 
-    parts = [_axes(title, count, low, high, x, y)]
+    parts = [_axes(title, axis, count, low, high, x, y)]
     parts.append(f'<line x1="{x(0):.1f}" x2="{x(count):.1f}" y1="{y(goal):.1f}" y2="{y(goal):.1f}" stroke="#999"/>')
     parts.append(_text(x(0) + 6, y(goal) - 6, "1,000 random", "#666"))
     for index, (name, result) in enumerate(results.items()):
         colour, dash = COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)]
         mean, half = result["mean"], result["interval"]
-        upper = [f"{x(i + 1):.1f},{y(mean[i] + half[i]):.1f}" for i in range(first, len(mean))]
-        lower = [f"{x(i + 1):.1f},{y(mean[i] - half[i]):.1f}" for i in range(first, len(mean))]
-        line = " ".join(f"{x(i + 1):.1f},{y(mean[i]):.1f}" for i in range(first, len(mean)))
+        at = _steps(result, axis)
+        upper = [f"{x(at[i]):.1f},{y(mean[i] + half[i]):.1f}" for i in range(first, len(mean))]
+        lower = [f"{x(at[i]):.1f},{y(mean[i] - half[i]):.1f}" for i in range(first, len(mean))]
+        line = " ".join(f"{x(at[i]):.1f},{y(mean[i]):.1f}" for i in range(first, len(mean)))
         parts.append(f'<polygon points="{" ".join(upper + lower[::-1])}" fill="{colour}" opacity="0.13"/>')
         parts.append(
             f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
@@ -60,14 +64,19 @@ def draw_curves(title: str, goal: float, results: Mapping[str, Mapping[str, Any]
     )
 
 
-def _axes(title: str, count: int, low: float, high: float, x: Any, y: Any) -> str:
-    parts = [_text(LEFT, 22, f"{title}: hypervolume (true values) by candidates, mean and 95 % interval", "#000")]
+def _steps(result: Mapping[str, Any], axis: str) -> Sequence[float]:
+    """Return where on the axis each candidate stands."""
+    return result["epochs"] if axis == "epochs" else range(1, len(result["mean"]) + 1)
+
+
+def _axes(title: str, axis: str, count: float, low: float, high: float, x: Any, y: Any) -> str:
+    parts = [_text(LEFT, 22, f"{title}: hypervolume (true values) by {axis}, mean and 95 % interval", "#000")]
     for step in range(6):
         value, candidate = low + (high - low) * step / 5, count * step / 5
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#eee"/>')
         parts.append(_text(12, y(value) + 4, f"{value:.3f}", "#333"))
         parts.append(_text(x(candidate) - 8, HEIGHT - BOTTOM + 18, f"{candidate:.0f}", "#333"))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2 - 30, HEIGHT - 8, "candidates", "#333"))
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2 - 30, HEIGHT - 8, axis, "#333"))
     return "\n".join(parts)
 
 

@@ -33,7 +33,7 @@ from fusion_ops import FusionChoice
 from search.samplers.encoding import Encoding, key
 from spaces.architecture import SpaceRef
 
-EPOCHS = 8
+EPOCHS = 16
 NOISE = 0.2
 SAMPLE = 4_000
 
@@ -104,7 +104,7 @@ class Synthetic(Problem):
     def curve(self, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return a curve that falls exponentially to the error, measured with noise."""
         final = float(self.error(code[None])[0]) + rng.normal(0.0, self._noise)
-        speed = 0.6 * np.exp(rng.normal(0.0, 0.15))
+        speed = 0.3 * np.exp(rng.normal(0.0, 0.15))
         epochs = np.arange(1, EPOCHS + 1)
         above = 0.6 * (np.exp(-speed * epochs) - np.exp(-speed * EPOCHS))
         wobble = rng.normal(0.0, 0.3 * self._noise, size=EPOCHS) * (epochs < EPOCHS)

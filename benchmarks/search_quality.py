@@ -7,12 +7,16 @@ What it shows
     error (without seed noise; for a real table as `search_problems.Table` estimates it) and log₁₀ of its
     parameters, bounded by the worst and scaled by the best of random architectures and the smallest and largest
     of the space (`Problem.box`), so that 1 is about the whole box. `random-1000` is the mean hypervolume of 1,000
-    random architectures without repeats. `reached` is the number of candidates after which half of the seeds have
-    it.
+    random architectures without repeats. `reached` is the number of candidates, `reached_epochs` that of trained
+    epochs, after which half of the seeds have it. With a pruner: `epochs`, the share that was trained of what
+    would have been without it, and `wrong`, the share of the stopped that would have been on the final front by
+    what their whole trainings would have measured (known here).
 
 How to run
     OMP_NUM_THREADS=1 nice python benchmarks/search_quality.py additive interactions deceptive \\
-        --samplers auto tpe nsga2 evolution --seeds 20 --json quality.json --svg docs/images
+        --candidates 100 --json quality.json
+    OMP_NUM_THREADS=1 nice python benchmarks/search_quality.py additive interactions deceptive \\
+        --samplers auto random --pruners pareto --json quality.json --svg docs/images
 """
 
 from __future__ import annotations
@@ -33,33 +37,45 @@ from search_problems import Problem, problem
 
 import search
 from reports.hypervolume import hypervolume
+from reports.pareto import non_dominated
 from search.pruners import rungs
 
 CHECKS = (20, 40, 60, 80, 100, 150, 200)
 RANDOM = 1_000
 
 
-def replay(task: Problem, sampler: str, pruner: str, seed: int, candidates: int) -> dict[str, list[float]]:
-    """Return hypervolume and epochs spent after each candidate."""
+def replay(task: Problem, sampler: str, pruner: str, seed: int, candidates: int) -> dict[str, Any]:
+    """Return hypervolume and epochs spent after each candidate, how many were stopped, and how many wrongly."""
     study = _study(task, sampler, pruner, seed)
     rng = np.random.default_rng([seed, 1])
     measure = _Volume(task)
     volumes, epochs, spent = [], [], 0
+    stopped, whole = [], []
     for _ in range(candidates):
         trial = study.ask()
         code = task.encoding.encode(task.space.suggest(trial))
         curve = task.curve(code, rng)
         trained = _train(trial, curve, pruner)
         spent += trained
+        params = float(task.encoding.cost("params", code[None])[0])
+        stopped.append(trained < len(curve))
+        whole.append((-float(curve.max()), params))
         if trained == len(curve):
-            params = float(task.encoding.cost("params", code[None])[0])
             study.tell(trial, [float(curve.max()), params])
             measure.add(code)
         else:
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         volumes.append(measure.value)
         epochs.append(spent)
-    return {"hypervolume": volumes, "epochs": epochs}
+    wrong = int((np.array(stopped) & non_dominated(np.array(whole))).sum())
+    untouched = len(curve) * candidates
+    return {
+        "hypervolume": volumes,
+        "epochs": epochs,
+        "share": spent / untouched,
+        "stopped": sum(stopped),
+        "wrong": wrong,
+    }
 
 
 def _study(task: Problem, sampler: str, pruner: str, seed: int) -> optuna.Study:
@@ -112,17 +128,22 @@ def random_volume(task: Problem, seeds: int) -> float:
     return float(np.mean(values))
 
 
-def summary(runs: list[dict[str, list[float]]], goal: float) -> dict[str, Any]:
+def summary(runs: list[dict[str, Any]], goal: float) -> dict[str, Any]:
     """Return mean curves with 95 % intervals of the mean, and when half of the seeds reach the goal."""
     volumes = np.array([run["hypervolume"] for run in runs])
     half = 1.96 * volumes.std(axis=0, ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else np.zeros(volumes.shape[1])
     reached = [int(np.argmax(row >= goal)) + 1 if (row >= goal).any() else None for row in volumes]
-    median = np.median([np.inf if at is None else at for at in reached])
+    epochs = [np.inf if at is None else run["epochs"][at - 1] for at, run in zip(reached, runs, strict=True)]
+    median, median_epochs = np.median([np.inf if at is None else at for at in reached]), np.median(epochs)
     return {
         "mean": volumes.mean(axis=0).round(5).tolist(),
         "interval": half.round(5).tolist(),
         "epochs": np.mean([run["epochs"] for run in runs], axis=0).round(1).tolist(),
+        "share": round(float(np.mean([run["share"] for run in runs])), 4),
+        "stopped": (stopped := sum(run["stopped"] for run in runs)),
+        "wrong_stops": round(sum(run["wrong"] for run in runs) / max(stopped, 1), 4),
         "reached": None if np.isinf(median) else float(median),
+        "reached_epochs": None if np.isinf(median_epochs) else float(median_epochs),
         "reached_by_seed": reached,
         "runs": volumes.round(5).tolist(),
     }
@@ -152,7 +173,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--candidates", type=int, default=150)
     parser.add_argument("--json", type=Path, help="results that are there already are kept and added to")
-    parser.add_argument("--svg", type=Path, help="folder for a picture of each problem")
+    parser.add_argument("--svg", type=Path, help="folder for pictures of each problem")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -178,17 +199,27 @@ def main() -> None:
             "auto_minus": compared(results, options.candidates),
         }
         if options.svg is not None:
-            draw_curves(task.name, goal, results, options.svg / f"search-{task.name}.svg")
+            _draw(task.name, goal, results, options.svg)
         if options.json is not None:
             options.json.write_text(json.dumps(report) + "\n")
+
+
+def _draw(name: str, goal: float, results: dict[str, Any], folder: Path) -> None:
+    """Draw samplers without pruning by candidates and, where there are any, pruned searches by epochs."""
+    unpruned = {label: result for label, result in results.items() if "+" not in label}
+    draw_curves(name, goal, unpruned, folder / f"search-{name}.svg")
+    pruned = [label.partition("+")[0] for label in results if "+" in label]
+    if pruned:
+        both = {label: result for label, result in results.items() if label.partition("+")[0] in pruned}
+        draw_curves(name, goal, both, folder / f"search-{name}-epochs.svg", axis="epochs")
 
 
 def _print(label: str, result: dict[str, Any], seconds: float) -> None:
     checks = [c for c in CHECKS if c <= len(result["mean"])]
     cells = "  ".join(f"{c}: {result['mean'][c - 1]:.4f}±{result['interval'][c - 1]:.4f}" for c in checks)
     print(
-        f"{label:18} reached {result['reached'] or '-'!s:>6}  {cells}  "
-        f"epochs {result['epochs'][-1]:.0f}  {seconds:.0f} s",
+        f"{label:18} reached {result['reached'] or '-'!s:>6} ({result['reached_epochs'] or '-'!s})  {cells}  "
+        f"epochs {result['share']:.3f}  wrong {result['wrong_stops']:.4f} of {result['stopped']}  {seconds:.0f} s",
         flush=True,
     )
 

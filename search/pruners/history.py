@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from reports.pareto import non_dominated
+from search.curves import Forecast, fit, jitter
 from search.pruners.curve import Curve
-from search.pruners.forecast import Forecast, fit, jitter
 
 __all__ = ["History"]
 

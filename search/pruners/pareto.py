@@ -10,6 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from reports.measures import MEASURES
+from search.curves import looks
 from search.pruners.curve import Curve, Stop
 from search.pruners.history import History, features
 from search.pruners.registry import PRUNERS, PrunerKind, Setting
@@ -19,7 +20,6 @@ from spaces import SearchSpace
 __all__ = ["ParetoPruner"]
 
 SHARE = 0.05
-LOOKS = 4
 Decision = tuple[tuple[float, ...], int, bool]
 
 
@@ -114,16 +114,16 @@ class ParetoPruner(BasePruner):
         epoch = curve.epoch
         if not 0 < epoch < self._epochs or not all(np.isfinite(curve.costs)):
             return None
-        looks = _looks(curve)
-        if self.history.peers(looks) < self._peers:
-            looks = (epoch,)
-        if self.history.peers(looks) < self._peers:
+        epochs = looks(curve.quality)
+        if self.history.peers(epochs) < self._peers:
+            epochs = (epoch,)
+        if self.history.peers(epochs) < self._peers:
             return None
         point = (*curve.quality[epoch], *(-cost for cost in curve.costs))
         decided = self._decided.setdefault(epoch, [])
         reason = self._bound_by(point, decided, epoch)
         if reason is None:
-            reason = self._verdict(curve, looks)
+            reason = self._verdict(curve, epochs)
         decided.append((point, curve.number, bool(reason)))
         return Stop(epoch, reason, self._audited(curve.number)) if reason else None
 
@@ -136,11 +136,11 @@ class ParetoPruner(BasePruner):
             return ""
         return None
 
-    def _verdict(self, curve: Curve, looks: tuple[int, ...]) -> str:
+    def _verdict(self, curve: Curve, epochs: tuple[int, ...]) -> str:
         reach = []
         said = []
-        for index, forecast in enumerate(self.history.forecasts(looks)):
-            expected, error = forecast.at(features(curve, looks, index))
+        for index, forecast in enumerate(self.history.forecasts(epochs)):
+            expected, error = forecast.at(features(curve, epochs, index))
             best = max(values[index] for values in curve.quality.values())
             reach.append(max(expected + self._deviations * error, best))
             sign = -MEASURES[self.qualities[index]].sign
@@ -159,16 +159,6 @@ class ParetoPruner(BasePruner):
 
     def _audited(self, number: int) -> bool:
         return float(np.random.default_rng([self._seed, number]).random()) < self._share
-
-
-def _looks(curve: Curve) -> tuple[int, ...]:
-    """Return the epochs at which a curve is looked at: its last one, and the last up to 1/2, 1/4, 1/8 of it."""
-    looks: list[int] = []
-    for halvings in range(LOOKS):
-        there = [epoch for epoch in curve.quality if epoch <= curve.epoch / 2**halvings]
-        if there:
-            looks.append(max(there))
-    return tuple(dict.fromkeys(looks))
 
 
 def _no_better(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

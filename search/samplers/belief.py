@@ -95,13 +95,13 @@ class Belief:
         evidence = self._yardstick(ended)
         evidence = evidence[_kept(evidence, self._encoding, rng)]
         self._codes, self._complete = evidence.codes, evidence.complete
-        self._surrogate = Surrogate(self._features(evidence.codes), evidence.values, evidence.noise, rng, known)
+        self._surrogate = Surrogate(self._features(evidence.codes), evidence.values, evidence.doubt, rng, known)
         self._fitted = self._read = len(ended)
 
     def _extend(self, fresh: Sequence[Observation]) -> None:
         evidence = self._yardstick(fresh)
         if len(evidence):
-            self._surrogate.extend(self._features(evidence.codes), evidence.values, evidence.noise)
+            self._surrogate.extend(self._features(evidence.codes), evidence.values, evidence.doubt)
             self._codes = np.concatenate([self._codes, evidence.codes])
             self._complete = np.concatenate([self._complete, evidence.complete])
 

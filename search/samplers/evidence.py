@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from search.curves import Forecast, fit, looks
 from search.samplers.encoding import Codes, key
 from search.samplers.observations import Observation
 
@@ -15,8 +16,7 @@ __all__ = ["Evidence", "Yardstick"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 PEERS = 5
-FAILED_NOISE = 8.0
-SHARE_OF_NOISE = 0.1
+LEAST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +26,31 @@ class Evidence:
     Args:
         codes: `(n, s)`.
         values: `(n,)`.
-        noise: `(n,)`, variance relative to that of a completed training.
+        doubt: `(n,)`, variance beyond that of a completed training.
         complete: `(n,)`, whether the training was completed.
     """
 
     codes: Codes
     values: Values
-    noise: Values
+    doubt: Values
     complete: np.ndarray[Any, np.dtype[np.bool_]]
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __getitem__(self, rows: Any) -> Evidence:
-        return Evidence(self.codes[rows], self.values[rows], self.noise[rows], self.complete[rows])
+        return Evidence(self.codes[rows], self.values[rows], self.doubt[rows], self.complete[rows])
 
 
 class Yardstick:
     """Turns candidates into evidence, by what the completed ones among `ended` say.
 
-    A stopped candidate counts with the final value that a line through the completed ones predicts from its
-    best value so far, and with the variance of that prediction; without enough peers it does not count. A
-    failed one counts as the worst completed candidate, with great uncertainty. Values far worse than the rest
-    are drawn in to 1.5 times the range between the best and the upper quartile, so that one diverged training
-    does not stretch the scale.
+    A stopped candidate counts by its curve. Regression over the completed ones says f ± e of its end; they
+    themselves are μ ± s. What the curve adds to knowing it is one of them is an observation of variance
+    d² = 1 / (1/e² − 1/s²) at d² (f/e² − μ/s²); it is left out where the curve says next to nothing, or without
+    enough peers. A failed one counts as the worst completed candidate, with the variance s². Values far worse
+    than the rest are drawn in to 1.5 times the range between the best and the upper quartile, so that one
+    diverged training does not stretch the scale.
 
     Args:
         ended: The candidates that ended; one at least was completed.
@@ -69,8 +70,9 @@ class Yardstick:
         high = float(np.quantile(told, 0.75))
         self._cap = high + 1.5 * (high - float(told.min()))
         self._worst = float(told.max())
-        self._variance = max(float(told.var()), 1e-18)
-        self._lines: dict[int, tuple[float, float, float] | None] = {}
+        self._mean, self._variance = float(told.mean()), max(float(told.var()), 1e-18)
+        self._curves = [(self._curve(seen), final) for seen, final in self._complete]
+        self._forecasts: dict[tuple[int, ...], Forecast | None] = {}
 
     def __call__(self, candidates: Sequence[Observation]) -> Evidence:
         """Return what these candidates say."""
@@ -83,47 +85,37 @@ class Yardstick:
         )
 
     def _told(self, seen: Observation) -> tuple[float, float, bool] | None:
-        """Return a candidate's value, its relative noise and whether it is complete."""
+        """Return a candidate's value, the doubt about it and whether it is complete."""
         if seen.values is not None:
-            return self._final(seen.values), 1.0, True
+            return self._final(seen.values), 0.0, True
         if seen.outcome == "failed":
-            return None if key(seen.code) in self._known else (self._worst, FAILED_NOISE, False)
-        progress = self._progress(seen)
-        epoch = max(progress, default=0)
-        if epoch not in self._lines:
-            self._lines[epoch] = self._line(epoch)
-        line = self._lines[epoch]
-        if line is None:
+            return None if key(seen.code) in self._known else (self._worst, self._variance, False)
+        curve = self._curve(seen)
+        epochs = looks(curve)
+        if epochs not in self._forecasts:
+            self._forecasts[epochs] = self._forecast(epochs)
+        forecast = self._forecasts[epochs]
+        if forecast is None:
             return None
-        slope, intercept, variance = line
-        noise = 1.0 + variance / (SHARE_OF_NOISE * self._variance)
-        return slope * self._loss(progress[epoch]) + intercept, noise, False
+        expected, error = forecast.at(np.array([curve[epoch] for epoch in epochs]))
+        error = max(error, 1e-9)
+        precision = 1.0 / error**2 - 1.0 / self._variance
+        if precision * self._variance < LEAST:
+            return None
+        return (expected / error**2 - self._mean / self._variance) / precision, 1.0 / precision, False
 
     def _final(self, values: Values) -> float:
         return self._loss(float(values[self._index]))
 
-    def _line(self, epoch: int) -> tuple[float, float, float] | None:
-        """Return slope, intercept and residual variance of final values on values at an epoch."""
-        pairs = []
-        for peer, final in self._complete:
-            progress = self._progress(peer)
-            if epoch in progress:
-                pairs.append((self._loss(progress[epoch]), final))
-        if len(pairs) < PEERS:
+    def _forecast(self, epochs: tuple[int, ...]) -> Forecast | None:
+        """Return the regression of final values on those at these epochs; `None` without enough peers."""
+        peers = [(curve, final) for curve, final in self._curves if all(epoch in curve for epoch in epochs)]
+        if not epochs or len(peers) < PEERS:
             return None
-        x, y = np.array(pairs).T
-        spread = float(((x - x.mean()) ** 2).sum())
-        slope = max(float(((x - x.mean()) * (y - y.mean())).sum()) / spread, 0.0) if spread > 0 else 0.0
-        intercept = float(y.mean()) - slope * float(x.mean())
-        return slope, intercept, float(((y - slope * x - intercept) ** 2).sum()) / (len(pairs) - 2)
+        told = np.array([[curve[epoch] for epoch in epochs] for curve, _ in peers])
+        return fit(told, np.array([final for _, final in peers]))
 
-    def _progress(self, seen: Observation) -> dict[int, float]:
-        """Return by epoch the best value up to it, to minimise; a measure without a name is the objective."""
-        out, best = {}, np.inf
-        for epoch in sorted(seen.curve):
-            measures = seen.curve[epoch]
-            value = measures.get(self._measure, measures.get("", np.nan))
-            if np.isfinite(value):
-                best = min(best, self._sign * value)
-                out[epoch] = best
-        return out
+    def _curve(self, seen: Observation) -> dict[int, float]:
+        """Return the objective by epoch, as the model sees it; a measure without a name is the objective."""
+        told = {epoch: of.get(self._measure, of.get("", np.nan)) for epoch, of in seen.curve.items()}
+        return {epoch: self._loss(self._sign * value) for epoch, value in told.items() if np.isfinite(value)}

@@ -59,11 +59,11 @@ class Kernel:
 class Member:
     """One Gaussian process: a kernel and the inverse of its covariance on what was observed."""
 
-    def __init__(self, kernel: Kernel, grams: dict[str, Matrix], distance: Matrix, noise: Values) -> None:
+    def __init__(self, kernel: Kernel, grams: dict[str, Matrix], distance: Matrix, doubt: Values) -> None:
         self.kernel = kernel
         covariance = kernel(grams, distance)
         self.diagonal = covariance.diagonal().copy()
-        self.noise = kernel.noise * noise + JITTER
+        self.noise = kernel.noise + doubt + JITTER
         covariance[np.diag_indices_from(covariance)] += self.noise
         self.factor = np.linalg.cholesky(covariance)
         half = np.linalg.inv(self.factor)
@@ -73,9 +73,9 @@ class Member:
         """Return the logarithm of the marginal likelihood, apart from a constant."""
         return float(-0.5 * y @ self.inverse @ y - np.log(self.factor.diagonal()).sum())
 
-    def extend(self, cross: Values, own: Values, noise: Values) -> None:
-        """Take in further architectures: `cross` is `(n, p)`, `own` `(p, p)`, `noise` `(p,)`."""
-        noise = self.kernel.noise * noise + JITTER
+    def extend(self, cross: Values, own: Values, doubt: Values) -> None:
+        """Take in further architectures: `cross` is `(n, p)`, `own` `(p, p)`, `doubt` `(p,)`."""
+        noise = self.kernel.noise + doubt + JITTER
         gain = self.inverse @ cross
         rest = own + np.diag(noise) - cross.T @ gain
         block = np.linalg.inv(rest)
@@ -97,7 +97,7 @@ class Surrogate:
     Args:
         sight: The observed architectures, n.
         values: `(n,)`, what was observed.
-        noise: `(n,)`, relative variance of each observation: 1 for a completed training.
+        doubt: `(n,)`, variance of each observation beyond that of a completed training, in squared units of `values`.
         rng: Generator of the draws of the variances.
         known: Kernels to start from, best first: those of an earlier fit.
     """
@@ -106,7 +106,7 @@ class Surrogate:
         self,
         sight: Sight,
         values: Values,
-        noise: Values,
+        doubt: Values,
         rng: np.random.Generator,
         known: tuple[Kernel, ...] = (),
     ) -> None:
@@ -115,29 +115,30 @@ class Surrogate:
         self._scale = max(float(values.std()), 1e-9)
         self._y = (values - self._centre) / self._scale
         self._grams, self._distance = _likeness(sight, sight)
-        scored = self._search(noise, rng, known)
+        doubt = doubt / self._scale**2
+        scored = self._search(doubt, rng, known)
         scored.sort(key=lambda pair: -pair[0])
         self.kernels = tuple(kernel for _, kernel in scored[:MEMBERS])
         best = np.array([score for score, _ in scored[:MEMBERS]])
         self._weights = np.exp(best - best.max())
         self._weights /= self._weights.sum()
-        self._members = [Member(kernel, self._grams, self._distance, noise) for kernel in self.kernels]
+        self._members = [Member(kernel, self._grams, self._distance, doubt) for kernel in self.kernels]
 
     def __len__(self) -> int:
         return len(self._sight)
 
-    def extend(self, sight: Sight, values: Values, noise: Values) -> None:
+    def extend(self, sight: Sight, values: Values, doubt: Values) -> None:
         """Take in further observations, with the kernels as they are."""
         cross, own = _likeness(self._sight, sight), _likeness(sight, sight)
         for member in self._members:
-            member.extend(member.kernel(*cross), member.kernel(*own), noise)
+            member.extend(member.kernel(*cross), member.kernel(*own), doubt / self._scale**2)
         self._sight = self._sight.joined(sight)
         self._y = np.concatenate([self._y, (values - self._centre) / self._scale])
 
     def believe(self, sight: Sight) -> Values:
         """Take in architectures in training at their expected values; return these."""
         expected = self.forecast(sight).expected
-        self.extend(sight, expected, np.ones(len(sight)))
+        self.extend(sight, expected, np.zeros(len(sight)))
         return expected
 
     def copy(self) -> Surrogate:
@@ -171,21 +172,21 @@ class Surrogate:
         weights = self._weights[:members] / self._weights[:members].sum()
         return Forecast(self._centre + self._scale * np.array(means), self._scale * np.array(deviations), weights)
 
-    def _search(self, noise: Values, rng: np.random.Generator, known: tuple[Kernel, ...]) -> list[tuple[float, Kernel]]:
+    def _search(self, doubt: Values, rng: np.random.Generator, known: tuple[Kernel, ...]) -> list[tuple[float, Kernel]]:
         """Return kernels with their evidence."""
         count = 12 if len(self) > 200 else 48
         drawn = list(known) + [_draw(rng) for _ in range(count // 4 if known else count)]
-        scored = [(self._evidence(kernel, noise), kernel) for kernel in drawn]
+        scored = [(self._evidence(kernel, doubt), kernel) for kernel in drawn]
         for _ in range(count // 2):
             start = max(scored, key=lambda pair: pair[0])[1]
             near = _near(start, rng)
-            scored.append((self._evidence(near, noise), near))
+            scored.append((self._evidence(near, doubt), near))
         return scored
 
-    def _evidence(self, kernel: Kernel, noise: Values) -> float:
+    def _evidence(self, kernel: Kernel, doubt: Values) -> float:
         prior = -0.5 * sum((np.log10(variance) + 1.0) ** 2 for variance in kernel.blocks) / 2.0
         covariance = kernel(self._grams, self._distance)
-        covariance[np.diag_indices_from(covariance)] += kernel.noise * noise + JITTER
+        covariance[np.diag_indices_from(covariance)] += kernel.noise + doubt + JITTER
         factor = np.linalg.cholesky(covariance)
         half = np.linalg.solve(factor, self._y)
         return float(prior - 0.5 * half @ half - np.log(factor.diagonal()).sum())

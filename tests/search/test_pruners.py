@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import search
 import spaces
 from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
+from search.curves import fit, jitter
 from search.pruners import PRUNERS, Curve, ParetoPruner, check_pruner, create_pruner, rungs
-from search.pruners.forecast import fit, jitter
 
 ONE, TWO = ("accuracy",), ("accuracy", "params")
 STOCK = ("median", "percentile", "asha", "hyperband", "wilcoxon", "patient")

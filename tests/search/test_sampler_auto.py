@@ -92,7 +92,7 @@ def test_surrogate_predicts_what_it_has_not_seen(encoding) -> None:
     values = table[np.arange(encoding.slots), encoding.ops[np.arange(encoding.slots), codes]].sum(axis=1)
     noisy = values + rng.normal(0.0, 0.1 * values.std(), size=400)
     features = Features(encoding)
-    surrogate = Surrogate(features(codes[:150]), noisy[:150], np.ones(150), rng)
+    surrogate = Surrogate(features(codes[:150]), noisy[:150], np.zeros(150), rng)
     forecast = surrogate.forecast(features(codes[150:]))
     assert np.corrcoef(forecast.expected, values[150:])[0, 1] > 0.97
     deviation = forecast.weights @ forecast.deviation
@@ -104,7 +104,7 @@ def test_extending_a_surrogate_is_fitting_its_kernels_to_all(encoding) -> None:
     rng = np.random.default_rng(6)
     codes, values = encoding.draw(rng, 60), rng.normal(size=60)
     features = Features(encoding)
-    surrogate = Surrogate(features(codes[:50]), values[:50], np.ones(50), rng)
+    surrogate = Surrogate(features(codes[:50]), values[:50], np.zeros(50), rng)
     before = surrogate.forecast(features(codes[:5])).expected
     longer = surrogate.copy()
     longer.extend(features(codes[50:]), values[50:], np.full(10, 2.0))
@@ -112,7 +112,8 @@ def test_extending_a_surrogate_is_fitting_its_kernels_to_all(encoding) -> None:
     sight = features(codes)
     grams = {name: block @ block.T for name, block in sight.linear.items()}
     distance = np.maximum(1 - sight.places @ sight.places.T / encoding.slots, 0).astype(np.float32)
-    noise = np.concatenate([np.ones(50), np.full(10, 2.0)]) * member.kernel.noise + 1e-6
+    doubt = np.concatenate([np.zeros(50), np.full(10, 2.0) / values[:50].var()])
+    noise = member.kernel.noise + doubt + 1e-6
     direct = np.linalg.inv(member.kernel(grams, distance) + np.diag(noise))
     assert member.inverse == pytest.approx(direct, rel=1e-3, abs=1e-3 * np.abs(direct).max())
     assert surrogate.forecast(features(codes[:5])).expected == pytest.approx(before)
@@ -130,9 +131,27 @@ def test_stopped_candidates_count_with_what_their_start_predicts(encoding) -> No
     silent = observation(11, codes[11], "stopped")
     evidence = Yardstick(ended, 0, "accuracy", -1.0, float)([*ended, stopped, silent])
     assert len(evidence) == 11
-    assert evidence.values[10] == pytest.approx(-(0.5 + 0.04 * 4.5))
+    assert evidence.values[10] == pytest.approx(-(0.5 + 0.04 * 4.5), abs=1e-3)
     assert not evidence.complete[10]
-    assert evidence.noise[10] >= 1.0
+    assert 0 < evidence.doubt[10] < 1e-3
+    assert not evidence.doubt[:10].any()
+
+
+def test_what_a_start_adds_is_told_apart_from_what_is_known_of_all(encoding) -> None:
+    """Values of the start with the same noise as the end's spread: a good start promises half of what it shows."""
+    rng = np.random.default_rng(9)
+    codes = encoding.draw(rng, 401)
+    end = rng.normal(0.7, 0.02, 400)
+    starts = end + rng.normal(0.0, 0.02, 400)
+    ended = [observation(i, codes[i], "complete", end[i], (starts[i], end[i])) for i in range(400)]
+    stopped = observation(400, codes[400], "stopped", None, (0.74,))
+    evidence = Yardstick(ended, 0, "accuracy", -1.0, float)([*ended, stopped])
+    # Bayes: the start observes the end with variance 0.02², wherever the others are.
+    assert evidence.values[400] == pytest.approx(-0.74, abs=0.008)
+    assert evidence.doubt[400] == pytest.approx(0.02**2, rel=0.3)
+    unrelated = rng.normal(0.3, 0.02, 400)
+    ended = [observation(i, codes[i], "complete", end[i], (unrelated[i], end[i])) for i in range(400)]
+    assert len(Yardstick(ended, 0, "accuracy", -1.0, float)([*ended, stopped])) == 400
 
 
 def test_failed_candidates_count_as_poor_and_diverged_ones_are_drawn_in(encoding) -> None:
@@ -142,7 +161,7 @@ def test_failed_candidates_count_as_poor_and_diverged_ones_are_drawn_in(encoding
     evidence = Yardstick(ended, 0, "accuracy", -1.0, float)(ended)
     assert evidence.values.max() < -0.7
     assert evidence.values[8] == evidence.values[7] == evidence.values.max()
-    assert evidence.noise[8] > evidence.noise[7]
+    assert evidence.doubt[8] > evidence.doubt[7] == 0
 
 
 def test_curves_are_read_wherever_they_are_kept() -> None:
