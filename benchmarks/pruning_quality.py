@@ -50,10 +50,12 @@ class Candidates:
     Args:
         accuracy: `(n, epochs)`.
         params: `(n,)`.
+        traits: `(n, t)`, one-hot choices at every point.
     """
 
     accuracy: np.ndarray
     params: np.ndarray
+    traits: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def synthetic(speeds: float, *, crossing: bool = False) -> Callable[[int, int], 
         noise = rng.normal(0, 0.006, (count, EPOCHS)) * np.linspace(1, 0.25, EPOCHS)
         accuracy = 0.1 + (end[:, None] - 0.1) * shape / shape[:, -1:] + noise
         params = 10_000 * (1 + 0.1 * (COSTS[chosen] * depth).sum(axis=1))
-        return Candidates(np.clip(accuracy, 0, 1), params)
+        traits = (chosen[:, :, None] == np.arange(5)).reshape(count, -1).astype(float)
+        return Candidates(np.clip(accuracy, 0, 1), params, traits)
 
     return draw
 
@@ -109,10 +112,12 @@ def recorded(path: Path) -> Callable[[int, int], Candidates]:
     epochs = sum(name.startswith("accuracy_") for name in rows[0])
     accuracy = np.array([[float(row[f"accuracy_{epoch}"]) for epoch in range(1, epochs + 1)] for row in rows])
     params = np.array([float(row["params"]) for row in rows])
+    choices = np.array([row["architecture"].split() for row in rows])
+    traits = np.concatenate([choices[:, [k]] == np.unique(choices[:, k]) for k in range(choices.shape[1])], axis=1)
 
     def draw(count: int, seed: int) -> Candidates:
         chosen = np.random.default_rng(seed).permutation(len(rows))[:count]
-        return Candidates(accuracy[chosen], params[chosen])
+        return Candidates(accuracy[chosen], params[chosen], traits[chosen].astype(float))
 
     return draw
 
@@ -171,7 +176,7 @@ def _train(candidates: Candidates, number: int, pruner: ParetoPruner, audited: l
 
 def _curve(candidates: Candidates, number: int, epoch: int, final: tuple[float, ...]) -> Curve:
     seen = {step + 1: (float(value),) for step, value in enumerate(candidates.accuracy[number, :epoch])}
-    return Curve(number, seen, (float(candidates.params[number]),), final)
+    return Curve(number, seen, (float(candidates.params[number]),), final, tuple(candidates.traits[number]))
 
 
 def interval(values: Sequence[float]) -> str:
@@ -209,7 +214,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--candidates", type=int, default=150)
     parser.add_argument("--table", type=Path, nargs="*", default=sorted(Path(__file__).parent.glob("tables/*.csv.gz")))
-    parser.add_argument("--deviations", type=float, nargs="*", default=[])
+    parser.add_argument("--deviations", nargs="*", default=[], metavar="FIRST:HALF", help="settings to compare")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     sources = {
@@ -222,7 +227,7 @@ def main() -> None:
     out = {}
     print(f"{'':28}{'epochs':>16}{'hypervolume':>16}{'to the same':>16}{'wrong stops':>13}{'audited':>10}")
     for name, source in sources.items():
-        for settings in [{"deviations": value} for value in arguments.deviations] or [{}]:
+        for settings in [{"deviations": tuple(map(float, pair.split(":")))} for pair in arguments.deviations] or [{}]:
             row = measure(source, arguments.seeds, arguments.candidates, settings)
             label = f"{name} {settings.get('deviations', '')}".strip()
             out[label] = row

@@ -11,6 +11,7 @@ __all__ = ["Forecast", "fit", "jitter"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 PENALTIES = (0.03, 0.3, 3.0, 30.0)
+SHARES = (0.0, 0.15, 0.5, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Forecast:
 
     Args:
         centre: `(p,)`, mean of each feature.
-        scale: `(p,)`, standard deviation of each feature; 1 where it does not vary.
+        scale: `(p,)`, what each feature is divided by.
         weights: `(p,)`.
         mean: Mean of the targets.
         deviation: Root mean square of the leave-one-out residuals, or the noise of a training where that is
@@ -41,29 +42,37 @@ class Forecast:
         return self.mean + float(position @ self.weights), self.deviation * float(np.sqrt(1.0 + far))
 
 
-def fit(features: Values, targets: Values, noise: float = 0.0) -> Forecast:
+def fit(features: Values, targets: Values, noise: float = 0.0, traits: int = 0) -> Forecast:
     """Return the ridge regression whose penalty has the smallest leave-one-out error.
 
     Args:
         features: `(n, p)`, n at least 2.
         targets: `(n,)`.
         noise: Standard deviation that no prediction can fall below.
+        traits: How many of the last features describe the architecture; how much they count beside the others is
+            chosen, too, and may be nothing.
     """
     centre, spread = features.mean(axis=0), features.std(axis=0)
-    scale = np.where(spread > 1e-12 * np.maximum(np.abs(centre), 1.0), spread, 1.0)
-    x = (features - centre) / scale
+    plain = np.where(spread > 1e-12 * np.maximum(np.abs(centre), 1.0), spread, 1.0)
     mean = float(targets.mean())
-    y = targets - mean
-    gram, moment = x.T @ x, x.T @ y
     candidates = []
-    for penalty in PENALTIES:
-        inverse = np.linalg.inv(gram + penalty * np.eye(len(gram)))
-        weights = inverse @ moment
-        leverage = 1.0 / len(x) + np.einsum("ij,jk,ik->i", x, inverse, x)
-        residuals = (y - x @ weights) / np.maximum(1.0 - leverage, 1e-3)
-        candidates.append((float(np.sqrt((residuals**2).mean())), weights, inverse))
-    error, weights, inverse = min(candidates, key=lambda candidate: candidate[0])
+    for share in SHARES if traits else SHARES[:1]:
+        scale = plain.copy()
+        if traits:
+            scale[-traits:] = np.sqrt((spread[-traits:] ** 2).sum()) / share if share else np.inf
+        x = (features - centre) / scale
+        candidates += [(*_ridge(x, targets - mean, penalty), scale) for penalty in PENALTIES]
+    error, weights, inverse, scale = min(candidates, key=lambda candidate: candidate[0])
     return Forecast(centre, scale, weights, mean, max(error, noise), inverse)
+
+
+def _ridge(x: Values, y: Values, penalty: float) -> tuple[float, Values, Values]:
+    """Return leave-one-out error, weights and inverse of the penalised Gram matrix."""
+    inverse = np.linalg.inv(x.T @ x + penalty * np.eye(x.shape[1]))
+    weights = inverse @ (x.T @ y)
+    leverage = 1.0 / len(x) + ((x @ inverse) * x).sum(axis=1)
+    residuals = (y - x @ weights) / np.maximum(1.0 - leverage, 1e-3)
+    return float(np.sqrt((residuals**2).mean())), weights, inverse
 
 
 def jitter(values: Values) -> float:

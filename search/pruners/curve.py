@@ -17,12 +17,14 @@ class Curve:
         quality: By epoch, the value of each objective that is a quality; greater is better.
         costs: Its objectives that are costs; smaller is better, NaN where not known yet.
         final: Of a completed candidate, what was told as its qualities; greater is better.
+        traits: What describes its architecture, as many numbers for every candidate; none where that is not known.
     """
 
     number: int
     quality: Mapping[int, tuple[float, ...]]
     costs: tuple[float, ...]
     final: tuple[float, ...] = ()
+    traits: tuple[float, ...] = ()
 
     @property
     def epoch(self) -> int:

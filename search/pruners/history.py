@@ -73,6 +73,7 @@ class History:
                 np.stack([features(peer, epochs, index) for peer in peers]),
                 np.array([peer.final[index] for peer in peers]),
                 float(noise[index]),
+                len(peers[0].traits),
             )
             for index in range(len(peers[0].final))
         ]
@@ -81,7 +82,7 @@ class History:
 def features(curve: Curve, epochs: Sequence[int], index: int) -> Values:
     """Return what a final quality is predicted from: its values at `epochs`, then the logarithms of the costs."""
     costs = np.log(np.maximum(np.asarray(curve.costs, dtype=np.float64), 1e-12))
-    return np.concatenate([[curve.quality[epoch][index] for epoch in epochs], costs])
+    return np.concatenate([[curve.quality[epoch][index] for epoch in epochs], costs, curve.traits])
 
 
 def _jitter(curve: Curve) -> tuple[float, ...]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from optuna.pruners import BasePruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from fusion_ops.errors import SpecError
 from reports.measures import MEASURES
 from search.curves import looks
 from search.pruners.curve import Curve, Stop
 from search.pruners.history import History, features
 from search.pruners.registry import PRUNERS, PrunerKind, Setting
-from search.pruners.reporting import AUDIT, trial_curve
-from spaces import SearchSpace
+from search.pruners.reporting import AUDIT, NO_ARCHITECTURE, trial_curve
+from search.pruners.traits import Traits
+from spaces import Architecture, SearchSpace
 
 __all__ = ["ParetoPruner"]
 
@@ -27,11 +31,12 @@ class ParetoPruner(BasePruner):
     """Stops what cannot add to the front of the completed candidates, on one objective or several.
 
     After e epochs the final quality of the completed candidates is regressed on their whole curves up to e
-    (the values at e, e/2, e/4 and e/8) and on their exact costs. A candidate's optimistic end is the expected
-    final quality plus `deviations` standard errors, which are never smaller than the noise of a training. It
-    is stopped when a completed candidate has at least that quality at no more of any cost: then what it
-    would still add to the front's hypervolume, optimistically, is nothing. It is also stopped when its
-    optimistic end breaks a bound on a quality. A candidate with a cost that is not known is never stopped.
+    (the values at e, e/2, e/4 and e/8), on their exact costs and, as far as that helps, on their operators and
+    ratios. A candidate's optimistic end is the expected final quality plus some standard errors, which are never
+    smaller than the noise of a training. It is stopped when a completed candidate has at least that quality at
+    no more of any cost: then what it would still add to the front's hypervolume, optimistically, is nothing. It
+    is also stopped when its optimistic end breaks a bound on a quality. A candidate with a cost that is not known
+    is never stopped.
 
     As long as no further candidate is completed, decisions at an epoch never contradict dominance: what is
     no better and no cheaper there than a stopped candidate is stopped, and what is no worse and no dearer
@@ -47,7 +52,9 @@ class ParetoPruner(BasePruner):
         epochs: Epochs of a whole training.
         seed: Seed of the choice of audited candidates.
         constraints: Bounds by measure.
-        deviations: Standard errors granted to a candidate.
+        deviations: Standard errors granted to a candidate after the first epoch and after half of a training;
+            in between they grow with the logarithm of the epoch. Later forecasts are surer, so that caution costs
+            few epochs there.
         peers: Completed candidates that must have reported at an epoch before anything is stopped there, at
             least 4.
         share: Share of the stopped that runs on.
@@ -61,7 +68,7 @@ class ParetoPruner(BasePruner):
         epochs: int,
         seed: int = 0,
         constraints: Mapping[str, float] | None = None,
-        deviations: float = 1.0,
+        deviations: tuple[float, float] = (0.5, 1.5),
         peers: int = 8,
         share: float = SHARE,
     ) -> None:
@@ -71,6 +78,7 @@ class ParetoPruner(BasePruner):
         bounds = constraints or {}
         self._least = [-MEASURES[name].sign * bounds[name] if name in bounds else None for name in self.qualities]
         self._space = space
+        self._traits = Traits(space) if space is not None else None
         self._epochs = epochs
         self._seed = seed
         self._deviations = deviations
@@ -92,16 +100,31 @@ class ParetoPruner(BasePruner):
         if self._study != study.study_name:
             self._start(study.study_name)
         for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            if other.number not in self.history:
-                self.learn(trial_curve(other, self.objectives, self._space))
+            if other.number not in self.history and (curve := self._curve(other)) is not None:
+                self.learn(curve)
         if AUDIT in trial.user_attrs:
             return False
-        stop = self.judge(trial_curve(trial, self.objectives, self._space))
+        curve = self._curve(trial)
+        if curve is None:
+            raise SpecError(NO_ARCHITECTURE)
+        stop = self.judge(curve)
         if stop is not None and stop.audit:
             note = {"epoch": stop.epoch, "reason": stop.reason}
             study._storage.set_trial_user_attr(trial._trial_id, AUDIT, note)
             return False
         return stop is not None
+
+    def _curve(self, trial: FrozenTrial) -> Curve | None:
+        """Return what a study knows of a trial, or `None` if it has no architecture of the space."""
+        curve = trial_curve(trial, self.objectives, self._space)
+        traits = self._traits(trial.params) if self._traits is not None else ()
+        return None if traits is None else replace(curve, traits=traits)
+
+    def traits(self, architecture: Architecture) -> tuple[float, ...]:
+        """Return what the regression is told of an architecture of the space."""
+        if self._space is None or self._traits is None:
+            return ()
+        return self._traits(self._space.params(architecture)) or ()
 
     def learn(self, curve: Curve) -> None:
         """Take in a completed candidate."""
@@ -142,7 +165,7 @@ class ParetoPruner(BasePruner):
         for index, forecast in enumerate(self.history.forecasts(epochs)):
             expected, error = forecast.at(features(curve, epochs, index))
             best = max(values[index] for values in curve.quality.values())
-            reach.append(max(expected + self._deviations * error, best))
+            reach.append(max(expected + self._granted(curve.epoch) * error, best))
             sign = -MEASURES[self.qualities[index]].sign
             said.append(f"{self.qualities[index]} {sign * expected:.4f} ± {error:.4f}")
         promise = f"expected {' and '.join(said)} from epoch {curve.epoch}"
@@ -156,6 +179,12 @@ class ParetoPruner(BasePruner):
                 cost = " at no more cost" if self.costs else ""
                 return f"{promise}; candidate {peer.number} has {sign * peer.final[0]:.4f}{cost}"
         return ""
+
+    def _granted(self, epoch: int) -> float:
+        """Return how many standard errors a candidate is granted at an epoch."""
+        first, half = self._deviations
+        way = math.log(epoch) / math.log(self._epochs / 2) if self._epochs > 2 else 1.0
+        return first + min(way, 1.0) * (half - first)
 
     def _audited(self, number: int) -> bool:
         return float(np.random.default_rng([self._seed, number]).random()) < self._share

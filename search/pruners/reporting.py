@@ -20,9 +20,13 @@ from reports.measures import MEASURES
 from search.pruners.curve import Curve
 from spaces import SearchSpace
 
-__all__ = ["AUDIT", "report", "should_prune", "trial_curve"]
+__all__ = ["AUDIT", "NO_ARCHITECTURE", "report", "should_prune", "trial_curve"]
 
 CURVE, AUDIT = "curve:", "audit"
+NO_ARCHITECTURE = (
+    "the trial has no architecture of the pruner's space; call `space.suggest(trial)` with that space "
+    "before the first `report`."
+)
 
 
 def report(trial: optuna.Trial, epoch: int, **measures: float) -> None:
@@ -125,10 +129,7 @@ def _exact(space: SearchSpace, params: tuple[tuple[str, Any], ...]) -> dict[str,
     try:
         architecture = space.suggest(FixedTrial(dict(params)))
     except ValueError:
-        raise SpecError(
-            "the trial has no architecture of the pruner's space; call `space.suggest(trial)` with that space "
-            "before the first `report`."
-        ) from None
+        raise SpecError(NO_ARCHITECTURE) from None
     cost = space.cost(architecture)
     return {"params": float(cost.params), "flops": float(cost.flops)}
 

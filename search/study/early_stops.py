@@ -75,7 +75,9 @@ class EarlyStops:
             for epoch, measures in enumerate(candidate.curve, start=1)
         }
         known = tuple(float(costs.get(name, float("nan"))) for name in self._costs)
-        return Curve(candidate.number, quality, known, final)
+        own = self._pruner
+        traits = own.traits(candidate.architecture) if isinstance(own, ParetoPruner) else ()
+        return Curve(candidate.number, quality, known, final, traits)
 
     def _write(self, candidate: Candidate) -> None:
         trial = self._study.get_trials(deepcopy=False)[candidate.number]

@@ -88,6 +88,37 @@ def test_the_whole_curve_counts():
     assert pruner.judge(Curve(91, {1: (0.36,), 2: (0.58,)}, (99.9,))) is None
 
 
+def test_the_architecture_counts_where_curves_say_little():
+    """Curves that start alike and end apart: what tells them apart is the operator."""
+    pruner = ParetoPruner(TWO, epochs=4, share=0.0)
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        good = i % 2
+        end = 0.6 + 0.2 * good + rng.normal(0, 0.005)
+        pruner.learn(Curve(i, {1: (rng.uniform(0.2, 0.3),), 4: (end,)}, (100.0,), (end,), (1.0 - good, float(good))))
+    start = {1: (0.25,)}
+    assert pruner.judge(Curve(90, start, (99.0,), (), (0.0, 1.0))) is None
+    assert pruner.judge(Curve(91, start, (101.0,), (), (1.0, 0.0))) is not None
+
+
+def test_traits_that_say_nothing_change_next_to_nothing():
+    rng = np.random.default_rng(1)
+    start, noise = rng.uniform(0.2, 0.4, size=(60, 1)), rng.normal(size=(60, 12))
+    ends = 0.5 + start[:, 0] + rng.normal(0, 0.002, 60)
+    with_traits = fit(np.concatenate([start, noise], axis=1), ends, traits=12)
+    expected, error = with_traits.at(np.concatenate([[0.3], rng.normal(size=12)]))
+    plain, plain_error = fit(start, ends).at(np.array([0.3]))
+    assert expected == pytest.approx(plain, abs=0.002)
+    assert error <= 1.2 * plain_error
+
+
+def test_caution_grows_towards_half_of_a_training():
+    pruner = ParetoPruner(TWO, epochs=16, deviations=(0.5, 1.5))
+    granted = [pruner._granted(epoch) for epoch in (1, 2, 4, 8, 12)]
+    assert granted == pytest.approx([0.5, 0.5 + 1 / 3, 0.5 + 2 / 3, 1.5, 1.5])
+    assert ParetoPruner(TWO, epochs=2, deviations=(0.5, 1.5))._granted(1) == 1.5
+
+
 def test_a_quality_out_of_reach_of_its_constraint_is_stopped():
     cheap = Curve(99, {1: (0.1,)}, (1.0,))
     assert taught(pareto()).judge(cheap) is None
@@ -115,13 +146,19 @@ trained = st.lists(st.tuples(values, values, costs), min_size=2, max_size=8)
 
 
 @settings(max_examples=80, deadline=None)
-@given(completed, trained, st.floats(0, 3))
-def test_decisions_of_one_state_of_knowledge_never_contradict_dominance(peers, candidates, deviations):
+@given(completed, trained, st.tuples(st.floats(0, 3), st.floats(0, 3)), st.integers(0, 99))
+def test_decisions_of_one_state_of_knowledge_never_contradict_dominance(peers, candidates, deviations, seed):
+    """Whatever is known of the architectures: here, two random traits."""
     pruner = ParetoPruner(TWO, epochs=4, peers=4, deviations=deviations, share=0.0)
+    traits = np.random.default_rng(seed).normal(size=(200, 2))
     for i, (first, second, last, cost) in enumerate(peers):
-        pruner.learn(Curve(i, {1: (first,), 2: (second,), 4: (last,)}, (cost,), (last,)))
+        pruner.learn(Curve(i, {1: (first,), 2: (second,), 4: (last,)}, (cost,), (last,), tuple(traits[i])))
     decided = [
-        (second, cost, pruner.judge(Curve(100 + i, {1: (first,), 2: (second,)}, (cost,))) is not None)
+        (
+            second,
+            cost,
+            pruner.judge(Curve(100 + i, {1: (first,), 2: (second,)}, (cost,), (), tuple(traits[100 + i]))) is not None,
+        )
         for i, (first, second, cost) in enumerate(candidates)
     ]
     for quality, cost, stopped in decided:

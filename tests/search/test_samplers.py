@@ -98,6 +98,22 @@ def test_same_seed_same_sequence(name, space) -> None:
 
 
 @pytest.mark.parametrize("name", FAST)
+def test_the_order_of_answers_between_two_proposals_does_not_matter(name, space) -> None:
+    """Four in training: whoever answers first, the next proposals rest on the same four answers."""
+    orders = np.random.default_rng(0).permuted(np.tile(np.arange(4), (8, 1)), axis=1)
+    sequences = []
+    for forwards in (True, False):
+        study, sequence = created(name, space, seed=5), []
+        for order in orders:
+            trials = [study.ask() for _ in range(4)]
+            sequence += [space.suggest(trial) for trial in trials]
+            for index in order if forwards else order[::-1]:
+                told(study, space, trials[index], 2)
+        sequences.append(sequence)
+    assert sequences[0] == sequences[1]
+
+
+@pytest.mark.parametrize("name", FAST)
 def test_no_repeat_while_anything_is_unseen(name, tiny) -> None:
     architectures = proposed(created(name, tiny), tiny, 30)
     assert len({architecture.id for architecture in architectures[:27]}) == 27
