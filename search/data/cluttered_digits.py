@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from fusion_ops.errors import DataError
@@ -31,6 +31,9 @@ DIGITS = tuple("0123456789")
 WHOLE = {"classification": ((1, 1), (1.0, 3.0)), "segmentation": ((2, 3), (1.0, 2.0))}
 
 
+Scale = Annotated[float, Field(ge=0.5, le=4)]
+
+
 class ClutteredDigits(PathlessSection, CachedSection):
     """The `data` section of `cluttered_digits`.
 
@@ -40,6 +43,8 @@ class ClutteredDigits(PathlessSection, CachedSection):
         images: Images to train and validate on; `val_fraction` of them are for validation.
         test_images: Images of the test set.
         size: Height and width in pixels.
+        scale: Least and largest enlargement of whole digits, which are 8 pixels high and wide as they are, on an
+            image of 32 pixels, and in proportion on larger ones; `null`: 1 to 3, for segmentation 1 to 2.
         clutter: Fragments of digits an image.
         noise: Standard deviation of the noise of a pixel, as a share of full white.
     """
@@ -48,8 +53,16 @@ class ClutteredDigits(PathlessSection, CachedSection):
     images: Annotated[int, Field(ge=20, le=1_000_000)] = 4000
     test_images: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     size: Annotated[int, Field(ge=32, le=512)] = 32
+    scale: tuple[Scale, Scale] | None = None
     clutter: Annotated[int, Field(ge=0, le=64)] = 8
     noise: Annotated[float, Field(ge=0, le=1)] = 0.05
+
+    @field_validator("scale")
+    @classmethod
+    def _ordered(cls, scale: tuple[float, float] | None) -> tuple[float, float] | None:
+        if scale is not None and scale[0] > scale[1]:
+            raise ValueError(f"the least enlargement comes first; got {list(scale)}. Write {sorted(scale)}.")
+        return scale
 
 
 def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
@@ -67,7 +80,8 @@ def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
         )
     images, labels = read_digits()
     masked = section.task == "segmentation"
-    scenery = Scenery(section.size, *WHOLE[section.task], clutter=section.clutter, noise=section.noise)
+    whole, scales = WHOLE[section.task]
+    scenery = Scenery(section.size, whole, section.scale or scales, section.clutter, section.noise)
     splits = {}
     for number, (name, part) in enumerate(sources(section.seed).items()):
         chosen = torch.from_numpy(part)

@@ -71,6 +71,15 @@ def test_the_target_is_whole_and_in_its_mask():
         assert image.shape == (1, 32, 32)
 
 
+def test_scale_says_how_large_digits_are(load):
+    plain, small, large = (
+        load("cluttered_digits", task="segmentation", noise=0.0, clutter=0, **SMALL, **more)
+        for more in ({}, {"scale": [1.0, 2.0]}, {"scale": [3.5, 4.0]})
+    )
+    assert torch.equal(plain.train.images, small.train.images)
+    assert (large.train.labels > 0).sum() > 3 * (small.train.labels > 0).sum()
+
+
 def test_clutter_makes_no_mask():
     digits, labels = torch.ones(10, 8, 8), torch.arange(10)
     plain, _, _ = compose(digits, labels, 20, Scenery(32, (0, 0), (1.0, 3.0), 0, 0.0), seed=0)

@@ -26,6 +26,8 @@ CLUTTERED = "data:\n  name: cluttered_digits\n"
         (f"{CLUTTERED}  imgaes: 100", 3, "unknown key `imgaes` in `data`; did you mean `images`?"),
         (f"{CLUTTERED}  seed: 1\n  size: big", 4, "`data.size` must be a whole number; got text `big`"),
         (f"{CLUTTERED}  size: 16", 3, "`data.size` must be at least 32; got 16"),
+        (f"{CLUTTERED}  scale: [3, 2]", 3, "the least enlargement comes first; got [3.0, 2.0]. Write [2.0, 3.0]"),
+        (f"{CLUTTERED}  scale: [1, 5]", 3, "`data.scale[1]` must be at most 4; got 5"),
         (f"{CLUTTERED}  task: segment", 3, "`data.task` must be one of classification, segmentation"),
         (f"{CLUTTERED}  mean: 0.5", 3, "`data.mean` must be a list; got 0.5; write [0.5]"),
         (f"{CLUTTERED}  std: [0.5, 0]", 3, "`data.std[1]` must be more than 0; got 0"),
@@ -67,6 +69,7 @@ def test_settings_are_written_back_with_their_defaults(tmp_path):
         "images": 50,
         "test_images": 10,
         "size": 32,
+        "scale": None,
         "clutter": 8,
         "noise": 0.05,
     }
