@@ -68,7 +68,7 @@ def fit(features: Values, targets: Values, noise: float = 0.0, traits: int = 0) 
 
 def _ridge(x: Values, y: Values, penalty: float) -> tuple[float, Values, Values]:
     """Return leave-one-out error, weights and inverse of the penalised Gram matrix."""
-    inverse: Values = np.linalg.inv(x.T @ x + penalty * np.eye(x.shape[1]))
+    inverse = np.asarray(np.linalg.inv(x.T @ x + penalty * np.eye(x.shape[1])), dtype=np.float64)
     weights: Values = inverse @ (x.T @ y)
     leverage = 1.0 / len(x) + ((x @ inverse) * x).sum(axis=1)
     residuals = (y - x @ weights) / np.maximum(1.0 - leverage, 1e-3)
