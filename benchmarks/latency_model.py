@@ -3,7 +3,8 @@
 What it shows
     ResNet-20 (width 16, images of 3 × 32 × 32; nine fusion points of three shapes, 33 operators) on a CPU, one
     thread, batches of one. First every operator is measured alone, as a run does it before its first candidate.
-    Then random networks are measured whole, in several rounds over all of them. Reported are
+    Then networks from cheap to dear, as a search meets them, are measured whole, in several rounds over all of them.
+    Reported are
 
     - `additive`: rank correlation and relative errors of rest + sum over the points, against the median of a
       network's rounds; `again` is the same of the even rounds as a prediction of the odd ones, which no prediction
@@ -37,13 +38,22 @@ import spaces
 from search.measuring import measure_latency
 from search.measuring.latency_table import LatencyTable
 from search.samplers.additive import AdditiveLatency
-from search.samplers.encoding import Encoding
+from search.samplers.design import Design
+from search.samplers.encoding import Codes, Encoding
+from search.samplers.feasible import Feasible
 from search.samplers.features import BLOCKS, LATENCY, Features
 from search.samplers.surrogate import Surrogate
 
 SECONDS = 0.15
 LEARNT = (5, 10, 20, 40)
 SPLITS = 20
+
+
+def drawn(encoding: Encoding, count: int) -> Codes:
+    """Return codes of random networks, tilted towards cheap operators at first and dear ones at last: `(n, s)`."""
+    rng = np.random.default_rng(1)
+    design = Design(encoding, Feasible(encoding, {}), count)
+    return np.concatenate([design.tilted(stratum, 1, rng) for stratum in np.linspace(-1.0, 1.0, count)])
 
 
 def measured(space: spaces.SearchSpace, networks: list[spaces.Architecture], rounds: int) -> np.ndarray:
@@ -112,12 +122,11 @@ def main() -> None:
     started = time.monotonic()
     table = search.measure_operators(optuna.create_study(), space, device="cpu")
     spent = time.monotonic() - started
-    rng = np.random.default_rng(1)
-    networks = [space.sample(rng) for _ in range(options.networks)]
+    codes = drawn(encoding, options.networks)
+    networks = [space.suggest(optuna.trial.FixedTrial(encoding.params(code))) for code in codes]
     times = measured(space, networks, options.rounds)
     truth, even, odd = (np.median(part, axis=1) for part in (times, times[:, ::2], times[:, 1::2]))
     predicted = np.array([table.predict(network, space) for network in networks])
-    codes = np.array([encoding.encode(network) for network in networks])
     report = {
         "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
         "date": datetime.now(UTC).date().isoformat(),
