@@ -6,11 +6,14 @@ What it shows
     Then networks from cheap to dear, as a search meets them, are measured whole, in several rounds over all of them.
     Reported are
 
-    - `additive`: rank correlation and relative errors of rest + sum over the points, against the median of a
-      network's rounds; `again` is the same of the even rounds as a prediction of the odd ones, which no prediction
-      can do much better than;
+    - `additive`: rank correlation and relative errors of rest + sum over the points, against the least of a
+      network's rounds (what else the machine does only makes them slower); `again` is the same of the even rounds
+      as a prediction of the odd ones: it shows the noise;
     - `surrogate`: the root mean squared error of log-latency on networks that were not learnt, once n others were:
       the model of `auto` with and without the operators' latencies as a feature, mean over random splits.
+
+The result
+    In `benchmarks/results/latency_model.json`, with the date, the hardware, and what else the machine did.
 
 How to run
     python benchmarks/latency_model.py [--networks 80] [--rounds 8]
@@ -125,7 +128,7 @@ def main() -> None:
     codes = drawn(encoding, options.networks)
     networks = [space.suggest(optuna.trial.FixedTrial(encoding.params(code))) for code in codes]
     times = measured(space, networks, options.rounds)
-    truth, even, odd = (np.median(part, axis=1) for part in (times, times[:, ::2], times[:, 1::2]))
+    truth, even, odd = (part.min(axis=1) for part in (times, times[:, ::2], times[:, 1::2]))
     predicted = np.array([table.predict(network, space) for network in networks])
     report = {
         "hardware": f"{platform.machine()}, {os.cpu_count()} cores",

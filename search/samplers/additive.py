@@ -17,9 +17,9 @@ SHORTEST = 1e-9
 
 
 class AdditiveLatency:
-    """Predicts latency for codes, as features of a model: its logarithm, and the square of that.
+    """Predicts latency for codes; its logarithm is a feature of a model.
 
-    Over random architectures the logarithm has mean 0 and standard deviation 1.
+    Over random architectures the feature has mean 0 and standard deviation 1.
 
     Args:
         encoding: Codes of the space.
@@ -44,10 +44,10 @@ class AdditiveLatency:
         sums: Values = self._times[self._slots, codes].sum(axis=1) + self._rest
         return np.maximum(sums, SHORTEST)
 
-    def features(self, codes: Codes) -> Values:
-        """Return `(n, 2)` features of `(n, s)` codes."""
-        place = (np.log(self(codes)) - self._centre) / self._spread
-        return np.stack([place, place**2], axis=1)
+    def feature(self, codes: Codes) -> Values:
+        """Return the feature of `(n, s)` codes: `(n, 1)`."""
+        out: Values = ((np.log(self(codes)) - self._centre) / self._spread)[:, None]
+        return out
 
 
 def kept_latency(study: Study, encoding: Encoding) -> AdditiveLatency | None:

@@ -53,7 +53,7 @@ class Features:
     - `pairs`: the operators at two neighbouring slots, one-hot;
     - `whole`: closeness of the whole architecture, exp(−distance), where a slot counts 1 for another operator
       and less for another ratio of the same;
-    - `latency`: what the operators' own latencies predict, where they were measured.
+    - `latency`: the logarithm of what the operators' own latencies predict, where they were measured.
 
     Args:
         encoding: Codes of the space.
@@ -87,7 +87,7 @@ class Features:
             "pairs": pairs.reshape(n, -1) / np.float32(np.sqrt(max(slots - 1, 1))),
         }
         if self.latency is not None:
-            linear[LATENCY] = self.latency.features(codes).astype(np.float32)
+            linear[LATENCY] = self.latency.feature(codes).astype(np.float32)
         return Sight(linear, self._place[self._rows, codes].reshape(n, -1))
 
     def _costs(self, codes: Codes) -> Matrix:
