@@ -16,6 +16,7 @@ __all__ = [
     "Diverged",
     "FusionNasError",
     "Infeasible",
+    "MeasurementError",
     "OutOfMemory",
     "RunError",
     "SpecError",
@@ -37,6 +38,7 @@ class FusionNasError(Exception):
     ├── RunError             a run directory or its storage cannot be used as asked
     ├── StorageLost          the database that keeps the study went away during a run
     ├── Infeasible           no architecture of the space meets the constraints
+    ├── MeasurementError     the latencies of a space's operators could not be measured
     └── CandidateError       one candidate could not be trained
         ├── Diverged         its loss became NaN or infinite
         └── OutOfMemory      it does not fit the device
@@ -84,6 +86,10 @@ class StorageLost(FusionNasError):  # noqa: N818 - what happened, in two words
 
 class Infeasible(FusionNasError):  # noqa: N818 - the field's word for it
     """No architecture of the space meets the constraints."""
+
+
+class MeasurementError(FusionNasError):
+    """The latencies of a space's operators could not be measured; a search goes on without them."""
 
 
 class CandidateError(FusionNasError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.config import SearchConfig
     from search.jobs import launch, resume
+    from search.measuring.operators import measure_operators
     from search.pruners.creating import create_pruner
     from search.pruners.reporting import report, should_prune
     from search.run import Run
@@ -22,6 +23,7 @@ __all__ = [
     "create_pruner",
     "create_sampler",
     "launch",
+    "measure_operators",
     "report",
     "resume",
     "should_prune",
@@ -33,6 +35,7 @@ _HOMES = {
     "create_pruner": "search.pruners.creating",
     "create_sampler": "search.samplers",
     "launch": "search.jobs",
+    "measure_operators": "search.measuring.operators",
     "report": "search.pruners.reporting",
     "resume": "search.jobs",
     "should_prune": "search.pruners.reporting",

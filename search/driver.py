@@ -22,6 +22,7 @@ from search.files.checkpoint_room import make_room
 from search.files.run_directory import RunDirectory
 from search.interruption import heeding_signals
 from search.planning import resources
+from search.preliminaries import Preliminaries
 from search.pruners import create_pruner
 from search.run import Run
 from search.study.candidate import Candidate
@@ -95,6 +96,7 @@ class Driver:
             contests=config.search.random_baseline + config.search.one_epoch_baseline,
         )
         self.display = ProgressDisplay(self.ledger, self.time_left)
+        self._preliminaries = Preliminaries(self.ledger, self.log, self.display, self._stopped)
         self.live = LiveFile(directory.live, self.ledger, self.time_left)
         self._written = 0.0
 
@@ -177,6 +179,7 @@ class Driver:
                     self.display.say(room(cpus, gpus))
                     self._keeper, kept = start_keeper(self.directory.path)
                     job.update(kept)
+                self._preliminaries.measure(job, cpus=cpus, gpus=gpus)
                 tune = partial(
                     run_tune,
                     self.ledger,
@@ -189,7 +192,7 @@ class Driver:
                     stopped=self._stopped,
                     dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
                 )
-                if self.ledger.unfinished():
+                if not self._stopped() and self.ledger.unfinished():
                     tune()
                 while not self._stopped() and (controls := self._contests()):
                     self.display.say(f"training {len(controls)} architectures to compare the search with")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from reports.measures import MEASURES
-from search.measuring.device_lock import DeviceLock
+from search.measuring.device_lock import own_lock
 from search.measuring.latency import measure_latency
 from search.measuring.memory import measure_memory
 from search.own_objectives import functions, number
@@ -48,7 +45,7 @@ class Costs:
         self._timed = "latency" in objectives
         self._weighed = "memory" in objectives
         self._own = functions(objectives, quality=False)
-        self._lock = DeviceLock(Path(tempfile.gettempdir()) / f"fusion-nas-{os.getuid()}", device_name(data.device))
+        self._lock = own_lock(data.device)
 
     def training(self) -> AbstractContextManager[None]:
         """Return the time in which a candidate trains: beside others, not beside a timed one."""
@@ -90,10 +87,3 @@ class Costs:
         count = len(self._data.validation_images)
         picked = torch.arange(size, device=self._data.device) % count
         return self._data.normalize(self._data.validation_images[picked]), self._data.validation_labels[picked]
-
-
-def device_name(device: torch.device) -> str:
-    """Return a name of the device that is the same in every process of this machine."""
-    if device.type != "cuda":
-        return device.type
-    return f"cuda-{torch.cuda.get_device_properties(device).uuid}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-__all__ = ["DeviceLock"]
+import torch
+
+__all__ = ["DeviceLock", "own_lock"]
 
 
 class DeviceLock:
@@ -43,6 +46,11 @@ class DeviceLock:
             yield
 
 
+def own_lock(device: torch.device) -> DeviceLock:
+    """Return the lock of a device that all of this user's processes on this machine share."""
+    return DeviceLock(Path(tempfile.gettempdir()) / f"fusion-nas-{os.getuid()}", _device_name(device))
+
+
 @contextmanager
 def _locked(path: Path, kind: int) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -51,3 +59,10 @@ def _locked(path: Path, kind: int) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _device_name(device: torch.device) -> str:
+    """Return a name of the device that is the same in every process of this machine."""
+    if device.type != "cuda":
+        return device.type
+    return f"cuda-{torch.cuda.get_device_properties(device).uuid}"

@@ -6,11 +6,12 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.benchmark import Timer
+from torch.utils.benchmark import Measurement, Timer
 
 __all__ = ["Latency", "measure_latency"]
 
@@ -33,7 +34,7 @@ class Latency:
     runs: int
 
 
-def measure_latency(model: nn.Module, images: Tensor, *, threads: int, seconds: float) -> Latency:
+def measure_latency(model: nn.Module, *inputs: Tensor, threads: int, seconds: float, blocks: int = 1) -> Latency:
     """Time the inference of `model` on one batch.
 
     `torch.utils.benchmark.Timer.blocked_autorange` times blocks of runs, waits for the device around each,
@@ -42,15 +43,18 @@ def measure_latency(model: nn.Module, images: Tensor, *, threads: int, seconds: 
 
     Args:
         model: The network, on its device.
-        images: One batch `(B, C, H, W)`, float32, on the same device.
+        *inputs: Its inputs, one batch `(B, C, H, W)` each, on the same device.
         threads: CPU threads.
         seconds: Shortest time that is measured.
+        blocks: Fewest blocks that are measured.
     """
     timed = copy.deepcopy(model).eval()
-    with torch.inference_mode(), _precision(images.device), _cudnn_benchmark():
-        timer = Timer("model(images)", globals={"model": timed, "images": images}, num_threads=threads)
+    with torch.inference_mode(), _precision(inputs[0].device), _cudnn_benchmark():
+        timer = Timer("model(*inputs)", globals={"model": timed, "inputs": inputs}, num_threads=threads)
         timer.timeit(WARM_UP)
         result = timer.blocked_autorange(min_run_time=seconds)
+        further = [timer.timeit(result.number_per_run).raw_times for _ in range(blocks - len(result.raw_times))]
+        result = Measurement(result.number_per_run, [*result.raw_times, *chain(*further)], result.task_spec)
     return Latency(result.median * SECOND, result.iqr * SECOND, result.number_per_run * len(result.times))
 
 

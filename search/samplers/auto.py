@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 
 from reports.measures import MEASURES
 from reports.pareto import non_dominated
+from search.samplers.additive import kept_latency
 from search.samplers.belief import Belief
 from search.samplers.design import Design
 from search.samplers.encoding import EXACT, Code, Codes
@@ -38,7 +39,8 @@ class AutoSampler(ProposingSampler):
     1. Uniform baselines, then architectures that lie far apart, from cheap to dear (`Design`).
     2. Of what only training tells (the error; latency, memory) an ensemble of Gaussian processes over the
        operators, ratios, pairs of neighbours and costs is learnt, also from the curves of stopped candidates
-       (`Belief`). Parameters and FLOPs are exact and need no model.
+       (`Belief`). Parameters and FLOPs are exact and need no model. Where the study keeps the latencies of
+       single operators, their sum is a feature of the model of latency.
     3. Candidates are mutants and children of the estimated front, some strangers, and what is found by
        climbing from the best of these over neighbours; a small space is taken as a whole (`Pool`). The most
        likely member of the ensemble screens them, all members judge the finalists.
@@ -67,11 +69,17 @@ class AutoSampler(ProposingSampler):
         if len(seen.seen) < self._design.size or completed < LEARNT:
             before = np.array([candidate.code for candidate in (*seen.ended, *seen.pending)])
             return self._design.propose(before.reshape(-1, self.encoding.slots), seen.seen, rng)
-        self._learn(rng)
+        self._learn(study, rng)
         return self._most_promising(rng)
 
-    def _learn(self, rng: np.random.Generator) -> None:
+    @property
+    def reads_operator_latency(self) -> bool:
+        """Whether it makes use of single operators' latencies, if the study keeps them."""
+        return "latency" in self.problem.objectives
+
+    def _learn(self, study: Study, rng: np.random.Generator) -> None:
         names, seen = self.problem.objectives, self.observations
+        self._take_latency(study)
         for belief in self._beliefs:
             belief.update(seen.ended, rng)
         if not self._beliefs:
@@ -79,6 +87,13 @@ class AutoSampler(ProposingSampler):
                 Belief(self.encoding, self._features, names[i], i, float(seen.signs[i]), seen.ended, rng)
                 for i in self._modelled
             ]
+
+    def _take_latency(self, study: Study) -> None:
+        """Begin to use the operators' latencies as soon as the study keeps them."""
+        if self.reads_operator_latency and self._features.latency is None:
+            latency = kept_latency(study, self.encoding)
+            if latency is not None:
+                self._features, self._beliefs = Features(self.encoding, latency), []
 
     def _most_promising(self, rng: np.random.Generator) -> Code:
         pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.slots)

@@ -12,7 +12,7 @@ from reports.measures import MEASURES
 from reports.pareto import ranks
 from search.samplers.encoding import EXACT, Codes, Encoding
 from search.samplers.evidence import Evidence, Yardstick
-from search.samplers.features import Features
+from search.samplers.features import BLOCKS, LATENCY, Features
 from search.samplers.observations import Observation
 from search.samplers.surrogate import Kernel, Surrogate
 
@@ -55,6 +55,8 @@ class Belief:
         self._features = features
         self._measure = measure
         self._sign = sign
+        timed = measure == "latency" and features.latency is not None
+        self._blocks = (*BLOCKS, LATENCY) if timed else BLOCKS
         self._logarithmic = measure in MEASURES and MEASURES[measure].direction == "minimize"
         self._fitted = self._read = 0
         self._fit(ended, rng, ())
@@ -95,7 +97,9 @@ class Belief:
         evidence = self._yardstick(ended)
         evidence = evidence[_kept(evidence, self._encoding, rng)]
         self._codes, self._complete = evidence.codes, evidence.complete
-        self._surrogate = Surrogate(self._features(evidence.codes), evidence.values, evidence.doubt, rng, known)
+        self._surrogate = Surrogate(
+            self._features(evidence.codes), evidence.values, evidence.doubt, rng, known, self._blocks
+        )
         self._fitted = self._read = len(ended)
 
     def _extend(self, fresh: Sequence[Observation]) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from search.samplers.additive import AdditiveLatency
 from search.samplers.encoding import EXACT, Codes, Encoding
 
-__all__ = ["BLOCKS", "Features", "Sight"]
+__all__ = ["BLOCKS", "LATENCY", "Features", "Sight"]
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
-BLOCKS = ("shares", "operators", "ratios", "costs", "pairs", "whole")
+BLOCKS = ("shares", "operators", "ratios", "costs", "pairs")
+LATENCY = "latency"
 RATIO_REACH = 1.5
 
 
@@ -50,14 +52,17 @@ class Features:
     - `costs`: the logarithms of the exact costs, and their squares;
     - `pairs`: the operators at two neighbouring slots, one-hot;
     - `whole`: closeness of the whole architecture, exp(−distance), where a slot counts 1 for another operator
-      and less for another ratio of the same.
+      and less for another ratio of the same;
+    - `latency`: the logarithm of what the operators' own latencies predict, where they were measured.
 
     Args:
         encoding: Codes of the space.
+        latency: Predicts latency from the operators' own.
     """
 
-    def __init__(self, encoding: Encoding) -> None:
+    def __init__(self, encoding: Encoding, latency: AdditiveLatency | None = None) -> None:
         self._encoding = encoding
+        self.latency = latency
         slots = encoding.slots
         count = len(encoding.space.ops)
         self._one_hot = (encoding.ops[:, :, None] == np.arange(count)).astype(np.float32)
@@ -81,6 +86,8 @@ class Features:
             "costs": self._costs(codes),
             "pairs": pairs.reshape(n, -1) / np.float32(np.sqrt(max(slots - 1, 1))),
         }
+        if self.latency is not None:
+            linear[LATENCY] = self.latency.feature(codes).astype(np.float32)
         return Sight(linear, self._place[self._rows, codes].reshape(n, -1))
 
     def _costs(self, codes: Codes) -> Matrix:

@@ -41,8 +41,16 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Variances of the blocks, of the noise, and how far `whole` reaches, for values of unit variance."""
+    """Variances of the blocks, of the noise, and how far `whole` reaches, for values of unit variance.
 
+    Args:
+        names: The linear blocks.
+        blocks: Variance of each of them, then of `whole`.
+        noise: Variance of the noise.
+        reach: How far `whole` reaches.
+    """
+
+    names: tuple[str, ...]
     blocks: tuple[float, ...]
     noise: float
     reach: float
@@ -50,7 +58,7 @@ class Kernel:
     def __call__(self, grams: dict[str, Matrix], distance: Matrix) -> Values:
         """Return the covariance, noise apart."""
         out = np.full(distance.shape, 1.0, dtype=np.float32)
-        for name, variance in zip(BLOCKS[:-1], self.blocks[:-1], strict=True):
+        for name, variance in zip(self.names, self.blocks[:-1], strict=True):
             out += np.float32(variance) * grams[name]
         out += np.float32(self.blocks[-1]) * np.exp(-distance / np.float32(self.reach))
         return out.astype(np.float64)
@@ -100,6 +108,7 @@ class Surrogate:
         doubt: `(n,)`, variance of each observation beyond that of a completed training, in squared units of `values`.
         rng: Generator of the draws of the variances.
         known: Kernels to start from, best first: those of an earlier fit.
+        names: The linear blocks that count.
     """
 
     def __init__(
@@ -109,8 +118,10 @@ class Surrogate:
         doubt: Values,
         rng: np.random.Generator,
         known: tuple[Kernel, ...] = (),
+        names: tuple[str, ...] = BLOCKS,
     ) -> None:
         self._sight = sight
+        self._names = names
         self._centre = float(values.mean())
         self._scale = max(float(values.std()), 1e-9)
         self._y = (values - self._centre) / self._scale
@@ -175,7 +186,7 @@ class Surrogate:
     def _search(self, doubt: Values, rng: np.random.Generator, known: tuple[Kernel, ...]) -> list[tuple[float, Kernel]]:
         """Return kernels with their evidence."""
         count = 12 if len(self) > 200 else 48
-        drawn = list(known) + [_draw(rng) for _ in range(count // 4 if known else count)]
+        drawn = list(known) + [_draw(self._names, rng) for _ in range(count // 4 if known else count)]
         scored = [(self._evidence(kernel, doubt), kernel) for kernel in drawn]
         for _ in range(count // 2):
             start = max(scored, key=lambda pair: pair[0])[1]
@@ -200,9 +211,9 @@ def _likeness(first: Sight, second: Sight) -> tuple[dict[str, Matrix], Matrix]:
     return grams, distance.astype(np.float32)
 
 
-def _draw(rng: np.random.Generator) -> Kernel:
-    variances = 10.0 ** rng.uniform(-3.0, 1.0, size=len(BLOCKS))
-    return Kernel(tuple(variances.tolist()), float(rng.choice(NOISES)), float(rng.choice(REACHES)))
+def _draw(names: tuple[str, ...], rng: np.random.Generator) -> Kernel:
+    variances = 10.0 ** rng.uniform(-3.0, 1.0, size=len(names) + 1)
+    return Kernel(names, tuple(variances.tolist()), float(rng.choice(NOISES)), float(rng.choice(REACHES)))
 
 
 def _near(kernel: Kernel, rng: np.random.Generator) -> Kernel:
@@ -212,4 +223,4 @@ def _near(kernel: Kernel, rng: np.random.Generator) -> Kernel:
     logs[changed] += rng.normal(0.0, 1.0, size=len(changed))
     values = np.exp(np.clip(logs, np.log(1e-4), np.log(30.0)))
     reach = float(rng.choice(REACHES)) if rng.random() < 0.2 else kernel.reach
-    return Kernel(tuple(values[:-1].tolist()), float(max(values[-1], 1e-3)), reach)
+    return Kernel(kernel.names, tuple(values[:-1].tolist()), float(max(values[-1], 1e-3)), reach)

@@ -15,7 +15,6 @@ import torch
 from ray import tune
 from torch import Tensor
 
-import fusion_ops
 import spaces
 from fusion_ops.errors import CandidateError, OutOfMemory
 from search import data
@@ -23,14 +22,14 @@ from search.cluster.keeper import files_of
 from search.config.sections import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
 from search.files.disk import trouble
 from search.measuring.costs import Costs
-from search.own_objectives import declare_own, functions
+from search.own_objectives import functions
 from search.pruners import rungs
 from search.training import checkpoint
-from search.training.device_memory import free_memory, is_lost, limit_memory
-from search.training.loop import DeviceData, EpochResult, Session, loss_function, resolve_device, train
+from search.training.device_memory import free_memory, is_lost
+from search.training.loop import DeviceData, EpochResult, Session, loss_function, train
+from search.training.preparation import prepare
 from search.training.watchdog import Watchdog, end_worker, leave_verdict, verdict
 from spaces import Architecture
-from spaces.importing import import_modules, is_reference, make_importable
 
 __all__ = ["CandidateTrainable"]
 
@@ -187,16 +186,9 @@ class CandidateTrainable(tune.Trainable):
         if self._job == self._next_job:
             return
         job = self._next_job
-        make_importable(*job["folders"])
-        import_modules(job["imports"])
-        for name in filter(is_reference, job["objectives"]):
-            declare_own(name)
         self._settings = TrainConfig.model_validate(job["train"])
         self._limits = LimitsConfig.model_validate(job["limits"])
-        self._device = resolve_device(self._settings.device)
-        limit_memory(self._device, job["gpus"])
-        fusion_ops.compiled(self._settings.compile == "ops")
-        torch.set_num_threads(max(1, int(job["cpus"])))
+        self._device = prepare(job, self._settings)
         dataset = self._sent or data.load(DataConfig.model_validate(job["data"]))
         self._data = DeviceData(dataset, self._device)
         self._files = files_of(job)

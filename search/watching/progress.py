@@ -61,9 +61,13 @@ class ProgressDisplay:
 
     def say(self, note: str) -> None:
         """Show a note until the first candidate is under way."""
-        self._note = note
+        self.show(note)
         if self._live is None:
             self._print(note)
+
+    def show(self, note: str) -> None:
+        """Show a note on a terminal until the next one; elsewhere nothing is printed."""
+        self._note = note
 
     def update(self, event: str, candidate: Candidate) -> None:
         """Take note of a change; off a terminal, print a line from time to time.

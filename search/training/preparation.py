@@ -1,0 +1,39 @@
+"""What a worker does before anything else: the user's code, the device and its share, threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+import fusion_ops
+from search.config.sections import TrainConfig
+from search.own_objectives import declare_own
+from search.training.device_memory import limit_memory
+from search.training.loop import resolve_device
+from spaces.importing import import_modules, is_reference, make_importable
+
+__all__ = ["prepare"]
+
+
+def prepare(job: Mapping[str, Any], settings: TrainConfig) -> torch.device:
+    """Make this process a worker of a run, and return its device.
+
+    Args:
+        job: What all candidates share, see `search.driver`.
+        settings: Settings of the training.
+
+    Raises:
+        ConfigError: `train.device` is cuda on a machine where PyTorch sees no GPU.
+        SpecError: The user's code cannot be imported.
+    """
+    make_importable(*job["folders"])
+    import_modules(job["imports"])
+    for name in filter(is_reference, job["objectives"]):
+        declare_own(name)
+    device = resolve_device(settings.device)
+    limit_memory(device, job["gpus"])
+    fusion_ops.compiled(settings.compile == "ops")
+    torch.set_num_threads(max(1, int(job["cpus"])))
+    return device
