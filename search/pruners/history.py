@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,19 +16,31 @@ __all__ = ["History"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 LATEST = 256
+SHARE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """Predictions as they were made: how many candidates were known, how many of them count, and the regressions."""
+
+    known: int
+    peers: int
+    forecasts: list[Forecast]
 
 
 class History:
     """Every candidate that was trained to its end.
 
-    A prediction rests on the latest 256 of them, so that its cost does not grow with the study.
+    A prediction rests on the latest 256 of them, and is made anew when they are more by about a sixteenth, so that its
+    cost does not grow with the study. On which it rests depends on how many there are alone: a pruner that is created
+    anew goes on as the old one would have.
     """
 
     def __init__(self) -> None:
         self._curves: dict[int, Curve] = {}
         self._front: list[Curve] = []
         self._jitter: list[tuple[float, ...]] = []
-        self._forecasts: dict[tuple[int, ...], tuple[int, list[Forecast]]] = {}
+        self._forecasts: dict[tuple[int, ...], _Fitted] = {}
 
     def __contains__(self, number: int) -> bool:
         return number in self._curves
@@ -45,29 +58,31 @@ class History:
         if curve.number in self._curves:
             return
         self._curves[curve.number] = curve
-        self._forecasts.clear()
         self._jitter.append(_jitter(curve))
         points = [[*(-value for value in peer.final), *peer.costs] for peer in [*self._front, curve]]
         kept = non_dominated(np.asarray(points, dtype=np.float64))
         self._front = [peer for peer, on_front in zip([*self._front, curve], kept, strict=True) if on_front]
 
     def peers(self, epochs: Sequence[int]) -> int:
-        """Return how many completed candidates reported at every one of these epochs."""
-        return self._forecast(tuple(epochs))[0]
+        """Return how many completed candidates a prediction from these epochs rests on: those that reported there."""
+        return self._at(tuple(epochs)).peers
 
     def forecasts(self, epochs: Sequence[int]) -> list[Forecast]:
-        """Return the regression of every quality on its values at these epochs and on the costs."""
-        return self._forecast(tuple(epochs))[1]
+        """Return the regression of every quality on its values at these epochs, on costs and traits."""
+        return self._at(tuple(epochs)).forecasts
 
-    def _forecast(self, epochs: tuple[int, ...]) -> tuple[int, list[Forecast]]:
-        if epochs not in self._forecasts:
-            latest = list(self._curves.values())[-LATEST:]
+    def _at(self, epochs: tuple[int, ...]) -> _Fitted:
+        known = _basis(len(self))
+        fitted = self._forecasts.get(epochs)
+        if fitted is None or fitted.known != known:
+            latest = list(self._curves.values())[:known][-LATEST:]
             peers = [curve for curve in latest if all(epoch in curve.quality for epoch in epochs)]
-            self._forecasts[epochs] = len(peers), self._fitted(peers, epochs) if len(peers) > 2 else []
-        return self._forecasts[epochs]
+            forecasts = self._fitted(peers, epochs) if len(peers) > 2 else []
+            fitted = self._forecasts[epochs] = _Fitted(known, len(peers), forecasts)
+        return fitted
 
     def _fitted(self, peers: Sequence[Curve], epochs: tuple[int, ...]) -> list[Forecast]:
-        noise = np.median(np.asarray(self._jitter[-LATEST:]), axis=0)
+        noise = np.median(np.asarray(self._jitter[: _basis(len(self))][-LATEST:]), axis=0)
         return [
             fit(
                 np.stack([features(peer, epochs, index) for peer in peers]),
@@ -79,8 +94,14 @@ class History:
         ]
 
 
+def _basis(count: int) -> int:
+    """Return on how many of `count` candidates predictions rest: all up to 32, then in steps that double with them."""
+    step = 1 << max(count // SHARE, 1).bit_length() - 1
+    return count - count % step
+
+
 def features(curve: Curve, epochs: Sequence[int], index: int) -> Values:
-    """Return what a final quality is predicted from: its values at `epochs`, then the logarithms of the costs."""
+    """Return what a final quality is predicted from: values at `epochs`, logarithms of the costs, the traits."""
     costs = np.log(np.maximum(np.asarray(curve.costs, dtype=np.float64), 1e-12))
     return np.concatenate([[curve.quality[epoch][index] for epoch in epochs], costs, curve.traits])
 

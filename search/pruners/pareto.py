@@ -31,12 +31,12 @@ class ParetoPruner(BasePruner):
     """Stops what cannot add to the front of the completed candidates, on one objective or several.
 
     After e epochs the final quality of the completed candidates is regressed on their whole curves up to e
-    (the values at e, e/2, e/4 and e/8), on their exact costs and, as far as that helps, on their operators and
-    ratios. A candidate's optimistic end is the expected final quality plus some standard errors, which are never
-    smaller than the noise of a training. It is stopped when a completed candidate has at least that quality at
-    no more of any cost: then what it would still add to the front's hypervolume, optimistically, is nothing. It
-    is also stopped when its optimistic end breaks a bound on a quality. A candidate with a cost that is not known
-    is never stopped.
+    (the values at e, e/2, e/4 and e/8), on their exact costs and, as far as that helps, on their operators. A
+    candidate's optimistic end is the expected final quality plus some standard errors, which are never smaller
+    than the noise of a training. It is stopped when a completed candidate has at least that quality at no more of
+    any cost: then what it would still add to the front's hypervolume, optimistically, is nothing. It is also
+    stopped when its optimistic end breaks a bound on a quality. A candidate with a cost that is not known is
+    never stopped.
 
     As long as no further candidate is completed, decisions at an epoch never contradict dominance: what is
     no better and no cheaper there than a stopped candidate is stopped, and what is no worse and no dearer

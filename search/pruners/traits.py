@@ -13,13 +13,13 @@ from spaces import SearchSpace
 
 __all__ = ["Traits"]
 
-BLOCKS = ("shares", "operators", "ratios")
+BLOCKS = ("shares", "operators")
 
 
 class Traits:
-    """Numbers for an architecture: operators and ratios at every slot, and how often each operator occurs.
+    """Numbers for an architecture: the operator at every slot, how often each occurs, and its mean ratio.
 
-    They are the linear features of `auto`'s surrogate, without pairs and costs.
+    They are the coarser ones among the linear features of `auto`'s surrogate: few candidates are completed.
 
     Args:
         space: The search space.

@@ -16,6 +16,7 @@ import spaces
 from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
 from search.curves import fit, jitter
 from search.pruners import PRUNERS, Curve, ParetoPruner, check_pruner, create_pruner, rungs
+from search.pruners.history import History
 
 ONE, TWO = ("accuracy",), ("accuracy", "params")
 STOCK = ("median", "percentile", "asha", "hyperband", "wilcoxon", "patient")
@@ -117,6 +118,24 @@ def test_caution_grows_towards_half_of_a_training():
     granted = [pruner._granted(epoch) for epoch in (1, 2, 4, 8, 12)]
     assert granted == pytest.approx([0.5, 0.5 + 1 / 3, 0.5 + 2 / 3, 1.5, 1.5])
     assert ParetoPruner(TWO, epochs=2, deviations=(0.5, 1.5))._granted(1) == 1.5
+
+
+def test_predictions_rest_on_how_many_are_known_not_on_when_they_were_asked_for():
+    """All of the first 32; later in steps, the same for a pruner that was asked all the time and for a new one."""
+    rng = np.random.default_rng(2)
+    starts = rng.uniform(0.2, 0.4, 90)
+    curves = [Curve(i, {1: (s,), 2: (s + 0.4,)}, (100.0 + i,), (s + 0.4,)) for i, s in enumerate(starts.tolist())]
+    asked, peers = History(), []
+    for curve in curves:
+        asked.learn(curve)
+        peers.append(asked.peers((1,)))
+    assert peers[:32] == list(range(1, 33))
+    assert peers[62:73] == [62, 64, 64, 64, 64, 68, 68, 68, 68, 72, 72]
+    new = History()
+    for curve in curves:
+        new.learn(curve)
+    assert new.forecasts((1,))[0].weights == pytest.approx(asked.forecasts((1,))[0].weights, rel=1e-12)
+    assert new.peers((1,)) == 88
 
 
 def test_a_quality_out_of_reach_of_its_constraint_is_stopped():
