@@ -18,7 +18,7 @@ from search.pruners.curve import Curve, Stop
 from search.pruners.history import History, features
 from search.pruners.registry import PRUNERS, PrunerKind, Setting
 from search.pruners.reporting import AUDIT, NO_ARCHITECTURE, trial_curve
-from search.pruners.traits import Traits
+from search.pruners.traits import traits, traits_of
 from spaces import Architecture, SearchSpace
 
 __all__ = ["ParetoPruner"]
@@ -78,7 +78,6 @@ class ParetoPruner(BasePruner):
         bounds = constraints or {}
         self._least = [-MEASURES[name].sign * bounds[name] if name in bounds else None for name in self.qualities]
         self._space = space
-        self._traits = Traits(space) if space is not None else None
         self._epochs = epochs
         self._seed = seed
         self._deviations = deviations
@@ -117,14 +116,14 @@ class ParetoPruner(BasePruner):
     def _curve(self, trial: FrozenTrial) -> Curve | None:
         """Return what a study knows of a trial, or `None` if it has no architecture of the space."""
         curve = trial_curve(trial, self.objectives, self._space)
-        traits = self._traits(trial.params) if self._traits is not None else ()
-        return None if traits is None else replace(curve, traits=traits)
+        if self._space is None:
+            return curve
+        known = traits(self._space, trial.params)
+        return None if known is None else replace(curve, traits=known)
 
     def traits(self, architecture: Architecture) -> tuple[float, ...]:
         """Return what the regression is told of an architecture of the space."""
-        if self._space is None or self._traits is None:
-            return ()
-        return self._traits(self._space.params(architecture)) or ()
+        return () if self._space is None else traits_of(self._space, architecture)
 
     def learn(self, curve: Curve) -> None:
         """Take in a completed candidate."""
