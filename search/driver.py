@@ -96,8 +96,8 @@ class Driver:
             contests=config.search.random_baseline + config.search.one_epoch_baseline,
         )
         self.display = ProgressDisplay(self.ledger, self.time_left)
-        self._preliminaries = Preliminaries(self.ledger, self.log, self.display, self._stopped)
         self.live = LiveFile(directory.live, self.ledger, self.time_left)
+        self._preliminaries = Preliminaries(self.ledger, self.log, self.display, self.live, self._stopped)
         self._written = 0.0
 
     def enqueue_baselines(self) -> None:

@@ -10,6 +10,7 @@ from fusion_ops.errors import MeasurementError
 from search.measuring.latency_table import ATTRIBUTE, LatencyTable
 from search.study.ledger import Ledger
 from search.watching.events import EventLog
+from search.watching.live import LiveFile
 from search.watching.progress import ProgressDisplay
 
 __all__ = ["Preliminaries"]
@@ -24,11 +25,14 @@ class Preliminaries:
         ledger: The run's candidates.
         log: The run's log.
         display: Tells the user.
+        live: Tells whoever looks from outside.
         stopped: Tells whether the run is to end.
     """
 
-    def __init__(self, ledger: Ledger, log: EventLog, display: ProgressDisplay, stopped: Callable[[], bool]) -> None:
-        self._ledger, self._log, self._display, self._stopped = ledger, log, display, stopped
+    def __init__(
+        self, ledger: Ledger, log: EventLog, display: ProgressDisplay, live: LiveFile, stopped: Callable[[], bool]
+    ) -> None:
+        self._ledger, self._log, self._display, self._live, self._stopped = ledger, log, display, live, stopped
         self._tried = False
 
     def measure(self, job: Mapping[str, Any], *, cpus: float, gpus: float) -> None:
@@ -44,6 +48,7 @@ class Preliminaries:
         self._tried = True
         self._log.write("measuring_operators")
         self._display.say("measuring the latency of single operators")
+        self._live.update("measuring the latency of single operators")
         started, failed = time.monotonic(), {}
 
         def tell(what: str, reason: str) -> None:
@@ -51,6 +56,7 @@ class Preliminaries:
                 failed[what] = reason
             else:
                 self._display.show(f"measuring the latency of {what}")
+                self._live.update(f"measuring the latency of {what}")
 
         try:
             table = self._measured(job, cpus, gpus, tell)

@@ -38,6 +38,8 @@ def status(
         typer.echo(f"front       {found['front']} of {found['candidates']['complete']} complete candidates")
     if found["seconds_left"] is not None:
         typer.echo(f"time left   {duration(found['seconds_left'])}")
+    if found["doing"]:
+        typer.echo(f"now         {found['doing']}")
     for worker in found["workers"]:
         typer.echo(f"training    {_training(worker)}")
     if found["run"] == "stopped":

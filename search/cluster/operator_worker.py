@@ -1,4 +1,4 @@
-"""A Ray worker that measures the latencies of operators, asked step by step so that it can be ended at any time."""
+"""A Ray worker that measures the latencies of operators, asked step by step so that it can be replaced at any time."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from spaces import Architecture, SearchSpace
 __all__ = ["measured_on_worker"]
 
 PERIOD = 0.2
+IN_A_ROW = 3
 
 
 class OperatorWorker:
-    """Times operators on its node; it holds the device alone from its preparation to its end."""
+    """Times operators on its node; from `hold` to its end it holds the device alone."""
 
     def __init__(self) -> None:
         self._held = ExitStack()
@@ -32,12 +33,15 @@ class OperatorWorker:
     def ready(self) -> None:
         """Return as soon as the process is there."""
 
-    def prepare(self, job: Mapping[str, Any], ref: Mapping[str, Any], choices: Mapping[str, Any]) -> str:
-        """Become a worker of the run, wait until the device is free, and return its name."""
-        device = prepare(job, TrainConfig.model_validate(job["train"]))
-        space = spaces.from_ref(spaces.SpaceRef.from_dict(ref), **choices)
-        protocol = LatencyConfig.model_validate(job["latency"])
-        self._timer = self._held.enter_context(device_timer(space, device, protocol))
+    def prepare(self, job: Mapping[str, Any], ref: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+        """Become a worker of the run."""
+        self._device = prepare(job, TrainConfig.model_validate(job["train"]))
+        self._space = spaces.from_ref(spaces.SpaceRef.from_dict(ref), **choices)
+        self._protocol = LatencyConfig.model_validate(job["latency"])
+
+    def hold(self) -> str:
+        """Wait until the device is free, and return its name."""
+        self._timer = self._held.enter_context(device_timer(self._space, self._device, self._protocol))
         return self._timer.device()
 
     def operator(self, operator: Operator) -> Timing:
@@ -49,25 +53,42 @@ class OperatorWorker:
         return self._timer.network(architecture)
 
 
+class _StalledError(MeasurementError):
+    """The worker does not answer."""
+
+
 class RemoteTimer:
-    """Has a worker time, and gives it up when the run is stopped or the worker makes no progress.
+    """Has a worker time, and another one where the first is lost or makes no progress.
+
+    What its worker was lost at is measured once more as often as a candidate is trained once more
+    (`limits.retries`), then it counts as one that cannot be measured; what makes no progress counts as such at once.
 
     Args:
-        worker: Handle of an `OperatorWorker`.
+        job: What all candidates share, see `search.driver`.
+        space: The search space.
+        cpus: CPU cores of a worker.
+        gpus: GPUs of a worker.
         stopped: Tells whether the run is to end.
-        patience: Seconds without an answer after which it is given up.
     """
 
-    def __init__(self, worker: Any, stopped: Callable[[], bool], patience: float | None) -> None:
-        self._worker, self._stopped = worker, stopped
-        self._patience = float("inf") if patience is None else patience
+    def __init__(
+        self, job: Mapping[str, Any], space: SearchSpace, *, cpus: float, gpus: float, stopped: Callable[[], bool]
+    ) -> None:
+        self._job, self._space, self._stopped = job, space, stopped
+        self._size = {"num_cpus": cpus, "num_gpus": gpus}
+        limits = job["limits"]
+        self._patience = float("inf") if limits["stall_seconds"] is None else limits["stall_seconds"]
+        self._retries = limits["retries"]
+        self._worker: Any = None
         self._device = ""
+        self._given_up = 0
 
-    def prepare(self, job: Mapping[str, Any], space: SearchSpace) -> None:
-        """Wait for the worker, which may need a node that is still to join, and prepare it."""
-        self._ask(float("inf"), "ready")
-        choices = {"ops": space.ops, "reductions": space.reductions, "tie": space.tie}
-        self._device = self._ask(self._patience, "prepare", job, space.ref.to_dict(), choices)
+    def __enter__(self) -> RemoteTimer:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
 
     def device(self) -> str:
         """Return the name of the worker's device."""
@@ -75,11 +96,53 @@ class RemoteTimer:
 
     def operator(self, operator: Operator) -> Timing:
         """Time one operator alone."""
-        return self._ask(self._patience, "operator", operator)  # type: ignore[no-any-return]
+        return self._timed("operator", operator)
 
     def network(self, architecture: Architecture) -> Timing:
         """Time a whole network."""
-        return self._ask(self._patience, "network", architecture)  # type: ignore[no-any-return]
+        return self._timed("network", architecture)
+
+    def _timed(self, method: str, what: Operator | Architecture) -> Timing:
+        """Return a measurement, by a further worker where this one is lost.
+
+        Raises:
+            MeasurementError: The run is stopped, or several measurements in succession ended their workers.
+        """
+        reason = ""
+        for _ in range(1 + self._retries):
+            try:
+                timing: Timing = self._ask(self._patience, method, what)
+            except RayTaskError:
+                raise
+            except RayError:
+                reason = "its worker was lost"
+                self._start()
+            except _StalledError as stalled:
+                reason = str(stalled)
+                self._start()
+                break
+            else:
+                self._given_up = 0
+                return timing
+        self._given_up += 1
+        if self._given_up == IN_A_ROW:
+            raise MeasurementError(reason)
+        return Timing(None, reason)
+
+    def _start(self) -> None:
+        """Have a worker that holds the device; its node may still have to join, and the device to become free."""
+        self._end()
+        self._worker = ray.remote(OperatorWorker).options(**self._size).remote()
+        space = self._space
+        self._ask(float("inf"), "ready")
+        choices = {"ops": space.ops, "reductions": space.reductions, "tie": space.tie}
+        self._ask(self._patience, "prepare", self._job, space.ref.to_dict(), choices)
+        self._device = self._ask(float("inf"), "hold")
+
+    def _end(self) -> None:
+        if self._worker is not None:
+            ray.kill(self._worker)
+            self._worker = None
 
     def _ask(self, patience: float, method: str, *arguments: Any) -> Any:
         """Return the worker's answer.
@@ -93,7 +156,7 @@ class RemoteTimer:
             if self._stopped():
                 raise MeasurementError("the run was stopped")
             if time.monotonic() > deadline:
-                raise MeasurementError(f"no progress for {patience:g} s")
+                raise _StalledError(f"no progress for {patience:g} s")
         return ray.get(answer)
 
 
@@ -117,16 +180,12 @@ def measured_on_worker(
         tell: Hears what is measured, and what could not be; see `measured_table`.
 
     Raises:
-        MeasurementError: The worker was lost, makes no progress, or could not measure; or the run is stopped.
+        MeasurementError: Workers are lost or stall one after another, or could not measure; or the run is stopped.
     """
-    worker: Any = ray.remote(OperatorWorker).options(num_cpus=cpus, num_gpus=gpus).remote()
     try:
-        timer = RemoteTimer(worker, stopped, job["limits"]["stall_seconds"])
-        timer.prepare(job, space)
-        return measured_table(space, timer, LatencyConfig.model_validate(job["latency"]), tell)
+        with RemoteTimer(job, space, cpus=cpus, gpus=gpus, stopped=stopped) as timer:
+            return measured_table(space, timer, LatencyConfig.model_validate(job["latency"]), tell)
     except RayTaskError as error:
         raise MeasurementError(" ".join(str(error.cause).split()).rstrip(".")) from error
     except RayError as error:
         raise MeasurementError("its worker was lost") from error
-    finally:
-        ray.kill(worker)

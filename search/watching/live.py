@@ -30,28 +30,34 @@ class LiveFile:
     def __init__(self, path: Path, ledger: Ledger, time_left: TimeLeft) -> None:
         self._path, self._ledger, self._time_left = path, ledger, time_left
         self._written = -PERIOD
+        self._doing: str | None = None
 
-    def update(self) -> None:
+    def update(self, doing: str | None = None) -> None:
         """Write the file, unless that was less than a second ago.
+
+        Args:
+            doing: What the run does while nothing is in training; written at once where that begins or ends.
 
         Raises:
             OSError: It cannot be written, as on a full disk.
         """
-        if time.monotonic() - self._written < PERIOD:
+        recent = time.monotonic() - self._written < PERIOD
+        if recent and (doing is None) == (self._doing is None):
             return
         running = [c for c in self._ledger.all() if c.state == "running" and c.worker and c.curve]
         left = self._time_left.seconds()
         values = {
             "time": utc_now(),
+            "doing": doing,
             "seconds_left": None if left is None else round(left, 1),
             "workers": [_described(candidate) for candidate in running],
         }
         write_text(self._path, json.dumps(values))
-        self._written = time.monotonic()
+        self._written, self._doing = time.monotonic(), doing
 
 
 def read_live(path: Path) -> dict[str, Any]:
-    """Return what a driver wrote: `time`, `seconds_left`, `workers`; nothing of these where there is no such file."""
+    """Return what a driver wrote: `time`, `doing`, `seconds_left`, `workers`; nothing where there is no file."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -27,7 +27,8 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     (`search.patience`, `search.timeout`, `limits.device_hours`), else `None`. `candidates` counts
     by state; candidates that a killed driver left behind count as `to_resume`, not as `running`. `front` is the
     size of the Pareto front. While a driver is at work (`driver`, `pid`, `host`), `seconds_left` is the estimate of
-    the rest and `workers` says what each trains, for how many epochs already and how fast. `last_driver` is who
+    the rest, `workers` says what each trains, for how many epochs already and how fast, and `doing` what the run does
+    before anything is in training. `last_driver` is who
     drives or drove it last, `updated` when something happened last (ISO 8601, UTC).
 
     Raises:
@@ -58,6 +59,7 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
         "best": _best(rows, config["objectives"]),
         "front": 0 if rows is None else int(rows["on_front"].sum()),
         "seconds_left": _seconds_left(live),
+        "doing": live.get("doing"),
         "workers": live.get("workers", []),
         "driver": _named(owner),
         "pid": owner["pid"] if owner else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from pathlib import Path
@@ -34,20 +35,30 @@ MARK = Path(__file__).with_name("mark")
 
 @fusion_ops.register("trap")
 class Trap(fusion_ops.FusionOperator):
-    """The sum; where a mark says so, whoever comes first hangs or dies."""
+    """The sum; a file says, line by line, whether who comes next hangs or dies."""
 
     formula = "x + y"
 
     def fuse(self, *features):
         if MARK.exists():
-            how = MARK.read_text()
-            MARK.unlink()
+            how, *later = MARK.read_text().split()
+            MARK.write_text(" ".join(later)) if later else MARK.unlink()
             time.sleep(3600) if how == "hang" else os.kill(os.getpid(), signal.SIGKILL)
         return sum(features)
 
     @classmethod
     def cost(cls, channels, inputs, positions, **settings):
         return Cost()
+
+
+@fusion_ops.register("pitfall")
+class Pitfall(Trap):
+    """The same under another name."""
+
+
+@fusion_ops.register("snare")
+class Snare(Trap):
+    """The same under a third name."""
 '''
 
 
@@ -83,9 +94,9 @@ def test_operators_are_measured_before_the_first_candidate_and_not_again(tmp_pat
 
 
 @pytest.mark.faults
-def test_a_run_outlives_a_stop_a_lost_worker_and_a_hang_while_it_measures(tmp_path: Path) -> None:
+def test_a_run_outlives_a_stop_lost_workers_and_a_hang_while_it_measures(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OWN)
-    (tmp_path / "config.yaml").write_text(CONFIG.replace("OWN", "trap") + "imports: [own]\n")
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("sum, OWN", "trap, pitfall, snare") + "imports: [own]\n")
     mark, run = tmp_path / "mark", tmp_path / "run"
 
     mark.write_text("hang")
@@ -95,6 +106,8 @@ def test_a_run_outlives_a_stop_a_lost_worker_and_a_hang_while_it_measures(tmp_pa
         while mark.exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)
+        status = json.loads(fusion_nas("status", run, "--json").stdout)
+        assert status["doing"].startswith("measuring the latency of ")
         driver.send_signal(signal.SIGINT)
         started = time.monotonic()
         _, err = driver.communicate(timeout=60)
@@ -103,21 +116,26 @@ def test_a_run_outlives_a_stop_a_lost_worker_and_a_hang_while_it_measures(tmp_pa
     assert kept(run) is None
     assert not events(run, "operators_not_measured")
 
-    mark.write_text("die")
-    resumed = fusion_nas("resume", run, "--set", "search.trials=2")
+    mark.write_text("die die die")
+    resumed = fusion_nas("resume", run, "--set", "search.trials=2", "--set", "limits.retries=0")
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stderr.count("the latency of single operators was not measured: its worker was lost") == 1
     assert [event["reason"] for event in events(run, "operators_not_measured")] == ["its worker was lost"]
+    assert kept(run) is None
     check_sound(run, 2)
 
-    mark.write_text("hang")
-    resumed = fusion_nas("resume", run, "--set", "search.trials=3", "--set", "limits.stall_seconds=20")
+    mark.write_text("die hang die die die")
+    limits = ("--set", "limits.retries=1", "--set", "limits.stall_seconds=20")
+    resumed = fusion_nas("resume", run, "--set", "search.trials=3", *limits)
     assert resumed.returncode == 0, resumed.stderr
-    assert events(run, "operators_not_measured")[-1]["reason"] == "no progress for 20 s"
+    (measured,) = events(run, "operators_measured")
+    assert list(measured["failed"].values()) == ["no progress for 20 s", "its worker was lost"]
+    times = list(kept(run).times.values())
+    assert times[:2] == [None, None]
+    assert all(times[2:])
     table = check_sound(run, 3)
     assert (table["retries"] == 0).all()
 
     assert fusion_nas("resume", run, "--set", "search.trials=4").returncode == 0
     check_sound(run, 4)
     assert len(events(run, "operators_measured")) == 1
-    assert kept(run) is not None
