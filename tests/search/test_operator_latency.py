@@ -25,6 +25,7 @@ from search.preliminaries import Preliminaries
 from search.samplers.additive import AdditiveLatency
 from search.samplers.encoding import Encoding
 from search.watching.events import EventLog
+from search.watching.live import LiveFile
 from search.watching.progress import ProgressDisplay
 from search.watching.time_left import TimeLeft
 
@@ -227,8 +228,9 @@ def test_a_table_of_another_space_is_refused() -> None:
 
 def preliminaries(ledger, tmp_path) -> Preliminaries:
     budget = Budget(timeout=None, device_hours=None, devices=1, trained=ledger.trained_seconds)
-    display = ProgressDisplay(ledger, TimeLeft(ledger, budget, epochs=1, prunes=False))
-    return Preliminaries(ledger, EventLog(tmp_path / "log.jsonl"), display, lambda: False)
+    time_left = TimeLeft(ledger, budget, epochs=1, prunes=False)
+    display, live = ProgressDisplay(ledger, time_left), LiveFile(tmp_path / "live.json", ledger, time_left)
+    return Preliminaries(ledger, EventLog(tmp_path / "log.jsonl"), display, live, lambda: False)
 
 
 @pytest.mark.parametrize(
