@@ -23,7 +23,7 @@ from spaces import Architecture, SearchSpace
 
 __all__ = ["ParetoPruner"]
 
-SHARE = 0.05
+SHARE = 0.04
 Decision = tuple[tuple[float, ...], int, bool]
 
 
@@ -68,7 +68,7 @@ class ParetoPruner(BasePruner):
         epochs: int,
         seed: int = 0,
         constraints: Mapping[str, float] | None = None,
-        deviations: tuple[float, float] = (0.5, 1.5),
+        deviations: tuple[float, float] = (0.5, 0.75),
         peers: int = 8,
         share: float = SHARE,
     ) -> None:
