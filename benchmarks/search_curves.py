@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,19 @@ def _steps(result: Mapping[str, Any], axis: str) -> Sequence[float]:
 
 def _axes(title: str, axis: str, count: float, low: float, high: float, x: Any, y: Any) -> str:
     parts = [_text(LEFT, 22, f"{title}: hypervolume (true values) by {axis}, mean and 95 % interval", "#000")]
-    for step in range(6):
-        value, candidate = low + (high - low) * step / 5, count * step / 5
+    for value in _ticks(low, high):
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#eee"/>')
-        parts.append(_text(12, y(value) + 4, f"{value:.3f}", "#333"))
-        parts.append(_text(x(candidate) - 8, HEIGHT - BOTTOM + 18, f"{candidate:.0f}", "#333"))
+        parts.append(_text(LEFT - 36, y(value) + 4, f"{value:.2f}", "#333"))
+    parts.extend(_text(x(step) - 8, HEIGHT - BOTTOM + 18, f"{step:.0f}", "#333") for step in _ticks(0, count))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2 - 30, HEIGHT - 8, axis, "#333"))
     return "\n".join(parts)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return the multiples of a round step between two numbers: the smallest step with at most eight of them."""
+    steps = (factor * 10.0**power for power in range(-4, 6) for factor in (1, 2, 5))
+    step = next(step for step in steps if high - low <= 8 * step)
+    return [number * step for number in range(ceil(low / step), floor(high / step) + 1)]
 
 
 def _text(x: float, y: float, text: str, colour: str) -> str:
