@@ -135,7 +135,3 @@ def test_a_run_outlives_a_stop_lost_workers_and_a_hang_while_it_measures(tmp_pat
     assert all(times[2:])
     table = check_sound(run, 3)
     assert (table["retries"] == 0).all()
-
-    assert fusion_nas("resume", run, "--set", "search.trials=4").returncode == 0
-    check_sound(run, 4)
-    assert len(events(run, "operators_measured")) == 1
