@@ -9,8 +9,9 @@ What it shows
     of the space (`Problem.box`), so that 1 is about the whole box. `random-1000` is the mean hypervolume of 1,000
     random architectures without repeats. `reached` is the number of candidates, `reached_epochs` that of trained
     epochs, after which half of the seeds have it. With a pruner: `epochs`, the share that was trained of what
-    would have been without it, and `wrong`, the share of the stopped that would have been on the final front by
-    what their whole trainings would have measured (known here).
+    as many whole trainings take, and `wrong`, the share of those that were stopped for good
+    that would have been on the final front by what their whole trainings would have measured (known here).
+    `again` counts second looks at stopped candidates; they are trained from their beginning.
 
 How to run
     OMP_NUM_THREADS=1 nice python benchmarks/search_quality.py additive interactions deceptive \\
@@ -51,14 +52,18 @@ def replay(task: Problem, sampler: str, pruner: str, seed: int, candidates: int)
     measure = _Volume(task)
     volumes, epochs, spent = [], [], 0
     stopped, whole = [], []
+    before: dict[bytes, tuple[int, np.ndarray]] = {}
     for _ in range(candidates):
         trial = study.ask()
         code = task.encoding.encode(task.space.suggest(trial))
-        curve = task.curve(code, rng)
+        first, curve = before.get(code.tobytes(), (trial.number, None))
+        curve = task.curve(code, rng) if curve is None else curve
+        before.setdefault(code.tobytes(), (trial.number, curve))
         trained = _train(trial, curve, pruner)
         spent += trained
         params = float(task.encoding.cost("params", code[None])[0])
         stopped.append(trained < len(curve))
+        stopped[first] = stopped[-1]
         whole.append((-float(curve.max()), params))
         if trained == len(curve):
             study.tell(trial, [float(curve.max()), params])
@@ -75,6 +80,7 @@ def replay(task: Problem, sampler: str, pruner: str, seed: int, candidates: int)
         "share": spent / untouched,
         "stopped": sum(stopped),
         "wrong": wrong,
+        "again": candidates - len(before),
     }
 
 
@@ -142,6 +148,7 @@ def summary(runs: list[dict[str, Any]], goal: float) -> dict[str, Any]:
         "share": round(float(np.mean([run["share"] for run in runs])), 4),
         "stopped": (stopped := sum(run["stopped"] for run in runs)),
         "wrong_stops": round(sum(run["wrong"] for run in runs) / max(stopped, 1), 4),
+        "again": sum(run["again"] for run in runs),
         "reached": None if np.isinf(median) else float(median),
         "reached_epochs": None if np.isinf(median_epochs) else float(median_epochs),
         "reached_by_seed": reached,
@@ -219,7 +226,8 @@ def _print(label: str, result: dict[str, Any], seconds: float) -> None:
     cells = "  ".join(f"{c}: {result['mean'][c - 1]:.4f}±{result['interval'][c - 1]:.4f}" for c in checks)
     print(
         f"{label:18} reached {result['reached'] or '-'!s:>6} ({result['reached_epochs'] or '-'!s})  {cells}  "
-        f"epochs {result['share']:.3f}  wrong {result['wrong_stops']:.4f} of {result['stopped']}  {seconds:.0f} s",
+        f"epochs {result['share']:.3f}  wrong {result['wrong_stops']:.4f} of {result['stopped']}  "
+        f"again {result['again']}  {seconds:.0f} s",
         flush=True,
     )
 

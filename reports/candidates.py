@@ -59,8 +59,9 @@ COLUMNS = (
     "audit",
     "feasible",
     "series",
+    "second_look",
 )
-_LATER = ("audit", "feasible", "series")
+_LATER = ("audit", "feasible", "series", "second_look")
 
 
 def frame(records: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> pd.DataFrame:
@@ -167,7 +168,7 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
             out[name] = pd.to_numeric(out[name]).astype(np.int64)
         elif name in _FLOATS or name in measured:
             out[name] = pd.to_numeric(out[name].replace("", None)).astype(np.float64)
-        elif name == "audit":
+        elif name in ("audit", "second_look"):
             out[name] = pd.to_numeric(out[name].replace("", None)).astype("Int64")
         elif name == "feasible":
             out[name] = ~out[name].isin([False, "False"])

@@ -14,6 +14,7 @@ from reports.measures import MEASURES, Measure
 from reports.phrases import ratio, signed_points, signed_range
 from reports.proportions import difference_interval
 from reports.run import RunRecord
+from reports.second_looks import repeated
 
 __all__ = ["Budget", "Comparison", "Outcome", "Verdict", "verdict"]
 
@@ -57,7 +58,7 @@ class Budget:
         trials: Candidates that were to be trained, if known.
         trained: Candidates that were trained, wholly or in part.
         epochs: Epochs trained.
-        full_epochs: Epochs that these candidates would have taken without stops, if known.
+        full_epochs: Epochs that these architectures would have taken without stops, if known.
         seconds: Time in training, over all workers.
         elapsed: Time from the first start to the last end.
         workers: Processes that trained.
@@ -288,7 +289,7 @@ def _budget(run: RunRecord) -> Budget:
         trials=run.trials,
         trained=len(trained),
         epochs=int(trained["epochs"].sum()),
-        full_epochs=None if run.epochs is None else run.epochs * len(trained),
+        full_epochs=None if run.epochs is None else run.epochs * int((~repeated(trained)).sum()),
         seconds=float(table["seconds"].sum()),
         elapsed=_elapsed(table),
         workers=int(table.loc[table["worker"] != "", "worker"].nunique()),

@@ -13,6 +13,7 @@ from reports.figure_style import TITLE, axis, layout
 from reports.palette import LIGHT
 from reports.panel import PANELS, Panel
 from reports.run import RunRecord
+from reports.second_looks import SecondLooks, repeated, second_looks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -36,6 +37,7 @@ class LearningInfo:
         epochs: Epochs of a whole training.
         saved: Epochs that the stops saved.
         audit: What is known of wrong stops.
+        second_looks: What came of the stopped ones that were begun again.
     """
 
     catalog: Catalog
@@ -46,6 +48,7 @@ class LearningInfo:
     epochs: int
     saved: int
     audit: Audit
+    second_looks: SecondLooks
 
     @property
     def stopped(self) -> tuple[Entry, ...]:
@@ -76,9 +79,15 @@ def learning_info(run: RunRecord, catalog: Catalog) -> LearningInfo:
         pruned=stopped["pruned"],
         failed=stopped["failed"],
         epochs=epochs,
-        saved=sum(epochs - catalog.entries[index].epochs for index in stopped["pruned"]),
+        saved=sum(epochs - catalog.entries[index].epochs for index in stopped["pruned"]) - _again(run),
         audit=audit(run.table),
+        second_looks=second_looks(run.table),
     )
+
+
+def _again(run: RunRecord) -> int:
+    """Return the epochs that were trained again because a stopped training was begun anew."""
+    return int(run.table.loc[repeated(run.table), "epochs"].sum())
 
 
 def learning_figure(info: LearningInfo) -> Figure:

@@ -19,6 +19,7 @@ from search.pruners.history import History, features
 from search.pruners.registry import PRUNERS, PrunerKind, Setting
 from search.pruners.reporting import AUDIT, NO_ARCHITECTURE, trial_curve
 from search.pruners.traits import traits, traits_of
+from search.second_looks import second_look
 from spaces import Architecture, SearchSpace
 
 __all__ = ["ParetoPruner"]
@@ -41,6 +42,8 @@ class ParetoPruner(BasePruner):
     As long as no further candidate is completed, decisions at an epoch never contradict dominance: what is
     no better and no cheaper there than a stopped candidate is stopped, and what is no worse and no dearer
     than one that went on goes on.
+
+    A second look at a candidate that was stopped is never stopped.
 
     A share of the stopped runs on to the end, chosen by seed and number: how many of them reach the front is
     the rate of wrong stops.
@@ -101,7 +104,7 @@ class ParetoPruner(BasePruner):
         for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             if other.number not in self.history and (curve := self._curve(other)) is not None:
                 self.learn(curve)
-        if AUDIT in trial.user_attrs:
+        if AUDIT in trial.user_attrs or second_look(trial.user_attrs) is not None:
             return False
         curve = self._curve(trial)
         if curve is None:

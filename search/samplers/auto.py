@@ -13,11 +13,11 @@ from reports.pareto import non_dominated
 from search.samplers.additive import kept_latency
 from search.samplers.belief import Belief
 from search.samplers.design import Design
-from search.samplers.encoding import EXACT, Code, Codes
+from search.samplers.encoding import EXACT, Code, Codes, key
 from search.samplers.features import Features, Sight
 from search.samplers.gain import expected_gain
 from search.samplers.pool import Pool
-from search.samplers.proposing import ProposingSampler
+from search.samplers.proposing import ProposingSampler, SecondLook
 from search.samplers.registry import SAMPLERS, Problem
 from search.samplers.surrogate import MEMBERS, Surrogate
 
@@ -31,6 +31,7 @@ SCREENERS, FINALISTS = 1, 32
 DRAWS = 4
 MARGIN = 0.05
 LATER, BLIND = 40, 5
+RECALLED, RELUCTANCE = 96, 8.0
 
 
 @SAMPLERS.register("auto")
@@ -50,6 +51,9 @@ class AutoSampler(ProposingSampler):
        objective the gain is the expected improvement.
     5. From the fortieth on every fifth candidate is drawn blindly: the surrogate learns from the whole space, and
        what pays only as a whole is found in the end.
+    6. A candidate that was stopped is proposed again where, by all that has been learnt since, it is expected to gain
+       more than eight times what any new one is: a second look, which runs to its end. It takes about four times
+       the epochs of a new one, which may be stopped, so that it is to gain twice as much per epoch.
 
     Args:
         problem: The space, the objectives, the seed and the constraints.
@@ -65,7 +69,7 @@ class AutoSampler(ProposingSampler):
         self._modelled = sorted(modelled, key=lambda index: not _is_quality(problem.objectives[index]))
         self._beliefs: list[Belief] = []
 
-    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
+    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code | SecondLook:
         """Return a member of the design, what is expected to gain most, or every so often a blind draw."""
         seen = self.observations
         completed = sum(candidate.values is not None for candidate in seen.ended)
@@ -101,7 +105,7 @@ class AutoSampler(ProposingSampler):
             if latency is not None:
                 self._features, self._beliefs = Features(self.encoding, latency), []
 
-    def _most_promising(self, rng: np.random.Generator) -> Code:
+    def _most_promising(self, rng: np.random.Generator) -> Code | SecondLook:
         pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.slots)
         surrogates, codes, points = self._estimated(pending)
         on_front = non_dominated(points)
@@ -114,10 +118,28 @@ class AutoSampler(ProposingSampler):
             pool = np.concatenate([pool, steps])
             gains = np.concatenate([gains, self._gains(judge, steps, SCREENERS)])
         if not len(pool):
-            pool, gains = parents, np.zeros(len(parents))
-        finalists = pool[np.argsort(-gains, kind="stable")[:FINALISTS]]
-        best: Code = finalists[int(self._gains(judge, finalists).argmax())]
-        return best
+            repeated: Code = parents[0]
+            return repeated
+        best, gain = self._final(judge, pool, gains)
+        return self._second_look(judge, RELUCTANCE * gain, rng) or best
+
+    def _second_look(self, judge: _Judge, least: float, rng: np.random.Generator) -> SecondLook | None:
+        """Return the stopped candidate that is expected to gain most, if that is more than `least`."""
+        stopped = list(self.observations.stopped.values())
+        if not stopped:
+            return None
+        if len(stopped) > RECALLED:
+            stopped = [stopped[index] for index in rng.choice(len(stopped), RECALLED, replace=False)]
+        codes = np.array([seen.code for seen in stopped])
+        best, gain = self._final(judge, codes, self._gains(judge, codes, SCREENERS))
+        return SecondLook(best, self.observations.stopped[key(best)].number) if gain > least else None
+
+    def _final(self, judge: _Judge, codes: Codes, gains: Values) -> tuple[Code, float]:
+        """Return the best of the finalists by screened gains, and its gain, as all members of the ensemble see it."""
+        finalists = codes[np.argsort(-gains, kind="stable")[:FINALISTS]]
+        judged = self._gains(judge, finalists)
+        best = int(judged.argmax())
+        return finalists[best], float(judged[best])
 
     def _estimated(self, pending: Codes) -> tuple[list[Surrogate], Codes, Values]:
         """Return the surrogates, and the candidates that have values: codes and objectives, noise taken out."""

@@ -47,10 +47,10 @@ class Yardstick:
 
     A stopped candidate counts by its curve. Regression over the completed ones says f ± e of its end; they
     themselves are μ ± s. What the curve adds to knowing it is one of them is an observation of variance
-    d² = 1 / (1/e² − 1/s²) at d² (f/e² − μ/s²); it is left out where the curve says next to nothing, or without
-    enough peers. A failed one counts as the worst completed candidate, with the variance s². Values far worse
-    than the rest are drawn in to 1.5 times the range between the best and the upper quartile, so that one
-    diverged training does not stretch the scale.
+    d² = 1 / (1/e² − 1/s²) at d² (f/e² − μ/s²); it is left out where the curve says next to nothing, without
+    enough peers, or where a second look has completed the training. A failed one counts as the worst completed
+    candidate, with the variance s². Values far worse than the rest are drawn in to 1.5 times the range between
+    the best and the upper quartile, so that one diverged training does not stretch the scale.
 
     Args:
         ended: The candidates that ended; one at least was completed.
@@ -90,6 +90,8 @@ class Yardstick:
             return self._final(seen.values), 0.0, True
         if seen.outcome == "failed":
             return None if key(seen.code) in self._known else (self._worst, self._variance, False)
+        if key(seen.code) in self._known:
+            return None
         curve = self._curve(seen)
         epochs = looks(curve)
         if epochs not in self._forecasts:

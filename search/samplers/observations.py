@@ -12,6 +12,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.samplers.encoding import Code, Encoding, key
+from search.second_looks import second_look
 
 __all__ = ["Observation", "Observations", "learning_curve"]
 
@@ -41,6 +42,9 @@ class Observation:
 class Observations:
     """The candidates of one study, read again only where something can have changed.
 
+    `ended` and `pending` hold them by number, `seen` the keys of all that was proposed, and `stopped` by its key what
+    a pruner stopped and nobody has looked at again.
+
     Args:
         encoding: Codes of the space.
     """
@@ -55,11 +59,13 @@ class Observations:
         self.ended: list[Observation] = []
         self.pending: list[Observation] = []
         self.seen: set[bytes] = set()
+        self.stopped: dict[bytes, Observation] = {}
 
     def remember(self, number: int, code: Code) -> None:
         """Note what was proposed for a trial, whose parameters the study will know only when it asks for them."""
         self._proposed[number] = code
         self.seen.add(key(code))
+        self.stopped.pop(key(code), None)
 
     def update(self, study: Study, besides: int) -> None:
         """Read what is new in the study.
@@ -101,6 +107,11 @@ class Observations:
             self.pending.append(Observation(trial.number, code, outcome))
         else:
             self.ended.append(self._ended(trial, code, outcome))
+        again = second_look(trial.user_attrs) is not None
+        if outcome == "stopped" and not again:
+            self.stopped[key(code)] = self.ended[-1]
+        elif outcome != "failed" or again:
+            self.stopped.pop(key(code), None)
 
     def _code(self, trial: FrozenTrial) -> Code | None:
         if trial.number in self._proposed:

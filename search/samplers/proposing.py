@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -19,8 +20,22 @@ from search.samplers.encoding import Code, Encoding
 from search.samplers.feasible import Feasible
 from search.samplers.observations import Observations
 from search.samplers.registry import Problem
+from search.second_looks import mark
 
-__all__ = ["ProposingSampler", "draw_independently"]
+__all__ = ["ProposingSampler", "SecondLook", "draw_independently"]
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """A proposal to train what was stopped, this time to the end.
+
+    Args:
+        code: Its architecture.
+        number: The trial that was stopped.
+    """
+
+    code: Code
+    number: int
 
 
 class ProposingSampler(BaseSampler):
@@ -43,7 +58,7 @@ class ProposingSampler(BaseSampler):
         self.observations = Observations(self.encoding)
 
     @abstractmethod
-    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
+    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code | SecondLook:
         """Return the code to propose; one that was seen or breaks a constraint is replaced by one near it."""
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -62,7 +77,11 @@ class ProposingSampler(BaseSampler):
         rng = np.random.default_rng([self.problem.seed, trial.number])
         with _blas().limit(limits=1, user_api="blas"):
             proposal = self.propose(study, trial, rng)
-        code = self.feasible.unseen(proposal, self.observations.seen, rng)
+        if isinstance(proposal, SecondLook):
+            mark(study, trial, proposal.number)
+            code = proposal.code
+        else:
+            code = self.feasible.unseen(proposal, self.observations.seen, rng)
         self.observations.remember(trial.number, code)
         return self.encoding.params(code)
 

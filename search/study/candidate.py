@@ -66,6 +66,7 @@ class Candidate:
         feasible: Whether it meets every constraint, as far as is known.
         series: The search's baseline that it belongs to (`random`, `one_epoch`, `one_epoch_top`); empty for
             the search itself.
+        second_look: The candidate with this architecture that was stopped, where this one is to run to the end.
     """
 
     number: int
@@ -86,6 +87,12 @@ class Candidate:
     audit: int | None = None
     feasible: bool = True
     series: str = ""
+    second_look: int | None = None
+
+    @property
+    def runs_on(self) -> bool:
+        """Whether it is never stopped early: a baseline, an audited candidate, a second look."""
+        return self.kind != "search" or self.audit is not None or self.second_look is not None
 
     def best(self, quality: str, *, maximize: bool) -> dict[str, float]:
         """Return the measures of the best epoch so far; empty before the first one."""
@@ -117,6 +124,7 @@ class Candidate:
             "audit": self.audit,
             "feasible": self.feasible,
             "series": self.series,
+            "second_look": self.second_look,
             "curve": [round(measures[quality], 6) for measures in self.curve],
         }
 

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 
 from fusion_ops.errors import RunError
 from reports.measures import MEASURES
+from search.second_looks import second_look
 from search.study.bounds import broken, exact, excesses
 from search.study.candidate import TERMINAL, TRAINED, Candidate, Progress
 from search.study.early_stops import EarlyStops
@@ -146,8 +147,9 @@ class Ledger:
         """Return the next candidate to train, or `None` when there is none.
 
         Proposals that were trained already end as `duplicate`, those that break a constraint as
-        `infeasible`; neither is trained. A sampler that proposes nothing new many times in a row is
-        helped by a random architecture; when there is none left, the space is exhausted.
+        `infeasible`; neither is trained. What was stopped is trained again where the sampler means a second
+        look. A sampler that proposes nothing new many times in a row is helped by a random architecture; when
+        there is none left, the space is exhausted.
         """
         idle = 0
         while self.remaining() > 0:
@@ -168,8 +170,8 @@ class Ledger:
     def report(self, number: int, progress: Progress) -> bool:
         """Take in what a worker reports; return whether to stop the candidate now.
 
-        A stop is decided only between epochs of an unfinished training, and never for a baseline. The
-        candidate then has ended as `pruned`.
+        A stop is decided only between epochs of an unfinished training, and never for a baseline, an audited
+        candidate or a second look. The candidate then has ended as `pruned`.
         """
         candidate = self.candidates[number]
         if candidate.state in TERMINAL:
@@ -194,7 +196,7 @@ class Ledger:
         if candidate.series == ONE_EPOCH:
             self.finish(number, "pruned", "trained for one epoch, for comparison")
             return True
-        if candidate.kind != "search" or candidate.audit is not None:
+        if candidate.runs_on:
             return False
         stop = self._stops.verdict(candidate, self._exact(candidate))
         if stop is not None and stop.audit:
@@ -321,6 +323,8 @@ class Ledger:
     def _remember(self, candidate: Candidate) -> None:
         if candidate.state != "duplicate" and not candidate.series:
             self._first.setdefault(candidate.architecture.id, candidate.number)
+        if candidate.second_look is not None:
+            self._first[candidate.architecture.id] = candidate.number
 
     def _continued(self, trial: optuna.Trial) -> Candidate:
         candidate = Candidate.from_attrs(trial.user_attrs[ATTRIBUTE])
@@ -350,6 +354,12 @@ class Ledger:
             self._copy_known(candidate)
             return candidate
         earlier = self._first.get(architecture.id)
+        if earlier is not None and self._is_second_look(trial, earlier):
+            stopped_at = len(self.candidates[earlier].curve)
+            candidate.reason = f"a second look at candidate {earlier}, which was stopped at epoch {stopped_at}"
+            candidate.second_look = earlier
+            self._remember(candidate)
+            return candidate
         over = broken(exact(self.constraints), self._exact(candidate))
         if earlier is not None:
             original = self.candidates.get(earlier)
@@ -361,6 +371,11 @@ class Ledger:
             self.finish(trial.number, "infeasible", over)
         self._remember(candidate)
         return candidate
+
+    def _is_second_look(self, trial: optuna.Trial, earlier: int) -> bool:
+        """Return whether the sampler means a trial as a second look at the candidate `earlier`, which was stopped."""
+        original = self.candidates.get(earlier)
+        return original is not None and original.state == "pruned" and second_look(trial.user_attrs) == earlier
 
     def _copy_known(self, candidate: Candidate) -> None:
         """End a candidate for comparison whose training is known already: equal seeds give equal trainings."""

@@ -117,7 +117,7 @@ class TimeLeft:
 
     def _is_certain(self, candidate: Candidate) -> bool:
         """Return whether a running candidate will not be stopped: by right, or because its last rung is the next."""
-        return candidate.kind != "search" or candidate.audit is not None or 2 * len(candidate.curve) >= self._epochs
+        return candidate.runs_on or 2 * len(candidate.curve) >= self._epochs
 
     def _expected(self) -> float:
         """Return the epochs that a candidate takes once trainings may be stopped."""

@@ -135,12 +135,26 @@ def test_what_is_said_of_few_checks(counts: tuple[int, int, int], says: str) -> 
     assert bool(Audit(*counts).sentence) == bool(says)
 
 
+def test_second_looks_are_counted_and_their_epochs_are_not_saved(run: Path) -> None:
+    table = candidates.read(run)
+    table.loc[table["number"] == 1, "id"] = table.loc[table["number"] == 3, "id"].item()
+    table.loc[table["number"] == 3, "second_look"] = 1
+    candidates.write(table, run)
+    record = load_run(run)
+    info = learning_info(record, make_catalog(record))
+    assert (info.second_looks.complete, info.second_looks.on_front) == (1, 1)
+    assert info.saved == -1
+    assert ("epochs", "17", "47 % fewer than in full") in verdict_info(record, make_catalog(record)).facts
+    page = reports.write_html(run).read_text(encoding="utf-8")
+    assert "1 stopped candidate got a second look and ran to the end; 1 of 1 reached the front." in page
+
+
 def test_tables_of_earlier_versions_are_read(run: Path) -> None:
     table = pd.read_csv(run / candidates.FILE, dtype=str, keep_default_na=False)
-    table.drop(columns=["audit", "feasible", "series"]).to_csv(run / candidates.FILE, index=False)
+    table.drop(columns=["audit", "feasible", "series", "second_look"]).to_csv(run / candidates.FILE, index=False)
     old = candidates.read(run)
     assert old["feasible"].all()
-    assert old["audit"].isna().all()
+    assert old[["audit", "second_look"]].isna().all(axis=None)
     assert (old["series"] == "").all()
 
 
