@@ -3,7 +3,7 @@
 #   make test     the tests
 # Each creates .venv and installs what is missing, once. Further ones:
 #   make check    style, types, layers
-#   make faults   runs that lose a worker, the driver, a node, the disk, the database: five minutes
+#   make faults   runs that lose a worker, the driver, a node, the disk, the database: nine minutes
 #   make soak     half an hour of them: twenty kills in one run, exhausted memory, every space and data set
 
 PYTHON ?= python3
