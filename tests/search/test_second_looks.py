@@ -67,17 +67,19 @@ def test_what_was_stopped_wrongly_is_proposed_again_once_and_marked(tiny) -> Non
     assert drive(created(tiny), tiny, 24, limit=2.4) == proposed
 
 
-def test_nothing_is_looked_at_again_while_new_ones_promise_more(tiny) -> None:
+def test_nothing_is_looked_at_again_while_new_ones_promise_more() -> None:
     """What was stopped is bad indeed, and the surrogate knows."""
-    study = created(tiny)
-    for _ in range(20):
+    wide = spaces.create("resnet", depth=14, width=4, in_channels=1, input_size=(8, 8), ops=tuple(WORTH))
+    study = created(wide)
+    for _ in range(26):
         trial = study.ask()
-        value = worth(tiny.suggest(trial))
+        value = worth(wide.suggest(trial))
         assert "second_look" not in trial.user_attrs
-        if value < 0.5:
+        if value < 6.0:
             study.tell(trial, state=TrialState.PRUNED)
         else:
             study.tell(trial, value)
+    assert sum(trial.state == TrialState.PRUNED for trial in study.trials) > 4
 
 
 @pytest.mark.parametrize("sampler", ["random", "evolution", "local"])
