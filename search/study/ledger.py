@@ -20,6 +20,7 @@ from search.second_looks import second_look
 from search.study.bounds import broken, exact, excesses
 from search.study.candidate import TERMINAL, TRAINED, Candidate, Progress
 from search.study.early_stops import EarlyStops
+from search.study.repeats import Repeats
 from search.study.stall import Stall
 from search.watching.events import utc_now
 from spaces import Architecture, SearchSpace
@@ -83,7 +84,7 @@ class Ledger:
         self._controls: deque[tuple[Architecture, str]] = deque()
         self.seed = seed
         self._notify = notify
-        self._first: dict[str, int] = {}
+        self._repeats = Repeats(self.candidates)
         self._released: dict[int, Candidate] = {}
         self._restore()
 
@@ -266,7 +267,7 @@ class Ledger:
                 self._released[trial.number] = candidate
                 continue
             self.candidates[trial.number] = candidate
-            self._remember(candidate)
+            self._repeats.remember(candidate)
             if trial.state == TrialState.RUNNING and candidate.state in TERMINAL:
                 self._tell(candidate)
         for candidate in sorted(self.candidates.values(), key=lambda candidate: candidate.finished):
@@ -320,18 +321,12 @@ class Ledger:
     def _is_waiting(self) -> bool:
         return any(trial.state == TrialState.WAITING for trial in self.study.get_trials(deepcopy=False))
 
-    def _remember(self, candidate: Candidate) -> None:
-        if candidate.state != "duplicate" and not candidate.series:
-            self._first.setdefault(candidate.architecture.id, candidate.number)
-        if candidate.second_look is not None:
-            self._first[candidate.architecture.id] = candidate.number
-
     def _continued(self, trial: optuna.Trial) -> Candidate:
         candidate = Candidate.from_attrs(trial.user_attrs[ATTRIBUTE])
         candidate.retries += 1
         self._released.pop(trial.number, None)
         self.candidates[trial.number] = candidate
-        self._remember(candidate)
+        self._repeats.remember(candidate)
         self._save(candidate)
         self._notify("continued", candidate)
         return candidate
@@ -351,43 +346,20 @@ class Ledger:
         )
         self.candidates[trial.number] = candidate
         if candidate.series:
-            self._copy_known(candidate)
+            known = self._repeats.copy_known(candidate, short=candidate.series == ONE_EPOCH)
+            if known is not None:
+                self.finish(candidate.number, "duplicate", f"same architecture as candidate {known}")
             return candidate
-        earlier = self._first.get(architecture.id)
-        if earlier is not None and self._is_second_look(trial, earlier):
-            stopped_at = len(self.candidates[earlier].curve)
-            candidate.reason = f"a second look at candidate {earlier}, which was stopped at epoch {stopped_at}"
-            candidate.second_look = earlier
-            self._remember(candidate)
-            return candidate
+        earlier = self._repeats.earlier(candidate)
         over = broken(exact(self.constraints), self._exact(candidate))
-        if earlier is not None:
-            original = self.candidates.get(earlier)
-            if original is not None and original.state == "complete":
-                candidate.curve, candidate.measured = list(original.curve), dict(original.measured)
-                candidate.feasible = original.feasible
+        again = self._repeats.take_second_look(candidate, second_look(trial.user_attrs))
+        if earlier is not None and not again:
+            self._repeats.copy_result(candidate)
             self.finish(trial.number, "duplicate", f"same architecture as candidate {earlier}")
-        elif over:
+        elif earlier is None and over:
             self.finish(trial.number, "infeasible", over)
-        self._remember(candidate)
+        self._repeats.remember(candidate)
         return candidate
-
-    def _is_second_look(self, trial: optuna.Trial, earlier: int) -> bool:
-        """Return whether the sampler means a trial as a second look at the candidate `earlier`, which was stopped."""
-        original = self.candidates.get(earlier)
-        return original is not None and original.state == "pruned" and second_look(trial.user_attrs) == earlier
-
-    def _copy_known(self, candidate: Candidate) -> None:
-        """End a candidate for comparison whose training is known already: equal seeds give equal trainings."""
-        short = candidate.series == ONE_EPOCH
-        for other in self.candidates.values():
-            known = other.curve if short else other.state == "complete"
-            if known and other.architecture.id == candidate.architecture.id and other.number != candidate.number:
-                candidate.curve = list(other.curve[:1] if short else other.curve)
-                candidate.measured = {} if short else dict(other.measured)
-                candidate.feasible = other.feasible
-                self.finish(candidate.number, "duplicate", f"same architecture as candidate {other.number}")
-                return
 
     def _exact(self, candidate: Candidate) -> dict[str, float]:
         return {"params": float(candidate.params), "flops": float(candidate.flops)}
@@ -410,7 +382,7 @@ class Ledger:
             architecture = self.space.sample(rng)
             cost = self.space.cost(architecture)
             costs = {"params": float(cost.params), "flops": float(cost.flops)}
-            if architecture.id not in self._first and not broken(exact(self.constraints), costs):
+            if architecture.id not in self._repeats and not broken(exact(self.constraints), costs):
                 self.enqueue(architecture, "search")
                 return True
         return False
