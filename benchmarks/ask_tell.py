@@ -31,7 +31,7 @@ from optuna.trial import TrialState
 
 import search
 import spaces
-from search.samplers.encoding import Encoding
+from search.strategy.proposals.encoding import Encoding
 from search.study.journal import Journal
 
 REPORTS, STOP = 10, 2

@@ -110,7 +110,7 @@ def main() -> None:
         other = f"{row['kornia']:>10.2f}{row['kornia'] / row['own']:>8.1f}" if "kornia" in row else ""
         print(f"{way:<10}{row['own']:>8.2f}{other}")
     if options.json:
-        from search.environment import describe_environment
+        from search.run.environment import describe_environment
 
         found = {"table": table, "shape": shape, "device": str(device), "environment": describe_environment()}
         options.json.write_text(json.dumps(found, indent=2))

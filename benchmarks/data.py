@@ -26,8 +26,8 @@ import numpy as np
 
 def load(path: str, cache: str) -> tuple[Any, float]:
     """Return the set and the seconds that it took to load."""
-    from search import data
-    from search.config.sections import DataConfig
+    from search.training import data
+    from search.training.settings import DataConfig
 
     started = time.perf_counter()
     loaded = data.load(DataConfig.model_validate({"name": "npz", "path": path, "cache": cache}))
@@ -99,7 +99,7 @@ def main() -> None:
     print(f"{len(images):,} images, {one:.0f} MiB: first load {first:.2f} s, later {later:.2f} s")
     print(f"{options.workers} workers map {resident:.0f} MiB and hold {held:.0f} MiB together: {held / one:.2f} copies")
     if options.json:
-        from search.environment import describe_environment
+        from search.run.environment import describe_environment
 
         found = {"first_seconds": first, "later_seconds": later, "mib": one, "workers": rows}
         options.json.write_text(json.dumps(found | {"environment": describe_environment()}, indent=2))

@@ -38,14 +38,14 @@ from scipy.stats import spearmanr
 
 import search
 import spaces
-from search.measuring import measure_latency
-from search.measuring.latency_table import LatencyTable
-from search.samplers.additive import AdditiveLatency
-from search.samplers.design import Design
-from search.samplers.encoding import Codes, Encoding
-from search.samplers.feasible import Feasible
-from search.samplers.features import BLOCKS, LATENCY, Features
-from search.samplers.surrogate import Surrogate
+from search.strategy.proposals.encoding import Codes, Encoding
+from search.strategy.proposals.feasible import Feasible
+from search.strategy.surrogate.additive import AdditiveLatency
+from search.strategy.surrogate.design import Design
+from search.strategy.surrogate.features import BLOCKS, LATENCY, Features
+from search.strategy.surrogate.surrogate import Surrogate
+from search.training.measuring import measure_latency
+from spaces.latency import LatencyTable
 
 SECONDS = 0.15
 LEARNT = (5, 10, 20, 40)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 import spaces
-from search.environment import describe_environment
+from search.run.environment import describe_environment
 from search.training.pointwise import matrix_products
 
 # Batch, channels, channels out, height and width.

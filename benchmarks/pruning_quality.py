@@ -33,9 +33,9 @@ import numpy as np
 
 from reports.hypervolume import hypervolume
 from reports.pareto import non_dominated
-from search.environment import describe_environment
-from search.pruners import Curve, ParetoPruner
-from search.rungs import rungs
+from search.run.environment import describe_environment
+from search.strategy.pruners import Curve, ParetoPruner
+from search.training.schedule import rungs
 
 EPOCHS = 16
 POINTS = 10

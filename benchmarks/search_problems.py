@@ -30,7 +30,7 @@ from sklearn.linear_model import BayesianRidge
 
 import spaces
 from fusion_ops import FusionChoice
-from search.samplers.encoding import Encoding, key
+from search.strategy.proposals.encoding import Encoding, key
 from spaces.architecture import SpaceRef
 
 EPOCHS = 16

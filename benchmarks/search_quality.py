@@ -39,7 +39,7 @@ from search_problems import Problem, problem
 import search
 from reports.hypervolume import hypervolume
 from reports.pareto import non_dominated
-from search.pruners import rungs
+from search.training.schedule import rungs
 
 CHECKS = (20, 40, 60, 80, 100, 150, 200)
 RANDOM = 1_000

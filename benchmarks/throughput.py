@@ -53,8 +53,8 @@ def prepared() -> tuple[Any, Any, Any]:
     import torch
 
     import spaces
-    from search import data
     from search.config import SearchConfig
+    from search.training import data
     from search.training.loop import DeviceData
 
     torch.set_num_threads(1)
@@ -169,7 +169,7 @@ def main() -> None:
             f"{row['first_after_seconds']:>11.1f} s"
         )
     if options.json:
-        from search.environment import describe_environment
+        from search.run.environment import describe_environment
 
         options.json.write_text(json.dumps({"table": table, "environment": describe_environment()}, indent=2))
 

@@ -89,7 +89,7 @@ def main() -> None:
                 flush=True,
             )
     if options.json:
-        from search.environment import describe_environment
+        from search.run.environment import describe_environment
 
         values = {"settings": options.settings, "runs": runs, "environment": describe_environment()}
         options.json.write_text(json.dumps(values, indent=2))

@@ -14,12 +14,12 @@ from typing import Any
 
 import fusion_ops
 from search.config import SearchConfig
-from search.config.sections import Section
 from search.config.space import CHOICES, OF_THE_DATA, space_settings
-from search.data import DATASETS
-from search.pruners import PRUNERS
-from search.samplers import SAMPLERS
+from search.strategy.pruners import PRUNERS
+from search.strategy.samplers import SAMPLERS
 from search.training.augmentation import AUGMENTATIONS
+from search.training.data import DATASETS
+from search.training.settings import Section
 from spaces.host import HOSTS
 
 NAMES: Mapping[str, Iterable[str]] = {

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search.config import SearchConfig
-    from search.jobs import launch, resume
-    from search.measuring.operators import measure_operators
-    from search.pruners.creating import create_pruner
-    from search.pruners.reporting import report, should_prune
-    from search.run import Run
-    from search.samplers import create_sampler
+    from search.run.jobs import launch, resume
+    from search.run.run import Run
+    from search.strategy.pruners.creating import create_pruner
+    from search.strategy.pruners.reporting import report, should_prune
+    from search.strategy.samplers import create_sampler
+    from search.study.operator_latency import measure_operators
 
 __all__ = [
     "Run",
@@ -30,15 +30,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Run": "search.run",
+    "Run": "search.run.run",
     "SearchConfig": "search.config",
-    "create_pruner": "search.pruners.creating",
-    "create_sampler": "search.samplers",
-    "launch": "search.jobs",
-    "measure_operators": "search.measuring.operators",
-    "report": "search.pruners.reporting",
-    "resume": "search.jobs",
-    "should_prune": "search.pruners.reporting",
+    "create_pruner": "search.strategy.pruners.creating",
+    "create_sampler": "search.strategy.samplers",
+    "launch": "search.run.jobs",
+    "measure_operators": "search.study.operator_latency",
+    "report": "search.strategy.pruners.reporting",
+    "resume": "search.run.jobs",
+    "should_prune": "search.strategy.pruners.reporting",
 }
 
 

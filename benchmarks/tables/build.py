@@ -32,9 +32,9 @@ import numpy as np
 import torch
 
 from fusion_ops import FusionChoice
-from search import data
 from search.config import SearchConfig
-from search.environment import describe_environment
+from search.run.environment import describe_environment
+from search.training import data
 from search.training.loop import DeviceData, Session, train
 from spaces import Architecture, SearchSpace
 

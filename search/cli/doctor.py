@@ -89,7 +89,7 @@ def _hardware() -> Iterator[Finding]:
     gpus = [torch.cuda.get_device_properties(index) for index in range(count)]
     names = ", ".join(f"{gpu.name} ({gpu.total_memory / 2**30:.0f} GiB)" for gpu in gpus)
     yield Finding("gpus", names or f"none seen by torch ({_build(torch.version.cuda)})")
-    from search.training.loop import resolve_device
+    from search.training.device import resolve_device
 
     device = resolve_device("auto").type
     precision = "bf16 mixed precision, channels last" if device == "cuda" else "float32"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from search.budget import DEVICE_HOURS, TIMEOUT
+from search.run.budget import DEVICE_HOURS, TIMEOUT
 
 __all__ = ["ending"]
 

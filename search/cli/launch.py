@@ -49,8 +49,8 @@ def launch(
     """
     from search.cli.outcome import print_plan, print_run
     from search.config import SearchConfig
-    from search.files.run_directory import RunDirectory
-    from search.jobs import launch as launch_run
+    from search.run.jobs import launch as launch_run
+    from search.study.run_directory import RunDirectory
 
     loaded = SearchConfig.load(config, overrides=parse_overrides(overrides))
     where = run_dir or Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -12,8 +12,8 @@ from reports.candidates import FILE
 from reports.measures import MEASURES
 from search.cli.ending import ending
 from search.config import SearchConfig
-from search.planning import plan
-from search.run import Run
+from search.run.planning import plan
+from search.run.run import Run
 from search.watching.status import read_status
 from spaces import SearchSpace
 

@@ -34,6 +34,6 @@ def resume(
     Example: fusion-nas resume runs/a --set search.trials=80
     """
     from search.cli.outcome import print_run
-    from search.jobs import resume as resume_run
+    from search.run.jobs import resume as resume_run
 
     print_run(resume_run(run_dir, parse_overrides(overrides), tensorboard=tensorboard))

@@ -86,8 +86,8 @@ def _space(which: str) -> SearchSpace:
 
     if which in spaces.names() or not (Path(which).exists() or which.endswith((".yaml", ".yml"))):
         return spaces.create(which)
-    from search import data
     from search.config import SearchConfig
+    from search.training import data
 
     config = SearchConfig.load(which)
     return config.stated_space() or config.create_space(data.load(config.data))

@@ -11,8 +11,8 @@ import ray
 from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from search.files.candidate_files import CandidateFiles, FolderFiles
-from search.files.run_directory import CHECKPOINTS, LOCK
+from search.study.run_directory import CHECKPOINTS, LOCK
+from search.training.files import CandidateFiles, FolderFiles
 
 __all__ = ["KeptFiles", "files_of", "start_keeper"]
 

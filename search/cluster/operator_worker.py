@@ -12,11 +12,11 @@ from ray.exceptions import RayError, RayTaskError
 
 import spaces
 from fusion_ops.errors import MeasurementError
-from search.config.sections import LatencyConfig, TrainConfig
-from search.measuring.latency_table import LatencyTable, Operator
-from search.measuring.operators import Timing, device_timer, measured_table
+from search.training.measuring.operators import Timing, device_timer, measured_table
 from search.training.preparation import prepare
+from search.training.settings import LatencyConfig, TrainConfig
 from spaces import Architecture, SearchSpace
+from spaces.latency import LatencyTable, Operator
 
 __all__ = ["measured_on_worker"]
 
@@ -64,7 +64,7 @@ class RemoteTimer:
     (`limits.retries`), then it counts as one that cannot be measured; what makes no progress counts as such at once.
 
     Args:
-        job: What all candidates share, see `search.driver`.
+        job: What all candidates share, see `search.run.driver`.
         space: The search space.
         cpus: CPU cores of a worker.
         gpus: GPUs of a worker.
@@ -172,7 +172,7 @@ def measured_on_worker(
     """Have a worker of the size of all others measure the operators of a space; Ray is started.
 
     Args:
-        job: What all candidates share, see `search.driver`.
+        job: What all candidates share, see `search.run.driver`.
         space: The search space.
         cpus: CPU cores of the worker.
         gpus: GPUs of the worker.

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import RunError
+from search.cluster.scratch import scratch_folder
 from search.cluster.shipment import runtime_environment
-from search.files.scratch import scratch_folder
 
 __all__ = ["available_cpus", "ray_session"]
 

@@ -18,9 +18,9 @@ import yaml
 
 from fusion_ops.errors import ConfigError, RunError
 from search.cluster.exposure import token_source
+from search.cluster.scratch import scratch_folder
 from search.cluster.shipment import stage
 from search.config import SearchConfig
-from search.files.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fusion_ops.errors import RunError
-from search.files.disk import disk_error
 from search.study.ledger import Ledger
 from search.study.storage import storage_error
+from search.training.disk import disk_error
 
 __all__ = ["Supervisor"]
 

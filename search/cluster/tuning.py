@@ -12,12 +12,12 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from search.data import Dataset
-from search.files.candidate_files import FolderFiles
-from search.files.run_directory import CHECKPOINTS
+from search.cluster.worker import CandidateTrainable
 from search.study.candidate import Progress
 from search.study.ledger import Ledger
-from search.training.trainable import CandidateTrainable
+from search.study.run_directory import CHECKPOINTS
+from search.training.data import Dataset
+from search.training.files import FolderFiles
 from search.training.watchdog import verdict
 
 __all__ = ["run_tune"]

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from fusion_ops.errors import ConfigError, UnknownNameError
-from search import data
 from search.config.document import Document
-from search.config.errors import explained
-from search.config.sections import DataConfig
-from search.data.dataset import Task
-from search.training import augmentation
+from search.config.errors import config_error, explained
+from search.training import augmentation, data
+from search.training.data.dataset import Task
+from search.training.settings import DataConfig
 
 __all__ = ["check_augment", "check_data", "located", "resolved_data"]
 
@@ -27,7 +28,10 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
         source = data.source_of(config.name)
     except UnknownNameError as error:
         raise explained(document, ("data", "name"), str(error)) from None
-    return source.task_of(source.section(config, document))
+    try:
+        return source.task_of(source.section(config))
+    except ValidationError as error:
+        raise config_error(error, source.model(), document) from None
 
 
 def check_augment(names: Sequence[str], task: Task | None, document: Document) -> None:
@@ -54,6 +58,6 @@ def located(config: DataConfig, folders: Iterable[str]) -> DataConfig:
 
 def resolved_data(config: DataConfig) -> dict[str, Any]:
     """Return name and settings with their defaults, ready for YAML or JSON."""
-    section = data.source_of(config.name).section(config, Document("", {}))
+    section = data.source_of(config.name).section(config)
     values: dict[str, Any] = section.model_dump(mode="json")
     return values

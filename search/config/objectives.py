@@ -9,8 +9,8 @@ from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
 from reports.measures import MEASURES
 from search.config.document import Document, shown, visible
 from search.config.errors import explained, unknown_key
-from search.data.dataset import Task
-from search.own_objectives import declare_own
+from search.training.data.dataset import Task
+from search.training.own_objectives import declare_own
 
 if TYPE_CHECKING:
     from search.config.sections import SearchSettings
@@ -109,7 +109,7 @@ def check_search(settings: SearchSettings, objectives: Sequence[str], epochs: in
     Raises:
         ConfigError: One does not.
     """
-    from search.pruners import check_pruner
+    from search.strategy.pruners import check_pruner
 
     try:
         check_pruner(settings.pruner, objectives)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from fusion_ops.errors import SpecError
 from search.config.document import Document, KeyPath, visible
 from search.config.errors import explained
-from search.own_objectives import functions
+from search.training.own_objectives import functions
 from spaces.importing import imported, is_reference
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from search.config.sections import TrainConfig
-    from search.data import Dataset
+    from search.training.data import Dataset
+    from search.training.settings import TrainConfig
 
 __all__ = ["check_own_loss", "try_own"]
 

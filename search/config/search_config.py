@@ -14,23 +14,14 @@ from search.config.document import Document, override, read_file
 from search.config.errors import config_error, explained
 from search.config.objectives import check_constraints, check_objectives, check_search
 from search.config.own import check_own_loss, try_own
-from search.config.sections import (
-    DataConfig,
-    LatencyConfig,
-    LimitsConfig,
-    RayConfig,
-    SearchSettings,
-    Section,
-    SpaceConfig,
-    StorageConfig,
-    TrainConfig,
-)
+from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig
 from search.config.space import check_space, create_space, resolved_settings, stated_space
+from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, Section, TrainConfig
 from spaces.host import HOSTS
 from spaces.importing import import_modules, make_importable
 
 if TYPE_CHECKING:
-    from search.data import Dataset
+    from search.training.data import Dataset
     from spaces import SearchSpace
 
 __all__ = ["SearchConfig"]

@@ -13,13 +13,14 @@ import spaces
 from fusion_ops.errors import SpecError, UnknownNameError
 from search.config.document import Document, KeyPath, shown
 from search.config.errors import config_error, explained
-from search.config.sections import Section, SpaceConfig
+from search.config.sections import SpaceConfig
+from search.training.settings import Section
 from spaces import SearchSpace
 from spaces.host import HOSTS
 from spaces.space import DEFAULT_OPS, DEFAULT_REDUCTIONS
 
 if TYPE_CHECKING:
-    from search.data import Dataset
+    from search.training.data import Dataset
 
 __all__ = ["check_space", "create_space", "resolved_settings", "space_settings", "stated_space"]
 

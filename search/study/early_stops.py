@@ -8,8 +8,8 @@ import optuna
 from optuna.pruners import BasePruner
 
 from reports.measures import MEASURES
-from search.pruners.curve import Curve, Stop
-from search.pruners.pareto import ParetoPruner
+from search.strategy.pruners.curve import Curve, Stop
+from search.strategy.pruners.pareto import ParetoPruner
 from search.study.candidate import Candidate
 
 __all__ = ["EarlyStops"]

@@ -13,8 +13,8 @@ import optuna
 from optuna.storages import RDBStorage
 
 from fusion_ops.errors import RunError, StorageLost
-from search.causes import causes
 from search.config.document import masked
+from search.training.disk import causes
 
 __all__ = ["guarded", "open_storage", "require_new_study", "require_storage", "storage_error"]
 

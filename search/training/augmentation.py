@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from fusion_ops.errors import ConfigError
 from fusion_ops.registry import Registry
-from search.data.dataset import IGNORED, Task
+from search.training.data.dataset import IGNORED, Task
 
 __all__ = ["AUGMENTATIONS", "Augment", "Augmentation", "check", "crop", "cutout", "flip", "mixup", "pipeline"]
 

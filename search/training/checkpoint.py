@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from search.files.candidate_files import DAMAGED, TRAINING, WEIGHTS, CandidateFiles
+from search.training.files import DAMAGED, TRAINING, WEIGHTS, CandidateFiles
 
 __all__ = ["DamagedStateError", "load_training", "save_training", "save_weights"]
 

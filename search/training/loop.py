@@ -13,22 +13,23 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from fusion_ops.errors import ConfigError, Diverged
-from search.config.sections import CROSS_ENTROPY
-from search.own_objectives import number
-from search.tasks import TASKS
+from fusion_ops.errors import Diverged
 from search.training.augmentation import pipeline
+from search.training.device import memory_format, place
+from search.training.own_objectives import number
 from search.training.pointwise import matrix_products
 from search.training.schedule import learning_rate
+from search.training.settings import CROSS_ENTROPY
+from search.training.tasks import TASKS
 from spaces.importing import imported
 
 if TYPE_CHECKING:
-    from search.config.sections import TrainConfig
-    from search.data import Dataset
+    from search.training.data import Dataset
+    from search.training.settings import TrainConfig
 
 Metric = Callable[[Tensor, Tensor], Any]
 
-__all__ = ["DeviceData", "EpochResult", "Session", "evaluate", "loss_function", "place", "resolve_device", "train"]
+__all__ = ["DeviceData", "EpochResult", "Session", "evaluate", "loss_function", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +47,6 @@ class EpochResult:
     measures: dict[str, float]
     train_loss: float
     seconds: float
-
-
-def resolve_device(name: str) -> torch.device:
-    """Return the device that `train.device` means.
-
-    Args:
-        name: `auto` (a GPU where there is one), `cpu` or `cuda`.
-
-    Raises:
-        ConfigError: `cuda` on a machine where PyTorch sees no GPU.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("`train.device` is cuda, but PyTorch sees no GPU here; use auto or cpu.")
-    return torch.device(name)
-
-
-def memory_format(device: torch.device) -> torch.memory_format:
-    """Return the memory order of images and weights: channels-last on a GPU, contiguous on a CPU.
-
-    Channels last is faster on CPUs, too, but there a strided 1×1 convolution of fewer than 8 channels writes
-    outside its memory (oneDNN in PyTorch 2.13, AVX2).
-    """
-    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
-
-
-def place(model: nn.Module, device: torch.device) -> nn.Module:
-    """Return `model` on the device, its weights in the memory order in which it trains there."""
-    placed: nn.Module = model.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
-    return placed
 
 
 class DeviceData:

@@ -8,10 +8,9 @@ from typing import Any
 import torch
 
 import fusion_ops
-from search.config.sections import TrainConfig
-from search.own_objectives import declare_own
-from search.training.device_memory import limit_memory
-from search.training.loop import resolve_device
+from search.training.device import limit_memory, resolve_device
+from search.training.own_objectives import declare_own
+from search.training.settings import TrainConfig
 from spaces.importing import import_modules, is_reference, make_importable
 
 __all__ = ["prepare"]
@@ -21,7 +20,7 @@ def prepare(job: Mapping[str, Any], settings: TrainConfig) -> torch.device:
     """Make this process a worker of a run, and return its device.
 
     Args:
-        job: What all candidates share, see `search.driver`.
+        job: What all candidates share, see `search.run.driver`.
         settings: Settings of the training.
 
     Raises:

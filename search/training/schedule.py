@@ -1,4 +1,4 @@
-"""Learning rate by step."""
+"""When a training reports, and its learning rate by step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fusion_ops.registry import Registry
 
-__all__ = ["SCHEDULES", "learning_rate"]
+__all__ = ["SCHEDULES", "learning_rate", "rungs"]
 
 START, END = 1 / 25, 1e-4
 DROPS = (0.75, 0.875)
@@ -73,3 +73,15 @@ def learning_rate(step: int, steps: int, *, peak: float, schedule: str, warmup: 
     if steps - 1 <= top:
         return peak
     return peak * shape.fall((step - top) / (steps - 1 - top), step / (steps - 1))
+
+
+def rungs(epochs: int) -> tuple[int, ...]:
+    """Return the epochs at which a training of `epochs` epochs reports and may be stopped.
+
+    They halve from the end: 16 epochs report after 1, 2, 4, 8 and 16.
+    """
+    steps = {epochs}
+    while epochs > 1:
+        epochs = (epochs + 1) // 2
+        steps.add(epochs)
+    return tuple(sorted(steps))

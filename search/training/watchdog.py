@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from search.files.candidate_files import VERDICT, CandidateFiles
+from search.training.files import VERDICT, CandidateFiles
 
 __all__ = ["Watchdog", "end_worker", "leave_verdict", "verdict"]
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["EventLog", "last_event", "utc_now"]
+from search.study.clock import utc_now
 
-
-def utc_now() -> str:
-    """Return the time in ISO 8601, UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+__all__ = ["EventLog", "last_event"]
 
 
 class EventLog:

@@ -10,7 +10,7 @@ from typing import Any
 from reports import candidates as table
 from reports.measures import MEASURES
 from reports.run import read_config
-from search.files.run_directory import RunDirectory, holder, last_holder
+from search.study.run_directory import RunDirectory, holder, last_holder
 from search.watching.events import last_event
 from search.watching.live import read_live
 

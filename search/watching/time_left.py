@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from search.budget import Budget
 from search.study.candidate import TRAINED, Candidate
 from search.study.ledger import Ledger
 
@@ -44,14 +44,16 @@ class TimeLeft:
 
     Args:
         ledger: The run's candidates.
-        budget: What may end the run earlier.
+        limit: Tells the seconds until the run ends for another reason, with so many workers in training.
         epochs: Epochs of a whole training.
         prunes: Whether trainings are stopped early at all.
         contests: How many baselines of the search follow it, each with as many epochs as itself.
     """
 
-    def __init__(self, ledger: Ledger, budget: Budget, *, epochs: int, prunes: bool, contests: int = 0) -> None:
-        self._ledger, self._budget = ledger, budget
+    def __init__(
+        self, ledger: Ledger, limit: Callable[[int], float], *, epochs: int, prunes: bool, contests: int = 0
+    ) -> None:
+        self._ledger, self._limit = ledger, limit
         self._epochs, self._prunes, self._contests = epochs, prunes, contests
         self._workers: dict[str, Worker] = {}
         self._seconds = {number: candidate.seconds for number, candidate in ledger.candidates.items()}
@@ -84,7 +86,7 @@ class TimeLeft:
         work = ahead * epoch - self._unreported(epoch)
         shares = [w.trained / max(w.told - w.began, w.trained) for w in list(self._workers.values())]
         tail = self._expected() * epoch / 2 * (1 - 1 / len(shares))
-        return min(max(work, 0.0) / sum(shares) + tail, self._budget.seconds_left(len(shares))) + ENDING
+        return min(max(work, 0.0) / sum(shares) + tail, self._limit(len(shares))) + ENDING
 
     def _epoch(self) -> float | None:
         """Return the seconds that an epoch takes, by the last eight trainings' worth of epochs."""

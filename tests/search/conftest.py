@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import spaces
-from search.pruners import create_pruner
-from search.samplers import create_sampler
+from search.strategy.pruners import create_pruner
+from search.strategy.samplers import create_sampler
 from search.study.ledger import Ledger
 from search.study.opening import create_study, load_study
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from search.budget import Budget
+from search.run.budget import Budget
 from search.study.candidate import Progress
 from tests.runs import check_sound, fusion_nas
 
@@ -34,7 +34,7 @@ def test_device_hours_are_training_times_times_the_devices_of_a_worker(devices, 
 
 def test_the_time_of_a_run_begins_with_its_start(monkeypatch):
     now = 100.0
-    monkeypatch.setattr("search.budget.time.monotonic", lambda: now)
+    monkeypatch.setattr("search.run.budget.time.monotonic", lambda: now)
     budget = Budget(timeout=10.0, device_hours=None, devices=1, trained=lambda: 1e9)
     now = 200.0
     assert budget.used_up() is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reports import candidates
-from search.files.checkpoint_room import make_room
+from search.run.checkpoint_room import make_room
 from tests.runs import check_sound, events, fusion_nas
 
 CONFIG = """

@@ -8,9 +8,9 @@ import torch
 
 import fusion_ops
 from fusion_ops.errors import ConfigError
+from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
-from search.config.sections import TrainConfig
-from search.training.trainable import CandidateTrainable
+from search.training.settings import TrainConfig
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fusion_ops.errors import ConfigError
-from search import data
 from search.config import SearchConfig
 from search.config.sections import StorageConfig
+from search.training import data
 
 SECTIONS = ("space", "data", "train", "objectives", "constraints", "search", "limits", "storage", "ray")
 

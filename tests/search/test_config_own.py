@@ -12,7 +12,7 @@ import yaml
 
 from fusion_ops.errors import ConfigError
 from search.config import SearchConfig
-from search.planning import plan
+from search.run.planning import plan
 
 OWN = """
 import torch

@@ -6,11 +6,11 @@ import torch
 from sklearn.datasets import load_digits
 
 from fusion_ops.errors import DataError, UnknownNameError
-from search import data
-from search.config.sections import DataConfig
-from search.data import Dataset, Split
-from search.data.dataset import channel_statistics
-from search.data.splitting import stratified
+from search.training import data
+from search.training.data import Dataset, Split
+from search.training.data.dataset import channel_statistics
+from search.training.data.splitting import stratified
+from search.training.settings import DataConfig
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_digits_have_no_path():
 
 
 def test_digits_need_scikit_learn(monkeypatch):
-    monkeypatch.setattr("search.data.digits.find_spec", lambda name: None)
+    monkeypatch.setattr("search.training.data.digits.find_spec", lambda name: None)
     with pytest.raises(DataError, match="which is not installed: pip install scikit-learn"):
         data.load(DataConfig())
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import spaces
+from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
-from search.training.device_memory import limit_memory, memory_share
-from search.training.trainable import CandidateTrainable
+from search.training.device import limit_memory, memory_share
 
 LOSS = """
 import torch

@@ -16,11 +16,11 @@ import yaml
 
 import spaces
 from fusion_ops.errors import RunError
+from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
-from search.files.candidate_files import TRAINING, FolderFiles
-from search.jobs import launch, resume
+from search.run.jobs import launch, resume
 from search.training import checkpoint
-from search.training.trainable import CandidateTrainable
+from search.training.files import TRAINING, FolderFiles
 from tests.runs import check_sound, fusion_nas
 
 CONFIG = """

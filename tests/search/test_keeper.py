@@ -52,7 +52,7 @@ told = []
 with ray_session(address=None, cpus=1, gpus=0):
     import ray
     from search.cluster.keeper import KeptFiles, start_keeper
-    from search.training.trainable import CandidateTrainable
+    from search.cluster.worker import CandidateTrainable
 
     keeper, said = start_keeper(run_dir)
     job |= said | {"lock": "what no worker finds in this place"}

@@ -12,8 +12,8 @@ from optuna.trial import TrialState
 import spaces
 from fusion_ops.errors import Infeasible
 from reports import candidates as table
-from search.pruners import ParetoPruner
-from search.samplers import create_sampler
+from search.strategy.pruners import ParetoPruner
+from search.strategy.samplers import create_sampler
 from search.study.bounds import broken, require_reachable
 from search.study.candidate import Progress
 from search.study.contests import one_epoch_controls, random_controls, top_controls

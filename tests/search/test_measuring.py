@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from search.measuring import measure_latency, measure_memory
+from search.training.measuring import measure_latency, measure_memory
 
 
 def plain() -> nn.Sequential:
@@ -62,7 +62,7 @@ def test_measuring_leaves_the_network_as_it_was() -> None:
 
 HOLDER = """
 import sys, time
-from search.measuring import DeviceLock
+from search.training.measuring import DeviceLock
 lock = DeviceLock(sys.argv[1], "cpu")
 print("asking", flush=True)
 with getattr(lock, sys.argv[2])():

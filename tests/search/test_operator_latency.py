@@ -17,17 +17,17 @@ import spaces
 from fusion_ops import Cost, FusionChoice
 from fusion_ops.errors import MeasurementError, SpecError
 from fusion_ops.operator import OPERATORS
-from search.budget import Budget
-from search.config.sections import LatencyConfig
-from search.measuring.latency_table import ATTRIBUTE, LatencyTable, Operator, operators
-from search.measuring.operators import NETWORKS, ROUNDS, DeviceTimer, measured_table
-from search.preliminaries import Preliminaries
-from search.samplers.additive import AdditiveLatency
-from search.samplers.encoding import Encoding
+from search.run.budget import Budget
+from search.run.preliminaries import Preliminaries
+from search.strategy.proposals.encoding import Encoding
+from search.strategy.surrogate.additive import AdditiveLatency
+from search.training.measuring.operators import NETWORKS, ROUNDS, DeviceTimer, measured_table
+from search.training.settings import LatencyConfig
 from search.watching.events import EventLog
 from search.watching.live import LiveFile
 from search.watching.progress import ProgressDisplay
 from search.watching.time_left import TimeLeft
+from spaces.latency import ATTRIBUTE, LatencyTable, Operator, operators
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 QUICK = LatencyConfig(seconds=0.003)
@@ -228,7 +228,7 @@ def test_a_table_of_another_space_is_refused() -> None:
 
 def preliminaries(ledger, tmp_path) -> Preliminaries:
     budget = Budget(timeout=None, device_hours=None, devices=1, trained=ledger.trained_seconds)
-    time_left = TimeLeft(ledger, budget, epochs=1, prunes=False)
+    time_left = TimeLeft(ledger, budget.seconds_left, epochs=1, prunes=False)
     display, live = ProgressDisplay(ledger, time_left), LiveFile(tmp_path / "live.json", ledger, time_left)
     return Preliminaries(ledger, EventLog(tmp_path / "log.jsonl"), display, live, lambda: False)
 

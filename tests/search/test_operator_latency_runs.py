@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 import spaces
-from search.measuring.latency_table import ATTRIBUTE, LatencyTable, operators
+from spaces.latency import ATTRIBUTE, LatencyTable, operators
 from tests.runs import check_sound, driving, events, fusion_nas, wait_for_more
 
 CONFIG = """

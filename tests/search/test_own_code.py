@@ -13,7 +13,7 @@ import yaml
 
 from fusion_ops.errors import SpecError
 from reports.measures import MEASURES
-from search.own_objectives import declare_own
+from search.training.own_objectives import declare_own
 
 OWN = """
 import torch

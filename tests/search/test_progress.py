@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.budget import Budget
+from search.run.budget import Budget
 from search.study.candidate import Progress
 from search.watching.durations import duration
 from search.watching.progress import ProgressDisplay
@@ -20,7 +20,7 @@ def test_durations_read_as_people_write_them(seconds, text):
 
 def shown(ledger) -> ProgressDisplay:
     budget = Budget(timeout=None, device_hours=None, devices=1, trained=ledger.trained_seconds)
-    return ProgressDisplay(ledger, TimeLeft(ledger, budget, epochs=8, prunes=False))
+    return ProgressDisplay(ledger, TimeLeft(ledger, budget.seconds_left, epochs=8, prunes=False))
 
 
 def trained(ledger, seconds: float, worker: str, accuracy: float = 0.9, done: bool = True) -> None:

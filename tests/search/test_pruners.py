@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 import search
 import spaces
 from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
-from search.curves import fit, jitter
-from search.pruners import PRUNERS, Curve, ParetoPruner, check_pruner, create_pruner, rungs
-from search.pruners.history import History
+from search.strategy.curves import fit, jitter
+from search.strategy.pruners import PRUNERS, Curve, ParetoPruner, check_pruner, create_pruner
+from search.strategy.pruners.history import History
+from search.training.schedule import rungs
 
 ONE, TWO = ("accuracy",), ("accuracy", "params")
 STOCK = ("median", "percentile", "asha", "hyperband", "wilcoxon", "patient")
@@ -249,7 +250,8 @@ def test_every_pruner_is_known_by_name(space):
 
 def test_rungs_and_lazy_names_need_neither_ray_nor_optuna():
     code = (
-        "import sys; from search.pruners import rungs; import search; assert not {'ray', 'optuna'} & set(sys.modules);"
+        "import sys; import search; from search.training.schedule import rungs; "
+        "assert not {'ray', 'optuna'} & set(sys.modules);"
         "search.create_pruner; search.report; search.should_prune; assert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,12 +11,12 @@ import pytest
 import search
 import spaces
 from reports.hypervolume import hypervolume
-from search.samplers.encoding import Encoding
-from search.samplers.evidence import Yardstick
-from search.samplers.features import Features
-from search.samplers.gain import expected_gain, expected_improvement
-from search.samplers.observations import Observation, learning_curve
-from search.samplers.surrogate import Surrogate
+from search.strategy.observations import Observation, learning_curve
+from search.strategy.proposals.encoding import Encoding
+from search.strategy.surrogate.evidence import Yardstick
+from search.strategy.surrogate.features import Features
+from search.strategy.surrogate.gain import expected_gain, expected_improvement
+from search.strategy.surrogate.surrogate import Surrogate
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

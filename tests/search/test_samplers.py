@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 import search
 import spaces
 from fusion_ops.errors import ConfigError, Infeasible, SpecError, UnknownNameError
-from search.samplers import SAMPLERS
+from search.strategy.samplers import SAMPLERS
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 FAST = [name for name in SAMPLERS.names() if name != "gp"]

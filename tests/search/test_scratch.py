@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from search.files import scratch
+from search.cluster import scratch
 
 HOLDER = """
 import sys, time
-from search.files.scratch import scratch_folder
+from search.cluster.scratch import scratch_folder
 with scratch_folder() as folder:
     print(folder, flush=True)
     time.sleep(60)

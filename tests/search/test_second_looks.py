@@ -12,9 +12,9 @@ from optuna.trial import TrialState
 import search
 import spaces
 from reports import candidates as table
-from search.samplers.encoding import Encoding
-from search.samplers.evidence import Yardstick
-from search.samplers.observations import Observation, Observations
+from search.strategy.observations import Observation, Observations
+from search.strategy.proposals.encoding import Encoding
+from search.strategy.surrogate.evidence import Yardstick
 from search.study.candidate import Progress
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

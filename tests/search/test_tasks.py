@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from search.tasks import TASKS
+from search.training.tasks import TASKS
 
 CPU = torch.device("cpu")
 IGNORED = 255

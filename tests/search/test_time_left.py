@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.budget import Budget
+from search.run.budget import Budget
 from search.study.candidate import Progress
 from search.watching.time_left import ENDING, TimeLeft
 
@@ -18,7 +18,7 @@ class Bench:
         budget = Budget(timeout=timeout, device_hours=None, devices=1, trained=ledger.trained_seconds)
         budget.start()
         self.epochs = epochs
-        self.left = TimeLeft(ledger, budget, epochs=epochs, **({"prunes": False} | settings))
+        self.left = TimeLeft(ledger, budget.seconds_left, epochs=epochs, **({"prunes": False} | settings))
 
     def train(self, worker: str, *, pace: float, epochs: int | None = None, state: str = "complete", wait: float = 0):
         """Train a candidate from now on; `wait` is what the worker does besides."""

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 import spaces
 from fusion_ops.errors import ConfigError, Diverged
-from search import data
-from search.config.sections import DataConfig, TrainConfig
-from search.data import Split
-from search.training.loop import DeviceData, Session, evaluate, place, resolve_device, train
+from search.training import data
+from search.training.data import Split
+from search.training.device import place, resolve_device
+from search.training.loop import DeviceData, Session, evaluate, train
+from search.training.settings import DataConfig, TrainConfig
 
 CPU = torch.device("cpu")
 
@@ -163,8 +164,8 @@ def test_seeds_give_other_batches_and_leave_other_draws_alone(few):
 
 SCRIPT = """
 import torch
-from search.config.sections import TrainConfig
-from search.data import Dataset, Split
+from search.training.settings import TrainConfig
+from search.training.data import Dataset, Split
 from search.training.loop import DeviceData, Session, train
 import spaces
 torch.set_num_threads(1)

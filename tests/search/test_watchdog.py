@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.files.candidate_files import FolderFiles
+from search.training.files import FolderFiles
 from search.training.watchdog import EXIT_CODE, verdict
 
 CANDIDATE = "0123456789abcdef"
@@ -16,7 +16,7 @@ SCRIPT = """
 import sys, time
 from functools import partial
 from pathlib import Path
-from search.files.candidate_files import FolderFiles
+from search.training.files import FolderFiles
 from search.training.watchdog import Watchdog, leave_verdict
 
 watchdog = Watchdog()

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from search import data
-from search.config.sections import DataConfig
-from search.data import Dataset
+from search.training import data
+from search.training.data import Dataset
+from search.training.settings import DataConfig
 
 
 @pytest.fixture(scope="session", autouse=True)

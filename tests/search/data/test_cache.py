@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from search import data
-from search.config.sections import DataConfig
-from search.data import cache
+from search.training import data
+from search.training.data import cache
+from search.training.settings import DataConfig
 
 X = np.random.default_rng(0).integers(0, 256, (4000, 3, 32, 32), dtype=np.uint8)
 
@@ -28,7 +28,7 @@ def entries(folder: Path) -> list[Path]:
 
 def test_the_second_load_reads_the_entry(load, archive, tmp_path, monkeypatch):
     first = load("npz", path=str(archive))
-    monkeypatch.setattr("search.data.npz.split_from", None)
+    monkeypatch.setattr("search.training.data.npz.split_from", None)
     second = load("npz", path=str(archive))
     assert second.info() == first.info()
     for part in ("train", "validation", "test"):
@@ -97,8 +97,8 @@ def test_the_default_folder(monkeypatch, tmp_path):
 
 WORKER = """
 import re, sys
-from search import data
-from search.config.sections import DataConfig
+from search.training import data
+from search.training.settings import DataConfig
 loaded = data.load(DataConfig(name="npz", path={path!r}, cache={cache!r}))
 parts = (loaded.train, loaded.validation, loaded.test)
 total = sum(int(part.images.long().sum()) for part in parts)

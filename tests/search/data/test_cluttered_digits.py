@@ -5,10 +5,13 @@ import sys
 import pytest
 import torch
 
-from fusion_ops.errors import DataError
-from search.data.cluttered_digits import sources
-from search.data.compose import Scenery, compose
-from search.data.digits import read_digits
+from fusion_ops.errors import ConfigError, DataError
+from search.config.data import check_data
+from search.config.document import Document
+from search.training.data.cluttered_digits import sources
+from search.training.data.compose import Scenery, compose
+from search.training.data.digits import read_digits
+from search.training.settings import DataConfig
 
 SMALL = {"images": 60, "test_images": 20}
 
@@ -91,8 +94,8 @@ def test_clutter_makes_no_mask():
 SCRIPT = """
 import hashlib, torch
 torch.set_num_threads(2)
-from search import data
-from search.config.sections import DataConfig
+from search.training import data
+from search.training.settings import DataConfig
 loaded = data.load(DataConfig(name="cluttered_digits", images=60, test_images=20, cache={cache!r}))
 print(hashlib.sha256(loaded.train.images.numpy().tobytes() + loaded.test.images.numpy().tobytes()).hexdigest())
 """
@@ -116,6 +119,8 @@ def test_the_same_in_another_process(load, tmp_path):
         ({"images": 20, "val_fraction": 0.001}, "training and validation need at least one image each"),
     ],
 )
-def test_wrong_settings(load, settings, says):
-    with pytest.raises(DataError, match=says):
-        load("cluttered_digits", **settings)
+def test_wrong_settings(tmp_path, settings, says):
+    config = DataConfig.model_validate({"name": "cluttered_digits", "cache": str(tmp_path), **settings})
+    with pytest.raises((ConfigError, DataError), match=says):
+        check_data(config, Document("", {}))
+        data.load(config)

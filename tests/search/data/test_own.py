@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fusion_ops.errors import DataError
-from search.data import Dataset, Split
+from search.training.data import Dataset, Split
 
 X = np.random.default_rng(0).integers(0, 256, (40, 3, 4, 5), dtype=np.uint8)
 Y = np.arange(40) % 2

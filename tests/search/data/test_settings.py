@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from fusion_ops.errors import ConfigError, DataError
-from search import data
 from search.config import SearchConfig
-from search.planning import plan
+from search.run.planning import plan
+from search.training import data
 
 
 def load(folder, text):

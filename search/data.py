@@ -1,0 +1,5 @@
+"""What a data set of one's own is made of, for modules that a config imports: `from search.data import DATASETS`."""
+
+from search.training.data import DATASETS, Dataset, DatasetSource, Split, load, source_of
+
+__all__ = ["DATASETS", "Dataset", "DatasetSource", "Split", "load", "source_of"]

@@ -1,1 +1,0 @@
-"""The run directory, and disks that cannot be written."""

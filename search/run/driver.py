@@ -1,0 +1,251 @@
+"""The driver of a run: it starts the workers, and keeps study, table, log and report up to date."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import reports
+from fusion_ops.errors import RunError
+from reports import candidates as table
+from search.cluster.joining import room
+from search.cluster.session import ray_session
+from search.cluster.supervisor import Supervisor
+from search.config import SearchConfig
+from search.run.budget import Budget
+from search.run.checkpoint_room import make_room
+from search.run.planning import resources
+from search.run.preliminaries import Preliminaries
+from search.run.run import Run
+from search.run.signals import heeding_signals
+from search.strategy.pruners import create_pruner
+from search.study.candidate import Candidate
+from search.study.contests import one_epoch_controls, random_controls, top_controls
+from search.study.ledger import Ledger
+from search.study.run_directory import RunDirectory
+from search.training import data
+from search.training.files import TRAINING, FolderFiles
+from search.watching.events import EventLog
+from search.watching.live import LiveFile
+from search.watching.progress import ProgressDisplay
+from search.watching.tensorboard import TensorBoardFiles
+from search.watching.time_left import TimeLeft
+from spaces import Architecture, SearchSpace
+
+__all__ = ["Driver"]
+
+TABLE_PERIOD = 1.0
+BASELINE_R = 4
+
+
+class Driver:
+    """Carries a run from where its study stands to its end.
+
+    Args:
+        config: The search config.
+        directory: The run directory, locked by this process.
+        space: The search space.
+        study: The run's study.
+        dataset: Its data set, for the workers of a cluster.
+    """
+
+    def __init__(
+        self, config: SearchConfig, directory: RunDirectory, space: SearchSpace, study: Any, dataset: data.Dataset
+    ) -> None:
+        self.config = config
+        self.dataset = dataset
+        self.directory = directory
+        self._files = FolderFiles(directory.checkpoints)
+        self.log = EventLog(directory.log)
+        self.ledger = Ledger(
+            study,
+            space,
+            objectives=config.objectives,
+            constraints=dict(config.constraints),
+            pruner=create_pruner(
+                config.search.pruner,
+                space,
+                config.objectives,
+                config.train.epochs,
+                config.search.seed,
+                constraints=config.constraints,
+            ),
+            trials=config.search.trials,
+            seed=config.search.seed,
+            notify=self._on_event,
+            patience=config.search.patience,
+        )
+        self._interrupted = threading.Event()
+        self._keeper: Any = None
+        self._events: TensorBoardFiles | None = None
+        cpus, gpus, _, _ = resources(config)
+        self.budget = Budget(
+            timeout=config.search.timeout,
+            device_hours=config.limits.device_hours,
+            devices=gpus or cpus,
+            trained=self.ledger.trained_seconds,
+        )
+        self.time_left = TimeLeft(
+            self.ledger,
+            self.budget.seconds_left,
+            epochs=config.train.epochs,
+            prunes=config.search.pruner != "none",
+            contests=config.search.random_baseline + config.search.one_epoch_baseline,
+        )
+        self.display = ProgressDisplay(self.ledger, self.time_left)
+        self.live = LiveFile(directory.live, self.ledger, self.time_left)
+        self._preliminaries = Preliminaries(self.ledger, self.log, self.display, self.live, self._stopped)
+        self._written = 0.0
+
+    def enqueue_baselines(self) -> None:
+        """Put the uniform architectures first: one operator everywhere, for each operator."""
+        if not self.config.search.baselines:
+            return
+        space = self.ledger.space
+        for architecture in space.baselines(BASELINE_R)[: self.config.search.trials]:
+            self.ledger.enqueue(architecture, "baseline")
+
+    def write_events(self, wanted: bool) -> None:
+        """Write TensorBoard event files from now on, if that is wanted, and those of what has been trained."""
+        if wanted:
+            self._events = TensorBoardFiles(self.directory.path, self.ledger.candidates.values())
+
+    def run(self, event: str) -> Run:
+        """Train what is left to train, then write the table and the report.
+
+        Raises:
+            RunError: A worker cannot begin, or keep what it has trained, or Ray does not start; the run can be resumed.
+        """
+        self._discard_states()
+        self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
+        self.budget.start()
+        try:
+            with heeding_signals(self._interrupted), self.display:
+                if not self._stopped() and self._is_left():
+                    self._train()
+        finally:
+            self.ledger.release()
+            self._write_table()
+        if self.ledger.halt:
+            raise RunError(f"{self.ledger.halt}, then `fusion-nas resume {self.directory.path}`.")
+        interrupted = self._interrupted.is_set()
+        self.log.write("interrupted" if interrupted else "ended", **self.counts(), **self._ending())
+        reports.write_html(self.directory.path)
+        return Run(self.directory.path, interrupted=interrupted)
+
+    def _is_left(self) -> bool:
+        return self.ledger.unfinished() or bool(self._contests())
+
+    def _ending(self) -> dict[str, Any]:
+        """Return what the log says of a search that ended by itself with candidates left, and of its device time."""
+        said: dict[str, Any] = {"device_hours": round(self.budget.device_hours, 6)}
+        if self.ledger.stalled:
+            said["unchanged"] = self.ledger.unchanged
+        elif self.ledger.exhausted:
+            said["exhausted"] = True
+        if self._is_left() and (limit := self.budget.used_up()):
+            said["limit"] = limit
+        return said
+
+    def counts(self) -> dict[str, int]:
+        """Return how many candidates ended how."""
+        states = ("complete", "pruned", "failed", "infeasible", "duplicate")
+        return {state: self.ledger.count(state) for state in states}
+
+    def _train(self) -> None:
+        cpus, gpus, cpus_there, gpus_there = resources(self.config)
+        values = self.config.to_dict()
+        job = {
+            **{section: values[section] for section in ("imports", "objectives", "train", "data", "limits", "latency")},
+            "folders": self.config.folders,
+            "cpus": cpus,
+            "gpus": gpus,
+            "run_dir": str(self.directory.path),
+            "quality": self.ledger.quality,
+            "maximize": self.ledger.maximize,
+        }
+        address, folders = self.config.ray.address, self.config.folders
+
+        def train(most: Callable[[], int | None]) -> None:
+            self.display.say("starting Ray workers")
+            with ray_session(address=address, cpus=cpus_there, gpus=gpus_there, folders=folders) as folder:
+                from search.cluster.keeper import start_keeper
+                from search.cluster.tuning import run_tune
+
+                if address is not None:
+                    self.display.say(room(cpus, gpus))
+                    self._keeper, kept = start_keeper(self.directory.path)
+                    job.update(kept)
+                self._preliminaries.measure(job, cpus=cpus, gpus=gpus)
+                tune = partial(
+                    run_tune,
+                    self.ledger,
+                    job,
+                    folder=folder,
+                    cpus=cpus,
+                    gpus=gpus,
+                    concurrent=lambda: most() or self.config.ray.max_concurrent,
+                    retries=self.config.limits.retries,
+                    stopped=self._stopped,
+                    dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
+                )
+                if not self._stopped() and self.ledger.unfinished():
+                    tune()
+                while not self._stopped() and (controls := self._contests()):
+                    self.display.say(f"training {len(controls)} architectures to compare the search with")
+                    self.ledger.queue_controls(controls)
+                    tune()
+
+        Supervisor(self.ledger, train, self.display.say).run()
+
+    def _contests(self) -> list[tuple[Architecture, str]]:
+        """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
+        settings, epochs = self.config.search, self.config.train.epochs
+        stages = []
+        if settings.random_baseline:
+            stages.append(random_controls)
+        if settings.one_epoch_baseline:
+            stages += [one_epoch_controls, top_controls]
+        pending = (stage(self.ledger, epochs) for stage in stages) if self.ledger.remaining() == 0 else iter(())
+        return next((controls for controls in pending if controls), [])
+
+    def _stopped(self) -> bool:
+        return self._interrupted.is_set() or bool(self.ledger.halt) or self.budget.used_up() is not None
+
+    def _on_event(self, event: str, candidate: Candidate) -> None:
+        self.log.write(
+            event,
+            number=candidate.number,
+            id=candidate.architecture.id,
+            kind=candidate.kind,
+            state=candidate.state,
+            epochs=len(candidate.curve),
+            **({"worker": candidate.worker} if candidate.worker else {}),
+            **({"reason": candidate.reason} if candidate.reason else {}),
+        )
+        if event == "finished":
+            self._files.remove(candidate.architecture.id, TRAINING)
+            if time.monotonic() - self._written > TABLE_PERIOD:
+                self._write_table()
+        if self._events is not None:
+            self._events.update(event, candidate)
+        self.time_left.update(event, candidate)
+        self.live.update()
+        self.display.update(event, candidate)
+
+    def _discard_states(self) -> None:
+        """Remove states of trainings that ended when nobody was there to remove them."""
+        for candidate_id in self._files.in_training():
+            if candidate_id not in self.ledger.to_go_on():
+                self._files.remove(candidate_id, TRAINING)
+
+    def _write_table(self) -> None:
+        rows = table.frame(self.ledger.records(), self.config.objectives)
+        table.write(rows, self.directory.path)
+        if self.config.limits.checkpoint_gb is not None:
+            for removed in make_room(self.directory.checkpoints, self.config.limits.checkpoint_gb, rows):
+                self.log.write("weights_removed", id=removed)
+        self._written = time.monotonic()

@@ -1,0 +1,156 @@
+"""The two ways into a run: `launch` begins one, `resume` goes on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from optuna.samplers import BaseSampler
+from safetensors.torch import save
+
+from fusion_ops.errors import RunError
+from reports.measures import MEASURES
+from reports.run import FORMAT, read_config
+from search.config import SearchConfig
+from search.run.driver import Driver
+from search.run.environment import describe_environment
+from search.run.planning import plan
+from search.run.run import Run
+from search.run.same_config import require_changeable, require_same, state_config
+from search.strategy.samplers import create_sampler
+from search.study.clock import utc_now
+from search.study.opening import create_study, load_study
+from search.study.run_directory import RunDirectory
+from search.study.storage import guarded, require_new_study
+from search.training import data
+from search.training.disk import unwritable_told, write_whole
+from search.watching.tensorboard import require_tensorboard
+from spaces import SearchSpace
+
+__all__ = ["launch", "resume"]
+
+SAMPLES = 16
+
+
+def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = False) -> Run:
+    """Run a search job from its start to its end.
+
+    Args:
+        config: The search config.
+        run_dir: Where the run is kept; must not exist, or be empty.
+        tensorboard: Whether to write TensorBoard event files, too.
+
+    Returns:
+        The run; `interrupted` is set when it was stopped by a signal before it was done.
+
+    Raises:
+        ConfigError: The config cannot be carried out here.
+        Infeasible: No architecture meets the constraints.
+        RunError: The run directory or the storage cannot be used; nothing is left of the run unless it began.
+        StorageLost: The database that keeps the study went away during the run.
+    """
+    if tensorboard:
+        require_tensorboard()
+    directory = RunDirectory(run_dir)
+    directory.require_new()
+    space, dataset = plan(config)
+    require_new_study(config.storage.url, _name(directory))
+    directory.create()
+    with directory.locked(), guarded(config.storage.url):
+        with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():
+            driver = _begun(config, directory, space, dataset)
+            driver.write_events(tensorboard)
+        with _resumable(directory):
+            return driver.run("launched")
+
+
+def _begun(config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset) -> Driver:
+    """Return the driver of a new run, whose config and study are written."""
+    directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset)})
+    _write_samples(directory, dataset)
+    sampler = _sampler(config, space, config.search.seed)
+    study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+    state_config(study, config)
+    driver = Driver(config, directory, space, study, dataset)
+    driver.enqueue_baselines()
+    return driver
+
+
+def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, tensorboard: bool = False) -> Run:
+    """Continue a run that was interrupted, or that is to train more candidates.
+
+    Args:
+        run_dir: The run directory.
+        overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
+            the search's two baselines, `limits.*`, `ray.*` and `storage.url`; all others would mix two searches
+            in one table.
+        tensorboard: Whether to write TensorBoard event files, too.
+
+    Raises:
+        ConfigError: A key that is overridden may not change.
+        RunError: The run directory or its study cannot be used, its config was edited, or another process drives it.
+    """
+    if tensorboard:
+        require_tensorboard()
+    directory = RunDirectory(run_dir)
+    read_config(run_dir)
+    require_changeable(overrides or {})
+    config = SearchConfig.load(directory.config, overrides=dict(overrides or {}))
+    space, dataset = plan(config)
+    with directory.locked(), guarded(config.storage.url), _resumable(directory):
+        seen = config.resolved.get("dataset")
+        if seen != dataset.info():
+            raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
+        # A model-based sampler continues with draws of its own, not with those that it made before.
+        seed = config.search.seed + (directory.log.stat().st_size if directory.log.is_file() else 0)
+        keyed = config.search.seed if config.search.sampler == "random" else seed
+        sampler = _sampler(config, space, keyed)
+        study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+        require_same(study, config)
+        driver = Driver(config, directory, space, study, dataset)
+        driver.write_events(tensorboard)
+        directory.write_config(config.to_dict() | {"resolved": config.resolved})
+        driver.ledger.release()
+        return driver.run("resumed")
+
+
+def _resumable(directory: RunDirectory) -> AbstractContextManager[None]:
+    return unwritable_told(directory.path, f"`fusion-nas resume {directory.path}`")
+
+
+def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
+    return create_sampler(
+        config.search.sampler, space, objectives=config.objectives, seed=seed, constraints=config.constraints
+    )
+
+
+def _name(directory: RunDirectory) -> str:
+    return f"fusion-nas {directory.path.name}"
+
+
+def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "dataset": dataset.info(),
+        "environment": describe_environment(),
+        "folders": list(config.folders),
+        "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name],
+        "started": utc_now(),
+    }
+
+
+def _write_samples(directory: RunDirectory, dataset: data.Dataset) -> None:
+    split = dataset.validation
+    tensors = {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()}
+    write_whole(directory.samples, save(tensors))
+
+
+def _changes(before: Any, after: Mapping[str, Any]) -> str:
+    if not isinstance(before, Mapping):
+        return "the run does not say which it was"
+    return "; ".join(
+        f"{key} was {before.get(key)}, is {value}" for key, value in after.items() if before.get(key) != value
+    )

@@ -1,0 +1,54 @@
+"""What is checked before anything starts: data, space, constraints, resources, storage, cluster."""
+
+from __future__ import annotations
+
+import torch
+
+from fusion_ops.errors import ConfigError
+from search.cluster.joining import require_cluster
+from search.cluster.session import available_cpus
+from search.config import SearchConfig
+from search.study.bounds import require_reachable
+from search.study.storage import require_storage
+from search.training import data
+from search.training.device import resolve_device
+from spaces import SearchSpace
+
+__all__ = ["plan", "resources"]
+
+
+def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
+    """Check all that can be checked before anything starts, and return the space and the data set.
+
+    Raises:
+        ConfigError: The config cannot be carried out here.
+        DataError: The data set cannot be used.
+        Infeasible: No architecture meets the constraints; the message names the smallest cost.
+    """
+    dataset = data.load(config.data)
+    config.check_task(dataset)
+    space = config.create_space(dataset)
+    require_reachable(space, config.constraints)
+    resources(config)
+    require_storage(config.storage.url)
+    require_cluster(config.ray.address)
+    return space, dataset
+
+
+def resources(config: SearchConfig) -> tuple[float, float, int, int]:
+    """Return CPUs and GPUs of a worker, then CPUs and GPUs of a private Ray.
+
+    Raises:
+        ConfigError: One worker needs more than there is.
+    """
+    cpus_there, gpus_there = available_cpus(), torch.cuda.device_count()
+    uses_gpu = resolve_device(config.train.device).type == "cuda"
+    asked = config.ray.gpus_per_trial
+    gpus = (1.0 if uses_gpu else 0.0) if asked == "auto" else float(asked)
+    cpus = float(config.ray.cpus_per_trial)
+    if config.ray.address is None and (cpus > cpus_there or gpus > gpus_there):
+        raise ConfigError(
+            f"one worker needs {cpus:g} CPUs and {gpus:g} GPUs (`ray.cpus_per_trial`, `ray.gpus_per_trial`); "
+            f"available are {cpus_there} and {gpus_there}."
+        )
+    return cpus, gpus, cpus_there, gpus_there

@@ -1,0 +1,99 @@
+"""What is measured before the first candidate is trained: the operators' latencies, where the sampler uses them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fusion_ops.errors import MeasurementError
+from search.study.ledger import Ledger
+from search.watching.events import EventLog
+from search.watching.live import LiveFile
+from search.watching.progress import ProgressDisplay
+from spaces.latency import ATTRIBUTE, LatencyTable
+
+__all__ = ["Preliminaries"]
+
+
+class Preliminaries:
+    """Has a worker measure the operators' latencies, and keeps them in the study.
+
+    It is tried once by a driver, and never again once the study has them. Without them the search goes on.
+
+    Args:
+        ledger: The run's candidates.
+        log: The run's log.
+        display: Tells the user.
+        live: Tells whoever looks from outside.
+        stopped: Tells whether the run is to end.
+    """
+
+    def __init__(
+        self, ledger: Ledger, log: EventLog, display: ProgressDisplay, live: LiveFile, stopped: Callable[[], bool]
+    ) -> None:
+        self._ledger, self._log, self._display, self._live, self._stopped = ledger, log, display, live, stopped
+        self._tried = False
+
+    def measure(self, job: Mapping[str, Any], *, cpus: float, gpus: float) -> None:
+        """Measure what the sampler makes use of and the study lacks; Ray is started and nothing is in training.
+
+        Args:
+            job: What all candidates share.
+            cpus: CPU cores of a worker.
+            gpus: GPUs of a worker.
+        """
+        if self._tried or not self._wanted():
+            return
+        self._tried = True
+        self._log.write("measuring_operators")
+        self._display.say("measuring the latency of single operators")
+        self._live.update("measuring the latency of single operators")
+        started, failed = time.monotonic(), {}
+
+        def tell(what: str, reason: str) -> None:
+            if reason:
+                failed[what] = reason
+            else:
+                self._display.show(f"measuring the latency of {what}")
+                self._live.update(f"measuring the latency of {what}")
+
+        try:
+            table = self._measured(job, cpus, gpus, tell)
+        except MeasurementError as error:
+            self._go_on_without(str(error))
+        else:
+            self._keep(table, failed, time.monotonic() - started)
+
+    def _wanted(self) -> bool:
+        """Return whether further candidates will be proposed by a sampler that makes use of what is not there yet."""
+        study = self._ledger.study
+        reads = getattr(study.sampler, "reads_operator_latency", False)
+        return reads and self._ledger.remaining() > 0 and ATTRIBUTE not in study.user_attrs
+
+    def _measured(
+        self, job: Mapping[str, Any], cpus: float, gpus: float, tell: Callable[[str, str], None]
+    ) -> LatencyTable:
+        from search.cluster.operator_worker import measured_on_worker
+
+        return measured_on_worker(job, self._ledger.space, cpus=cpus, gpus=gpus, stopped=self._stopped, tell=tell)
+
+    def _go_on_without(self, reason: str) -> None:
+        if self._stopped():
+            return
+        self._log.write("operators_not_measured", reason=reason)
+        self._display.say(f"the latency of single operators was not measured: {reason}; the search goes on without")
+
+    def _keep(self, table: LatencyTable, failed: Mapping[str, str], seconds: float) -> None:
+        self._ledger.study.set_user_attr(ATTRIBUTE, table.to_dict())
+        self._log.write(
+            "operators_measured",
+            operators=len(table.times),
+            rest_ms=table.rest,
+            device=table.device,
+            seconds=round(seconds, 3),
+            **({"failed": dict(failed)} if failed else {}),
+        )
+        if failed:
+            what, reason = next(iter(failed.items()))
+            self._display.say(f"{len(failed)} could not be measured, such as {what}: {reason}")

@@ -1,0 +1,116 @@
+"""Which codes may be proposed: those that meet the constraints on exact costs and were not proposed before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from fusion_ops.errors import Infeasible
+from search.strategy.proposals.encoding import EXACT, Code, Codes, Encoding, key
+
+__all__ = ["Feasible"]
+
+DRAWS = 64
+
+
+class Feasible:
+    """Draws codes that meet upper bounds on exact costs.
+
+    Args:
+        encoding: Codes of the space.
+        constraints: Bounds by measure; those on exact costs count here.
+
+    Raises:
+        Infeasible: No architecture meets the bounds.
+    """
+
+    def __init__(self, encoding: Encoding, constraints: Mapping[str, float]) -> None:
+        self.encoding = encoding
+        self.bounds = {name: float(bound) for name, bound in constraints.items() if name in EXACT}
+        for name, bound in self.bounds.items():
+            smallest = encoding.range(name)[0]
+            if smallest > bound:
+                raise Infeasible(
+                    f"no architecture has {name} <= {bound:,.0f}; the smallest in this space has {smallest:,.0f}."
+                )
+        some = self.first_unseen((), np.random.default_rng(0))
+        if some is None:
+            bounds = ", ".join(f"{name} <= {bound:,.0f}" for name, bound in self.bounds.items())
+            raise Infeasible(f"no architecture meets {bounds} together; allow more of one of them.")
+        self._some = some
+
+    def __call__(self, codes: Codes) -> npt.NDArray[np.bool_]:
+        """Return which of `(n, s)` codes meet the bounds."""
+        good = np.ones(len(codes), dtype=np.bool_)
+        for name, bound in self.bounds.items():
+            good &= self.encoding.cost(name, codes) <= bound
+        return good
+
+    def repair(self, code: Code, rng: np.random.Generator) -> Code | None:
+        """Return the code with random choices replaced by cheaper ones until it meets the bounds.
+
+        `None` where that leads nowhere: with several bounds, what is cheaper for one is dearer for another.
+        """
+        code = code.copy()
+        for _ in range(4 * self.encoding.slots * len(self.bounds) + 1):
+            broken = [n for n, bound in self.bounds.items() if self.encoding.cost(n, code[None])[0] > bound]
+            if not broken:
+                return code
+            table = self.encoding.costs[broken[rng.integers(len(broken))]]
+            cheaper = table < np.take_along_axis(table, code[:, None], axis=1)
+            slots = np.flatnonzero(cheaper.any(axis=1))
+            if not slots.size:
+                return None
+            slot = slots[rng.integers(slots.size)]
+            code[slot] = rng.choice(np.flatnonzero(cheaper[slot]))
+        return None
+
+    def unseen(self, code: Code, seen: Collection[bytes], rng: np.random.Generator) -> Code:
+        """Return the code if it may be proposed, else one near it that may.
+
+        Where every feasible code has been seen, a feasible one is returned all the same.
+        """
+        kept = self._some
+        for attempt in range(DRAWS):
+            repaired = self.repair(self._changed(code, attempt, rng), rng)
+            if repaired is not None:
+                kept = repaired
+                if key(repaired) not in seen:
+                    return repaired
+        found = self.first_unseen(seen, rng)
+        return kept if found is None else found
+
+    def first_unseen(self, seen: Collection[bytes], rng: np.random.Generator) -> Code | None:
+        """Return a feasible code that is not in `seen`, or `None` when there is none.
+
+        A depth-first search in random order over the slots, cut where even the cheapest rest breaks a bound.
+        """
+        encoding = self.encoding
+        names = list(self.bounds)
+        tables = [encoding.costs[name] for name in names]
+        rests = [np.append(np.cumsum(np.nanmin(table, axis=1)[::-1])[::-1], 0.0) for table in tables]
+        orders = [rng.permutation(size) for size in encoding.sizes]
+        stack: list[tuple[tuple[int, ...], tuple[float, ...]]] = [((), tuple(encoding.fixed[name] for name in names))]
+        while stack:
+            chosen, spent = stack.pop()
+            depth = len(chosen)
+            if depth == encoding.slots:
+                code = np.array(chosen)
+                if key(code) not in seen:
+                    return code
+                continue
+            for choice in orders[depth].tolist():
+                after = tuple(s + float(table[depth, choice]) for s, table in zip(spent, tables, strict=True))
+                limits = zip(names, after, rests, strict=True)
+                if all(cost + rest[depth + 1] <= self.bounds[name] for name, cost, rest in limits):
+                    stack.append(((*chosen, choice), after))
+        return None
+
+    def _changed(self, code: Code, changes: int, rng: np.random.Generator) -> Code:
+        """Return the code with a number of slots drawn anew."""
+        slots = rng.permutation(self.encoding.slots)[: (changes + 3) // 4]
+        out = code.copy()
+        out[slots] = self.encoding.draw(rng, 1)[0][slots]
+        return out

@@ -1,0 +1,111 @@
+"""The completed candidates, as a pruner needs them: curves by epoch, and their front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reports.pareto import non_dominated
+from search.strategy.curves import Forecast, fit, jitter
+from search.strategy.pruners.curve import Curve
+
+__all__ = ["History"]
+
+Values = np.ndarray[Any, np.dtype[np.float64]]
+LATEST = 256
+SHARE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """Predictions as they were made: how many candidates were known, how many of them count, and the regressions."""
+
+    known: int
+    peers: int
+    forecasts: list[Forecast]
+
+
+class History:
+    """Every candidate that was trained to its end.
+
+    A prediction rests on the latest 256 of them, and is made anew when they are more by about a sixteenth, so that its
+    cost does not grow with the study. On which it rests depends on how many there are alone: a pruner that is created
+    anew goes on as the old one would have.
+    """
+
+    def __init__(self) -> None:
+        self._curves: dict[int, Curve] = {}
+        self._front: list[Curve] = []
+        self._jitter: list[tuple[float, ...]] = []
+        self._forecasts: dict[tuple[int, ...], _Fitted] = {}
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._curves
+
+    def __len__(self) -> int:
+        return len(self._curves)
+
+    @property
+    def front(self) -> tuple[Curve, ...]:
+        """The candidates that no other one dominates."""
+        return tuple(self._front)
+
+    def learn(self, curve: Curve) -> None:
+        """Take in a completed candidate; a number that is known already changes nothing."""
+        if curve.number in self._curves:
+            return
+        self._curves[curve.number] = curve
+        self._jitter.append(_jitter(curve))
+        points = [[*(-value for value in peer.final), *peer.costs] for peer in [*self._front, curve]]
+        kept = non_dominated(np.asarray(points, dtype=np.float64))
+        self._front = [peer for peer, on_front in zip([*self._front, curve], kept, strict=True) if on_front]
+
+    def peers(self, epochs: Sequence[int]) -> int:
+        """Return how many completed candidates a prediction from these epochs rests on: those that reported there."""
+        return self._at(tuple(epochs)).peers
+
+    def forecasts(self, epochs: Sequence[int]) -> list[Forecast]:
+        """Return the regression of every quality on its values at these epochs, on costs and traits."""
+        return self._at(tuple(epochs)).forecasts
+
+    def _at(self, epochs: tuple[int, ...]) -> _Fitted:
+        known = _basis(len(self))
+        fitted = self._forecasts.get(epochs)
+        if fitted is None or fitted.known != known:
+            latest = list(self._curves.values())[:known][-LATEST:]
+            peers = [curve for curve in latest if all(epoch in curve.quality for epoch in epochs)]
+            forecasts = self._fitted(peers, epochs) if len(peers) > 2 else []
+            fitted = self._forecasts[epochs] = _Fitted(known, len(peers), forecasts)
+        return fitted
+
+    def _fitted(self, peers: Sequence[Curve], epochs: tuple[int, ...]) -> list[Forecast]:
+        noise = np.median(np.asarray(self._jitter[: _basis(len(self))][-LATEST:]), axis=0)
+        return [
+            fit(
+                np.stack([features(peer, epochs, index) for peer in peers]),
+                np.array([peer.final[index] for peer in peers]),
+                float(noise[index]),
+                len(peers[0].traits),
+            )
+            for index in range(len(peers[0].final))
+        ]
+
+
+def _basis(count: int) -> int:
+    """Return on how many of `count` candidates predictions rest: all up to 32, then in steps that double with them."""
+    step = 1 << max(count // SHARE, 1).bit_length() - 1
+    return count - count % step
+
+
+def features(curve: Curve, epochs: Sequence[int], index: int) -> Values:
+    """Return what a final quality is predicted from: values at `epochs`, logarithms of the costs, the traits."""
+    costs = np.log(np.maximum(np.asarray(curve.costs, dtype=np.float64), 1e-12))
+    return np.concatenate([[curve.quality[epoch][index] for epoch in epochs], costs, curve.traits])
+
+
+def _jitter(curve: Curve) -> tuple[float, ...]:
+    values = np.array([curve.quality[epoch] for epoch in sorted(curve.quality)], dtype=np.float64)
+    return tuple(jitter(values[:, index]) if len(values) else 0.0 for index in range(len(curve.final)))

@@ -1,0 +1,92 @@
+"""The first candidates: uniform baselines, then architectures that lie far apart, from cheap to dear."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from search.strategy.proposals.encoding import EXACT, Code, Codes, Encoding, Values, key
+from search.strategy.proposals.feasible import Feasible
+
+__all__ = ["Design"]
+
+DRAWS = 48
+TILT = 8.0
+
+
+class Design:
+    """Proposes candidates before there is anything to learn from.
+
+    First the uniform baselines that were not proposed yet. Then spread ones: random architectures have middling
+    costs, as a sum of many draws has, so each is drawn with choices tilted towards cheap or dear ones, the
+    strata between both ends visited in turn; of many such draws the one is taken that differs most from its
+    nearest predecessor.
+
+    Args:
+        encoding: Codes of the space.
+        feasible: What may be proposed.
+        spread: How many spread architectures there are.
+    """
+
+    def __init__(self, encoding: Encoding, feasible: Feasible, spread: int) -> None:
+        self._encoding = encoding
+        self._feasible = feasible
+        baselines = encoding.uniform()
+        self._baselines = baselines[feasible(baselines)]
+        self._strata = _strata(spread)
+        self._ranks = _cost_ranks(encoding)
+        self.size = len(self._baselines) + spread
+
+    def propose(self, before: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Code:
+        """Return the next code.
+
+        Args:
+            before: `(n, s)`, what was proposed.
+            seen: The same as keys.
+            rng: Generator.
+        """
+        for baseline in self._baselines:
+            if key(baseline) not in seen:
+                code: Code = baseline
+                return code
+        stratum = self._strata[(len(before) - len(self._baselines)) % len(self._strata)]
+        drawn = self.tilted(stratum, DRAWS, rng)
+        if len(before) == 0:
+            first: Code = drawn[0]
+            return first
+        apart = (drawn[:, None, :] != before[None]).sum(axis=2).min(axis=1)
+        farthest: Code = drawn[int(apart.argmax())]
+        return farthest
+
+    def tilted(self, stratum: float, count: int, rng: np.random.Generator) -> Codes:
+        """Return feasible draws, tilted towards cheap (stratum −1) or dear (1) choices."""
+        encoding = self._encoding
+        chances = encoding.chances * np.exp(TILT * stratum * self._ranks)
+        bounds = np.cumsum(chances / chances.sum(axis=1, keepdims=True), axis=1)
+        places = rng.random((count, encoding.slots, 1))
+        drawn = np.minimum((places >= bounds).sum(axis=2), encoding.sizes - 1)
+        kept: Codes = drawn[self._feasible(drawn)]
+        if len(kept):
+            return kept
+        repaired = [self._feasible.repair(code, rng) for code in drawn[:4]]
+        whole = [code for code in repaired if code is not None]
+        return np.array(whole) if whole else self._feasible.unseen(drawn[0], (), rng)[None]
+
+
+def _strata(count: int) -> list[float]:
+    """Return places from −1 to 1, so ordered that early ones are far apart (bit reversal)."""
+    places = np.linspace(-1.0, 1.0, max(count, 2))
+    digits = max(int(np.ceil(np.log2(len(places)))), 1)
+    order = [int(format(index, f"0{digits}b")[::-1], 2) for index in range(2**digits)]
+    return [float(places[index]) for index in order if index < len(places)]
+
+
+def _cost_ranks(encoding: Encoding) -> Values:
+    """Return the mean rank of each choice's costs at its slot, from 0 (cheapest) to 1; 0 fills up."""
+    ranks = np.zeros(encoding.ops.shape)
+    for s, size in enumerate(encoding.sizes.tolist()):
+        for name in EXACT:
+            costs = encoding.costs[name][s, :size]
+            ranks[s, :size] += np.searchsorted(np.unique(costs), costs) / max(len(np.unique(costs)) - 1, 1)
+    return ranks / len(EXACT)

@@ -1,0 +1,157 @@
+"""The folder that holds a run, and the lock that keeps a second driver out of it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fusion_ops.errors import RunError
+from search.training.disk import write_whole
+
+__all__ = ["CHECKPOINTS", "LOCK", "RunDirectory", "holder", "last_holder"]
+
+CONFIG, STUDY, LOG, LOCK = "config.yaml", "study.journal", "log.jsonl", "driver.lock"
+CHECKPOINTS = "checkpoints"
+
+
+class RunDirectory:
+    """Paths of a run.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).resolve()
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.path / CONFIG
+
+    @property
+    def study(self) -> Path:
+        """The Optuna journal: the one truth about candidates."""
+        return self.path / STUDY
+
+    @property
+    def log(self) -> Path:
+        """What happened, one event a line."""
+        return self.path / LOG
+
+    @property
+    def samples(self) -> Path:
+        """A few validation images, for the export's check of itself."""
+        return self.path / "samples.safetensors"
+
+    @property
+    def live(self) -> Path:
+        """What the run is doing now."""
+        return self.path / "live.json"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folders of the candidates' weights and training states."""
+        return self.path / CHECKPOINTS
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            RunError: It exists and is not empty, or cannot be made.
+        """
+        self.require_new()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot create run directory {self.path}: {error.strerror}.") from None
+
+    def require_new(self) -> None:
+        """Raise `RunError` unless the folder is missing or empty."""
+        if self.path.is_file():
+            raise RunError(f"run directory {self.path} is a file; choose another with --run-dir.")
+        if (self.path / CONFIG).exists():
+            raise RunError(
+                f"{self.path} holds a run already; continue it with `fusion-nas resume {self.path}`, "
+                "or choose another folder with --run-dir."
+            )
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise RunError(f"run directory {self.path} is not empty; choose another with --run-dir.")
+
+    def write_config(self, values: dict[str, Any]) -> None:
+        """Write the resolved config, whole or not at all."""
+        write_whole(self.config, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
+
+    @contextmanager
+    def emptied_on_error(self) -> Iterator[None]:
+        """Remove all that is in the folder if the block ends with an error: what has not begun leaves nothing."""
+        try:
+            yield
+        except BaseException:
+            for path in self.path.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            raise
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process.
+
+        Raises:
+            RunError: Another process holds it; the message names it. Or the folder cannot be written.
+        """
+        try:
+            lock = (self.path / LOCK).open("a+", encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"cannot write run directory {self.path}: {error.strerror}.") from None
+        with lock as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                owner = _owner(self.path / LOCK)
+                raise RunError(f"{self.path} is in use by pid {owner['pid']} on host {owner['host']}.") from None
+            file.truncate(0)
+            file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+            file.flush()
+            # Only a driver that was killed while writing leaves Optuna's own lock behind.
+            self.study.with_name(f"{STUDY}.lock").unlink(missing_ok=True)
+            yield
+
+
+def holder(path: Path) -> dict[str, Any] | None:
+    """Return `{pid, host}` of the process that drives the run at `path` now, or `None`."""
+    try:
+        with (path / LOCK).open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return _owner(path / LOCK)
+    except OSError:
+        return None
+    return None
+
+
+def last_holder(path: Path) -> dict[str, Any] | None:
+    """Return `{pid, host}` of the process that drives the run at `path`, or did so last; `None` if none did."""
+    return _owner(path / LOCK) if (path / LOCK).is_file() else None
+
+
+def _owner(lock: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(lock.read_text(encoding="utf-8"))
+        return {"pid": values["pid"], "host": values["host"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"pid": "?", "host": "?"}

@@ -1,0 +1,105 @@
+"""A data set from what there is: parts that are missing are set apart from the training images."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+
+from fusion_ops.errors import DataError
+from search.training.data.dataset import IGNORED, Dataset, Split, channel_statistics
+from search.training.data.digits import TEST_FRACTION, TEST_SEED
+from search.training.data.splitting import stratified
+from search.training.settings import DataSection
+
+__all__ = ["assembled", "class_numbers"]
+
+MOST_CLASSES = 100_000
+
+logger = logging.getLogger(__name__)
+
+
+def assembled(
+    section: DataSection,
+    classes: Sequence[str],
+    train: Split,
+    validation: Split | None = None,
+    test: Split | None = None,
+) -> Dataset:
+    """Return the data set of these parts.
+
+    Without a test part, 20 % of the training images become it, by a constant seed; without a validation part,
+    `val_fraction` of what is left, by `seed`. Labels `(N,)` make it classification, with the share taken of every
+    class; masks make it segmentation. Images that are in two parts are logged as a warning.
+
+    Args:
+        section: The `data` section.
+        classes: Names of the classes.
+        train: Training images.
+        validation: Validation images, where the set has its own.
+        test: Test images, where the set has its own.
+
+    Raises:
+        DataError: What `Dataset` finds wrong, or too few images to divide.
+    """
+    if test is None:
+        train, test = _divided(section, train, TEST_FRACTION, TEST_SEED, "test")
+    if validation is None:
+        train, validation = _divided(section, train, section.val_fraction, section.seed, "validation")
+    parts = {"train": train, "validation": validation, "test": test}
+    for name, part in parts.items():
+        if not part.images.numel():
+            raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
+    mean, std = channel_statistics(train.images)
+    task = "classification" if train.labels.ndim == 1 else "segmentation"
+    try:
+        dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)  # type: ignore[arg-type]
+    except DataError as error:
+        raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
+    _warn_of_overlap(section.name, parts)
+    return dataset
+
+
+def class_numbers(splits: Iterable[Split]) -> list[str]:
+    """Return names for classes that have none: `0` to the largest label."""
+    known = [split.labels[split.labels != IGNORED] if split.labels.ndim == 3 else split.labels for split in splits]
+    largest = max((int(labels.max()) for labels in known if labels.numel()), default=-1)
+    if largest >= MOST_CLASSES:
+        raise DataError(f"labels are numbers of classes, from 0; got {largest}.")
+    return [str(label) for label in range(largest + 1)]
+
+
+def _divided(section: DataSection, split: Split, fraction: float, seed: int, name: str) -> tuple[Split, Split]:
+    indices = np.arange(len(split))
+    labels = split.labels.numpy() if split.labels.ndim == 1 else np.zeros(len(split), dtype=np.int64)
+    rest, part = stratified(labels, indices, fraction, seed) if len(indices) else (indices, indices)
+    if not len(rest) or not len(part):
+        raise DataError(
+            f"data set {section.name}: {len(split)} images are too few to set {fraction:.0%} of every class apart as "
+            f"{name}; add images, or a {name} part of its own."
+        )
+    return _taken(split, rest), _taken(split, part)
+
+
+def _taken(split: Split, indices: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Split:
+    index = torch.from_numpy(indices)
+    return Split(split.images[index], split.labels[index])
+
+
+def _warn_of_overlap(name: str, parts: dict[str, Split]) -> None:
+    digests = {
+        part: [hashlib.blake2b(image.numpy().tobytes(), digest_size=16).digest() for image in split.images]
+        for part, split in parts.items()
+    }
+    for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        known = set(digests[first])
+        shared = [index for index, digest in enumerate(digests[second]) if digest in known]
+        if shared:
+            logger.warning(
+                "data set %s: %d images of %s are in %s, too (the first is image %d of %s); what is measured on them "
+                "is too good.",
+                name, len(shared), second, first, shared[0], second,
+            )  # fmt: skip

@@ -1,0 +1,182 @@
+"""Data sets as files of uint8 that all workers of a machine map into memory, so that they share one copy.
+
+An entry is a folder `NAME-SETTINGS/STATE/` with one `.npy` file a tensor and `dataset.json`. SETTINGS and STATE are
+hashes: of the `data` section, and of what it was made from (files with their sizes and times of change). An entry is
+written beside its place and renamed, so that it is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion_ops.errors import DataError
+from search.training.data.dataset import Dataset, Split
+
+__all__ = ["cached", "default_folder", "files_state", "shared"]
+
+FORMAT = 1
+DESCRIPTION = "dataset.json"
+PARTS = ("train", "validation", "test")
+
+logger = logging.getLogger(__name__)
+
+
+def default_folder() -> Path:
+    """Return the folder for cached data sets: `fusion-nas/data` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion-nas" / "data"
+
+
+def cached(settings: dict[str, Any], state: Any, build: Callable[[], Dataset]) -> Dataset:
+    """Return a data set from its entry; build it and write the entry first where there is none.
+
+    Of several processes, one builds and the others wait for it. Entries of the same settings whose files have
+    changed since are removed.
+
+    Args:
+        settings: The `data` section; its `cache` is the folder, or nothing for the default.
+        state: What the set is made from, as JSON-ready values; a change makes a new entry.
+        build: Returns the data set.
+
+    Raises:
+        DataError: What `build` raises.
+    """
+    folder = Path(settings.get("cache") or default_folder()).expanduser()
+    own = {key: value for key, value in settings.items() if key != "cache"}
+    family = folder / f"{_plain(str(settings['name']))}-{_hash([FORMAT, own])}"
+    entry = family / _hash(state)
+    with ExitStack() as held:
+        try:
+            family.mkdir(parents=True, exist_ok=True)
+            held.enter_context(_locked(family / "lock"))
+        except OSError as error:
+            _warn(settings, folder, error)
+            return build()
+        found = _read(entry)
+        if found is not None:
+            return found
+        dataset = build()
+        try:
+            return _write(dataset, entry)
+        except OSError as error:
+            _warn(settings, folder, error)
+            return dataset
+
+
+def _warn(settings: dict[str, Any], folder: Path, error: OSError) -> None:
+    logger.warning(
+        "data set %s cannot be cached in %s (%s): every worker holds a copy of its own; set `data.cache` to a folder "
+        "that can be written.",
+        settings["name"], folder, error.strerror,
+    )  # fmt: skip
+
+
+def shared(dataset: Dataset, folder: str | None) -> Dataset:
+    """Return the same data set from an entry that is named by its content, so that workers share one copy."""
+    digest = hashlib.blake2b(digest_size=16)
+    for tensor in _tensors(dataset).values():
+        digest.update(tensor.contiguous().numpy().data)
+    settings = {"name": dataset.name, "cache": folder, "info": dataset.info(), "content": digest.hexdigest()}
+    return cached(settings, None, lambda: dataset)
+
+
+def files_state(files: Iterable[Path]) -> list[list[Any]]:
+    """Return path, size and time of the last change of every file, in order of their paths.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    rows = []
+    for path in sorted(files):
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}).") from None
+        rows.append([str(path), found.st_size, found.st_mtime_ns])
+    return rows
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(dataset: Dataset, entry: Path) -> Dataset:
+    partial = Path(tempfile.mkdtemp(prefix="partial-", dir=entry.parent))
+    try:
+        for name, tensor in _tensors(dataset).items():
+            np.save(partial / f"{name}.npy", tensor.numpy(), allow_pickle=False)
+        sizes = {file.name: file.stat().st_size for file in partial.iterdir()}
+        description = dataset.info() | {"format": FORMAT, "files": sizes}
+        (partial / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
+        for other in entry.parent.iterdir():
+            if other.is_dir() and other != partial:
+                shutil.rmtree(other, ignore_errors=True)
+        partial.rename(entry)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    found = _read(entry)
+    return found if found is not None else dataset
+
+
+def _read(entry: Path) -> Dataset | None:
+    """Return the data set of an entry, its tensors mapped; nothing where there is no whole entry."""
+    try:
+        noted = json.loads((entry / DESCRIPTION).read_text(encoding="utf-8"))
+        if any((entry / name).stat().st_size != size for name, size in noted["files"].items()):
+            raise ValueError("a file has another size than when it was written")
+        tensors = {name: _mapped(entry / f"{name}.npy") for name in _names()}
+        return Dataset(
+            noted["name"],
+            noted["task"],
+            classes=tuple(noted["classes"]),
+            mean=tuple(noted["mean"]),
+            std=tuple(noted["std"]),
+            **{part: Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in PARTS},
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, DataError) as error:
+        logger.warning("%s is not a whole cached data set (%s); it is made again.", entry, error)
+        return None
+
+
+def _mapped(path: Path) -> Tensor:
+    # Mode "c" shares the pages of the file, and a process that writes to one gets a page of its own.
+    return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+
+
+def _names() -> list[str]:
+    return [f"{part}_{kind}" for part in PARTS for kind in ("images", "labels")]
+
+
+def _tensors(dataset: Dataset) -> dict[str, Tensor]:
+    splits: dict[str, Split] = {part: getattr(dataset, part) for part in PARTS}
+    return {
+        f"{part}_{kind}": tensor
+        for part, split in splits.items()
+        for kind, tensor in (("images", split.images), ("labels", split.labels))
+    }
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _plain(name: str) -> str:
+    return "".join(char if char.isalnum() or char in "_." else "_" for char in name)

@@ -1,0 +1,68 @@
+"""`digits`: 1,797 handwritten digits of 8 × 8 pixels, part of scikit-learn; nothing is downloaded.
+
+A test set of 20 % is set apart by a constant seed, so that it is the same for every `data.seed`.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fusion_ops.errors import DataError
+from search.training.data.dataset import Dataset, Split, channel_statistics
+from search.training.data.source import DATASETS, DatasetSource, PathlessSection
+from search.training.data.splitting import stratified
+
+__all__ = ["TEST_FRACTION", "TEST_SEED", "load_digits", "read_digits"]
+
+TEST_FRACTION = 0.2
+TEST_SEED = 20_260_101
+LARGEST = 16
+SIZE = (8, 8)
+
+
+def read_digits() -> tuple[Tensor, NDArray[np.int64]]:
+    """Return all digits, `(1797, 1, 8, 8)` uint8 from 0 to 255, and their labels.
+
+    Raises:
+        DataError: scikit-learn is not installed.
+    """
+    table = np.loadtxt(_file(), delimiter=",")
+    pixels = np.rint(table[:, :-1] * (255 / LARGEST)).astype(np.uint8)
+    return torch.from_numpy(pixels).reshape(-1, 1, *SIZE), table[:, -1].astype(np.int64)
+
+
+def load_digits(section: PathlessSection) -> Dataset:
+    """Return the handwritten digits: `(1, 8, 8)` images, ten classes.
+
+    Raises:
+        DataError: `val_fraction` is so small that the validation set is empty, or scikit-learn is not installed.
+    """
+    images, labels = read_digits()
+    rest, test = stratified(labels, np.arange(len(labels)), TEST_FRACTION, TEST_SEED)
+    train, validation = stratified(labels, rest, section.val_fraction, section.seed)
+    parts = {"train": train, "validation": validation, "test": test}
+    splits = {
+        name: Split(images[torch.from_numpy(part)], torch.from_numpy(labels[part])) for name, part in parts.items()
+    }
+    mean, std = channel_statistics(splits["train"].images)
+    return Dataset("digits", "classification", classes=tuple("0123456789"), mean=mean, std=std, **splits)
+
+
+def _file() -> Path:
+    # Read as a file, because importing sklearn.datasets takes seconds in every worker.
+    found = find_spec("sklearn")
+    folders = found.submodule_search_locations if found is not None else None
+    for folder in folders or ():
+        path = Path(folder) / "datasets" / "data" / "digits.csv.gz"
+        if path.is_file():
+            return path
+    raise DataError("data set digits is part of scikit-learn, which is not installed: pip install scikit-learn.")
+
+
+DATASETS.register("digits")(DatasetSource("classification", load_digits, PathlessSection))

@@ -1,0 +1,132 @@
+"""How a data set is had: its settings, its task, and the function that loads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, create_model, field_validator
+
+from fusion_ops.errors import DataError
+from fusion_ops.registry import Registry
+from search.training.data.cache import cached
+from search.training.data.dataset import Dataset, Task
+from search.training.settings import DataConfig, DataSection, Section, Text
+
+__all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection"]
+
+NORMALISATION = ("mean", "std")
+S = TypeVar("S", bound=DataSection)
+
+
+class CachedSection(DataSection):
+    """The `data` section of a set that is kept as uint8 files, which the workers of a machine share.
+
+    Args:
+        cache: Folder for these files; `null` is `fusion-nas/data` in the user's cache folder.
+    """
+
+    cache: Text | None = None
+
+
+class PathlessSection(DataSection):
+    """The `data` section of a set that is not read from files."""
+
+    @field_validator("path")
+    @classmethod
+    def _no_path(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if path is not None:
+            raise ValueError(
+                f"data set {info.data['name']} is not read from files and has no path; got `data.path: {path}`. "
+                "Leave it out."
+            )
+        return path
+
+
+class FileSection(CachedSection):
+    """The `data` section of a set that is read from a file or a folder, named by `path`."""
+
+    model_config = ConfigDict(validate_default=True)
+
+    @field_validator("path")
+    @classmethod
+    def _some_path(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if path is None:
+            raise ValueError(f"data set {info.data['name']} is read from files; `data.path` must say where they lie.")
+        return path
+
+    @property
+    def root(self) -> Path:
+        """The file or folder."""
+        return Path(self.path or "").expanduser()
+
+    def existing(self) -> Path:
+        """Return the file or folder.
+
+        Raises:
+            DataError: It does not exist.
+        """
+        if not self.root.exists():
+            raise DataError(f"data set {self.name}: `data.path` does not exist; got {self.root.absolute()}.")
+        return self.root
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSource(Generic[S]):
+    """How a data set is had.
+
+    Args:
+        task: What is learned on it, or a function that tells it from the settings; `None` where it is known
+            only after loading.
+        load: Returns the data set that a `data` section describes.
+        settings: The keys of the `data` section.
+        state: What the set is made from, as JSON-ready values: the files that are read, or a version of the
+            code that makes it. With it the set is cached and shared between the workers of a machine, and made
+            again when the state changes. The settings are then a `CachedSection`.
+    """
+
+    task: Task | Callable[[S], Task] | None
+    load: Callable[[S], Dataset]
+    settings: type[S]
+    state: Callable[[S], Any] | None = None
+
+    def task_of(self, section: S) -> Task | None:
+        """Return what is learned, as far as it is known without loading."""
+        return self.task(section) if callable(self.task) else self.task
+
+    def section(self, config: DataConfig) -> S:
+        """Return the `data` section with every setting checked.
+
+        Raises:
+            pydantic.ValidationError: A key is unknown, or a value breaks a rule.
+        """
+        values = {key: _tuples(value) for key, value in config.model_dump().items()}
+        checked: S = self.model().model_validate({"data": values}).data  # type: ignore[attr-defined]
+        return checked
+
+    def model(self) -> type[BaseModel]:
+        """Return the model that `section` checks with: a config of which only the section `data` is known."""
+        return create_model("Config", __base__=Section, data=(self.settings, ...))
+
+    def dataset(self, section: S) -> Dataset:
+        """Return the data set, from the cache where it is one that is cached.
+
+        Raises:
+            DataError: It is missing, corrupt, or unfit.
+        """
+        if self.state is None:
+            loaded = self.load(section)
+        else:
+            settings = section.model_dump(mode="json", exclude=set(NORMALISATION))
+            loaded = cached(settings, self.state(section), lambda: self.load(section))
+        given = {key: getattr(section, key) for key in NORMALISATION}
+        return replace(loaded, **{key: value for key, value in given.items() if value is not None})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+DATASETS: Registry[DatasetSource[Any]] = Registry("data set")

@@ -1,0 +1,89 @@
+"""Every measured cost of a trained candidate, by column of the candidates table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from reports.measures import MEASURES
+from search.training.measuring.device_lock import own_lock
+from search.training.measuring.latency import measure_latency
+from search.training.measuring.memory import measure_memory
+from search.training.own_objectives import functions, number
+
+if TYPE_CHECKING:
+    from search.training.loop import DeviceData
+    from search.training.settings import LatencyConfig
+
+__all__ = ["Costs"]
+
+
+class Costs:
+    """Measures what the objectives ask for and what cannot be computed.
+
+    Args:
+        objectives: Names of the objectives.
+        data: The images, on the device that candidates are trained on.
+        protocol: How inference is timed.
+        batch_size: Images of a training step.
+        loss: Loss of a batch, from outputs and labels.
+    """
+
+    def __init__(
+        self,
+        objectives: Sequence[str],
+        data: DeviceData,
+        protocol: LatencyConfig,
+        batch_size: int,
+        loss: Callable[[Tensor, Tensor], Tensor],
+    ) -> None:
+        self._data, self._protocol, self._batch_size, self._loss = data, protocol, batch_size, loss
+        self._timed = "latency" in objectives
+        self._weighed = "memory" in objectives
+        self._own = functions(objectives, quality=False)
+        self._lock = own_lock(data.device)
+
+    def training(self) -> AbstractContextManager[None]:
+        """Return the time in which a candidate trains: beside others, not beside a timed one."""
+        return self._lock.shared() if self._timed else nullcontext()
+
+    def measure(self, model: nn.Module) -> dict[str, float]:
+        """Return the costs of a trained network by column; it is left as it was.
+
+        Raises:
+            CandidateError: A function of the user's own returned something that is not a finite number.
+        """
+        found: dict[str, float] = {}
+        if self._weighed:
+            images, labels = self._batch(self._batch_size)
+            memory = measure_memory(model, images, lambda outputs: self._loss(outputs, labels))
+            found["memory_bytes"] = float(memory.training)
+            found["memory_inference_bytes"] = float(memory.inference)
+        if self._timed:
+            images, _ = self._batch(self._protocol.batch_size)
+            with self._lock.alone():
+                latency = measure_latency(model, images, threads=self._protocol.threads, seconds=self._protocol.seconds)
+            found["latency_ms"], found["latency_iqr_ms"] = latency.median, latency.iqr
+        return found | self._measure_own(model)
+
+    def _measure_own(self, model: nn.Module) -> dict[str, float]:
+        if not self._own:
+            return {}
+        images, _ = self._batch(self._batch_size)
+        training = model.training
+        model.eval()
+        with torch.no_grad():
+            values = {
+                MEASURES[name].column: number(name, measure(model, images)) for name, measure in self._own.items()
+            }
+        model.train(training)
+        return values
+
+    def _batch(self, size: int) -> tuple[Tensor, Tensor]:
+        count = len(self._data.validation_images)
+        picked = torch.arange(size, device=self._data.device) % count
+        return self._data.normalize(self._data.validation_images[picked]), self._data.validation_labels[picked]
