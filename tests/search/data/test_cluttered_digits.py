@@ -8,6 +8,7 @@ import torch
 from fusion_ops.errors import ConfigError, DataError
 from search.config.data import check_data
 from search.config.document import Document
+from search.training import data
 from search.training.data.cluttered_digits import sources
 from search.training.data.compose import Scenery, compose
 from search.training.data.digits import read_digits
@@ -95,6 +96,7 @@ SCRIPT = """
 import hashlib, torch
 torch.set_num_threads(2)
 from search.training import data
+from search.training import data
 from search.training.settings import DataConfig
 loaded = data.load(DataConfig(name="cluttered_digits", images=60, test_images=20, cache={cache!r}))
 print(hashlib.sha256(loaded.train.images.numpy().tobytes() + loaded.test.images.numpy().tobytes()).hexdigest())
@@ -122,5 +124,9 @@ def test_the_same_in_another_process(load, tmp_path):
 def test_wrong_settings(tmp_path, settings, says):
     config = DataConfig.model_validate({"name": "cluttered_digits", "cache": str(tmp_path), **settings})
     with pytest.raises((ConfigError, DataError), match=says):
-        check_data(config, Document("", {}))
-        data.load(config)
+        _checked_and_loaded(config)
+
+
+def _checked_and_loaded(config):
+    check_data(config, Document("", {}))
+    return data.load(config)
