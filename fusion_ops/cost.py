@@ -28,6 +28,10 @@ class Cost:
 
     __rmul__ = __mul__
 
+    def measures(self) -> dict[str, float]:
+        """Return the costs by the names that objectives and constraints give them."""
+        return {"params": float(self.params), "flops": float(self.flops)}
+
 
 def convolution(
     in_channels: int,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fusion_ops.errors import RunError
 from reports.atomic import write_text
+from reports.candidate import COLUMNS, DTYPES, LATER
 from reports.measures import MEASURES
 from reports.pareto import non_dominated
 
@@ -19,7 +20,6 @@ __all__ = [
     "COLUMNS",
     "FILE",
     "RANKED_KINDS",
-    "STATES",
     "comparable",
     "curve",
     "frame",
@@ -29,39 +29,10 @@ __all__ = [
 ]
 
 FILE = "candidates.csv"
-STATES = ("complete", "pruned", "failed", "infeasible", "duplicate", "running")
 RANKED_KINDS = ("search", "baseline")
 
-_INTEGERS = ("number", "seed", "epochs", "params", "flops", "retries")
-_FLOATS = ("latency_iqr_ms", "memory_inference_bytes", "seconds")
-COLUMNS = (
-    "number",
-    "id",
-    "state",
-    "reason",
-    "kind",
-    "seed",
-    "epochs",
-    "accuracy",
-    "loss",
-    "params",
-    "flops",
-    "latency_ms",
-    "memory_bytes",
-    "seconds",
-    "worker",
-    "retries",
-    "started",
-    "finished",
-    "on_front",
-    "architecture",
-    "curve",
-    "audit",
-    "feasible",
-    "series",
-    "second_look",
-)
-_LATER = ("audit", "feasible", "series", "second_look")
+# Measured beside what objectives are made of.
+_SPREADS = ("latency_iqr_ms", "memory_inference_bytes")
 
 
 def frame(records: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> pd.DataFrame:
@@ -98,7 +69,7 @@ def read(run_dir: str | Path) -> pd.DataFrame:
         raise RunError(f"{path} does not exist: the run has no candidates yet, or this is no run.") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is not a table of candidates: {error}.") from None
-    missing = [name for name in COLUMNS if name not in (*table.columns, *_LATER, "accuracy")]
+    missing = [name for name in COLUMNS if name not in (*table.columns, *LATER, "accuracy")]
     if missing:
         raise RunError(f"{path} is not a table of candidates: it has no column {', '.join(missing)}.")
     try:
@@ -158,25 +129,26 @@ def _columns(rows: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> li
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with one type a column, whether its values come from records or from text."""
-    out = table.copy()
-    for name in _LATER:
-        if name not in out.columns:
-            out[name] = ""
-    measured = {MEASURES[name].column for name in MEASURES}
+    out = table.assign(**{name: default for name, default in LATER.items() if name not in table.columns})
+    numbers = {MEASURES[name].column for name in MEASURES} | set(_SPREADS)
+    dtypes = dict.fromkeys(numbers, "float64") | dict(DTYPES)
     for name in out.columns:
-        if name in _INTEGERS:
-            out[name] = pd.to_numeric(out[name]).astype(np.int64)
-        elif name in _FLOATS or name in measured:
-            out[name] = pd.to_numeric(out[name].replace("", None)).astype(np.float64)
-        elif name in ("audit", "second_look"):
-            out[name] = pd.to_numeric(out[name].replace("", None)).astype("Int64")
-        elif name == "feasible":
-            out[name] = ~out[name].isin([False, "False"])
-        elif name == "on_front":
-            out[name] = out[name].isin([True, "True"])
-        elif name == "series" or out[name].dtype.kind not in "iufb":
-            out[name] = out[name].where(out[name].notna(), "").astype(str)
+        dtype = dtypes.get(name, "any" if out[name].dtype.kind in "iufb" else "text")
+        out[name] = _converted(out[name], dtype, LATER.get(name))
     return out
+
+
+def _converted(values: pd.Series[Any], dtype: Any, default: Any) -> pd.Series[Any]:
+    """Return a column in its type; empty cells hold the default, where there is one."""
+    if dtype == "any":
+        return values
+    if dtype == "text":
+        return values.where(values.notna(), "").astype(str)
+    if dtype == "bool":
+        return ~values.isin([False, "False"]) if default else values.isin([True, "True"])
+    filled = values.replace("", None)
+    numbers: pd.Series[Any] = pd.to_numeric(filled if default is None else filled.fillna(default))
+    return numbers.astype(dtype)
 
 
 def _on_front(table: pd.DataFrame, objectives: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports import candidates
+from reports.candidate import TRAINED
 from reports.hypervolume import MARGIN, hypervolume
 from reports.run import RunRecord
 
@@ -19,7 +20,6 @@ SERIES = (
     ("random search", ("random",)),
     ("one epoch for all, then the top", ("one_epoch", "one_epoch_top")),
 )
-COUNTED = ("complete", "pruned", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def growth(run: RunRecord) -> tuple[Growth, ...]:
     """
     apart = run.contests
     named = [(name, apart[apart["series"].isin(series)] if len(apart) else apart) for name, series in SERIES]
-    parts = [("this search", run.table, COUNTED), *((name, rows, (*COUNTED, "duplicate")) for name, rows in named)]
+    parts = [("this search", run.table, TRAINED), *((name, rows, (*TRAINED, "duplicate")) for name, rows in named)]
     searches = [(name, _ended(rows, states)) for name, rows, states in parts if len(rows)]
     points = [_points(rows, run.objectives) for _, rows in searches]
     there = [part[np.isfinite(part).all(axis=1)] for part in points]

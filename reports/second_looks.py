@@ -1,4 +1,7 @@
-"""What came of stopped candidates that were begun again and ran to their end."""
+"""What came of stopped candidates that were begun again and ran to their end.
+
+A second look is known by its architecture: the table has that of a stopped candidate once more, in a later row.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,22 @@ class SecondLooks:
 
 def second_looks(table: pd.DataFrame) -> SecondLooks:
     """Return the second looks of a candidates table."""
-    complete = table["second_look"].notna() & (table["state"] == "complete")
+    complete = _is_look(table) & (table["state"] == "complete")
     return SecondLooks(int(complete.sum()), int((complete & table["on_front"]).sum()))
 
 
 def repeated(table: pd.DataFrame) -> pd.Series[bool]:
     """Return which rows are trainings that were stopped and have been begun again in another row."""
-    return table["number"].isin(table["second_look"].dropna())
+    last = table[_is_look(table)].groupby("id")["number"].max()
+    return _was_stopped(table) & (table["number"] < table["id"].map(last))
+
+
+def _is_look(table: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows train anew what was stopped in an earlier one; duplicates train nothing."""
+    first = table[_was_stopped(table)].groupby("id")["number"].min()
+    proposed = (table["series"] == "") & (table["kind"] == "search") & (table["state"] != "duplicate")
+    return proposed & (table["number"] > table["id"].map(first))
+
+
+def _was_stopped(table: pd.DataFrame) -> pd.Series[bool]:
+    return (table["series"] == "") & (table["state"] == "pruned")

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
-from reports.candidates import STATES
+from reports.candidate import STATES, TRAINED
 from reports.catalog import Catalog, Entry
 from reports.measures import MEASURES, Measure
 from reports.phrases import ratio, signed_points, signed_range
@@ -284,7 +284,7 @@ def _capital(text: str) -> str:
 
 def _budget(run: RunRecord) -> Budget:
     table = run.table
-    trained = table[table["state"].isin(["complete", "pruned", "failed"])]
+    trained = table[table["state"].isin(TRAINED)]
     return Budget(
         trials=run.trials,
         trained=len(trained),

@@ -138,7 +138,6 @@ def test_what_is_said_of_few_checks(counts: tuple[int, int, int], says: str) -> 
 def test_second_looks_are_counted_and_their_epochs_are_not_saved(run: Path) -> None:
     table = candidates.read(run)
     table.loc[table["number"] == 1, "id"] = table.loc[table["number"] == 3, "id"].item()
-    table.loc[table["number"] == 3, "second_look"] = 1
     candidates.write(table, run)
     record = load_run(run)
     info = learning_info(record, make_catalog(record))
@@ -151,10 +150,10 @@ def test_second_looks_are_counted_and_their_epochs_are_not_saved(run: Path) -> N
 
 def test_tables_of_earlier_versions_are_read(run: Path) -> None:
     table = pd.read_csv(run / candidates.FILE, dtype=str, keep_default_na=False)
-    table.drop(columns=["audit", "feasible", "series", "second_look"]).to_csv(run / candidates.FILE, index=False)
+    table.drop(columns=["audit", "feasible", "series"]).to_csv(run / candidates.FILE, index=False)
     old = candidates.read(run)
     assert old["feasible"].all()
-    assert old[["audit", "second_look"]].isna().all(axis=None)
+    assert old["audit"].isna().all()
     assert (old["series"] == "").all()
 
 
