@@ -13,11 +13,11 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from search.cluster.worker import CandidateTrainable
-from search.study.candidate import Progress
 from search.study.ledger import Ledger
 from search.study.run_directory import CHECKPOINTS
 from search.training.data import Dataset
 from search.training.files import FolderFiles
+from search.training.job import Progress
 from search.training.watchdog import verdict
 
 __all__ = ["run_tune"]

@@ -11,6 +11,7 @@ from typing import Any
 import reports
 from fusion_ops.errors import RunError
 from reports import candidates as table
+from reports.candidate import Candidate
 from search.cluster.joining import room
 from search.cluster.session import ray_session
 from search.cluster.supervisor import Supervisor
@@ -22,7 +23,6 @@ from search.run.preliminaries import Preliminaries
 from search.run.run import Run
 from search.run.signals import heeding_signals
 from search.strategy.pruners import create_pruner
-from search.study.candidate import Candidate
 from search.study.contests import one_epoch_controls, random_controls, top_controls
 from search.study.ledger import Ledger
 from search.study.run_directory import RunDirectory

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from reports.candidate import Candidate
 from reports.hypervolume import shares
 from reports.measures import MEASURES
 from reports.pareto import ranks
 from search.study.bounds import broken, exact
-from search.study.candidate import Candidate
 from search.study.ledger import ONE_EPOCH, Ledger
 from spaces import Architecture
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import optuna
 from optuna.pruners import BasePruner
 
+from reports.candidate import Candidate
 from reports.measures import MEASURES
 from search.strategy.pruners.curve import Curve, Stop
 from search.strategy.pruners.pareto import ParetoPruner
-from search.study.candidate import Candidate
 
 __all__ = ["EarlyStops"]
 

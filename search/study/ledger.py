@@ -15,14 +15,15 @@ from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
 from fusion_ops.errors import RunError
+from reports.candidate import TERMINAL, TRAINED, Candidate
 from reports.measures import MEASURES
 from search.strategy.second_looks import second_look
 from search.study.bounds import broken, exact, excesses
-from search.study.candidate import TERMINAL, TRAINED, Candidate, Progress
 from search.study.clock import utc_now
 from search.study.early_stops import EarlyStops
 from search.study.repeats import Repeats
 from search.study.stall import Stall
+from search.training.job import Progress
 from spaces import Architecture, SearchSpace
 
 __all__ = ["Ledger"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search.study.candidate import Candidate
+from reports.candidate import Candidate
 
 __all__ = ["Repeats"]
 
@@ -27,7 +27,7 @@ class Repeats:
 
     def remember(self, candidate: Candidate) -> None:
         """Take in a candidate; duplicates and what is there for comparison stand for nothing."""
-        if candidate.second_look is not None:
+        if candidate.again:
             self._standing[candidate.architecture.id] = candidate.number
         elif candidate.state != "duplicate" and not candidate.series:
             self._standing.setdefault(candidate.architecture.id, candidate.number)
@@ -44,7 +44,7 @@ class Repeats:
         original = None if stopped is None else self._candidates.get(stopped)
         if original is None or original.state != "pruned" or self.earlier(candidate) != stopped:
             return False
-        candidate.second_look = stopped
+        candidate.again = True
         candidate.reason = f"a second look at candidate {stopped}, which was stopped at epoch {len(original.curve)}"
         return True
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.atomic import write_text
-from search.study.candidate import Candidate
+from reports.candidate import Candidate
 from search.study.clock import utc_now
 from search.study.ledger import Ledger
 from search.watching.time_left import TimeLeft

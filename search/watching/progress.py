@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from reports.candidate import TRAINED, Candidate
 from reports.measures import MEASURES
-from search.study.candidate import TRAINED, Candidate
 from search.study.ledger import Ledger
 from search.watching.durations import duration
 from search.watching.time_left import TimeLeft

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import ConfigError
-from search.study.candidate import TERMINAL, Candidate
+from reports.candidate import TERMINAL, Candidate
 
 __all__ = ["TensorBoardFiles", "require_tensorboard"]
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from search.study.candidate import TRAINED, Candidate
+from reports.candidate import TRAINED, Candidate
 from search.study.ledger import Ledger
 
 __all__ = ["TimeLeft"]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from search.run.budget import Budget
-from search.study.candidate import Progress
+from search.training.job import Progress
 from tests.runs import check_sound, fusion_nas
 
 CONFIG = """

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 import spaces
 from fusion_ops.errors import RunError
-from search.study.candidate import Progress
+from search.training.job import Progress
 
 
 def curve(*accuracies: float) -> tuple[dict[str, float], ...]:

@@ -15,10 +15,10 @@ from reports import candidates as table
 from search.strategy.pruners import ParetoPruner
 from search.strategy.samplers import create_sampler
 from search.study.bounds import broken, require_reachable
-from search.study.candidate import Progress
 from search.study.contests import one_epoch_controls, random_controls, top_controls
 from search.study.ledger import Ledger
 from search.study.stall import Stall
+from search.training.job import Progress
 
 
 def curve(*accuracies: float) -> tuple[dict[str, float], ...]:

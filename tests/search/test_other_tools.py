@@ -14,7 +14,7 @@ import pytest
 
 from fusion_ops.errors import ConfigError
 from search.cli import app, errors, launch  # noqa: F401 - the import registers the command
-from search.study.candidate import Progress
+from search.training.job import Progress
 from search.watching.tensorboard import TensorBoardFiles, require_tensorboard
 
 

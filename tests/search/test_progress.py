@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search.run.budget import Budget
-from search.study.candidate import Progress
+from search.training.job import Progress
 from search.watching.durations import duration
 from search.watching.progress import ProgressDisplay
 from search.watching.time_left import TimeLeft

@@ -15,7 +15,7 @@ from reports import candidates as table
 from search.strategy.observations import Observation, Observations
 from search.strategy.proposals.encoding import Encoding
 from search.strategy.surrogate.evidence import Yardstick
-from search.study.candidate import Progress
+from search.training.job import Progress
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 WORTH = {"sum": 0.0, "concat": 0.2, "sk": 0.5}
