@@ -11,28 +11,26 @@ from typing import Any
 
 from fusion_ops.errors import ConfigError, RunError
 from search.cluster.exposure import token_source
+from search.cluster.ray_private import PROBE
 
 __all__ = ["require_cluster", "room"]
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})")
-_PROBE = "import sys, ray._raylet as raylet; raylet.GcsClient(address=sys.argv[1])"
 _REFUSED = "InvalidAuthToken"
 
 
-def require_cluster(address: str | None) -> None:
+def require_cluster(address: str) -> None:
     """Check that a Ray cluster answers at `address`, wants a token, and takes the one that there is.
 
     Args:
-        address: `HOST:PORT` of the head node, or `None` for a private Ray.
+        address: `HOST:PORT` of the head node.
 
     Raises:
         ConfigError: The address has another form, or there is no token.
         RunError: Nothing answers, the cluster lets anybody in, or it refuses the token.
     """
-    if address is None:
-        return
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise ConfigError(
@@ -83,7 +81,7 @@ def _refusal(address: str, mode: str) -> str | None:
     settings = os.environ | {"RAY_AUTH_MODE": mode, "RAY_USAGE_STATS_ENABLED": "0"}
     try:
         asked = subprocess.run(
-            [sys.executable, "-c", _PROBE, address],
+            [sys.executable, "-c", PROBE, address],
             capture_output=True,
             text=True,
             env=settings,

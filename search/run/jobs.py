@@ -12,17 +12,19 @@ from optuna.samplers import BaseSampler
 from safetensors.torch import save
 
 from fusion_ops.errors import RunError
+from reports.candidate import TRAINED
 from reports.measures import MEASURES
 from reports.run import FORMAT, read_config
+from search.cluster.session import RayStartError
 from search.config import SearchConfig
 from search.run.driver import Driver
 from search.run.environment import describe_environment
 from search.run.planning import plan
-from search.run.run import Run
+from search.run.run import Run, how_to_resume
 from search.run.same_config import require_changeable, require_same, state_config
 from search.strategy.samplers import create_sampler
 from search.study.clock import utc_now
-from search.study.opening import create_study, load_study
+from search.study.opening import create_study, load_study, remove_study
 from search.study.run_directory import RunDirectory
 from search.study.storage import guarded, require_new_study
 from search.training import data
@@ -64,12 +66,23 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
             driver = _begun(config, directory, space, dataset)
             driver.write_events(tensorboard)
         with _resumable(directory):
-            return driver.run("launched")
+            try:
+                return _driven(driver, "launched")
+            except RayStartError:
+                _forget(driver)
+                raise
+
+
+def _forget(driver: Driver) -> None:
+    """Leave nothing of a run that has proposed no candidate."""
+    if not driver.ledger.candidates:
+        remove_study(driver.config.storage.url, driver.ledger.study.study_name)
+        driver.directory.empty()
 
 
 def _begun(config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset) -> Driver:
     """Return the driver of a new run, whose config and study are written."""
-    directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset)})
+    directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset) | {"study": _name(directory)}})
     _write_samples(directory, dataset)
     sampler = _sampler(config, space, config.search.seed)
     study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
@@ -108,13 +121,30 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         seed = config.search.seed + (directory.log.stat().st_size if directory.log.is_file() else 0)
         keyed = config.search.seed if config.search.sampler == "random" else seed
         sampler = _sampler(config, space, keyed)
-        study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+        # A run of a version that did not write the name down has its study under the name that its folder had.
+        study = load_study(
+            directory.study,
+            config.storage.url,
+            config.objectives,
+            sampler,
+            config.resolved.get("study", _name(directory)),
+            guessed="study" not in config.resolved,
+        )
         require_same(study, config)
         driver = Driver(config, directory, space, study, dataset)
         driver.write_events(tensorboard)
-        directory.write_config(config.to_dict() | {"resolved": config.resolved})
+        directory.write_config(config.to_dict() | {"resolved": config.resolved | {"study": study.study_name}})
         driver.ledger.release()
-        return driver.run("resumed")
+        return _driven(driver, "resumed")
+
+
+def _driven(driver: Driver, event: str) -> Run:
+    """Carry a run to its end; where it is ended at once, say how it goes on."""
+    try:
+        return driver.run(event)
+    except KeyboardInterrupt:
+        ledger, path = driver.ledger, driver.directory.path
+        raise KeyboardInterrupt(how_to_resume(path, ledger.count(*TRAINED), ledger.trials)) from None
 
 
 def _resumable(directory: RunDirectory) -> AbstractContextManager[None]:

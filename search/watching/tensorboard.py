@@ -52,9 +52,9 @@ class TensorBoardFiles:
             return
         records = [self._scalars(epoch, measures) for epoch, measures in enumerate(fresh, done + 1)]
         if event == "finished":
-            records.append(self._scalars(len(candidate.curve), _costs(candidate), "cost"))
+            records.append(self._scalars(candidate.epochs, _costs(candidate), "cost"))
         self._append(candidate, records)
-        self._epochs[candidate.number] = len(candidate.curve)
+        self._epochs[candidate.number] = candidate.epochs
 
     def _append(self, candidate: Candidate, records: Iterable[Any]) -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter
@@ -69,13 +69,13 @@ class TensorBoardFiles:
     def _begin(self, candidate: Candidate) -> Path:
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
-        folder = self._folder / f"{candidate.number:04d}-{candidate.architecture.id}"
+        folder = self._folder / f"{candidate.number:04d}-{candidate.id}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
         self._files[candidate.number] = path
         choices = {name: str(choice) for name, choice in candidate.architecture.choices}
-        start = hparams_pb(choices | {"kind": candidate.kind}, trial_id=candidate.architecture.id)
+        start = hparams_pb(choices | {"kind": candidate.kind}, trial_id=candidate.id)
         self._append(candidate, [_event(file_version=_VERSION), _event(summary=start)])
         return path
 
