@@ -47,6 +47,7 @@ STOPPED = look("pruned")
         (look(kind="baseline"), False),
         (look(kind="retrain"), False),
         (look(kind="control", series="random"), False),
+        (look(series="random"), False),
         (("b", "complete", "search", ""), False),
     ],
 )
@@ -72,10 +73,13 @@ def test_what_was_not_stopped_in_the_search_is_not_looked_at_again(
 
 
 def test_what_ended_before_it_was_stopped_is_no_look(table: Callable[[Rows], pd.DataFrame]) -> None:
-    assert not repeated(table([look(), STOPPED])).any()
+    rows = table([look(), STOPPED])
+    assert not repeated(rows).any()
+    assert second_looks(rows).complete == 0
 
 
 def test_a_look_that_was_stopped_too_is_looked_at_by_a_third(table: Callable[[Rows], pd.DataFrame]) -> None:
+    assert repeated(table([STOPPED, STOPPED])).tolist() == [True, False]
     rows = table([STOPPED, STOPPED, look()])
     assert repeated(rows).tolist() == [True, True, False]
     assert second_looks(rows).complete == 1
