@@ -124,6 +124,8 @@ class Candidate:
         What this version does not know is left out; what the other one did not has its default.
         """
         known = {one.name: values[one.name] for one in fields(cls) if one.name in values}
+        # Fusion-nas 0.1 wrote the number of the candidate that was stopped.
+        known.setdefault("again", values.get("second_look") is not None)
         return cls(**{**known, "architecture": Architecture.from_dict(values["architecture"])})
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "curve",
     "frame",
     "losses",
+    "measured_costs",
     "read",
     "write",
 ]
@@ -96,6 +97,13 @@ def curve(text: str) -> list[float]:
     """Return the validation quality after each trained epoch, as the column `curve` holds it."""
     values = json.loads(text) if text else []
     return [float("nan") if value is None else float(value) for value in values]
+
+
+def measured_costs(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return what was measured of a candidate after its training, by column; see `Candidate.measured`."""
+    costs = [MEASURES[name] for name in MEASURES if not (MEASURES[name].quality or MEASURES[name].exact)]
+    columns = (*(cost.column for cost in costs), *_SPREADS)
+    return {column: row[column] for column in columns if not pd.isna(row.get(column))}
 
 
 def comparable(table: pd.DataFrame) -> pd.Series[bool]:

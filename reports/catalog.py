@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+import pandas as pd
 
 from fusion_ops import Cost, FusionChoice
 from fusion_ops.errors import SpecError
 from reports import candidates
+from reports.candidate import Candidate
 from reports.measures import Measure
 from reports.phrases import describe, uniform_operator
 from reports.run import RunRecord
@@ -18,46 +21,36 @@ from spaces import Architecture, FusionPoint, from_ref
 __all__ = ["Catalog", "Entry", "make_catalog"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One candidate.
+@dataclass(slots=True, kw_only=True)
+class Entry(Candidate):
+    """A candidate as its row of the table has it, and its place among the others; its curve is of the quality alone.
 
     Args:
-        number: Its number in the study.
-        id: Id of its architecture.
-        state: How it ended.
-        kind: Why it was trained.
-        reason: Why it ended so.
-        epochs: Trained epochs.
+        values: Measures by name; of a candidate that is not complete, the quality after its last epoch.
         rank: Pareto rank; `None` unless complete.
         contribution: Share of the front's hypervolume; `None` unless complete.
         knee: Whether it is the front's knee.
-        values: Measures by name; of a candidate that is not complete, the quality after its last epoch.
-        curve: Quality after each epoch.
-        architecture: Its architecture.
-        description: The architecture in a few words.
-        operator: The operator of a uniform network, else `None`.
     """
 
-    number: int
-    id: str
-    state: str
-    kind: str
-    reason: str
-    epochs: int
-    rank: int | None
-    contribution: float | None
-    knee: bool
     values: Mapping[str, float | None]
-    curve: tuple[float, ...]
-    architecture: Architecture
-    description: str
-    operator: str | None
+    rank: int | None = None
+    contribution: float | None = None
+    knee: bool = False
 
     @property
     def on_front(self) -> bool:
         """Whether no other candidate is better in every objective."""
         return self.rank == 1
+
+    @property
+    def description(self) -> str:
+        """The architecture in a few words."""
+        return describe(self.architecture)
+
+    @property
+    def operator(self) -> str | None:
+        """The operator of a uniform network, else `None`."""
+        return uniform_operator(self.architecture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,28 +123,18 @@ def make_catalog(run: RunRecord) -> Catalog:
 
 
 def _entry(row: Mapping[Any, Any], measures: Sequence[Measure], quality: Measure) -> Entry:
-    architecture = Architecture.from_json(row["architecture"])
-    curve = tuple(candidates.curve(row["curve"]))
+    curve = candidates.curve(row["curve"])
     values = {measure.name: _finite(row.get(measure.column)) for measure in measures}
     if row["state"] != "complete" and curve:
         values[quality.name] = _finite(curve[-1])
-    ranked = "rank" in row
-    return Entry(
-        number=int(row["number"]),
-        id=row["id"],
-        state=row["state"],
-        kind=row["kind"],
-        reason=row["reason"],
-        epochs=int(row["epochs"]),
-        rank=int(row["rank"]) if ranked else None,
-        contribution=float(row["contribution"]) if ranked else None,
-        knee=bool(row["knee"]) if ranked else False,
-        values=values,
-        curve=curve,
-        architecture=architecture,
-        description=describe(architecture),
-        operator=uniform_operator(architecture),
-    )
+    kept = {one.name: row[one.name] for one in fields(Candidate) if one.name in row and not pd.isna(row[one.name])}
+    ranked = {"rank": row["rank"], "contribution": row["contribution"], "knee": row["knee"]} if "rank" in row else {}
+    read = {
+        "architecture": Architecture.from_json(row["architecture"]),
+        "curve": [{quality.name: value} for value in curve],
+        "measured": candidates.measured_costs(row),
+    }
+    return Entry(**kept | ranked | read, values=values)
 
 
 def _points(entries: Sequence[Entry]) -> tuple[FusionPoint, ...]:
@@ -165,7 +148,7 @@ def _points(entries: Sequence[Entry]) -> tuple[FusionPoint, ...]:
 
 
 def _costs(entries: Sequence[Entry], points: Sequence[FusionPoint]) -> dict[tuple[str, FusionChoice], Cost]:
-    chosen = {pair for entry in entries for pair in entry.architecture.choices}
+    chosen = dict.fromkeys(pair for entry in entries for pair in entry.architecture.choices)
     by_name = {point.name: point for point in points}
     for entry in entries:
         have = {name for name, _ in entry.architecture.choices}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_ops import FusionChoice
+from reports.candidate import ON_PAGE
 from reports.catalog import Catalog, Entry
 from reports.commands import export_command
 from reports.figure_style import hover_text
@@ -43,20 +44,11 @@ def _choice(choice: FusionChoice, style: OperatorStyle) -> dict[str, Any]:
 def _entry(run: RunRecord, catalog: Catalog, entry: Entry, place: Mapping[FusionChoice, int]) -> dict[str, Any]:
     measures, chosen = catalog.measures, dict(entry.architecture.choices)
     return {
-        "number": entry.number,
-        "id": entry.id,
-        "state": entry.state,
-        "kind": entry.kind,
-        "reason": entry.reason,
-        "epochs": entry.epochs,
-        "rank": entry.rank,
-        "contribution": entry.contribution,
-        "knee": entry.knee,
+        **{name: getattr(entry, name) for name in (*ON_PAGE, "rank", "contribution", "knee", "values")},
         "chosen": [place[chosen[point.name]] for point in catalog.points],
         "description": entry.description,
         "hover": hover_text(entry, measures),
         "command": export_command(run.path, entry.id) if entry.state == "complete" else "",
-        "values": dict(entry.values),
         "shown": {measure.name: measure.format(entry.values[measure.name]) for measure in measures},
         "exact": {measure.name: measure.exactly(entry.values[measure.name]) for measure in measures},
     }

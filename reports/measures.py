@@ -140,4 +140,4 @@ for _measure in (
     Measure("latency", "latency", "minimize", "milliseconds", "latency_ms"),
     Measure("memory", "memory", "minimize", "bytes", "memory_bytes"),
 ):
-    MEASURES.register(_measure.name)(_measure)
+    declare(_measure)

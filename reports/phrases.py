@@ -61,13 +61,16 @@ def signed_range(measure: Measure, bounds: tuple[float, float]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time span as people write it: `45 s`, `3 min 05 s`, `2 h 10 min`."""
-    if seconds < 59.5:
-        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
-    whole = round(seconds)
+    """Return a time span as people write it: `4.2 s`, `45 s`, `3 min 05 s`, `2 h 10 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    # Rounded to what is shown before it is divided, so that there are never 60 s or 60 min.
+    whole, minutes = round(seconds), round(seconds / 60)
+    if whole < 60:
+        return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _signed(value: float, digits: int) -> str:

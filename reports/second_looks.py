@@ -41,15 +41,15 @@ def second_looks(table: pd.DataFrame) -> SecondLooks:
 
 def repeated(table: pd.DataFrame) -> pd.Series[bool]:
     """Return which rows are trainings that were stopped and have been begun again in another row."""
-    last = table[_is_look(table)].groupby("id")["number"].max()
-    return _was_stopped(table) & (table["number"] < table["id"].map(last))
+    last = table["number"].where(_is_look(table)).groupby(table["id"]).transform("max")
+    return _was_stopped(table) & (table["number"] < last)
 
 
 def _is_look(table: pd.DataFrame) -> pd.Series[bool]:
     """Return which rows train anew what was stopped in an earlier one; duplicates train nothing."""
-    first = table[_was_stopped(table)].groupby("id")["number"].min()
+    first = table["number"].where(_was_stopped(table)).groupby(table["id"]).transform("min")
     proposed = (table["series"] == "") & (table["kind"] == "search") & (table["state"] != "duplicate")
-    return proposed & (table["number"] > table["id"].map(first))
+    return proposed & (table["number"] > first)
 
 
 def _was_stopped(table: pd.DataFrame) -> pd.Series[bool]:

@@ -8,15 +8,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from search.config import SearchConfig
-    from search.run.jobs import launch, resume
-    from search.run.run import Run
-    from search.strategy.pruners.creating import create_pruner
-    from search.strategy.pruners.reporting import report, should_prune
-    from search.strategy.samplers import create_sampler
-    from search.study.operator_latency import measure_operators
-
 __all__ = [
     "Run",
     "SearchConfig",
@@ -29,20 +20,29 @@ __all__ = [
     "should_prune",
 ]
 
-_HOMES = {
-    "Run": "search.run.run",
-    "SearchConfig": "search.config",
-    "create_pruner": "search.strategy.pruners.creating",
-    "create_sampler": "search.strategy.samplers",
-    "launch": "search.run.jobs",
-    "measure_operators": "search.study.operator_latency",
-    "report": "search.strategy.pruners.reporting",
-    "resume": "search.run.jobs",
-    "should_prune": "search.strategy.pruners.reporting",
-}
+if TYPE_CHECKING:
+    from search.config import SearchConfig
+    from search.run.jobs import launch, resume
+    from search.run.run import Run
+    from search.strategy.pruners.creating import create_pruner
+    from search.strategy.pruners.reporting import report, should_prune
+    from search.strategy.samplers import create_sampler
+    from search.study.operator_latency import measure_operators
+else:
+    # Unseen by type checkers, which would take any name for one of the package.
+    _HOMES = {
+        "Run": "search.run.run",
+        "SearchConfig": "search.config",
+        "create_pruner": "search.strategy.pruners.creating",
+        "create_sampler": "search.strategy.samplers",
+        "launch": "search.run.jobs",
+        "measure_operators": "search.study.operator_latency",
+        "report": "search.strategy.pruners.reporting",
+        "resume": "search.run.jobs",
+        "should_prune": "search.strategy.pruners.reporting",
+    }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)

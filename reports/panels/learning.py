@@ -50,6 +50,10 @@ class LearningInfo:
     audit: Audit
     second_looks: SecondLooks
 
+    def curve(self, index: int) -> list[float]:
+        """Return the quality of a candidate after each epoch."""
+        return self.catalog.entries[index].curve_of(self.catalog.quality.name)
+
     @property
     def stopped(self) -> tuple[Entry, ...]:
         """The pruned and failed candidates, by number."""
@@ -70,7 +74,7 @@ def learning_info(run: RunRecord, catalog: Catalog) -> LearningInfo:
         state: tuple(index for index, entry in enumerate(catalog.entries) if entry.state == state and entry.curve)
         for state in ("pruned", "failed")
     }
-    longest = max((len(entry.curve) for entry in catalog.entries), default=0)
+    longest = max((entry.epochs for entry in catalog.entries), default=0)
     epochs = max(run.epochs or 0, longest)
     return LearningInfo(
         catalog=catalog,
@@ -143,7 +147,7 @@ def _add_stopped(figure: Figure, info: LearningInfo, indices: Sequence[int], sta
         showlegend=False,
         meta=f"{state} curves",
     )
-    ends = [info.catalog.entries[index].curve for index in indices]
+    ends = [info.curve(index) for index in indices]
     figure.add_scatter(
         x=[len(curve) for curve in ends],
         y=[_rounded(curve[-1]) for curve in ends],
@@ -162,7 +166,7 @@ def _curves(info: LearningInfo, indices: Sequence[int]) -> dict[str, list[Any]]:
     y: list[float | None] = []
     places: list[int | None] = []
     for index in indices:
-        curve = info.catalog.entries[index].curve
+        curve = info.curve(index)
         x += [*range(1, len(curve) + 1), None]
         y += [*map(_rounded, curve), None]
         places += [*([index] * len(curve)), None]

@@ -249,9 +249,9 @@ def test_the_best_curves_are_drawn_and_the_stopped_ones_end_where_they_were(run:
     assert {entry.state for entry in info.stopped} == {"pruned", "failed"}
     traces = {trace.meta: trace for trace in learning_figure(info).data}
     assert list(traces["pruned"].x) == [entry.epochs for entry in pruned]
-    assert list(traces["pruned"].y) == pytest.approx([entry.curve[-1] for entry in pruned], abs=1e-5)
+    assert list(traces["pruned"].y) == pytest.approx([entry.curve_of("accuracy")[-1] for entry in pruned], abs=1e-5)
     best = catalog.by_quality[0]
-    assert list(traces["top"].y[:8]) == pytest.approx(list(best.curve), abs=1e-5)
+    assert list(traces["top"].y[:8]) == pytest.approx(best.curve_of("accuracy"), abs=1e-5)
     assert traces["top"].y[8] is None
     assert set(traces) == {"others", "pruned curves", "pruned", "failed curves", "failed", "top"}
 

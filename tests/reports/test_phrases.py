@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fusion_ops import FusionChoice
 from reports.measures import MEASURES
@@ -81,12 +83,29 @@ def test_intervals() -> None:
     [
         (0, "0.0 s"),
         (4.24, "4.2 s"),
+        (9.96, "10 s"),
         (45.2, "45 s"),
-        (59.7, "1 min 00 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (119.6, "2 min 00 s"),
         (185, "3 min 05 s"),
-        (3599.6, "1 h 00 min"),
+        (3599.7, "1 h 00 min"),
+        (7199, "2 h 00 min"),
         (7805, "2 h 10 min"),
+        (93_600, "26 h 00 min"),
     ],
 )
 def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+UNITS = {"s": 1, "min": 60, "h": 3600}
+
+
+@given(st.one_of(st.floats(0, 200), st.floats(0, 1e6), st.integers(1, 10_000).map(lambda n: 60 * n - 0.4)))
+def test_durations_are_right_to_half_of_what_they_show(seconds: float) -> None:
+    words = duration(seconds).split()
+    shown = dict(zip(words[1::2], map(float, words[::2]), strict=True))
+    assert all(value < 60 for unit, value in shown.items() if unit != "h")
+    least = 0.1 if words[0].count(".") else UNITS[words[-1]]
+    assert abs(sum(UNITS[unit] * value for unit, value in shown.items()) - seconds) <= least / 2 + 1e-9
