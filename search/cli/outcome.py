@@ -15,8 +15,8 @@ from search.cli.console import stdout_console
 from search.cli.ending import ending
 from search.config import SearchConfig
 from search.run.planning import plan
-from search.run.run import Run, how_to_resume
-from search.watching.status import read_status
+from search.run.run import Run
+from search.watching.status import how_to_resume, read_status
 from spaces import Architecture, SearchSpace
 
 __all__ = ["print_plan", "print_run"]
@@ -66,7 +66,7 @@ def print_run(run: Run) -> None:
     """
     status = read_status(run.path)
     if run.interrupted:
-        typer.echo(f"interrupted: {how_to_resume(run.path, status['done'], status['trials'])}", err=True)
+        typer.echo(f"interrupted: {how_to_resume(status)}", err=True)
         raise typer.Exit(130)
     config = SearchConfig.load(run.path / "config.yaml")
     candidates = run.candidates()

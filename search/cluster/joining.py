@@ -79,22 +79,16 @@ def _refusal(address: str, mode: str) -> str | None:
     Asked in a process of its own: Ray ends the process that waits in vain, and reads the mode only once.
     """
     settings = os.environ | {"RAY_AUTH_MODE": mode, "RAY_USAGE_STATS_ENABLED": "0"}
+    command = [sys.executable, "-c", PROBE, address]
     try:
         asked = subprocess.run(
-            [sys.executable, "-c", PROBE, address],
-            capture_output=True,
-            text=True,
-            env=settings,
-            timeout=ANSWER_SECONDS,
-            check=False,
+            command, capture_output=True, text=True, env=settings, timeout=ANSWER_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         raise RunError(f"what listens at {address} does not answer as a Ray cluster; check `ray.address`.") from None
     if asked.returncode == 0:
         return None
-    if _REFUSED in asked.stderr:
-        return _REFUSED
-    if mode == "disabled":
-        last = (asked.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RunError(f"the Ray cluster at {address} cannot be used: {last[:200]}.")
-    return (asked.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+    last = (asked.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+    if _REFUSED not in asked.stderr and mode == "disabled":
+        raise RunError(f"the Ray cluster at {address} cannot be used: {last}.")
+    return _REFUSED if _REFUSED in asked.stderr else last

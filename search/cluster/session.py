@@ -19,8 +19,8 @@ from search.cluster.shipment import runtime_environment
 
 __all__ = ["RayStartError", "available_cpus", "ray_session"]
 
-# For so long a start that failed is tried again: another Ray of this machine may just have taken its ports.
-AGAIN_SECONDS = 10.0
+# A start that fails soon is tried again: another Ray of this machine may just have taken its ports.
+STARTS, SOON_SECONDS = 3, 10.0
 # Read by Ray and Tune when they are imported or started.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -121,21 +121,22 @@ def _start(processes: StartedProcesses, folder: Path, **settings: Any) -> None:
     import ray
 
     settings |= {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
-    deadline = time.monotonic() + AGAIN_SECONDS
-    while True:
+    for attempt in range(1, STARTS + 1):
+        began = time.monotonic()
         try:
             with processes.watched():
                 ray.init(include_dashboard=False, **settings)
         except Exception as error:
-            if time.monotonic() < deadline:
-                _end(processes)
-                continue
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-            raise RayStartError(
-                f"Ray does not start: {'; '.join(filter(None, (reason, complaint(folder))))}."
-            ) from error
+            _end(processes)
+            if attempt == STARTS or time.monotonic() - began > SOON_SECONDS:
+                raise RayStartError(f"Ray does not start: {_reason(error, folder)}.") from error
         else:
             return
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return "; ".join(filter(None, (first, complaint(folder))))
 
 
 def _end(processes: StartedProcesses) -> None:

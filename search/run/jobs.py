@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from optuna.samplers import BaseSampler
 from safetensors.torch import save
 
 from fusion_ops.errors import RunError
-from reports.candidate import TRAINED
 from reports.measures import MEASURES
 from reports.run import FORMAT, read_config
 from search.cluster.session import RayStartError
@@ -20,7 +19,7 @@ from search.config import SearchConfig
 from search.run.driver import Driver
 from search.run.environment import describe_environment
 from search.run.planning import plan
-from search.run.run import Run, how_to_resume
+from search.run.run import Run
 from search.run.same_config import require_changeable, require_same, state_config
 from search.strategy.samplers import create_sampler
 from search.study.clock import utc_now
@@ -29,6 +28,7 @@ from search.study.run_directory import RunDirectory
 from search.study.storage import guarded, require_new_study
 from search.training import data
 from search.training.disk import unwritable_told, write_whole
+from search.watching.status import how_to_resume, read_status
 from search.watching.tensorboard import require_tensorboard
 from spaces import SearchSpace
 
@@ -67,7 +67,7 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
             driver.write_events(tensorboard)
         with _resumable(directory):
             try:
-                return _driven(driver, "launched")
+                return driver.run("launched")
             except RayStartError:
                 _forget(driver)
                 raise
@@ -135,20 +135,17 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         driver.write_events(tensorboard)
         directory.write_config(config.to_dict() | {"resolved": config.resolved | {"study": study.study_name}})
         driver.ledger.release()
-        return _driven(driver, "resumed")
+        return driver.run("resumed")
 
 
-def _driven(driver: Driver, event: str) -> Run:
-    """Carry a run to its end; where it is ended at once, say how it goes on."""
+@contextmanager
+def _resumable(directory: RunDirectory) -> Iterator[None]:
+    """Say how the run goes on where its disk cannot be written, and where it is ended at once."""
     try:
-        return driver.run(event)
+        with unwritable_told(directory.path, f"`fusion-nas resume {directory.path}`"):
+            yield
     except KeyboardInterrupt:
-        ledger, path = driver.ledger, driver.directory.path
-        raise KeyboardInterrupt(how_to_resume(path, ledger.count(*TRAINED), ledger.trials)) from None
-
-
-def _resumable(directory: RunDirectory) -> AbstractContextManager[None]:
-    return unwritable_told(directory.path, f"`fusion-nas resume {directory.path}`")
+        raise KeyboardInterrupt(how_to_resume(read_status(directory.path))) from None
 
 
 def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:

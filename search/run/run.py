@@ -9,12 +9,7 @@ import pandas as pd
 import reports
 from reports import candidates as table
 
-__all__ = ["Run", "how_to_resume"]
-
-
-def how_to_resume(path: Path, done: int, trials: int) -> str:
-    """Return what is said of a run that was interrupted."""
-    return f"{done} of {trials} done; resume with `fusion-nas resume {path}`"
+__all__ = ["Run"]
 
 
 class Run:

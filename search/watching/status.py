@@ -17,7 +17,7 @@ from search.study.run_directory import RunDirectory, holder, last_holder
 from search.watching.events import last_event
 from search.watching.live import read_live
 
-__all__ = ["read_status"]
+__all__ = ["how_to_resume", "read_status"]
 
 
 def read_status(run_dir: str | Path) -> dict[str, Any]:
@@ -68,6 +68,11 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
         "last_driver": _named(last_holder(directory.path)),
         "updated": last.get("time"),
     }
+
+
+def how_to_resume(status: Mapping[str, Any]) -> str:
+    """Return what is said of a run that was interrupted."""
+    return f"{status['done']} of {status['trials']} done; resume with `fusion-nas resume {status['path']}`"
 
 
 def _named(owner: Mapping[str, Any] | None) -> str | None:
