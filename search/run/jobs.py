@@ -51,7 +51,8 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
     Raises:
         ConfigError: The config cannot be carried out here.
         Infeasible: No architecture meets the constraints.
-        RunError: The run directory or the storage cannot be used; nothing is left of the run unless it began.
+        RunError: The run directory or the storage cannot be used, or Ray does not start; nothing is left of the run
+            unless it began.
         StorageLost: The database that keeps the study went away during the run.
     """
     if tensorboard:
@@ -65,27 +66,25 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
         with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():
             driver = _begun(config, directory, space, dataset)
             driver.write_events(tensorboard)
-        with _resumable(directory):
-            try:
+        try:
+            with _resumable(directory):
                 return driver.run("launched")
-            except RayStartError:
-                _forget(driver)
-                raise
-
-
-def _forget(driver: Driver) -> None:
-    """Leave nothing of a run that has proposed no candidate."""
-    if not driver.ledger.candidates:
-        remove_study(driver.config.storage.url, driver.ledger.study.study_name)
-        driver.directory.empty()
+        except RayStartError:
+            if not driver.ledger.candidates:
+                remove_study(config.storage.url, driver.ledger.study.study_name)
+                directory.empty()
+            raise
 
 
 def _begun(config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset) -> Driver:
     """Return the driver of a new run, whose config and study are written."""
-    directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset) | {"study": _name(directory)}})
-    _write_samples(directory, dataset)
+    name = _name(directory)
+    directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset, name)})
+    split = dataset.validation
+    samples = {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()}
+    write_whole(directory.samples, save(samples))
     sampler = _sampler(config, space, config.search.seed)
-    study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+    study = create_study(directory.study, config.storage.url, config.objectives, sampler, name)
     state_config(study, config)
     driver = Driver(config, directory, space, study, dataset)
     driver.enqueue_baselines()
@@ -104,7 +103,8 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
 
     Raises:
         ConfigError: A key that is overridden may not change.
-        RunError: The run directory or its study cannot be used, its config was edited, or another process drives it.
+        RunError: The run directory or its study cannot be used, its config was edited, another process drives it,
+            or Ray does not start.
     """
     if tensorboard:
         require_tensorboard()
@@ -122,14 +122,8 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         keyed = config.search.seed if config.search.sampler == "random" else seed
         sampler = _sampler(config, space, keyed)
         # A run of a version that did not write the name down has its study under the name that its folder had.
-        study = load_study(
-            directory.study,
-            config.storage.url,
-            config.objectives,
-            sampler,
-            config.resolved.get("study", _name(directory)),
-            guessed="study" not in config.resolved,
-        )
+        name, known = config.resolved.get("study", _name(directory)), "study" in config.resolved
+        study = load_study(directory.study, config.storage.url, config.objectives, sampler, name, guessed=not known)
         require_same(study, config)
         driver = Driver(config, directory, space, study, dataset)
         driver.write_events(tensorboard)
@@ -158,21 +152,16 @@ def _name(directory: RunDirectory) -> str:
     return f"fusion-nas {directory.path.name}"
 
 
-def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
+def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
+        "study": study,
         "dataset": dataset.info(),
         "environment": describe_environment(),
         "folders": list(config.folders),
         "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name],
         "started": utc_now(),
     }
-
-
-def _write_samples(directory: RunDirectory, dataset: data.Dataset) -> None:
-    split = dataset.validation
-    tensors = {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()}
-    write_whole(directory.samples, save(tensors))
 
 
 def _changes(before: Any, after: Mapping[str, Any]) -> str:
