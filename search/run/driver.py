@@ -132,7 +132,8 @@ class Driver:
             raise RunError(f"{self.ledger.halt}, then `fusion-nas resume {self.directory.path}`.")
         interrupted = self._signals.received
         self.log.write("interrupted" if interrupted else "ended", **self.counts(), **self._ending())
-        reports.write_html(self.directory.path)
+        if self.ledger.candidates:
+            reports.write_html(self.directory.path)
         return Run(self.directory.path, interrupted=interrupted)
 
     def _is_left(self) -> bool:
@@ -171,7 +172,11 @@ class Driver:
         def train(most: Callable[[], int | None]) -> None:
             self.display.say("starting Ray workers")
             session = ray_session(
-                address=address, cpus=cpus_there, gpus=gpus_there, folders=folders, starting=self._signals.abandoned
+                address=address,
+                cpus=cpus_there,
+                gpus=gpus_there,
+                folders=folders,
+                starting=self._signals.unless_received,
             )
             with session as folder:
                 if self._stopped():
