@@ -26,4 +26,7 @@ def main() -> None:
         signal.signal(number, interrupt)
     for command in COMMANDS:
         import_module(f"{__name__}.{command}")
-    sys.exit(run(app, sys.argv[1:]))
+    code = run(app, sys.argv[1:])
+    # All is said: a further Ctrl-C, while Python ends, is not to change the exit code.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

@@ -38,8 +38,13 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     debug = DEBUG in arguments
     words = [word for word in arguments if word != DEBUG]
     try:
-        code = app(words, prog_name="fusion-nas", standalone_mode=False)
+        # Not by `app(words)`: it makes an exit code without a word of an interruption.
+        command = typer.main.get_command(app)
+        with command.make_context("fusion-nas", words) as context:
+            command.invoke(context)
         sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
     except BrokenPipeError:
         # Whoever read the output has enough of it. Python would complain when it closes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,7 +54,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
             print(_masked(traceback.format_exc()), end="", file=sys.stderr)
         print(_line(error), file=sys.stderr)
         return error.exit_code if isinstance(error, typer.TyperException) else exit_code(error)
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def _line(error: BaseException) -> str:

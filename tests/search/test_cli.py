@@ -234,14 +234,16 @@ def test_a_command_may_choose_its_code(code, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_ctrl_c_exits_with_130(capsys):
+@pytest.mark.parametrize(("words", "line"), [((), "interrupted"), (("how to go on",), "interrupted: how to go on")])
+def test_ctrl_c_exits_with_130(words, line, capsys):
     app = typer.Typer()
 
     @app.command()
     def command() -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(*words)
 
     assert run(app, []) == 130
+    assert capsys.readouterr().err == f"{line}\n"
     assert exit_code(KeyboardInterrupt()) == 130
 
 
