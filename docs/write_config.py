@@ -78,7 +78,8 @@ def _table(section: type[Section], title: str, only: tuple[str, ...] = ()) -> st
     defaults = {key: field.get_default(call_default_factory=True) for key, field in section.model_fields.items()}
     if section.__name__ == "SpaceConfig":
         defaults |= {key: default for key, (_, default) in CHOICES.items()}
-    keys = [key for key in defaults if not only or key in only]
+    hidden = {key for key, field in section.model_fields.items() if field.exclude}
+    keys = [key for key in defaults if (not only or key in only) and key not in hidden]
     rows = [(key, _shown(defaults[key]), told[key] + _names(f"{title}.{key}")) for key in keys]
     return _part(f"## {title}", _purpose(section), rows)
 

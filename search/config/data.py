@@ -8,9 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fusion_ops.errors import ConfigError, UnknownNameError
 from search.config.document import Document
-from search.config.errors import config_error, explained
+from search.config.errors import config_error
 from search.training import augmentation, data
 from search.training.data.dataset import Task
 from search.training.settings import DataConfig
@@ -24,10 +23,8 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
     Raises:
         ConfigError: The data set or a setting is unknown, or a setting has an impossible value.
     """
-    try:
+    with document.placing("data", "name"):
         source = data.source_of(config.name)
-    except UnknownNameError as error:
-        raise explained(document, ("data", "name"), str(error)) from None
     try:
         return source.task_of(source.section(config))
     except ValidationError as error:
@@ -41,10 +38,8 @@ def check_augment(names: Sequence[str], task: Task | None, document: Document) -
         ConfigError: One is unknown, named twice, or not for this task.
     """
     for index in range(len(names)):
-        try:
+        with document.placing("train", "augment", index):
             augmentation.check(names[: index + 1], task)
-        except (ConfigError, UnknownNameError) as error:
-            raise explained(document, ("train", "augment", index), str(error)) from None
 
 
 def located(config: DataConfig, folders: Iterable[str]) -> DataConfig:
@@ -58,6 +53,5 @@ def located(config: DataConfig, folders: Iterable[str]) -> DataConfig:
 
 def resolved_data(config: DataConfig) -> dict[str, Any]:
     """Return name and settings with their defaults, ready for YAML or JSON."""
-    section = data.source_of(config.name).section(config)
-    values: dict[str, Any] = section.model_dump(mode="json")
+    values: dict[str, Any] = data.source_of(config.name).section(config).model_dump(mode="json")
     return values

@@ -1,9 +1,8 @@
-"""What a wrong config is told: where, which rule, what was received, what to write instead."""
+"""What a message about a wrong config says: the place, the rule, the value received, what to write instead."""
 
 from __future__ import annotations
 
-import types
-import typing
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,9 +11,8 @@ from pydantic import BaseModel, ValidationError
 from fusion_ops.errors import ConfigError, nearest
 from search.config.document import Document, KeyPath, shown, visible
 
-__all__ = ["config_error", "explained"]
+__all__ = ["config_error", "unknown_key"]
 
-MAX_LENGTH = 1_000
 _WANTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -37,11 +35,6 @@ _BOUNDS = {
 }
 
 
-def explained(document: Document, path: Iterable[str | int], message: str) -> ConfigError:
-    """Return the error with the place of the value at `path` before its message."""
-    return ConfigError(visible(f"{document.where(path)}{message}", MAX_LENGTH))
-
-
 def config_error(error: ValidationError, model: type[BaseModel], document: Document) -> ConfigError:
     """Return the first problem that pydantic found as one line.
 
@@ -53,13 +46,13 @@ def config_error(error: ValidationError, model: type[BaseModel], document: Docum
     details = error.errors(include_url=False, include_context=True)
     first = min(details, key=lambda item: _order(document, item["loc"]))
     path = tuple(first["loc"])
-    return explained(document, path, _message(first, path, model, document.written.get(path)))
+    return document.error(path, _message(first, path, model, document.written.get(path)))
 
 
 def _order(document: Document, path: KeyPath) -> tuple[int, int]:
-    origins = (document.origins.get(path[:end]) for end in range(len(path), 0, -1))
-    line = next((origin for origin in origins if origin is not None), 0)
-    return (0, line) if isinstance(line, int) else (1, 0)
+    """Return the key to sort problems by: what the file says, by line, then what overrides say."""
+    origin = document.origin(path)
+    return (1, 0) if isinstance(origin, str) else (0, origin or 0)
 
 
 def _message(detail: Mapping[str, Any], path: KeyPath, model: type[BaseModel], written: str | None) -> str:
@@ -70,7 +63,8 @@ def _message(detail: Mapping[str, Any], path: KeyPath, model: type[BaseModel], w
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        allowed = _allowed(model, path)
+        # pydantic names them as a sentence does: `'a', 'b' or 'c'`.
+        allowed = [name.strip("'") for name in re.split(", | or ", context["expected"])]
         hint = (nearest(value, allowed) if isinstance(value, str) else "") or "."
         return f"`{name}` must be one of {', '.join(allowed)}; got {shown(value, written)}{hint}"
     if kind in _BOUNDS:
@@ -116,21 +110,9 @@ def _dotted(path: KeyPath) -> str:
     return visible(text, 120)
 
 
-def _field(model: type[BaseModel], path: KeyPath) -> Any:
-    current: Any = model
-    for step in path:
-        fields = getattr(current, "model_fields", {})
-        if step not in fields:
-            return None
-        current = fields[step].annotation
-    return current
-
-
-def _known(model: type[BaseModel], section: KeyPath) -> tuple[str, ...]:
-    return tuple(key for key in getattr(_field(model, section), "model_fields", {}) if key != "resolved")
-
-
-def _allowed(model: type[BaseModel], path: KeyPath) -> list[str]:
-    annotation = _field(model, path)
-    options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    return [value for option in options for value in typing.get_args(option) if isinstance(value, str)]
+def _known(model: type[BaseModel], section: KeyPath) -> Iterable[str]:
+    """Return the keys of a section that a user may write."""
+    for step in section:
+        annotation: Any = model.model_fields[str(step)].annotation
+        model = annotation
+    return [key for key, field in model.model_fields.items() if not field.exclude]
