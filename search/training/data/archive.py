@@ -26,11 +26,11 @@ def read_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
         DataError: It is no such archive, truncated or corrupt; a member is missing, a link, or lies outside; it
             has more than 1,000 members or 1 GiB.
     """
-    wanted, found, total, count = set(names), {}, 0, 0
+    wanted, found, total = set(names), {}, 0
     try:
         with tarfile.open(path, mode="r|gz") as archive:
-            for member in archive:
-                count, total = count + 1, total + member.size
+            for count, member in enumerate(archive, start=1):
+                total += member.size
                 _check(path, member, count, total)
                 file = archive.extractfile(member) if member.name in wanted else None
                 if file is not None:

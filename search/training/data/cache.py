@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import Dataset, Split
+from search.training.data.dataset import PART_NAMES, Dataset, Split
 
 __all__ = ["cached", "default_folder", "files_state", "shared"]
 
 FORMAT = 1
 DESCRIPTION = "dataset.json"
-PARTS = ("train", "validation", "test")
+KINDS = ("images", "labels")
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +55,9 @@ def cached(settings: dict[str, Any], state: Any, build: Callable[[], Dataset]) -
         DataError: What `build` raises.
     """
     folder = Path(settings.get("cache") or default_folder()).expanduser()
-    own = {key: value for key, value in settings.items() if key != "cache"}
-    family = folder / f"{_plain(str(settings['name']))}-{_hash([FORMAT, own])}"
+    name = "".join(char if char.isalnum() or char in "_." else "_" for char in settings["name"])
+    content = {key: value for key, value in settings.items() if key != "cache"}
+    family = folder / f"{name}-{_hash([FORMAT, content])}"
     entry = family / _hash(state)
     with ExitStack() as held:
         try:
@@ -78,8 +79,8 @@ def cached(settings: dict[str, Any], state: Any, build: Callable[[], Dataset]) -
 
 def _warn(settings: dict[str, Any], folder: Path, error: OSError) -> None:
     logger.warning(
-        "data set %s cannot be cached in %s (%s): every worker holds a copy of its own; set `data.cache` to a folder "
-        "that can be written.",
+        "data set %s cannot be cached in %s (%s): each worker holds a separate copy; set `data.cache` to a folder that "
+        "can be written.",
         settings["name"], folder, error.strerror,
     )  # fmt: skip
 
@@ -93,14 +94,15 @@ def shared(dataset: Dataset, folder: str | None) -> Dataset:
     return cached(settings, None, lambda: dataset)
 
 
-def files_state(files: Iterable[Path]) -> list[list[Any]]:
-    """Return path, size and time of the last change of every file, in order of their paths.
+def files_state(root: Path) -> list[list[Any]]:
+    """Return path, size and time of the last change of a file, or of all files in a folder, hidden ones left out.
 
     Raises:
         DataError: A file cannot be read.
     """
+    inside = (Path(folder, name) for folder, _, names in os.walk(root) for name in names if name[0] != ".")
     rows = []
-    for path in sorted(files):
+    for path in [root] if root.is_file() else sorted(inside):
         try:
             found = path.stat()
         except OSError as error:
@@ -140,14 +142,14 @@ def _read(entry: Path) -> Dataset | None:
         noted = json.loads((entry / DESCRIPTION).read_text(encoding="utf-8"))
         if any((entry / name).stat().st_size != size for name, size in noted["files"].items()):
             raise ValueError("a file has another size than when it was written")
-        tensors = {name: _mapped(entry / f"{name}.npy") for name in _names()}
+        splits = {part: Split(*(_mapped(entry / f"{part}_{kind}.npy") for kind in KINDS)) for part in PART_NAMES}
         return Dataset(
             noted["name"],
             noted["task"],
             classes=tuple(noted["classes"]),
             mean=tuple(noted["mean"]),
             std=tuple(noted["std"]),
-            **{part: Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in PARTS},
+            **splits,
         )
     except FileNotFoundError:
         return None
@@ -157,26 +159,13 @@ def _read(entry: Path) -> Dataset | None:
 
 
 def _mapped(path: Path) -> Tensor:
-    # Mode "c" shares the pages of the file, and a process that writes to one gets a page of its own.
+    # Mode "c" shares the pages of the file; a process that writes to one gets a private copy of the page.
     return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
 
 
-def _names() -> list[str]:
-    return [f"{part}_{kind}" for part in PARTS for kind in ("images", "labels")]
-
-
 def _tensors(dataset: Dataset) -> dict[str, Tensor]:
-    splits: dict[str, Split] = {part: getattr(dataset, part) for part in PARTS}
-    return {
-        f"{part}_{kind}": tensor
-        for part, split in splits.items()
-        for kind, tensor in (("images", split.images), ("labels", split.labels))
-    }
+    return {f"{part}_{kind}": getattr(split, kind) for part, split in dataset.parts.items() for kind in KINDS}
 
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _plain(name: str) -> str:
-    return "".join(char if char.isalnum() or char in "_." else "_" for char in name)

@@ -7,7 +7,7 @@ An image is one record: its label bytes, then 3 × 32 × 32 bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,6 @@ import torch
 from fusion_ops.errors import DataError
 from search.training.data.archive import read_members
 from search.training.data.assemble import assembled
-from search.training.data.cache import files_state
 from search.training.data.dataset import Dataset, Split
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
@@ -26,6 +25,8 @@ __all__ = ["CIFAR10", "CIFAR100", "BinaryVersion", "Cifar100Section", "load_cifa
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
+# Names of which the Python version has one.
+PYTHON_VERSION = ("data_batch_1", "train", "cifar-10-batches-py", "cifar-100-python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class BinaryVersion:
     def sizes(self) -> dict[str, int]:
         """Return the exact size of every file with images, in bytes."""
         return {name: count * (self.labels + PIXELS) for name, count in {**self.train, **self.test}.items()}
+
+    def files(self) -> list[str]:
+        """Return the names of all files."""
+        return [*self.train, *self.test, *self.names]
 
 
 CIFAR10 = BinaryVersion(
@@ -96,27 +101,36 @@ def load_cifar100(section: Cifar100Section) -> Dataset:
 
 
 def _loaded(section: FileSection, version: BinaryVersion, byte: int) -> Dataset:
-    files = _files(section, version)
+    root = section.existing()
+    files = _from_archive(root, version) if root.is_file() else _from_folder(root, version)
+    for file, size in version.sizes().items():
+        found = len(files[file])
+        if found != size:
+            what = "truncated" if found < size else "too large"
+            raise DataError(f"{root}: {file} is {what}: {size:,} bytes expected, got {found:,}; get it anew.")
     name, count = list(version.names.items())[byte]
     classes = [line.strip() for line in files[name].decode("utf-8", "replace").splitlines() if line.strip()]
     if len(classes) != count:
-        raise DataError(f"{section.root}: {name} has the names of {count} classes; got {len(classes)}.")
-    train, test = (_split(files, list(part), version, byte, count) for part in (version.train, version.test))
+        raise DataError(f"{root}: {name} has the names of {count} classes; got {len(classes)}.")
+    train, test = (_split(files, part, version, byte, count) for part in (version.train, version.test))
     return assembled(section, classes, train, test=test)
 
 
-def _files(section: FileSection, version: BinaryVersion) -> dict[str, bytes]:
-    root = section.existing()
-    wanted = [*version.sizes(), *version.names]
-    if root.is_file():
-        files = read_members(root, [f"{version.folder}/{name}" for name in wanted])
-        return {Path(name).name: _sized(root, Path(name).name, content, version) for name, content in files.items()}
+def _from_archive(path: Path, version: BinaryVersion) -> dict[str, bytes]:
+    members = read_members(path, [f"{version.folder}/{name}" for name in version.files()])
+    return {Path(name).name: content for name, content in members.items()}
+
+
+def _from_folder(root: Path, version: BinaryVersion) -> dict[str, bytes]:
     folder = root / version.folder if (root / version.folder).is_dir() else root
-    _refuse_pickles(folder)
+    if any((folder / name).exists() for name in PYTHON_VERSION):
+        raise DataError(
+            f"{folder} is the Python version of CIFAR, made of pickles, which are not read; take the binary version."
+        )
     files = {}
-    for name in wanted:
+    for name in version.files():
         try:
-            files[name] = _sized(folder, name, (folder / name).read_bytes(), version)
+            files[name] = (folder / name).read_bytes()
         except OSError as error:
             raise DataError(
                 f"{folder / name} cannot be read ({error.strerror}); `data.path` is the binary version's archive or "
@@ -125,24 +139,7 @@ def _files(section: FileSection, version: BinaryVersion) -> dict[str, bytes]:
     return files
 
 
-def _refuse_pickles(folder: Path) -> None:
-    for name in ("data_batch_1", "train", "cifar-10-batches-py", "cifar-100-python"):
-        if (folder / name).exists():
-            raise DataError(
-                f"{folder} is the Python version of CIFAR, made of pickles, which are not read; take the "
-                "binary version."
-            )
-
-
-def _sized(root: Path, name: str, content: bytes, version: BinaryVersion) -> bytes:
-    expected = version.sizes().get(name, len(content))
-    if len(content) != expected:
-        what = "truncated" if len(content) < expected else "too large"
-        raise DataError(f"{root}: {name} is {what}: {expected:,} bytes expected, got {len(content):,}; get it anew.")
-    return content
-
-
-def _split(files: Mapping[str, bytes], names: list[str], version: BinaryVersion, byte: int, count: int) -> Split:
+def _split(files: Mapping[str, bytes], names: Iterable[str], version: BinaryVersion, byte: int, count: int) -> Split:
     images, labels = [], []
     for name in names:
         records = np.frombuffer(files[name], dtype=np.uint8).reshape(-1, version.labels + PIXELS)
@@ -157,10 +154,7 @@ def _split(files: Mapping[str, bytes], names: list[str], version: BinaryVersion,
     return Split(torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(labels)))
 
 
-def _state(section: FileSection) -> list[list[object]]:
-    root = section.existing()
-    return files_state([root] if root.is_file() else root.rglob("*.bin"))
-
-
-DATASETS.register("cifar10")(DatasetSource("classification", load_cifar10, FileSection, state=_state))
-DATASETS.register("cifar100")(DatasetSource("classification", load_cifar100, Cifar100Section, state=_state))
+DATASETS.register("cifar10")(DatasetSource("classification", load_cifar10, FileSection, state=FileSection.state))
+DATASETS.register("cifar100")(
+    DatasetSource("classification", load_cifar100, Cifar100Section, state=Cifar100Section.state)
+)

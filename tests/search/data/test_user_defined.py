@@ -82,7 +82,7 @@ def test_parts_in_a_mapping(load):
         ("my_data:simple", {"seed": 3, "val_fraction": 0.5}, "needs `count`; write it in the section `data`"),
         ("my_data:fails", {}, "`my_data:fails` failed: FileNotFoundError: no such disk"),
         ("my_data:wrong", {}, r"must return a search\.data\.Dataset, a pair .*; got list"),
-        ("my_data:unknown", {}, "mapping with train, validation, test, classes.*got train, tset"),
+        ("my_data:unknown", {}, "mapping with train, validation, test, classes, at least `train`; got train, tset"),
         ("my_data:floats", {}, "train images must be uint8 from 0 to 255; got float64"),
         ("my_data:labels", {}, "at least two classes"),
         ("my_data:lonely", {}, r"train must be a pair \(images, labels\); got ndarray"),
