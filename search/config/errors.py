@@ -15,16 +15,13 @@ __all__ = ["config_error", "unknown_key"]
 
 _WANTED = {
     "int_type": "a whole number",
-    "int_from_float": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "text",
     "tuple_type": "a list",
-    "list_type": "a list",
     "dict_type": "a mapping of keys",
     "mapping_type": "a mapping of keys",
     "model_type": "a mapping of keys",
-    "model_attributes_type": "a mapping of keys",
     "finite_number": "a finite number",
 }
 _BOUNDS = {

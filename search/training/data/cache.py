@@ -14,8 +14,8 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,8 @@ def cached(settings: dict[str, Any], state: Any, build: Callable[[], Dataset]) -
     with ExitStack() as held:
         try:
             family.mkdir(parents=True, exist_ok=True)
-            held.enter_context(_locked(family / "lock"))
+            lock = held.enter_context((family / "lock").open("a"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as error:
             _warn(settings, folder, error)
             return build()
@@ -100,22 +101,16 @@ def files_state(root: Path) -> list[list[Any]]:
     Raises:
         DataError: A file cannot be read.
     """
-    inside = (Path(folder, name) for folder, _, names in os.walk(root) for name in names if name[0] != ".")
+    inside = (Path(folder, name) for folder, _, names in os.walk(root, followlinks=True) for name in names)
+    shown = sorted(path for path in inside if not path.name.startswith("."))
     rows = []
-    for path in [root] if root.is_file() else sorted(inside):
+    for path in [root] if root.is_file() else shown:
         try:
             found = path.stat()
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror}).") from None
         rows.append([str(path), found.st_size, found.st_mtime_ns])
     return rows
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _write(dataset: Dataset, entry: Path) -> Dataset:

@@ -21,7 +21,7 @@ from search.training.data.assemble import assembled
 from search.training.data.dataset import Dataset, Split
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
-__all__ = ["CIFAR10", "CIFAR100", "BinaryVersion", "Cifar100Section", "load_cifar10", "load_cifar100"]
+__all__ = ["CIFAR10", "CIFAR100", "BinaryVersion", "Cifar100Section", "load_cifar"]
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
@@ -82,25 +82,17 @@ class Cifar100Section(FileSection):
     classes: Literal[100, 20] = 100
 
 
-def load_cifar10(section: FileSection) -> Dataset:
-    """Return CIFAR-10: `(3, 32, 32)` images, ten classes; `val_fraction` of the 50,000 are for validation.
+def load_cifar(section: FileSection, version: BinaryVersion, byte: int) -> Dataset:
+    """Return CIFAR: `(3, 32, 32)` images; `val_fraction` of the 50,000 for training are for validation.
+
+    Args:
+        section: The `data` section.
+        version: What the files are.
+        byte: Which of a record's label bytes is taken.
 
     Raises:
         DataError: A file is missing, truncated or of another size, or a label is out of range.
     """
-    return _loaded(section, CIFAR10, byte=0)
-
-
-def load_cifar100(section: Cifar100Section) -> Dataset:
-    """Return CIFAR-100: `(3, 32, 32)` images, 100 classes or 20 superclasses.
-
-    Raises:
-        DataError: A file is missing, truncated or of another size, or a label is out of range.
-    """
-    return _loaded(section, CIFAR100, byte=0 if section.classes == 20 else 1)
-
-
-def _loaded(section: FileSection, version: BinaryVersion, byte: int) -> Dataset:
     root = section.existing()
     files = _from_archive(root, version) if root.is_file() else _from_folder(root, version)
     for file, size in version.sizes().items():
@@ -154,7 +146,16 @@ def _split(files: Mapping[str, bytes], names: Iterable[str], version: BinaryVers
     return Split(torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(labels)))
 
 
-DATASETS.register("cifar10")(DatasetSource("classification", load_cifar10, FileSection, state=FileSection.state))
+DATASETS.register("cifar10")(
+    DatasetSource(
+        "classification", lambda section: load_cifar(section, CIFAR10, 0), FileSection, state=FileSection.state
+    )
+)
 DATASETS.register("cifar100")(
-    DatasetSource("classification", load_cifar100, Cifar100Section, state=Cifar100Section.state)
+    DatasetSource(
+        "classification",
+        lambda section: load_cifar(section, CIFAR100, 0 if section.classes == 20 else 1),
+        Cifar100Section,
+        state=Cifar100Section.state,
+    )
 )
