@@ -28,7 +28,7 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
     try:
         return source.task_of(source.section(config))
     except ValidationError as error:
-        raise config_error(error, source.model(), document) from None
+        raise config_error(error, source.settings, document, "data") from None
 
 
 def check_augment(names: Sequence[str], task: Task | None, document: Document) -> None:
@@ -44,11 +44,10 @@ def check_augment(names: Sequence[str], task: Task | None, document: Document) -
 
 def located(config: DataConfig, folders: Iterable[str]) -> DataConfig:
     """Return the section with an absolute `path`, if it is found relative to one of these folders."""
-    found = (Path(folder, config.path or "") for folder in folders)
-    path = next((path for path in found if path.exists()), None)
-    if config.path is None or path is None:
-        return config
-    return config.model_copy(update={"path": str(path.resolve())})
+    for path in (Path(folder, config.path) for folder in folders if config.path is not None):
+        if path.exists():
+            return config.model_copy(update={"path": str(path.resolve())})
+    return config
 
 
 def resolved_data(config: DataConfig) -> dict[str, Any]:

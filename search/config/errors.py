@@ -24,26 +24,24 @@ _WANTED = {
     "model_type": "a mapping of keys",
     "finite_number": "a finite number",
 }
-_BOUNDS = {
-    "greater_than": ("more than", "gt"),
-    "greater_than_equal": ("at least", "ge"),
-    "less_than": ("less than", "lt"),
-    "less_than_equal": ("at most", "le"),
-}
+_BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 
-def config_error(error: ValidationError, model: type[BaseModel], document: Document) -> ConfigError:
+def config_error(error: ValidationError, model: type[BaseModel], document: Document, *section: str) -> ConfigError:
     """Return the first problem that pydantic found as one line.
 
     Args:
         error: What pydantic raised.
         model: The model that was validated; it knows the keys.
         document: Where the values came from.
+        section: The part of the document that was validated; by default all of it.
     """
-    details = error.errors(include_url=False, include_context=True)
-    first = min(details, key=lambda item: _order(document, item["loc"]))
-    path = tuple(first["loc"])
-    return document.error(path, _message(first, path, model, document.written.get(path)))
+    details = {(*section, *detail["loc"]): detail for detail in error.errors(include_url=False)}
+    path = min(details, key=lambda path: _order(document, path))
+    first = details[path]
+    if first["type"] == "extra_forbidden":
+        return document.error(path, unknown_key(path, _known(model, first["loc"][:-1])))
+    return document.error(path, _message(first, _dotted(path), document.written.get(path)))
 
 
 def _order(document: Document, path: KeyPath) -> tuple[int, int]:
@@ -52,30 +50,27 @@ def _order(document: Document, path: KeyPath) -> tuple[int, int]:
     return (1, 0) if isinstance(origin, str) else (0, origin or 0)
 
 
-def _message(detail: Mapping[str, Any], path: KeyPath, model: type[BaseModel], written: str | None) -> str:
+def _message(detail: Mapping[str, Any], name: str, written: str | None) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    name = _dotted(path)
-    if kind == "extra_forbidden":
-        return unknown_key(path, _known(model, path[:-1]))
+    received = shown(value, written)
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
         # pydantic names them as a sentence does: `'a', 'b' or 'c'`.
-        allowed = [name.strip("'") for name in re.split(", | or ", context["expected"])]
+        allowed = [word.strip("'") for word in re.split(", | or ", context["expected"])]
         hint = (nearest(value, allowed) if isinstance(value, str) else "") or "."
-        return f"`{name}` must be one of {', '.join(allowed)}; got {shown(value, written)}{hint}"
-    if kind in _BOUNDS:
-        words, key = _BOUNDS[kind]
+        return f"`{name}` must be one of {', '.join(allowed)}; got {received}{hint}"
+    for key in _BOUNDS.keys() & context:
         bound = f"{context[key]:,}".removesuffix(".0")
-        return f"`{name}` must be {words} {bound}; got {shown(value, written)}."
+        return f"`{name}` must be {_BOUNDS[key]} {bound}; got {received}."
     if kind == "string_too_short":
         return f"`{name}` must not be empty text; leave the key out, or write null."
     if kind == "missing":
-        return f"`{name}` is missing; got {shown(value, written)}."
+        return f"`{name}` is missing; got {received}."
     wanted = _WANTED.get(kind)
     if wanted is None:
-        return f"`{name}`: {detail['msg']}; got {shown(value, written)}."
-    return f"`{name}` must be {wanted}; got {shown(value, written)}{_fix(wanted, value, written)}"
+        return f"`{name}`: {detail['msg']}; got {received}."
+    return f"`{name}` must be {wanted}; got {received}{_fix(wanted, value, written)}"
 
 
 def unknown_key(path: KeyPath, known: Iterable[str]) -> str:
@@ -90,9 +85,7 @@ def unknown_key(path: KeyPath, known: Iterable[str]) -> str:
 def _fix(wanted: str, value: Any, written: str | None) -> str:
     if isinstance(value, str) and "number" in wanted:
         plain = value.lstrip("0")
-        if value.isdigit() and plain:
-            return f"; a leading zero is octal in YAML, write {plain}."
-        return "."
+        return f"; a leading zero is octal in YAML, write {plain}." if value.isdigit() and plain else "."
     if isinstance(value, bool) and wanted == "text" and written is not None:
         return f'; write it in quotes: "{written}".'
     if wanted == "a list" and isinstance(value, str | int | float):

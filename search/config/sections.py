@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -14,7 +15,6 @@ from search.training.settings import Count, Positive, Section, Seed, Text
 
 __all__ = ["RayConfig", "SearchSettings", "SpaceConfig", "StorageConfig"]
 
-HIDDEN = "***"
 _HIDDEN_PARAMETER = re.compile(r"(?<=[?&])\w*password=\*\*\*&?")
 
 
@@ -106,9 +106,9 @@ class StorageConfig(Section):
             )
         if scheme == "sqlite" and not rest.startswith("/"):
             raise ValueError("`storage.url` of SQLite has three slashes: `sqlite:///FILE`; got two.")
-        if scheme == "postgresql":
-            _require_driver("psycopg", "fusion-nas[postgres]")
-        return _HIDDEN_PARAMETER.sub("", url.replace(f":{HIDDEN}@", "@"))
+        if scheme == "postgresql" and find_spec("psycopg") is None:
+            raise ValueError("`storage.url` needs a driver that is not installed: pip install fusion-nas[postgres].")
+        return _HIDDEN_PARAMETER.sub("", url.replace(":***@", "@"))
 
     @property
     def public_url(self) -> str | None:
@@ -117,13 +117,6 @@ class StorageConfig(Section):
         Where such a URL is read back, the password comes from PGPASSWORD or the file ~/.pgpass.
         """
         return None if self.url is None else masked(self.url)
-
-
-def _require_driver(module: str, package: str) -> None:
-    from importlib.util import find_spec
-
-    if find_spec(module) is None:
-        raise ValueError(f"`storage.url` needs a driver that is not installed: pip install {package}.")
 
 
 def _gpus(value: Any) -> Any:

@@ -44,9 +44,9 @@ def check_space(config: SpaceConfig, document: Document) -> None:
         sized = HOSTS[config.name].sized
     model = _model(config.name)
     try:
-        model.model_validate({"space": config.settings})
+        model.model_validate(config.settings)
     except ValidationError as error:
-        raise config_error(error, model, document) from None
+        raise config_error(error, model, document, "space") from None
     for key, value in config.settings.items():
         if isinstance(value, int) and value > LARGEST:
             message = f"`space.{key}` must be at most {LARGEST:,}; got {shown(value)}."
@@ -126,8 +126,7 @@ def _place(error: SpecError, settings: Mapping[str, Any]) -> KeyPath:
 
 def _model(name: str) -> type[BaseModel]:
     definitions: dict[str, Any] = {key: (kind, None) for key, (kind, _) in space_settings(name).items()}
-    settings = create_model("Settings", __base__=Section, name=(str, name), **definitions)
-    return create_model("Space", __base__=Section, space=(settings, ...))
+    return create_model("Space", __base__=Section, name=(str, name), **definitions)
 
 
 def space_settings(name: str) -> dict[str, tuple[Any, Any]]:

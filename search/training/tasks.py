@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -35,22 +36,22 @@ class Tally(ABC):
         """Return every measure of the task by name, and `loss`."""
 
 
-class LearningTask(ABC):
+@dataclass(frozen=True, slots=True)
+class LearningTask:
     """What is learned.
 
-    Attributes:
+    Args:
         name: Its registered name.
         quality: The measure that says how good a network is.
         tally: What adds up the measures.
+        loss: From outputs `(B, K, …)`, labels and the keyword `label_smoothing` to the mean loss of a batch, a scalar
+            in float32.
     """
 
-    name: ClassVar[Task]
-    quality: ClassVar[str]
-    tally: ClassVar[type[Tally]]
-
-    @abstractmethod
-    def loss(self, outputs: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Return the mean loss of a batch, a scalar in float32."""
+    name: Task
+    quality: str
+    tally: type[Tally]
+    loss: Callable[..., Tensor]
 
 
 class _Correct(Tally):
@@ -106,35 +107,25 @@ class _Confusion(Tally):
         }
 
 
-class Classification(LearningTask):
-    """Logits `(B, K)`, labels `(B,)` or, after mixup, probabilities `(B, K)`; cross-entropy; accuracy."""
-
-    name = "classification"
-    quality = "accuracy"
-    tally = _Correct
-
-    def loss(self, outputs: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Return the mean cross-entropy against labels smoothed by `label_smoothing`."""
-        return functional.cross_entropy(outputs.float(), labels, label_smoothing=label_smoothing)
+def _loss_of_labels(outputs: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """Return the mean cross-entropy against labels `(B,)` or, after mixup, probabilities `(B, K)`."""
+    return functional.cross_entropy(outputs.float(), labels, label_smoothing=label_smoothing)
 
 
-class Segmentation(LearningTask):
-    """Logits `(B, K, H, W)`, masks `(B, H, W)` with 255 for unknown pixels; cross-entropy; mIoU."""
-
-    name = "segmentation"
-    quality = "miou"
-    tally = _Confusion
-
-    def loss(self, outputs: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Return the mean cross-entropy over the labelled pixels; 0 where there are none."""
-        truth = labels.long()
-        total = functional.cross_entropy(
-            outputs.float(), truth, ignore_index=IGNORED, label_smoothing=label_smoothing, reduction="sum"
-        )
-        labelled: Tensor = (truth != IGNORED).sum().clamp(min=1)
-        return total / labelled
+def _loss_of_masks(outputs: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """Return the mean cross-entropy over the pixels whose label is not 255; 0 where there are none."""
+    truth = labels.long()
+    total = functional.cross_entropy(
+        outputs.float(), truth, ignore_index=IGNORED, label_smoothing=label_smoothing, reduction="sum"
+    )
+    labelled: Tensor = (truth != IGNORED).sum().clamp(min=1)
+    return total / labelled
 
 
 TASKS: Registry[LearningTask] = Registry("task")
-for _task in (Classification(), Segmentation()):
+
+for _task in (
+    LearningTask("classification", "accuracy", _Correct, _loss_of_labels),
+    LearningTask("segmentation", "miou", _Confusion, _loss_of_masks),
+):
     TASKS.register(_task.name)(_task)

@@ -144,7 +144,7 @@ BAD = [
     ("space:\n  depth: 6000000002", 2, "`space.depth` must be at most 100,000"),
     ("space:\n  input_size: [8]", 2, "`space.input_size[1]` is missing; got the list [8]"),
     ("space:\n  tie: al", 2, "must be one of none, stage, all"),
-    ("data:\n  name: digit", 2, "unknown data set `digit`; did you mean `digits`?; known: digits"),
+    ("data:\n  name: digit", 2, "unknown data set `digit`; did you mean `digits`?; known: cifar10, cifar100, digits"),
     ("data:\n  val_fraction: 0", 2, "`data.val_fraction` must be more than 0; got 0"),
     ("data:\n  val_fraction: 1.0", 2, "`data.val_fraction` must be less than 1; got 1.0"),
     ("data:\n  path: ''", 2, "`data.path` must not be empty"),
@@ -313,7 +313,7 @@ def test_errors_of_a_dict_have_no_place():
 
 
 def test_passwords_are_not_written_down(monkeypatch):
-    monkeypatch.setattr("search.config.sections._require_driver", lambda *names: None)
+    monkeypatch.setattr("search.config.sections.find_spec", lambda name: name)
     config = SearchConfig.from_dict({"storage": {"url": "postgresql://me:s3cret@host:5432/db"}})
     assert config.storage.url == "postgresql://me:s3cret@host:5432/db"
     assert config.to_dict()["storage"] == {"url": "postgresql://me:***@host:5432/db"}
@@ -323,7 +323,7 @@ def test_passwords_are_not_written_down(monkeypatch):
 
 
 def test_a_missing_database_driver_is_named(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("search.config.sections.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="needs a driver that is not installed: pip install fusion-nas\\[postgres\\]"):
         SearchConfig.from_dict({"storage": {"url": "postgresql://me@host/db"}})
 

@@ -51,7 +51,7 @@ def _worded(name: str, error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
-    key, rule = ".".join(map(str, first["loc"])), first["msg"][0].lower() + first["msg"][1:]
+    key, rule = ".".join(map(str, ("data", *first["loc"]))), first["msg"][0].lower() + first["msg"][1:]
     if first["type"] == "extra_forbidden":
         return f"data set {name} has no setting `{key}`; leave it out."
     return f"data set {name}: `{key}`: {rule}; got {first['input']!r}."

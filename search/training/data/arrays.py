@@ -12,7 +12,7 @@ from torch import Tensor
 from fusion_ops.errors import DataError
 from search.training.data.dataset import IGNORED, Split, check_pairs
 
-__all__ = ["Layout", "images_from", "labels_from", "split_from"]
+__all__ = ["Layout", "split_from"]
 
 Layout = Literal["auto", "nchw", "nhwc"]
 CHANNELS = (1, 3, 4)
@@ -28,19 +28,16 @@ def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto") ->
         layout: Where the channels are; `auto` takes the axis that has 1, 3 or 4 entries.
 
     Raises:
-        DataError: An array has a wrong type, shape, or length.
+        DataError: An array has a wrong type, shape, or length, a mask has a value beyond 255, or it is not clear which
+            axis has the channels.
     """
-    split = Split(images_from(images, f"{where} images", layout), labels_from(labels, f"{where} labels"))
+    split = Split(_images(images, f"{where} images", layout), _labels(labels, f"{where} labels"))
     check_pairs(split, where)
     return split
 
 
-def images_from(value: Any, where: str, layout: Layout = "auto") -> Tensor:
-    """Return images as `(N, C, H, W)` uint8.
-
-    Raises:
-        DataError: They are not uint8, or it is not clear which axis has the channels.
-    """
+def _images(value: Any, where: str, layout: Layout) -> Tensor:
+    """Return images as `(N, C, H, W)` uint8."""
     array = _array(value, where)
     if array.dtype != np.uint8:
         raise DataError(f"{where} must be uint8 from 0 to 255; got {_kind(array)}. Convert them when they are saved.")
@@ -52,12 +49,8 @@ def images_from(value: Any, where: str, layout: Layout = "auto") -> Tensor:
     return tensor.permute(0, 3, 1, 2).contiguous() if _order(array.shape, where, layout) == "nhwc" else tensor
 
 
-def labels_from(value: Any, where: str) -> Tensor:
-    """Return labels `(N,)` as int64, or masks `(N, H, W)` as uint8.
-
-    Raises:
-        DataError: They are not whole numbers, or have another shape, or a mask's value is not in 0 … 255.
-    """
+def _labels(value: Any, where: str) -> Tensor:
+    """Return labels `(N,)` as int64, or masks `(N, H, W)` as uint8."""
     array = _array(value, where)
     if array.dtype.kind not in "iu":
         raise DataError(f"{where} must be whole numbers; got {_kind(array)}.")

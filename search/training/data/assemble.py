@@ -103,12 +103,8 @@ def _divided(section: DataSection, split: Split, fraction: float, seed: int, nam
             f"data set {section.name}: {len(split)} images are too few to set {100 * fraction:g}% of every class apart "
             f"as {name}; add images or a {name} part{hint}."
         )
-    return _taken(split, rest), _taken(split, part)
-
-
-def _taken(split: Split, indices: NDArray[np.int64]) -> Split:
-    index = torch.from_numpy(indices)
-    return Split(split.images[index], split.labels[index])
+    kept, taken = (Split(split.images[index], split.labels[index]) for index in map(torch.from_numpy, (rest, part)))
+    return kept, taken
 
 
 def _warn_of_overlap(dataset: Dataset) -> None:

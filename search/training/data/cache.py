@@ -26,7 +26,7 @@ from torch import Tensor
 from fusion_ops.errors import DataError
 from search.training.data.dataset import PART_NAMES, Dataset, Split
 
-__all__ = ["cached", "default_folder", "files_state", "shared"]
+__all__ = ["cached", "default_folder", "files_in", "files_state", "shared"]
 
 FORMAT = 1
 DESCRIPTION = "dataset.json"
@@ -95,16 +95,28 @@ def shared(dataset: Dataset, folder: str | None) -> Dataset:
     return cached(settings, None, lambda: dataset)
 
 
+def files_in(root: Path) -> list[Path]:
+    """Return the files in a folder and the folders in it, in order of their paths, hidden ones left out.
+
+    Raises:
+        DataError: A folder cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise DataError(f"folder {error.filename} cannot be read ({error.strerror}).")
+
+    inside = os.walk(root, onerror=fail, followlinks=True)
+    return sorted(Path(folder, name) for folder, _, names in inside for name in names if not name.startswith("."))
+
+
 def files_state(root: Path) -> list[list[Any]]:
-    """Return path, size and time of the last change of a file, or of all files in a folder, hidden ones left out.
+    """Return path, size and time of the last change of a file, or of all files in a folder.
 
     Raises:
         DataError: A file cannot be read.
     """
-    inside = (Path(folder, name) for folder, _, names in os.walk(root, followlinks=True) for name in names)
-    shown = sorted(path for path in inside if not path.name.startswith("."))
     rows = []
-    for path in [root] if root.is_file() else shown:
+    for path in [root] if root.is_file() else files_in(root):
         try:
             found = path.stat()
         except OSError as error:
@@ -138,14 +150,8 @@ def _read(entry: Path) -> Dataset | None:
         if any((entry / name).stat().st_size != size for name, size in noted["files"].items()):
             raise ValueError("a file has another size than when it was written")
         splits = {part: Split(*(_mapped(entry / f"{part}_{kind}.npy") for kind in KINDS)) for part in PART_NAMES}
-        return Dataset(
-            noted["name"],
-            noted["task"],
-            classes=tuple(noted["classes"]),
-            mean=tuple(noted["mean"]),
-            std=tuple(noted["std"]),
-            **splits,
-        )
+        classes, mean, std = (tuple(noted[key]) for key in ("classes", "mean", "std"))
+        return Dataset(noted["name"], noted["task"], classes=classes, mean=mean, std=std, **splits)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, DataError) as error:

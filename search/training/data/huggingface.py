@@ -17,6 +17,7 @@ from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from fusion_ops.errors import DataError, nearest
 from search.training.data.assemble import assembled, class_numbers
+from search.training.data.cache import files_in
 from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.pictures import MaskSection, decoded, stacked
 from search.training.data.source import DATASETS, DatasetSource
@@ -81,7 +82,7 @@ def _opened(section: HuggingFace, scratch: str) -> Any:
         if section.path is None:
             return datasets.load_dataset(section.dataset, section.subset, revision=section.revision)
         root = section.existing()
-        files = [root] if root.is_file() else sorted(root.rglob("*.parquet"))
+        files = [root] if root.is_file() else [file for file in files_in(root) if file.suffix == ".parquet"]
         if not files:
             return datasets.load_from_disk(str(root))
         return datasets.load_dataset("parquet", data_files=_by_part(files), cache_dir=scratch)

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED, PART_NAMES
+from search.training.data.dataset import IGNORED
 from search.training.data.source import CachedSection
 
 if TYPE_CHECKING:
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["MaskSection", "PictureSection", "decoded", "files_in", "folders_in", "parts_in", "stacked"]
+__all__ = ["MaskSection", "PictureSection", "decoded", "stacked"]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 MOST_PIXELS = 80_000_000
 MODES = {1: "L", 3: "RGB"}
 MASK_MODES = ("L", "P")
@@ -149,39 +148,3 @@ def stacked(items: Sequence[T], read: Callable[[T], NDArray[np.uint8]], name: Ca
 
 def _size(image: NDArray[np.uint8]) -> str:
     return " × ".join(map(str, image.shape[-2:]))
-
-
-def parts_in(root: Path) -> dict[str, Path]:
-    """Return the folders of the parts of a set; the folder itself as `train`, where it has no such folder."""
-    found: dict[str, Path] = {}
-    for part, names in PART_NAMES.items():
-        for folder in (root / name for name in names if (root / name).is_dir()):
-            found.setdefault(part, folder)
-    return found if "train" in found else {"train": root}
-
-
-def folders_in(root: Path) -> list[Path]:
-    """Return the folders in a folder, in order of their names, hidden ones left out."""
-    return sorted(path for path in _entries(root) if path.is_dir() and not path.name.startswith("."))
-
-
-def files_in(root: Path) -> list[Path]:
-    """Return the image files in a folder and the folders in it, in order of their paths, hidden ones left out.
-
-    Raises:
-        DataError: There is none.
-    """
-    _entries(root)
-    files = sorted(
-        path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-    if not files:
-        raise DataError(f"folder {root} has no image; images end in {', '.join(SUFFIXES)}.")
-    return files
-
-
-def _entries(root: Path) -> list[Path]:
-    try:
-        return list(root.iterdir())
-    except OSError as error:
-        raise DataError(f"folder {root} cannot be read ({error.strerror}).") from None

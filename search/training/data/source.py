@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, create_model, field_validator
+from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from fusion_ops.errors import DataError
 from fusion_ops.registry import Registry
 from search.training.data.cache import cached, files_state
 from search.training.data.dataset import Dataset, Task
-from search.training.settings import DataConfig, DataSection, Section, Text
+from search.training.settings import DataConfig, DataSection, Text
 
 __all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection"]
 
@@ -106,12 +106,7 @@ class DatasetSource(Generic[S]):
         Raises:
             pydantic.ValidationError: A key is unknown, or a value breaks a rule.
         """
-        checked: S = self.model().model_validate({"data": config.model_dump()}).data  # type: ignore[attr-defined]
-        return checked
-
-    def model(self) -> type[BaseModel]:
-        """Return the model that `section` checks with: a config of which only the section `data` is known."""
-        return create_model("Config", __base__=Section, data=(self.settings, ...))
+        return self.settings.model_validate(config.model_dump())
 
     def dataset(self, section: S) -> Dataset:
         """Return the data set, from the cache where it is one that is cached.

@@ -14,7 +14,7 @@ from search.training.data.assemble import assembled, class_numbers
 from search.training.data.cache import shared
 from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.source import CachedSection, DatasetSource
-from spaces.importing import imported, is_reference
+from spaces.importing import imported
 
 __all__ = ["USER_DEFINED", "UserDefinedSection", "load_user_defined"]
 
@@ -46,8 +46,6 @@ def load_user_defined(section: UserDefinedSection) -> Dataset:
     Raises:
         DataError: The function does not import, does not take the settings, fails, or returns something else.
     """
-    if not is_reference(section.name):
-        raise DataError(f"a user-defined data set is named `package.module:function`; got `data.name: {section.name}`.")
     try:
         function = imported(section.name)
     except SpecError as error:

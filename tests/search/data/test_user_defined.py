@@ -76,7 +76,7 @@ def test_parts_in_a_mapping(load):
     [
         ("nowhere:f", {}, "`data.name`: `nowhere:f`: there is no module `nowhere`"),
         ("my_data:smple", {}, "has no `smple`; did you mean `simple`"),
-        ("my_data:", {}, r"named `package\.module:function`; got `data\.name: my_data:`"),
+        ("my_data:", {}, r"`data\.name`: .* is named `package\.module:attribute`; got `my_data:`"),
         ("my_data:number", {}, "`my_data:number` must be a function; got int"),
         ("my_data:dataset", {"wdth": 1}, "has no argument `wdth`, which is a key of `data`; did you mean `width`"),
         ("my_data:simple", {"seed": 3, "val_fraction": 0.5}, "needs `count`; write it in the section `data`"),
