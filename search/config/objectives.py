@@ -6,18 +6,16 @@ What is wrong with one is a `ConfigError` with its place in the config.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fusion_ops.errors import ConfigError, UnknownNameError
 from reports.measures import MEASURES
 from search.config.document import Document, shown
 from search.config.errors import unknown_key
+from search.config.sections import SearchSettings
 from search.training.data.dataset import Task
 from search.training.own_objectives import declare_own
 from search.training.tasks import TASKS
-
-if TYPE_CHECKING:
-    from search.config.sections import SearchSettings
 
 __all__ = ["check_constraints", "check_objectives", "check_search"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError
 
@@ -15,12 +15,10 @@ from search.config.objectives import check_constraints, check_objectives, check_
 from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig
 from search.config.space import check_space, create_space, resolved_settings, stated_space
 from search.config.user_code import check_loss, try_functions
+from search.training.data import Dataset
 from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, Section, TrainConfig
+from spaces import SearchSpace
 from spaces.importing import import_modules, make_importable
-
-if TYPE_CHECKING:
-    from search.training.data import Dataset
-    from spaces import SearchSpace
 
 __all__ = ["SearchConfig"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import to_jsonable_python
@@ -15,13 +15,11 @@ from fusion_ops.errors import SpecError, UnknownNameError
 from search.config.document import Document, KeyPath, shown
 from search.config.errors import config_error
 from search.config.sections import SpaceConfig
+from search.training.data import Dataset
 from search.training.settings import Section
 from spaces import SearchSpace
 from spaces.host import HOSTS
 from spaces.space import DEFAULT_OPS, DEFAULT_REDUCTIONS
-
-if TYPE_CHECKING:
-    from search.training.data import Dataset
 
 __all__ = ["check_space", "create_space", "resolved_settings", "space_settings", "stated_space"]
 

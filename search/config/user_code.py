@@ -6,18 +6,18 @@ What is wrong with one is a `ConfigError` with its place in the config.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from fusion_ops.errors import ConfigError
 from search.config.document import Document, visible
+from search.training.augmentation import pipeline
+from search.training.data import Dataset
 from search.training.own_objectives import functions
+from search.training.settings import TrainConfig
 from spaces.importing import imported, is_reference
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from search.training.data import Dataset
-    from search.training.settings import TrainConfig
 
 __all__ = ["check_loss", "try_functions"]
 
@@ -43,10 +43,6 @@ def try_functions(train: TrainConfig, objectives: Sequence[str], dataset: Datase
 
 
 def _try_loss(train: TrainConfig, dataset: Dataset) -> None:
-    import torch
-
-    from search.training.augmentation import pipeline
-
     images, labels = (_spread(part)[: train.batch_size] for part in (dataset.train.images, dataset.train.labels))
     outputs = _outputs(labels, dataset).requires_grad_()
     augment = pipeline(train.augment, dataset.task, len(dataset.classes))
@@ -85,7 +81,5 @@ def _spread(part: Tensor) -> Tensor:
 
 def _outputs(labels: Tensor, dataset: Dataset) -> Tensor:
     """Return random outputs of a network for these labels, `(B, K)` or `(B, K, H, W)`."""
-    import torch
-
     shape = (len(labels), len(dataset.classes), *labels.shape[1:])
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
