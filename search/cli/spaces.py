@@ -30,7 +30,7 @@ def spaces(
     ] = "1,3,224,224",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the search spaces, or show the fusion points and the size of one.
+    """List the spaces, or show the fusion points and size of one.
 
     Without an argument, list all spaces with their settings. With a name, a config or a network, show every fusion
     point with its choices, the number of architectures, and the cost of every choice made at all points.

@@ -89,11 +89,10 @@ def _dataset(returned: Any, section: UserDefinedSection) -> Dataset:
         returned = {"train": returned}
     if not isinstance(returned, Mapping):
         raise DataError(f"`{section.name}` must return {FORMS}; got {type(returned).__name__}.")
-    unknown = [key for key in returned if key not in KEYS]
-    if unknown or "train" not in returned:
-        got = ", ".join(map(str, returned)) or "nothing"
-        raise DataError(f"`{section.name}` must return a mapping with {', '.join(KEYS)}, at least `train`; got {got}.")
     given = {key: value for key, value in returned.items() if value is not None}
+    if "train" not in given or not given.keys() <= set(KEYS):
+        got = ", ".join(map(str, given)) or "nothing"
+        raise DataError(f"`{section.name}` must return a mapping with {', '.join(KEYS)}, at least `train`; got {got}.")
     splits = {key: _split(given[key], f"`{section.name}` {key}") for key in PART_NAMES if key in given}
     classes = given["classes"] if "classes" in given else class_numbers(splits.values())
     if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):

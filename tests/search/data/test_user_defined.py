@@ -44,6 +44,7 @@ def _module(monkeypatch):
     module.words = lambda: {"train": (X, Y), "classes": "no yes"}
     module.wrong = lambda: [1, 2, 3]
     module.unknown = lambda: {"train": (X, Y), "tset": (X, Y)}
+    module.nothing = lambda: {"train": None, "test": None}
     module.floats = lambda: (X / 255, Y)
     module.labels = lambda: (X, Y * 0)
     module.lonely = lambda: {"train": X}
@@ -83,6 +84,7 @@ def test_parts_in_a_mapping(load):
         ("my_data:fails", {}, "`my_data:fails` failed: FileNotFoundError: no such disk"),
         ("my_data:wrong", {}, r"must return a search\.data\.Dataset, a pair .*; got list"),
         ("my_data:unknown", {}, "mapping with train, validation, test, classes, at least `train`; got train, tset"),
+        ("my_data:nothing", {}, "at least `train`; got nothing"),
         ("my_data:floats", {}, "train images must be uint8 from 0 to 255; got float64"),
         ("my_data:labels", {}, "at least two classes"),
         ("my_data:lonely", {}, r"train must be a pair \(images, labels\); got ndarray"),
