@@ -1,4 +1,4 @@
-"""A whole run with the user's own operator, loss, metric and cost, and with latency and memory measured."""
+"""A whole run with a user-defined operator, loss, metric and cost, and with latency and memory measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's own loss and qualities are tried before anything starts."""
+"""A user-defined loss and user-defined qualities are tried before anything starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fusion_ops.errors import ConfigError
 from search.config import SearchConfig
 from search.run.planning import plan
 
-OWN = """
+CODE = """
 import torch
 from torch.nn import functional
 
@@ -40,7 +40,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setitem(sys.modules, "tried", sys)
     del sys.modules["tried"]
-    (tmp_path / "tried.py").write_text(OWN)
+    (tmp_path / "tried.py").write_text(CODE)
 
     def make(**changes: Any) -> None:
         values = {"space": {"name": "resnet", "depth": 8, "width": 4}} | changes
@@ -56,7 +56,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
         ("nope", "`tried:nope`: module `tried` has no `nope`"),
         ("number", f"`tried:number` {SCALAR} float."),
         ("each", f"`tried:each` {SCALAR} a tensor of shape (128,)."),
-        ("constant", f"`tried:constant` {SCALAR} one that no gradient leads to."),
+        ("constant", f"`tried:constant` {SCALAR} one without a gradient."),
         ("beyond", "`tried:beyond` fails on outputs (128, 10) and labels (128,): IndexError: index 99 is out of"),
     ],
 )

@@ -44,6 +44,7 @@ def _module(monkeypatch):
     module.words = lambda: {"train": (X, Y), "classes": "no yes"}
     module.wrong = lambda: [1, 2, 3]
     module.unknown = lambda: {"train": (X, Y), "tset": (X, Y)}
+    module.nothing = lambda: {"train": None, "test": None}
     module.floats = lambda: (X / 255, Y)
     module.labels = lambda: (X, Y * 0)
     module.lonely = lambda: {"train": X}
@@ -76,13 +77,14 @@ def test_parts_in_a_mapping(load):
     [
         ("nowhere:f", {}, "`data.name`: `nowhere:f`: there is no module `nowhere`"),
         ("my_data:smple", {}, "has no `smple`; did you mean `simple`"),
-        ("my_data:", {}, r"named `package\.module:function`; got `data\.name: my_data:`"),
+        ("my_data:", {}, r"`data\.name`: .* is named `package\.module:attribute`; got `my_data:`"),
         ("my_data:number", {}, "`my_data:number` must be a function; got int"),
         ("my_data:dataset", {"wdth": 1}, "has no argument `wdth`, which is a key of `data`; did you mean `width`"),
         ("my_data:simple", {"seed": 3, "val_fraction": 0.5}, "needs `count`; write it in the section `data`"),
         ("my_data:fails", {}, "`my_data:fails` failed: FileNotFoundError: no such disk"),
         ("my_data:wrong", {}, r"must return a search\.data\.Dataset, a pair .*; got list"),
-        ("my_data:unknown", {}, "mapping with train, validation, test, classes.*got train, tset"),
+        ("my_data:unknown", {}, "mapping with train, validation, test, classes, at least `train`; got train, tset"),
+        ("my_data:nothing", {}, "at least `train`; got nothing"),
         ("my_data:floats", {}, "train images must be uint8 from 0 to 255; got float64"),
         ("my_data:labels", {}, "at least two classes"),
         ("my_data:lonely", {}, r"train must be a pair \(images, labels\); got ndarray"),

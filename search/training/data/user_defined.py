@@ -1,4 +1,4 @@
-"""A data set of the user's own: `data: {name: "module:function"}`."""
+"""A user-defined data set: `data: {name: "module:function"}`."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from fusion_ops.errors import DataError, FusionNasError, SpecError, nearest
 from search.training.data.arrays import split_from
 from search.training.data.assemble import assembled, class_numbers
 from search.training.data.cache import shared
-from search.training.data.dataset import Dataset, Split
+from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.source import CachedSection, DatasetSource
-from spaces.importing import imported, is_reference
+from spaces.importing import imported
 
-__all__ = ["OWN", "OwnSection", "load_own"]
+__all__ = ["USER_DEFINED", "UserDefinedSection", "load_user_defined"]
 
 FORMS = (
-    "a search.data.Dataset, a pair (images, labels), or a mapping with `train` and, where there are, `validation`, "
-    "`test` (each a pair of arrays) and `classes`"
+    "a search.data.Dataset, a pair (images, labels), or a mapping with `train` and optionally `validation`, `test` "
+    "(each a pair of arrays) and `classes`"
 )
-KEYS = ("train", "validation", "test", "classes")
+KEYS = (*PART_NAMES, "classes")
 OFFERED = ("path", "val_fraction", "seed")
 
 
-class OwnSection(CachedSection):
-    """The `data` section of the user's own set: all other keys are arguments of the function."""
+class UserDefinedSection(CachedSection):
+    """The `data` section of a user-defined set: all further keys are arguments of the function."""
 
     model_config = ConfigDict(extra="allow")
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The keys that are the function's own."""
+        """The further keys."""
         return dict(self.model_extra or {})
 
 
-def load_own(section: OwnSection) -> Dataset:
+def load_user_defined(section: UserDefinedSection) -> Dataset:
     """Return what the user's function returns, as a data set that the workers of a machine share.
 
     The function gets the settings of the `data` section as keyword arguments, and `path`, `val_fraction` and
@@ -46,8 +46,6 @@ def load_own(section: OwnSection) -> Dataset:
     Raises:
         DataError: The function does not import, does not take the settings, fails, or returns something else.
     """
-    if not is_reference(section.name):
-        raise DataError(f"the user's own data set is named `package.module:function`; got `data.name: {section.name}`.")
     try:
         function = imported(section.name)
     except SpecError as error:
@@ -58,7 +56,7 @@ def load_own(section: OwnSection) -> Dataset:
     return shared(_dataset(returned, section), section.cache)
 
 
-def _called(function: Callable[..., Any], section: OwnSection) -> Any:
+def _called(function: Callable[..., Any], section: UserDefinedSection) -> Any:
     arguments = section.arguments | _offered(function, section)
     try:
         return function(**arguments)
@@ -69,44 +67,34 @@ def _called(function: Callable[..., Any], section: OwnSection) -> Any:
         raise DataError(f"`{section.name}` failed: {type(error).__name__}: {first}") from error
 
 
-def _offered(function: Callable[..., Any], section: OwnSection) -> dict[str, Any]:
+def _offered(function: Callable[..., Any], section: UserDefinedSection) -> dict[str, Any]:
     """Return those of `path`, `val_fraction` and `seed` that the function takes; check all other arguments."""
     parameters = inspect.signature(function).parameters.values()
-    takes = [item.name for item in parameters if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)]
+    takes = {item.name: item for item in parameters if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)}
     anything = any(item.kind is item.VAR_KEYWORD for item in parameters)
     for name in section.arguments:
         if name not in takes and not anything:
             hint = nearest(name, takes) or f"; it takes {', '.join(takes) or 'none'}"
             raise DataError(f"`{section.name}` has no argument `{name}`, which is a key of `data`{hint}.")
-    missing = [
-        item.name
-        for item in parameters
-        if item.default is item.empty and item.name in takes and item.name not in (*section.arguments, *OFFERED)
-    ]
-    if missing:
-        raise DataError(f"`{section.name}` needs `{missing[0]}`; write it in the section `data`.")
+    for name, item in takes.items():
+        if item.default is item.empty and name not in (*section.arguments, *OFFERED):
+            raise DataError(f"`{section.name}` needs `{name}`; write it in the section `data`.")
     return {name: getattr(section, name) for name in OFFERED if name in takes}
 
 
-def _dataset(returned: Any, section: OwnSection) -> Dataset:
+def _dataset(returned: Any, section: UserDefinedSection) -> Dataset:
     if isinstance(returned, Dataset):
         return returned
     if isinstance(returned, tuple) and len(returned) == 2:
         returned = {"train": returned}
     if not isinstance(returned, Mapping):
         raise DataError(f"`{section.name}` must return {FORMS}; got {type(returned).__name__}.")
-    unknown = [key for key in returned if key not in KEYS]
-    if unknown or "train" not in returned:
-        got = ", ".join(map(str, returned)) or "nothing"
-        raise DataError(
-            f"`{section.name}` returns a mapping with {', '.join(KEYS)}, of which `train` must be; got {got}."
-        )
-    splits = {
-        key: _split(returned[key], f"`{section.name}` {key}") for key in KEYS[:3] if returned.get(key) is not None
-    }
-    classes = returned.get("classes")
-    if classes is None:
-        classes = class_numbers(splits.values())
+    given = {key: value for key, value in returned.items() if value is not None}
+    if "train" not in given or not given.keys() <= set(KEYS):
+        got = ", ".join(map(str, given)) or "nothing"
+        raise DataError(f"`{section.name}` must return a mapping with {', '.join(KEYS)}, at least `train`; got {got}.")
+    splits = {key: _split(given[key], f"`{section.name}` {key}") for key in PART_NAMES if key in given}
+    classes = given["classes"] if "classes" in given else class_numbers(splits.values())
     if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
         raise DataError(f"`{section.name}` classes must be a list of names; got {classes!r}.")
     return assembled(section, classes, **splits)
@@ -122,4 +110,4 @@ def _split(value: Any, where: str) -> Split:
     return split_from(value[0], value[1], where)
 
 
-OWN = DatasetSource(None, load_own, OwnSection)
+USER_DEFINED = DatasetSource(None, load_user_defined, UserDefinedSection)
