@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,7 +11,8 @@ from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.study.run_directory import CHECKPOINTS, LOCK
-from search.training.files import CandidateFiles, FolderFiles
+from search.training.files import CandidateFiles, FolderFiles, Identified
+from search.training.job import Job, Keeper
 
 __all__ = ["KeptFiles", "files_of", "start_keeper"]
 
@@ -27,22 +27,22 @@ class KeptFiles:
     def __init__(self, keeper: str) -> None:
         self._keeper = keeper
 
-    def read(self, candidate_id: str, name: str) -> bytes | None:
+    def read(self, candidate: Identified, name: str) -> bytes | None:
         """Return what a file holds, or `None` where there is none."""
-        content: bytes | None = self._ask("read", candidate_id, name)
+        content: bytes | None = self._ask("read", candidate, name)
         return content
 
-    def write(self, candidate_id: str, name: str, content: bytes) -> None:
+    def write(self, candidate: Identified, name: str, content: bytes) -> None:
         """Write a file whole or not at all.
 
         Raises:
             OSError: It cannot be written; `filename` is its path on the driver's machine.
         """
-        self._ask("write", candidate_id, name, content)
+        self._ask("write", candidate, name, content)
 
-    def remove(self, candidate_id: str, name: str) -> None:
+    def remove(self, candidate: Identified, name: str) -> None:
         """Remove a file, if it is there."""
-        self._ask("remove", candidate_id, name)
+        self._ask("remove", candidate, name)
 
     def _ask(self, method: str, *arguments: object) -> Any:
         try:
@@ -53,7 +53,7 @@ class KeptFiles:
             raise
 
 
-def start_keeper(run_dir: Path) -> tuple[Any, dict[str, str]]:
+def start_keeper(run_dir: Path) -> tuple[Any, Keeper]:
     """Start the keeper on this machine; return its handle, and what a worker's job says of it.
 
     It lives as long as the handle.
@@ -62,21 +62,18 @@ def start_keeper(run_dir: Path) -> tuple[Any, dict[str, str]]:
     name = f"fusion-nas-keeper-{uuid4()}"
     actor = ray.remote(num_cpus=0)(FolderFiles)
     handle = actor.options(name=name, scheduling_strategy=here).remote(run_dir / CHECKPOINTS)
-    return handle, {"keeper": name, "lock": (run_dir / LOCK).read_text(encoding="utf-8")}
+    return handle, Keeper(name, (run_dir / LOCK).read_text(encoding="utf-8"))
 
 
-def files_of(job: Mapping[str, Any]) -> CandidateFiles:
-    """Return where a worker keeps the files of its candidates.
+def files_of(job: Job) -> CandidateFiles:
+    """Return where this process keeps the files of candidates.
 
     That is the run directory, if this machine has the one that the driver has locked, and else the keeper.
-
-    Args:
-        job: What all candidates share; its `keeper` is missing where Ray is private to this machine.
     """
-    run_dir, keeper = Path(job["run_dir"]), job.get("keeper")
-    if keeper is None or _text(run_dir / LOCK) == job["lock"]:
-        return FolderFiles(run_dir / CHECKPOINTS)
-    return KeptFiles(keeper)
+    keeper = job.keeper
+    if keeper is None or _text(job.run_dir / LOCK) == keeper.lock:
+        return FolderFiles(job.run_dir / CHECKPOINTS)
+    return KeptFiles(keeper.name)
 
 
 def _text(path: Path) -> str | None:

@@ -10,7 +10,7 @@ from reports.measures import MEASURES
 from search.config.document import Document, shown, visible
 from search.config.errors import explained, unknown_key
 from search.training.data.dataset import Task
-from search.training.own_objectives import declare_own
+from search.training.user_objectives import declare_objective
 
 if TYPE_CHECKING:
     from search.config.sections import SearchSettings
@@ -58,7 +58,7 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
 def _problem(name: str, before: Sequence[str], available: Sequence[str]) -> str | None:
     if ":" in name:
         try:
-            declare_own(name)
+            declare_objective(name)
         except SpecError as error:
             return f"objective {visible(str(error), 400)}"
     elif name not in MEASURES:

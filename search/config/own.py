@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fusion_ops.errors import SpecError
 from search.config.document import Document, KeyPath, visible
 from search.config.errors import explained
-from search.training.own_objectives import functions
+from search.training.user_objectives import user_functions
 from spaces.importing import imported, is_reference
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def try_own(train: TrainConfig, objectives: Sequence[str], dataset: Dataset, doc
     """
     if is_reference(train.loss):
         _try_loss(train, dataset, document)
-    for name, quality in functions(objectives, quality=True).items():
+    for name, quality in user_functions(objectives, quality=True).items():
         labels = _spread(dataset.validation.labels)
         path = ("objectives", list(objectives).index(name))
         value = _called(quality, _outputs(labels, dataset), labels, name, path, document)

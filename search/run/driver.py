@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from search.study.ledger import Ledger
 from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.files import TRAINING, FolderFiles
+from search.training.job import Job
 from search.watching.events import EventLog
 from search.watching.live import LiveFile
 from search.watching.progress import ProgressDisplay
@@ -119,7 +121,7 @@ class Driver:
         Raises:
             RunError: A worker cannot begin, or keep what it has trained, or Ray does not start; the run can be resumed.
         """
-        self._discard_states()
+        self._files.keep_states(self.ledger.to_go_on())
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
         self.budget.start()
         try:
@@ -156,41 +158,41 @@ class Driver:
         return {state: self.ledger.count(state) for state in states}
 
     def _train(self) -> None:
-        cpus, gpus, cpus_there, gpus_there = resources(self.config)
-        values = self.config.to_dict()
-        job = {
-            **{section: values[section] for section in ("imports", "objectives", "train", "data", "limits", "latency")},
-            "folders": self.config.folders,
-            "cpus": cpus,
-            "gpus": gpus,
-            "run_dir": str(self.directory.path),
-            "quality": self.ledger.quality,
-            "maximize": self.ledger.maximize,
-        }
-        address, folders = self.config.ray.address, self.config.folders
+        config, (cpus, gpus, cpus_there, gpus_there) = self.config, resources(self.config)
+        address = config.ray.address
+        alone = Job(
+            self.directory.path,
+            config.objectives,
+            train=config.train,
+            data=config.data,
+            limits=config.limits,
+            latency=config.latency,
+            cpus=cpus,
+            gpus=gpus,
+            imports=config.imports,
+            folders=config.folders,
+        )
 
         def train(most: Callable[[], int | None]) -> None:
             self.display.say("starting Ray workers")
-            with ray_session(address=address, cpus=cpus_there, gpus=gpus_there, folders=folders) as folder:
+            with ray_session(address=address, cpus=cpus_there, gpus=gpus_there, folders=config.folders) as folder:
                 from search.cluster.keeper import start_keeper
                 from search.cluster.tuning import run_tune
 
+                job = alone
                 if address is not None:
                     self.display.say(room(cpus, gpus))
-                    self._keeper, kept = start_keeper(self.directory.path)
-                    job.update(kept)
-                self._preliminaries.measure(job, cpus=cpus, gpus=gpus)
+                    self._keeper, keeper = start_keeper(self.directory.path)
+                    job = replace(alone, keeper=keeper)
+                self._preliminaries.measure(job)
                 tune = partial(
                     run_tune,
                     self.ledger,
                     job,
                     folder=folder,
-                    cpus=cpus,
-                    gpus=gpus,
-                    concurrent=lambda: most() or self.config.ray.max_concurrent,
-                    retries=self.config.limits.retries,
+                    concurrent=lambda: most() or config.ray.max_concurrent,
                     stopped=self._stopped,
-                    dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
+                    dataset=self.dataset if address is not None and config.ray.data == "send" else None,
                 )
                 if not self._stopped() and self.ledger.unfinished():
                     tune()
@@ -227,7 +229,7 @@ class Driver:
             **({"reason": candidate.reason} if candidate.reason else {}),
         )
         if event == "finished":
-            self._files.remove(candidate.architecture.id, TRAINING)
+            self._files.remove(candidate, TRAINING)
             if time.monotonic() - self._written > TABLE_PERIOD:
                 self._write_table()
         if self._events is not None:
@@ -235,12 +237,6 @@ class Driver:
         self.time_left.update(event, candidate)
         self.live.update()
         self.display.update(event, candidate)
-
-    def _discard_states(self) -> None:
-        """Remove states of trainings that ended when nobody was there to remove them."""
-        for candidate_id in self._files.in_training():
-            if candidate_id not in self.ledger.to_go_on():
-                self._files.remove(candidate_id, TRAINING)
 
     def _write_table(self) -> None:
         rows = table.frame(self.ledger.records(), self.config.objectives)

@@ -1,11 +1,85 @@
-"""What a worker reports of a training."""
+"""What passes between the driver and its workers: the job, a candidate to train, and the progress on it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-__all__ = ["Progress"]
+from reports.measures import Measure, quality_of
+from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
+from spaces import Architecture
+
+__all__ = ["Assignment", "Job", "Keeper", "Progress"]
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Where candidates' files are kept for workers that do not see the run directory.
+
+    Args:
+        name: Name of the actor that keeps them.
+        lock: Content of the run directory's lock file, by which a worker knows the folder that the driver has.
+    """
+
+    name: str
+    lock: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all candidates of a run share, as its workers are told.
+
+    Args:
+        run_dir: The run directory on the driver's machine.
+        objectives: Names of the objectives.
+        train: How candidates are trained.
+        data: The data set.
+        limits: When a training is given up.
+        latency: How inference is timed.
+        cpus: CPU cores of a worker.
+        gpus: GPUs of a worker; a fraction shares one.
+        imports: The user's modules to import first.
+        folders: Where they lie.
+        keeper: Who keeps the files for workers on other machines; `None` where there are none.
+    """
+
+    run_dir: Path
+    objectives: tuple[str, ...] = ("accuracy", "params")
+    train: TrainConfig = field(default_factory=TrainConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    latency: LatencyConfig = field(default_factory=LatencyConfig)
+    cpus: float = 1
+    gpus: float = 0
+    imports: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    keeper: Keeper | None = None
+
+    @property
+    def quality(self) -> Measure:
+        """The measure by which the best epoch is chosen."""
+        return quality_of(self.objectives)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A candidate that a worker is to train.
+
+    Args:
+        number: Number of the candidate.
+        architecture: What is trained.
+        seed: Seed of its initial weights and batches.
+    """
+
+    number: int
+    architecture: Architecture
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """Id of its architecture."""
+        return self.architecture.id
 
 
 @dataclass(frozen=True, slots=True)

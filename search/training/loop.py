@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from fusion_ops.errors import Diverged
 from search.training.augmentation import pipeline
 from search.training.device import memory_format, place
-from search.training.own_objectives import number
 from search.training.pointwise import matrix_products
 from search.training.schedule import learning_rate
 from search.training.settings import CROSS_ENTROPY
 from search.training.tasks import TASKS
+from search.training.user_objectives import as_number
 from spaces.importing import imported
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def evaluate(
     model.train(training)
     own = metrics or {}
     return tally.measures() | {
-        name: number(name, metric(torch.cat(kept), data.validation_labels)) for name, metric in own.items()
+        name: as_number(name, metric(torch.cat(kept), data.validation_labels)) for name, metric in own.items()
     }
 
 

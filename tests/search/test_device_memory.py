@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import weakref
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 import spaces
 from search.cluster.worker import CandidateTrainable
-from search.config import SearchConfig
 from search.training.device import limit_memory, memory_share
+from search.training.job import Assignment, Job
+from search.training.settings import TrainConfig
 
 LOSS = """
 import torch
@@ -56,31 +56,21 @@ def test_beyond_its_share_a_worker_is_out_of_memory():
 def trainable(tmp_path: Path, name: str, fails: int) -> CandidateTrainable:
     """A worker with a candidate whose loss runs out of memory at a step; digits have eleven an epoch."""
     (tmp_path / f"{name}.py").write_text(LOSS.format(fails=fails))
-    values = SearchConfig.from_dict({"train": {"epochs": 4}}).to_dict()
-    sections = ("imports", "objectives", "train", "data", "limits", "latency")
-    job: dict[str, Any] = {section: values[section] for section in sections} | {
-        "folders": (str(tmp_path),),
-        "cpus": 1,
-        "gpus": 0,
-        "run_dir": str(tmp_path / "run"),
-        "quality": "accuracy",
-        "maximize": True,
-    }
-    job["train"] |= {"loss": f"{name}:scarce", "device": "cpu"}
+    settings = TrainConfig(epochs=4, loss=f"{name}:scarce", device="cpu")
+    job = Job(tmp_path / "run", train=settings, folders=(str(tmp_path),))
     space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8))
-    candidate = {"number": 0, "architecture": space.uniform("aff", r=4).to_dict(), "seed": 0}
-    return CandidateTrainable({"job": job, "candidate": candidate})
+    return CandidateTrainable({"job": job, "candidate": Assignment(0, space.uniform("aff", r=4), 0)})
 
 
 def test_out_of_memory_frees_network_and_optimizer_before_the_next_candidate(tmp_path):
     worker = trainable(tmp_path, "scarce_later", fails=15)
-    assert worker.step()["failure"] is None
+    assert worker.step()["progress"].failure is None
     session = worker._training.session
     held = [weakref.ref(session.model), weakref.ref(session.optimizer), weakref.ref(next(session.model.parameters()))]
     del session
-    ended = worker.step()
-    assert (ended["out_of_memory"], ended["ended"]) == (True, True)
-    assert ended["failure"].startswith("out of memory: CUDA out of memory.")
+    ended = worker.step()["progress"]
+    assert (ended.out_of_memory, ended.done) == (True, True)
+    assert ended.failure.startswith("out of memory: CUDA out of memory.")
     assert [ref() for ref in held] == [None] * 3
 
 
@@ -88,5 +78,5 @@ def test_a_stopped_candidate_is_freed_before_the_next_is_built(tmp_path):
     worker = trainable(tmp_path, "scarce_never", fails=0)
     worker.step()
     network = weakref.ref(worker._training.session.model)
-    worker.reset_config({"job": worker._next_job, "candidate": worker._candidate})
+    worker.reset_config({"job": worker._job, "candidate": worker._candidate})
     assert network() is None

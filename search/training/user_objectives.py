@@ -1,4 +1,4 @@
-"""Objectives of the user's own: `module:function`."""
+"""User-defined objectives: `module:function`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fusion_ops.errors import CandidateError, SpecError
 from reports.measures import MEASURES, Measure, declare
 from spaces.importing import imported, is_reference
 
-__all__ = ["declare_own", "functions", "number"]
+__all__ = ["as_number", "declare_objective", "user_functions"]
 
 QUALITY = ("outputs", "labels")
 COST = ("model", "images")
 _KINDS = {"quality": QUALITY, "cost": COST}
 
 
-def declare_own(reference: str) -> Measure:
+def declare_objective(reference: str) -> Measure:
     """Make the user's function known as an objective, and return its measure.
 
     A function `f(outputs, labels)` is a quality: after each epoch it gets the network's outputs for all
@@ -41,14 +41,14 @@ def declare_own(reference: str) -> Measure:
     return declare(Measure(reference, label, direction, "number", reference, quality=kind == "quality"))
 
 
-def functions(objectives: Iterable[str], *, quality: bool) -> dict[str, Callable[..., Any]]:
-    """Return the user's own functions among the objectives, by name: the qualities, or the costs."""
-    own = (name for name in objectives if is_reference(name))
-    return {name: imported(name) for name in own if MEASURES[name].quality == quality}
+def user_functions(objectives: Iterable[str], *, quality: bool) -> dict[str, Callable[..., Any]]:
+    """Return the user-defined functions among the objectives, by name: the qualities, or the costs."""
+    found = (name for name in objectives if is_reference(name))
+    return {name: imported(name) for name in found if MEASURES[name].quality == quality}
 
 
-def number(name: str, value: Any) -> float:
-    """Return what a function of the user's own returned as a number.
+def as_number(name: str, value: Any) -> float:
+    """Return what a user-defined function returned as a number.
 
     Raises:
         CandidateError: It is no finite number.
