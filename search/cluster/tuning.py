@@ -17,6 +17,7 @@ from search.cluster.ray_private import kill_workers
 from search.cluster.worker import CandidateTrainable
 from search.study.ledger import Ledger
 from search.training.data import Dataset
+from search.training.files import CandidateFiles
 from search.training.job import Assignment, Job
 from search.training.watchdog import take_verdict
 
@@ -43,7 +44,6 @@ class LedgerSearcher(Unsaved, Searcher):
     def __init__(self, ledger: Ledger, job: Job, concurrent: Callable[[], int], stopped: Callable[[], bool]) -> None:
         super().__init__()
         self._ledger, self._job, self._concurrent, self._stopped = ledger, job, concurrent, stopped
-        self.numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """Return the next candidate's config, `None` to be asked again later, or `FINISHED`."""
@@ -55,15 +55,10 @@ class LedgerSearcher(Unsaved, Searcher):
         if candidate is None:
             # One of those in training may yet turn out to be infeasible, and then another one takes its place.
             return Searcher.FINISHED if self._ledger.in_training() == 0 else None
-        self.numbers[trial_id] = candidate.number
         return {"job": self._job, "candidate": Assignment(candidate.number, candidate.architecture, candidate.seed)}
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
-        """Fail the candidate whose last worker was lost; how others end, the scheduler has told the ledger."""
-        if error:
-            number = self.numbers[trial_id]
-            verdict = take_verdict(files_of(self._job), self._ledger.candidates[number])
-            self._ledger.finish(number, "failed", verdict or "its worker was lost, and so was every retry's")
+        """Do nothing: scheduler and callback have reported the end."""
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: the study is the only truth."""
@@ -72,17 +67,17 @@ class LedgerSearcher(Unsaved, Searcher):
         """Restore nothing: the study is the only truth."""
 
 
-class LedgerScheduler(Unsaved, FIFOScheduler):
+class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
     """Reports every rung to the ledger, and stops what the ledger says to stop.
 
     Args:
         ledger: The candidates.
-        searcher: Knows which candidate a Tune trial is.
+        stopped: Returns whether all is to end; asked several times a second.
     """
 
-    def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
+    def __init__(self, ledger: Ledger, stopped: Callable[[], bool]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._ledger, self._searcher = ledger, searcher
+        self._ledger, self._stopped = ledger, stopped
         self._controller: Any = None
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
@@ -91,51 +86,40 @@ class LedgerScheduler(Unsaved, FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> str:
         """Return whether the candidate goes on."""
-        stop = self._ledger.report(self._searcher.numbers[trial.trial_id], result["progress"])
+        stop = self._ledger.report(_candidate(trial).number, result["progress"])
         return str(FIFOScheduler.STOP if stop else FIFOScheduler.CONTINUE)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Leave the order to Tune, which need not look through all trials for it: first come, first served."""
         return None
 
-    def end(self) -> None:
-        """End all workers at once."""
-        if self._controller is not None:
-            kill_workers(self._controller)
-
-
-class RetryCounter(Unsaved, tune.Callback):
-    """Counts in the ledger what Tune starts again after a worker was lost."""
-
-    def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
-        self._ledger, self._searcher = ledger, searcher
-
-    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Count one retry."""
-        self._ledger.retry(self._searcher.numbers[trial.trial_id])
-
-
-class StopWhen(Unsaved, tune.Stopper):
-    """Ends the Tune run as soon as `stopped` says so.
-
-    Args:
-        stopped: The condition; asked several times a second.
-        end: Called when it is met, before Tune ends.
-    """
-
-    def __init__(self, stopped: Callable[[], bool], end: Callable[[], None]) -> None:
-        self._stopped, self._end = stopped, end
-
     def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:
-        """Stop no single trial."""
+        """Stop no single trial: `on_trial_result` does."""
         return False
 
     def stop_all(self) -> bool:
-        """Return whether the whole run ends now."""
-        if not self._stopped():
-            return False
-        self._end()
-        return True
+        """Return whether the whole run ends now; its workers are ended before."""
+        stopped = self._stopped()
+        if stopped and self._controller is not None:
+            kill_workers(self._controller)
+        return stopped
+
+
+class LostWorkers(Unsaved, tune.Callback):
+    """Has the ledger count what Tune starts again after a worker was lost, and fail what it gives up."""
+
+    def __init__(self, ledger: Ledger, files: CandidateFiles) -> None:
+        self._ledger, self._files = ledger, files
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Count one retry."""
+        self._ledger.retry(_candidate(trial).number)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Fail the candidate, for the reason that its last worker left."""
+        candidate = _candidate(trial)
+        reason = take_verdict(self._files, candidate) or "its worker was lost, and so was every retry's"
+        self._ledger.finish(candidate.number, "failed", reason)
 
 
 def run_tune(
@@ -162,7 +146,7 @@ def run_tune(
     if dataset is not None:
         trainable = tune.with_parameters(CandidateTrainable, dataset=dataset)
     searcher = LedgerSearcher(ledger, job, lambda: concurrent() or _slots(job) + 1, stopped)
-    scheduler = LedgerScheduler(ledger, searcher)
+    scheduler = LedgerScheduler(ledger, stopped)
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": job.cpus, "gpu": job.gpus}),
         tune_config=tune.TuneConfig(
@@ -170,20 +154,29 @@ def run_tune(
             scheduler=scheduler,
             num_samples=-1,
             reuse_actors=True,
-            trial_name_creator=lambda trial: f"candidate-{searcher.numbers[trial.trial_id]}",
-            trial_dirname_creator=lambda trial: f"candidate-{searcher.numbers[trial.trial_id]}",
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
         ),
         run_config=tune.RunConfig(
             name="candidates",
             storage_path=str(folder),
             verbose=0,
-            stop=StopWhen(stopped, scheduler.end),
-            callbacks=[RetryCounter(ledger, searcher)],
+            stop=scheduler,
+            callbacks=[LostWorkers(ledger, files_of(job))],
             failure_config=tune.FailureConfig(max_failures=job.limits.retries),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         ),
     )
     tuner.fit()
+
+
+def _candidate(trial: Trial) -> Assignment:
+    candidate: Assignment = trial.config["candidate"]
+    return candidate
+
+
+def _name(trial: Trial) -> str:
+    return f"candidate-{_candidate(trial).number}"
 
 
 def _slots(job: Job) -> int:
