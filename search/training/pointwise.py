@@ -63,22 +63,8 @@ class _Pointwise(_ConvNd):
         return positions == 1 or self.weight.numel() <= positions * sum(self.weight.shape[:2])
 
 
-class _Pointwise1d(_Pointwise, nn.Conv1d):
-    pass
-
-
-class _Pointwise2d(_Pointwise, nn.Conv2d):
-    pass
-
-
-class _Pointwise3d(_Pointwise, nn.Conv3d):
-    pass
-
-
 _CLASSES: dict[type[nn.Module], type[_Pointwise]] = {
-    nn.Conv1d: _Pointwise1d,
-    nn.Conv2d: _Pointwise2d,
-    nn.Conv3d: _Pointwise3d,
+    plain: type(f"_Pointwise{plain.__name__}", (_Pointwise, plain), {}) for plain in (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 }
 
 

@@ -10,7 +10,7 @@ import torch
 
 import spaces
 from search.cluster.worker import CandidateTrainable
-from search.training.device import limit_memory, memory_share
+from search.training.device import limit_memory
 from search.training.job import Assignment, Job
 from search.training.settings import TrainConfig
 
@@ -30,13 +30,22 @@ def scarce(outputs, labels):
 """
 
 
-@pytest.mark.parametrize(("gpus", "share"), [(0.25, 0.25), (0.5, 0.5), (1.0, None), (2.0, None), (0.0, None)])
-def test_a_fraction_of_a_gpu_is_a_share_of_its_memory(gpus, share):
-    assert memory_share(gpus) == share
-
-
-def test_on_a_cpu_nothing_is_limited():
-    limit_memory(torch.device("cpu"), 0.25)
+@pytest.mark.parametrize(
+    ("device", "gpus", "shares"),
+    [
+        ("cuda", 0.25, [0.25]),
+        ("cuda", 0.5, [0.5]),
+        ("cuda", 1.0, []),
+        ("cuda", 2.0, []),
+        ("cuda", 0.0, []),
+        ("cpu", 0.25, []),
+    ],
+)
+def test_a_fraction_of_a_gpu_is_a_share_of_its_memory(device, gpus, shares, monkeypatch):
+    limited = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", limited.append)
+    limit_memory(torch.device(device), gpus)
+    assert limited == shares
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from search.training.measuring import measure_latency, measure_memory
+from search.training.measuring.latency import measure_latency
+from search.training.measuring.memory import measure_memory
 
 
 def plain() -> nn.Sequential:
@@ -62,7 +63,7 @@ def test_measuring_leaves_the_network_as_it_was() -> None:
 
 HOLDER = """
 import sys, time
-from search.training.measuring import DeviceLock
+from search.training.measuring.device_lock import DeviceLock
 lock = DeviceLock(sys.argv[1], "cpu")
 print("asking", flush=True)
 with getattr(lock, sys.argv[2])():
