@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from typing import Any
 
 import ray
@@ -14,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 import spaces
 from fusion_ops.errors import MeasurementError
 from search.training.job import Job
-from search.training.measuring.operators import Timing, device_timer, measured_table
+from search.training.measuring.operators import device_timer, measured_table
 from search.training.preparation import prepare
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator
@@ -26,21 +25,20 @@ IN_A_ROW = 3
 
 
 class OperatorWorker:
-    """Times operators on its node; from `hold` to its end it holds the device alone."""
+    """Times operators on its node."""
 
     def prepare(self, job: Job, ref: spaces.SpaceRef, choices: Mapping[str, Any]) -> None:
         """Become a worker of the run."""
-        self._device = prepare(job)
-        self._space, self._protocol = spaces.from_ref(ref, **choices), job.latency
+        device = prepare(job)
+        self._held = device_timer(spaces.from_ref(ref, **choices), device, job.latency)
 
     def hold(self) -> str:
-        """Wait until the device is free, and return its name."""
-        self._held = ExitStack()
-        self._timer = self._held.enter_context(device_timer(self._space, self._device, self._protocol))
+        """Wait until the device is free, hold it as long as this process lives, and return its name."""
+        self._timer = self._held.__enter__()
         return self._timer.device
 
-    def time(self, what: Operator | Architecture) -> Timing:
-        """Time an operator alone, or a whole network."""
+    def time(self, what: Operator | Architecture) -> float | str:
+        """Time an operator or a network, as `DeviceTimer` does."""
         return self._timer.time(what)
 
 
@@ -58,9 +56,6 @@ class RemoteTimer:
         job: What all candidates of the run share.
         space: The search space.
         stopped: Returns whether the run is to end.
-
-    Attributes:
-        device: Name of the last worker's device.
     """
 
     def __init__(self, job: Job, space: SearchSpace, stopped: Callable[[], bool]) -> None:
@@ -68,10 +63,21 @@ class RemoteTimer:
         self._patience = job.limits.stall_seconds or math.inf
         self._worker: Any = None
         self._given_up = 0
-        self.device = ""
 
-    def time(self, what: Operator | Architecture) -> Timing:
-        """Time an operator alone, or a whole network.
+    def start(self) -> str:
+        """Have a worker that holds the device alone, and return the device's name.
+
+        The worker's node may still have to join, and the device to become free.
+        """
+        size = {"num_cpus": self._job.cpus, "num_gpus": self._job.gpus}
+        self._worker = ray.remote(OperatorWorker).options(**size).remote()
+        self._ask(math.inf, "__ray_ready__")
+        choices = {"ops": self._space.ops, "reductions": self._space.reductions, "tie": self._space.tie}
+        self._ask(self._patience, "prepare", self._job, self._space.ref, choices)
+        return str(self._ask(math.inf, "hold"))
+
+    def time(self, what: Operator | Architecture) -> float | str:
+        """Return the time of an operator or a network in milliseconds, or why it cannot be measured.
 
         Raises:
             MeasurementError: The run is stopped, or several measurements in succession ended their workers.
@@ -79,9 +85,9 @@ class RemoteTimer:
         reason = ""
         for _ in range(1 + self._job.limits.retries):
             if self._worker is None:
-                self._start()
+                self.start()
             try:
-                timing: Timing = self._ask(self._patience, "time", what)
+                found: float | str = self._ask(self._patience, "time", what)
             except RayTaskError:
                 raise
             except RayError:
@@ -93,27 +99,17 @@ class RemoteTimer:
                 break
             else:
                 self._given_up = 0
-                return timing
+                return found
         self._given_up += 1
         if self._given_up == IN_A_ROW:
             raise MeasurementError(reason)
-        return Timing(None, reason)
+        return reason
 
     def end(self) -> None:
         """End the worker."""
         if self._worker is not None:
             ray.kill(self._worker)
             self._worker = None
-
-    def _start(self) -> None:
-        """Have a worker that holds the device; its node may still have to join, and the device to become free."""
-        size = {"num_cpus": self._job.cpus, "num_gpus": self._job.gpus}
-        self._worker = ray.remote(OperatorWorker).options(**size).remote()
-        space = self._space
-        self._ask(math.inf, "__ray_ready__")
-        choices = {"ops": space.ops, "reductions": space.reductions, "tie": space.tie}
-        self._ask(self._patience, "prepare", self._job, space.ref, choices)
-        self.device = self._ask(math.inf, "hold")
 
     def _ask(self, patience: float, method: str, *arguments: Any) -> Any:
         """Return the worker's answer.
@@ -150,7 +146,7 @@ def measured_on_worker(
     """
     timer = RemoteTimer(job, space, stopped)
     try:
-        return measured_table(space, timer, job.latency, show)
+        return measured_table(space, job.latency, timer.start(), timer.time, show)
     except RayTaskError as error:
         raise MeasurementError(" ".join(str(error.cause).split()).rstrip(".")) from error
     except RayError as error:

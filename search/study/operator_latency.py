@@ -45,6 +45,6 @@ def measure_operators(
     """
     protocol = LatencyConfig(batch_size=batch_size, threads=threads, seconds=seconds)
     with device_timer(space, resolve_device(device), protocol) as timer:
-        table, _ = measured_table(space, timer, protocol, lambda _: None)
+        table, _ = measured_table(space, protocol, timer.device, timer.time, lambda _: None)
     study.set_user_attr(ATTRIBUTE, table.to_dict())
     return table

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,24 +27,7 @@ if TYPE_CHECKING:
 
 Metric = Callable[[Tensor, Tensor], Any]
 
-__all__ = ["DeviceData", "EpochResult", "Session", "evaluate", "loss_function", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """What one epoch of a training gave.
-
-    Args:
-        epoch: The epoch, from 1.
-        measures: Of the validation images, by name: the task's quality, and `loss` without label smoothing.
-        train_loss: Mean of the loss that was minimised.
-        seconds: Time that the epoch took, validation included.
-    """
-
-    epoch: int
-    measures: dict[str, float]
-    train_loss: float
-    seconds: float
+__all__ = ["DeviceData", "Session", "evaluate", "loss_function", "train"]
 
 
 class DeviceData:
@@ -131,8 +112,8 @@ def train(
     *,
     seed: int,
     metrics: Mapping[str, Metric] | None = None,
-) -> Iterator[EpochResult]:
-    """Train to the last epoch and yield a result after each.
+) -> Iterator[dict[str, float]]:
+    """Train to the last epoch and yield the validation measures after each, as `evaluate` returns them.
 
     SGD with Nesterov momentum; a learning rate set at every step; batches drawn from (seed, epoch), so that
     a continued training equals an uninterrupted one. A last incomplete batch is left out. Nothing waits for
@@ -154,7 +135,6 @@ def train(
     size = min(settings.batch_size, len(images))
     steps = len(images) // size
     while session.epochs_done < settings.epochs:
-        started = time.perf_counter()
         epoch = session.epochs_done
         session.model.train()
         with _seeded(session.device, seed, epoch) as generator, _quick_convolutions(session):
@@ -172,10 +152,10 @@ def train(
                 session.optimizer.step()
                 total += loss.detach()
         session.epochs_done = epoch + 1
-        train_loss = _finite(float(total) / steps, epoch + 1)
+        _require_finite(float(total), epoch + 1)
         measures = evaluate(session.model, data, size, metrics)
-        _finite(measures["loss"], epoch + 1)
-        yield EpochResult(epoch + 1, measures, train_loss, time.perf_counter() - started)
+        _require_finite(measures["loss"], epoch + 1)
+        yield measures
 
 
 def loss_function(data: DeviceData, settings: TrainConfig) -> Callable[[Tensor, Tensor], Tensor]:
@@ -254,7 +234,6 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, 
         group["lr"] = rate
 
 
-def _finite(loss: float, epoch: int) -> float:
+def _require_finite(loss: float, epoch: int) -> None:
     if not math.isfinite(loss):
         raise Diverged(f"non-finite loss at epoch {epoch}")
-    return loss

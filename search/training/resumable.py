@@ -62,7 +62,7 @@ class ResumableTraining:
         started = time.monotonic()
         try:
             while len(self.curve) < target:
-                self.curve.append(next(self._epochs).measures)
+                self.curve.append(next(self._epochs))
                 self._note_best()
         finally:
             self.seconds += time.monotonic() - started

@@ -63,7 +63,7 @@ class CountingTimer(DeviceTimer):
 
 def timed(space: spaces.SearchSpace) -> tuple[LatencyTable, CountingTimer, dict[str, str]]:
     timer = CountingTimer(space)
-    table, failed = measured_table(space, timer, QUICK, lambda _: None)
+    table, failed = measured_table(space, QUICK, timer.device, timer.time, lambda _: None)
     return table, timer, failed
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from search.training.settings import LatencyConfig
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator, operators
 
-__all__ = ["DeviceTimer", "OperatorTimer", "Timing", "device_timer", "measured_table"]
+__all__ = ["DeviceTimer", "device_timer", "measured_table"]
 
 Measure = Callable[[Operator | Architecture, str], float | None]
 SHARE = 0.1
@@ -33,27 +33,8 @@ NETWORKS = 4
 TRIES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """A median time in milliseconds; `None` where it could not be measured, and the reason."""
-
-    ms: float | None
-    reason: str = ""
-
-
-class OperatorTimer(Protocol):
-    """Times operators and networks on a device, here or on another machine."""
-
-    @property
-    def device(self) -> str:
-        """Name of the device."""
-
-    def time(self, what: Operator | Architecture) -> Timing:
-        """Time an operator alone, or a whole network."""
-
-
 class DeviceTimer:
-    """Times on a device of this process; the caller sees to it that nothing else uses it.
+    """Times operators and networks on a device of this process; the caller sees to it that nothing else uses it.
 
     Maps are random, in the memory order and precision that they have in a network on that device. In all rounds
     together an operator is measured for a tenth of the time that a network is, but in two blocks a round at least.
@@ -72,8 +53,8 @@ class DeviceTimer:
         """Name of the device."""
         return torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "cpu"
 
-    def time(self, what: Operator | Architecture) -> Timing:
-        """Time an operator alone, or a whole network.
+    def time(self, what: Operator | Architecture) -> float | str:
+        """Return the median time of an operator or a network in milliseconds, or why it cannot be measured.
 
         Raises:
             MeasurementError: The device answers no more.
@@ -82,13 +63,13 @@ class DeviceTimer:
         try:
             module, maps = self._operator(what) if isinstance(what, Operator) else self._network(what)
             module, threads = place(module, self._device), self._protocol.threads
-            return Timing(measure_latency(module, *maps, threads=threads, seconds=seconds, blocks=BLOCKS).median)
+            return measure_latency(module, *maps, threads=threads, seconds=seconds, blocks=BLOCKS).median
         except Exception as error:
             reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
         if is_lost(self._device):
             raise MeasurementError(f"the device answers no more: {reason}")
         free_memory(self._device)
-        return Timing(None, reason)
+        return reason
 
     def _operator(self, operator: Operator) -> tuple[nn.Module, list[Tensor]]:
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
@@ -114,7 +95,11 @@ def device_timer(space: SearchSpace, device: torch.device, protocol: LatencyConf
 
 
 def measured_table(
-    space: SearchSpace, timer: OperatorTimer, protocol: LatencyConfig, show: Callable[[str], None]
+    space: SearchSpace,
+    protocol: LatencyConfig,
+    device: str,
+    time: Callable[[Operator | Architecture], float | str],
+    show: Callable[[str], None],
 ) -> tuple[LatencyTable, dict[str, str]]:
     """Measure every operator of a space, then a few networks for the rest.
 
@@ -124,8 +109,9 @@ def measured_table(
 
     Args:
         space: The search space.
-        timer: Measures.
-        protocol: How it does.
+        protocol: How inference is timed.
+        device: Name of the device.
+        time: Measures, as `DeviceTimer.time` does.
         show: Called with what is measured next.
 
     Returns:
@@ -138,12 +124,13 @@ def measured_table(
 
     def measure(what: Operator | Architecture, shown: str) -> float | None:
         show(shown)
-        timing = timer.time(what)
-        if timing.ms is None:
-            failed[str(what) if isinstance(what, Operator) else f"network {what.id}"] = timing.reason
-        return timing.ms
+        found = time(what)
+        if isinstance(found, str):
+            failed[str(what) if isinstance(what, Operator) else f"network {what.id}"] = found
+            return None
+        return found
 
-    table = LatencyTable(0.0, _operator_times(operators(space), measure), timer.device, protocol.model_dump())
+    table = LatencyTable(0.0, _operator_times(operators(space), measure), device, protocol.model_dump())
     return replace(table, rest=max(median(_rests(space, table, measure)), 0.0)), failed
 
 
