@@ -1,40 +1,21 @@
-"""What is kept of a candidate: weights that anyone may load, and the state from which its training goes on."""
+"""The state from which a training goes on, with its checksum."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
 import torch
-from safetensors.torch import save
-from torch import Tensor
 
-from search.training.files import DAMAGED, TRAINING, WEIGHTS, CandidateFiles, Identified
+from search.training.files import DAMAGED, TRAINING, CandidateFiles, Identified
 
-__all__ = ["DamagedStateError", "load_training", "save_training", "save_weights"]
+__all__ = ["DamagedStateError", "load_training", "save_training"]
 
 
 class DamagedStateError(Exception):
     """A training's state is not what was written."""
-
-
-def save_weights(
-    files: CandidateFiles, candidate: Identified, state: Mapping[str, Tensor], metadata: Mapping[str, Any]
-) -> None:
-    """Write a state dict as safetensors. The training state stays until the driver knows that the training has ended.
-
-    Args:
-        files: Where the files of candidates are kept.
-        candidate: Whose they are.
-        state: The network's state dict.
-        metadata: JSON-ready values to keep in the file's header.
-    """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    header = {key: json.dumps(value) for key, value in metadata.items()}
-    files.write(candidate, WEIGHTS, save(tensors, metadata=header))
 
 
 def save_training(files: CandidateFiles, candidate: Identified, state: Mapping[str, Any]) -> None:

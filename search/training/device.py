@@ -9,7 +9,7 @@ from torch import nn
 
 from fusion_ops.errors import ConfigError
 
-__all__ = ["free_memory", "is_lost", "limit_memory", "memory_format", "place", "resolve_device"]
+__all__ = ["free_memory", "is_lost", "limit_memory", "memory_format", "place", "precision", "resolve_device"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -40,6 +40,11 @@ def place(model: nn.Module, device: torch.device) -> nn.Module:
     """Return `model` on the device, its weights in the memory order in which it trains there."""
     placed: nn.Module = model.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
     return placed
+
+
+def precision(device: torch.device) -> torch.autocast:
+    """Return the context in which a network runs there: bf16 mixed precision on a GPU, float32 on a CPU."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
 def limit_memory(device: torch.device, gpus: float) -> None:

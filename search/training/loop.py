@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import Diverged
 from search.training.augmentation import pipeline
-from search.training.device import memory_format, place
+from search.training.device import memory_format, place, precision
 from search.training.pointwise import matrix_products
 from search.training.schedule import learning_rate
 from search.training.settings import CROSS_ENTROPY
@@ -144,7 +144,7 @@ def train(
                 _set_learning_rate(session.optimizer, epoch * steps + step, settings.epochs * steps, settings)
                 batch = order[step * size : (step + 1) * size]
                 shown, targets = augment(images[batch], labels[batch], generator)
-                with _precision(session.device):
+                with precision(session.device):
                     outputs = session.model(data.normalize(shown))
                 loss = loss_of(outputs, targets)
                 session.optimizer.zero_grad(set_to_none=True)
@@ -196,7 +196,7 @@ def evaluate(
         strict=True,
     )
     for images, labels in batches:
-        with _precision(data.device):
+        with precision(data.device):
             outputs = model(data.normalize(images))
         tally.add(outputs, labels)
         if metrics:
@@ -211,12 +211,6 @@ def evaluate(
 def _quick_convolutions(session: Session) -> AbstractContextManager[Any]:
     """Return the time in which a network on a CPU trains; it is evaluated, timed and exported as it is."""
     return matrix_products(session.model) if session.device.type == "cpu" else nullcontext()
-
-
-def _precision(device: torch.device) -> AbstractContextManager[Any]:
-    if device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
 
 
 @contextmanager

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
 import spaces
 from search.training import checkpoint
-from search.training.files import CandidateFiles
+from search.training.files import WEIGHTS, CandidateFiles
 from search.training.job import Assignment, Job
 from search.training.loop import DeviceData, Session, train
 from search.training.schedule import rungs
@@ -73,14 +74,18 @@ class ResumableTraining:
         Raises:
             OSError: They cannot be written.
         """
-        number, architecture = self._candidate.number, self._candidate.architecture
         if self.done:
-            metadata = {"number": number, "architecture": architecture.to_dict()}
-            checkpoint.save_weights(self._files, self._candidate, self._best, metadata)
+            # The state stays until the driver knows that the training has ended.
+            self._files.write(self._candidate, WEIGHTS, self._weights())
         else:
-            known = {"curve": self.curve, "seconds": self.seconds, "best": self._best}
-            state = {"number": number, "session": self.session.state_dict()} | known
-            checkpoint.save_training(self._files, self._candidate, state)
+            known = {"number": self._candidate.number, "curve": self.curve, "seconds": self.seconds, "best": self._best}
+            checkpoint.save_training(self._files, self._candidate, known | {"session": self.session.state_dict()})
+
+    def _weights(self) -> bytes:
+        """Return the weights of the best epoch as safetensors, with a header that says whose they are."""
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in self._best.items()}
+        header = {"number": str(self._candidate.number), "architecture": self._candidate.architecture.to_json()}
+        return save(tensors, metadata=header)
 
     def _resume(self) -> None:
         try:
