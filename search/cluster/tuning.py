@@ -12,7 +12,6 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from search.cluster.keeper import files_of
 from search.cluster.ray_private import kill_workers
 from search.cluster.worker import CandidateTrainable
 from search.study.ledger import Ledger
@@ -62,9 +61,6 @@ class LedgerSearcher(Unsaved, Searcher):
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: the study is the only truth."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing: the study is the only truth."""
 
 
 class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
@@ -162,7 +158,7 @@ def run_tune(
             storage_path=str(folder),
             verbose=0,
             stop=scheduler,
-            callbacks=[LostWorkers(ledger, files_of(job))],
+            callbacks=[LostWorkers(ledger, job.files)],
             failure_config=tune.FailureConfig(max_failures=job.limits.retries),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         ),

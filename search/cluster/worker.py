@@ -10,7 +10,6 @@ import torch
 from ray import tune
 
 from fusion_ops.errors import CandidateError, OutOfMemory
-from search.cluster.keeper import files_of
 from search.training import data
 from search.training.device import free_memory, is_lost
 from search.training.disk import trouble
@@ -84,7 +83,6 @@ class CandidateTrainable(tune.Trainable):
             return
         self._device = prepare(self._job)
         self._data = DeviceData(self._sent or data.load(self._job.data), self._device)
-        self._files = files_of(self._job)
         self._costs = Costs(self._job, self._data)
         self._taken = self._job
 
@@ -100,17 +98,17 @@ class CandidateTrainable(tune.Trainable):
             return training, self._costs.measure(training.session.model) if training.done else {}
 
     def _begin(self) -> ResumableTraining:
-        verdict = take_verdict(self._files, self._candidate)
+        verdict = take_verdict(self._job.files, self._candidate)
         if verdict is not None:
             raise CandidateError(verdict)
-        return ResumableTraining(self._job, self._candidate, self._data, self._files, self._watchdog.beat)
+        return ResumableTraining(self._job, self._candidate, self._data, self._watchdog.beat)
 
     def _keep(self, training: ResumableTraining) -> str:
         """Keep what is trained; return what is wrong with the disk, if anything is."""
         try:
             training.keep()
         except OSError as error:
-            return trouble(error, self._job.run_dir)
+            return trouble(error)
         return ""
 
     def _failed(self, failure: str, *, out_of_memory: bool = False) -> Progress:
@@ -126,7 +124,7 @@ class CandidateTrainable(tune.Trainable):
         return Progress(tuple(training.curve), training.seconds, self._worker, done, note=training.note, **fields)
 
     def _leave_verdict(self, reason: str) -> None:
-        leave_verdict(self._files, self._candidate, reason)
+        leave_verdict(self._job.files, self._candidate, reason)
 
 
 def _described(error: BaseException) -> str:

@@ -161,7 +161,7 @@ class Driver:
         config, (cpus, gpus, cpus_there, gpus_there) = self.config, resources(self.config)
         address = config.ray.address
         alone = Job(
-            self.directory.path,
+            self._files,
             config.objectives,
             train=config.train,
             data=config.data,
@@ -182,8 +182,8 @@ class Driver:
                 job = alone
                 if address is not None:
                     self.display.say(room(cpus, gpus))
-                    self._keeper, keeper = start_keeper(self.directory.path)
-                    job = replace(alone, keeper=keeper)
+                    self._keeper, files = start_keeper(self.directory.path)
+                    job = replace(alone, files=files)
                 self._preliminaries.measure(job)
                 tune = partial(
                     run_tune,

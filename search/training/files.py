@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +51,7 @@ class CandidateFiles(Protocol):
         """Remove a file, if it is there."""
 
 
+@dataclass(frozen=True, slots=True)
 class FolderFiles:
     """Files of candidates in folders of this machine, or of a disk that it shares.
 
@@ -57,8 +59,7 @@ class FolderFiles:
         checkpoints: The folder of the architectures' folders.
     """
 
-    def __init__(self, checkpoints: Path) -> None:
-        self._checkpoints = checkpoints
+    checkpoints: Path
 
     def read(self, candidate: Identified, name: str) -> bytes | None:
         """Return what a file holds, or `None` where there is none."""
@@ -88,7 +89,7 @@ class FolderFiles:
                 if path.with_name(unnumbered).is_file():
                     path.with_name(unnumbered).replace(path)
             kept.add(self._path(candidate, TRAINING))
-        for path in set(self._checkpoints.glob("*/training*.pt")) - kept:
+        for path in set(self.checkpoints.glob("*/training*.pt")) - kept:
             _remove(path)
 
     def _path(self, candidate: Identified, name: str) -> Path:
@@ -96,7 +97,7 @@ class FolderFiles:
             raise ValueError(f"an architecture's id is a hexadecimal number; got {candidate.id!r}")
         if name not in (WEIGHTS, TRAINING, DAMAGED, VERDICT):
             raise ValueError(f"a candidate has no file {name!r}")
-        return self._checkpoints / candidate.id / name.format(int(candidate.number))
+        return self.checkpoints / candidate.id / name.format(int(candidate.number))
 
 
 def _remove(path: Path) -> None:

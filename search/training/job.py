@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from reports.measures import Measure, quality_of
+from search.training.files import CandidateFiles
 from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
 from spaces import Architecture
 
-__all__ = ["Assignment", "Job", "Keeper", "Progress"]
-
-
-@dataclass(frozen=True, slots=True)
-class Keeper:
-    """Where candidates' files are kept for workers that do not see the run directory.
-
-    Args:
-        name: Name of the actor that keeps them.
-        lock: Content of the run directory's lock file, by which a worker knows the folder that the driver has.
-    """
-
-    name: str
-    lock: str
+__all__ = ["Assignment", "Job", "Progress"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +18,7 @@ class Job:
     """What all candidates of a run share, as its workers are told.
 
     Args:
-        run_dir: The run directory on the driver's machine.
+        files: Where the files of candidates are kept.
         objectives: Names of the objectives.
         train: How candidates are trained.
         data: The data set.
@@ -41,10 +28,9 @@ class Job:
         gpus: GPUs of a worker; a fraction shares one.
         imports: The user's modules to import first.
         folders: Where they lie.
-        keeper: Who keeps the files for workers on other machines; `None` where there are none.
     """
 
-    run_dir: Path
+    files: CandidateFiles
     objectives: tuple[str, ...] = ("accuracy", "params")
     train: TrainConfig = field(default_factory=TrainConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -54,7 +40,6 @@ class Job:
     gpus: float = 0
     imports: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
-    keeper: Keeper | None = None
 
     @property
     def quality(self) -> Measure:

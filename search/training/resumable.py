@@ -11,7 +11,7 @@ from torch import Tensor
 
 import spaces
 from search.training import checkpoint
-from search.training.files import WEIGHTS, CandidateFiles
+from search.training.files import WEIGHTS
 from search.training.job import Assignment, Job
 from search.training.loop import DeviceData, Session, train
 from search.training.schedule import rungs
@@ -27,7 +27,6 @@ class ResumableTraining:
         job: What all candidates of the run share.
         candidate: The candidate.
         data: The images, on the device that it is trained on.
-        files: Where its files are kept.
         beat: Called at every pass of the network.
 
     Attributes:
@@ -36,11 +35,9 @@ class ResumableTraining:
         note: What the table should say of how it was trained.
     """
 
-    def __init__(
-        self, job: Job, candidate: Assignment, data: DeviceData, files: CandidateFiles, beat: Callable[[], None]
-    ) -> None:
+    def __init__(self, job: Job, candidate: Assignment, data: DeviceData, beat: Callable[[], None]) -> None:
         self._settings, self._quality = job.train, job.quality
-        self._candidate, self._files = candidate, files
+        self._candidate, self._files = candidate, job.files
         self.curve: list[dict[str, float]] = []
         self.seconds, self.note = 0.0, ""
         self._best: dict[str, Tensor] = {}

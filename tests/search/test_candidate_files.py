@@ -41,7 +41,7 @@ def step(job: Job, candidate: Assignment) -> Progress:
 
 
 def test_a_duplicate_leaves_the_training_that_it_repeats_its_state(driver: Driver) -> None:
-    ledger, job = driver.ledger, Job(driver.directory.path, train=TrainConfig(epochs=4))
+    ledger, job = driver.ledger, Job(FolderFiles(driver.directory.checkpoints), train=TrainConfig(epochs=4))
     architecture = ledger.space.uniform("concat")
     ledger.enqueue(architecture, "search")
     ledger.enqueue(architecture, "search")
@@ -56,7 +56,8 @@ def test_a_duplicate_leaves_the_training_that_it_repeats_its_state(driver: Drive
 
 
 def test_a_resume_keeps_the_states_of_what_goes_on_whichever_version_wrote_them(space, tmp_path: Path) -> None:
-    job, files = Job(tmp_path, train=TrainConfig(epochs=4)), FolderFiles(tmp_path / "checkpoints")
+    files = FolderFiles(tmp_path / "checkpoints")
+    job = Job(files, train=TrainConfig(epochs=4))
     waiting = [Assignment(3, space.uniform("sum"), 0), Assignment(5, space.uniform("concat"), 0)]
     ended = [Assignment(4, space.uniform("sum"), 0), Assignment(6, space.uniform("aff", 2), 0)]
     for candidate in (*waiting, *ended):

@@ -11,6 +11,7 @@ import fusion_ops
 from fusion_ops.errors import ConfigError
 from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
+from search.training.files import FolderFiles
 from search.training.job import Job
 from search.training.settings import TrainConfig
 
@@ -24,7 +25,7 @@ def plain_again() -> Iterator[None]:
 
 
 def told(compile_: str) -> dict[str, Any]:
-    return {"job": Job(Path("run"), train=TrainConfig(compile=compile_, device="cpu")), "candidate": None}
+    return {"job": Job(FolderFiles(Path("run")), train=TrainConfig(compile=compile_, device="cpu")), "candidate": None}
 
 
 def test_a_worker_follows_the_config() -> None:

@@ -11,6 +11,7 @@ import torch
 import spaces
 from search.cluster.worker import CandidateTrainable
 from search.training.device import limit_memory
+from search.training.files import FolderFiles
 from search.training.job import Assignment, Job
 from search.training.settings import TrainConfig
 
@@ -66,7 +67,7 @@ def trainable(tmp_path: Path, name: str, fails: int) -> CandidateTrainable:
     """A worker with a candidate whose loss runs out of memory at a step; digits have eleven an epoch."""
     (tmp_path / f"{name}.py").write_text(LOSS.format(fails=fails))
     settings = TrainConfig(epochs=4, loss=f"{name}:scarce", device="cpu")
-    job = Job(tmp_path / "run", train=settings, folders=(str(tmp_path),))
+    job = Job(FolderFiles(tmp_path), train=settings, folders=(str(tmp_path),))
     space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8))
     return CandidateTrainable({"job": job, "candidate": Assignment(0, space.uniform("aff", r=4), 0)})
 

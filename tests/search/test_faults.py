@@ -56,12 +56,12 @@ def step(job: Job, candidate: Assignment) -> Progress:
 
 
 def test_a_candidate_with_a_damaged_state_begins_again_and_says_so(tmp_path: Path) -> None:
-    job, candidate = Job(tmp_path, train=TrainConfig(epochs=4)), Assignment(7, SPACE.uniform("sum"), 0)
+    job, candidate = Job(FolderFiles(tmp_path), train=TrainConfig(epochs=4)), Assignment(7, SPACE.uniform("sum"), 0)
     first = step(job, candidate)
     assert (len(first.curve), first.note) == (1, "")
     again = step(job, candidate)
     assert (len(again.curve), again.note) == (2, "")
-    path = tmp_path / "checkpoints" / candidate.id / "training-7.pt"
+    path = tmp_path / candidate.id / "training-7.pt"
     path.write_bytes(path.read_bytes()[:-7])
     restarted = step(job, candidate)
     assert len(restarted.curve) == 1
@@ -70,7 +70,7 @@ def test_a_candidate_with_a_damaged_state_begins_again_and_says_so(tmp_path: Pat
 
 def test_a_worker_that_cannot_read_the_data_blames_no_candidate(tmp_path: Path) -> None:
     missing = DataConfig(name="npz", path=str(tmp_path / "gone.npz"))
-    told = step(Job(tmp_path, data=missing), Assignment(0, SPACE.uniform("sum"), 0))
+    told = step(Job(FolderFiles(tmp_path), data=missing), Assignment(0, SPACE.uniform("sum"), 0))
     assert re.fullmatch(r"worker \S+:\d+ cannot begin: DataError: .*gone\.npz.*; put that right", told.halt)
     assert (told.done, told.failure, told.curve) == (False, None, ())
 

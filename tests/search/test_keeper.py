@@ -46,17 +46,17 @@ from search.training.settings import LimitsConfig, TrainConfig
 run_dir = Path(sys.argv[1])
 run_dir.mkdir()
 (run_dir / "driver.lock").write_text("the driver's")
-job = Job(run_dir, train=TrainConfig(epochs=2), imports=("own",), folders=(os.getcwd(),))
 space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8), ops=("sum", "hangs"))
 told = []
 
 with ray_session(address=None, cpus=1, gpus=0):
     import ray
-    from search.cluster.keeper import KeptFiles, start_keeper
+    from search.cluster.keeper import start_keeper
     from search.cluster.worker import CandidateTrainable
 
-    handle, keeper = start_keeper(run_dir)
-    job = replace(job, keeper=replace(keeper, lock="what no worker finds in this place"))
+    handle, files = start_keeper(run_dir)
+    files = replace(files, lock="what no worker finds in this place")
+    job = Job(files, train=TrainConfig(epochs=2), imports=("own",), folders=(os.getcwd(),))
     Worker = ray.remote(num_cpus=1, max_restarts=0)(CandidateTrainable)
 
     def step(worker):
@@ -80,7 +80,6 @@ with ray_session(address=None, cpus=1, gpus=0):
     work("sum", 0, 1)
     work("hangs", 1, 1)
     work("hangs", 1, 1)
-    files = KeptFiles(keeper.name)
     files.remove(Assignment(0, space.uniform("sum"), 0), TRAINING)
     try:
         files.read(SimpleNamespace(id="../..", number=0), TRAINING)

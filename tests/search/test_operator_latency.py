@@ -21,6 +21,7 @@ from search.run.budget import Budget
 from search.run.preliminaries import Preliminaries
 from search.strategy.proposals.encoding import Encoding
 from search.strategy.surrogate.additive import AdditiveLatency
+from search.training.files import FolderFiles
 from search.training.job import Job
 from search.training.measuring.operators import NETWORKS, ROUNDS, DeviceTimer, measured_table
 from search.training.settings import LatencyConfig
@@ -245,5 +246,5 @@ def test_nothing_is_measured_that_is_known_or_that_nobody_reads(open_ledger, tmp
     ledger = open_ledger(**changes)
     if kept:
         ledger.study.set_user_attr(ATTRIBUTE, {})
-    preliminaries(ledger, tmp_path).measure(Job(tmp_path))
+    preliminaries(ledger, tmp_path).measure(Job(FolderFiles(tmp_path)))
     assert not (tmp_path / "log.jsonl").exists()
