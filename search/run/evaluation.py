@@ -26,9 +26,8 @@ def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
     Raises:
         RunError: There is no run there that this version can read.
     """
-    directory = RunDirectory(run_dir)
     read_config(run_dir)
-    config = SearchConfig.load(directory.config)
+    config = SearchConfig.load(RunDirectory(run_dir).config)
     metrics = user_functions(config.objectives, quality=True)
 
     def measure(model: nn.Module) -> dict[str, float]:

@@ -51,7 +51,7 @@ class CandidateFiles(Protocol):
         """Remove a file, if it is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass  # not frozen: Ray derives the class of the keeper from this one
 class FolderFiles:
     """Files of candidates in folders of this machine, or of a disk that it shares.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +137,7 @@ def train(
     while session.epochs_done < settings.epochs:
         epoch = session.epochs_done
         session.model.train()
-        with _seeded(session.device, seed, epoch) as generator, _quick_convolutions(session):
+        with _seeded(session.device, seed, epoch) as generator, matrix_products(session.model):
             order = torch.randperm(len(images), generator=generator, device=session.device)
             total = torch.zeros((), device=session.device)
             for step in range(steps):
@@ -206,11 +206,6 @@ def evaluate(
     return tally.measures() | {
         name: as_number(name, metric(torch.cat(kept), data.validation_labels)) for name, metric in own.items()
     }
-
-
-def _quick_convolutions(session: Session) -> AbstractContextManager[Any]:
-    """Return the time in which a network on a CPU trains; it is evaluated, timed and exported as it is."""
-    return matrix_products(session.model) if session.device.type == "cpu" else nullcontext()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from reports.measures import MEASURES
 from search.training.job import Job
 from search.training.loop import DeviceData, loss_function
-from search.training.measuring.device_lock import own_lock
+from search.training.measuring.device_lock import device_alone, device_shared
 from search.training.measuring.latency import measure_latency
 from search.training.measuring.memory import measure_memory
 from search.training.user_objectives import as_number, user_functions
@@ -32,11 +32,10 @@ class Costs:
         self._timed = "latency" in job.objectives
         self._weighed = "memory" in job.objectives
         self._user_defined = user_functions(job.objectives, quality=False)
-        self._lock = own_lock(data.device)
 
     def training(self) -> AbstractContextManager[None]:
         """Return the time in which a candidate trains: beside others, not beside a timed one."""
-        return self._lock.shared() if self._timed else nullcontext()
+        return device_shared(self._data.device) if self._timed else nullcontext()
 
     def measure(self, model: nn.Module) -> dict[str, float]:
         """Return the costs of a trained network by column; it is left as it was.
@@ -52,7 +51,7 @@ class Costs:
             found["memory_inference_bytes"] = float(memory.inference)
         if self._timed:
             images, _ = self._batch(self._protocol.batch_size)
-            with self._lock.alone():
+            with device_alone(self._data.device):
                 latency = measure_latency(model, images, threads=self._protocol.threads, seconds=self._protocol.seconds)
             found["latency_ms"], found["latency_iqr_ms"] = latency.median, latency.iqr
         return found | self._measure_user_defined(model)

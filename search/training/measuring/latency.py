@@ -27,12 +27,10 @@ class Latency:
     Args:
         median: Median time of a batch in milliseconds.
         iqr: Interquartile range of the times in milliseconds.
-        runs: Inferences that were timed.
     """
 
     median: float
     iqr: float
-    runs: int
 
 
 def measure_latency(model: nn.Module, *inputs: Tensor, threads: int, seconds: float, blocks: int = 1) -> Latency:
@@ -56,7 +54,7 @@ def measure_latency(model: nn.Module, *inputs: Tensor, threads: int, seconds: fl
         result = timer.blocked_autorange(min_run_time=seconds)
         further = [timer.timeit(result.number_per_run).raw_times for _ in range(blocks - len(result.raw_times))]
         result = Measurement(result.number_per_run, [*result.raw_times, *chain(*further)], result.task_spec)
-    return Latency(result.median * SECOND, result.iqr * SECOND, result.number_per_run * len(result.times))
+    return Latency(result.median * SECOND, result.iqr * SECOND)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import fusion_ops
 from fusion_ops import FusionChoice
 from fusion_ops.errors import MeasurementError
 from search.training.device import free_memory, is_lost, memory_format, place
-from search.training.measuring.device_lock import own_lock
+from search.training.measuring.device_lock import device_alone
 from search.training.measuring.latency import measure_latency
 from search.training.settings import LatencyConfig
 from spaces import Architecture, SearchSpace
@@ -90,7 +90,7 @@ class DeviceTimer:
 @contextmanager
 def device_timer(space: SearchSpace, device: torch.device, protocol: LatencyConfig) -> Iterator[DeviceTimer]:
     """Hold a device of this machine alone, and yield what times on it."""
-    with own_lock(device).alone():
+    with device_alone(device):
         yield DeviceTimer(space, device, protocol)
 
 
