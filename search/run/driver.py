@@ -12,7 +12,7 @@ from typing import Any
 import reports
 from fusion_ops.errors import RunError
 from reports import candidates as table
-from reports.candidate import Candidate
+from reports.candidate import TERMINAL, Candidate
 from search.cluster.joining import room
 from search.cluster.session import ray_session
 from search.cluster.supervisor import Supervisor
@@ -104,11 +104,9 @@ class Driver:
 
     def enqueue_baselines(self) -> None:
         """Put the uniform architectures first: one operator everywhere, for each operator."""
-        if not self.config.search.baselines:
-            return
-        space = self.ledger.space
-        for architecture in space.baselines(BASELINE_R)[: self.config.search.trials]:
-            self.ledger.enqueue(architecture, "baseline")
+        if self.config.search.baselines:
+            for architecture in self.ledger.space.baselines(BASELINE_R)[: self.config.search.trials]:
+                self.ledger.enqueue(architecture, "baseline")
 
     def write_events(self, wanted: bool) -> None:
         """Write TensorBoard event files from now on, if that is wanted, and those of what has been trained."""
@@ -134,28 +132,24 @@ class Driver:
         if self.ledger.halt:
             raise RunError(f"{self.ledger.halt}, then `fusion-nas resume {self.directory.path}`.")
         interrupted = self._interrupted.is_set()
-        self.log.write("interrupted" if interrupted else "ended", **self.counts(), **self._ending())
+        self.log.write("interrupted" if interrupted else "ended", **self._summary())
         reports.write_html(self.directory.path)
         return Run(self.directory.path, interrupted=interrupted)
 
     def _is_left(self) -> bool:
         return self.ledger.unfinished() or bool(self._contests())
 
-    def _ending(self) -> dict[str, Any]:
-        """Return what the log says of a search that ended by itself with candidates left, and of its device time."""
-        said: dict[str, Any] = {"device_hours": round(self.budget.device_hours, 6)}
+    def _summary(self) -> dict[str, Any]:
+        """Return what the log says at the end: states, device time, and why a search ended with candidates left."""
+        summary: dict[str, Any] = {state: self.ledger.count(state) for state in TERMINAL}
+        summary["device_hours"] = round(self.budget.device_hours, 6)
         if self.ledger.stalled:
-            said["unchanged"] = self.ledger.unchanged
+            summary["unchanged"] = self.ledger.unchanged
         elif self.ledger.exhausted:
-            said["exhausted"] = True
+            summary["exhausted"] = True
         if self._is_left() and (limit := self.budget.used_up()):
-            said["limit"] = limit
-        return said
-
-    def counts(self) -> dict[str, int]:
-        """Return how many candidates ended how."""
-        states = ("complete", "pruned", "failed", "infeasible", "duplicate")
-        return {state: self.ledger.count(state) for state in states}
+            summary["limit"] = limit
+        return summary
 
     def _train(self) -> None:
         config, (cpus, gpus, cpus_there, gpus_there) = self.config, resources(self.config)
@@ -221,10 +215,10 @@ class Driver:
         self.log.write(
             event,
             number=candidate.number,
-            id=candidate.architecture.id,
+            id=candidate.id,
             kind=candidate.kind,
             state=candidate.state,
-            epochs=len(candidate.curve),
+            epochs=candidate.epochs,
             **({"worker": candidate.worker} if candidate.worker else {}),
             **({"reason": candidate.reason} if candidate.reason else {}),
         )

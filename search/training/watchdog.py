@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
@@ -69,9 +68,9 @@ class Watchdog:
 
     def _overdue(self) -> str | None:
         now, stall, longest = time.monotonic(), self._limits.stall_seconds, self._limits.trial_seconds
-        if now - self._beat > (stall or math.inf):
+        if stall is not None and now - self._beat > stall:
             return f"timeout: no progress for {stall:g} s"
-        if now - self._started > (longest or math.inf):
+        if longest is not None and now - self._started > longest:
             return f"timeout: not done after {longest:g} s"
         return None
 
