@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from reports.measures import Measure, quality_of
 from search.training.files import CandidateFiles
@@ -13,8 +14,17 @@ from spaces import Architecture
 __all__ = ["Assignment", "Job", "Progress"]
 
 
+class _Immutable:
+    """Is its own copy: Ray Tune copies what it passes on, several times for each candidate."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(_Immutable):
     """What all candidates of a run share, as its workers are told.
 
     Args:
@@ -48,7 +58,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(_Immutable):
     """A candidate that a worker is to train.
 
     Args:
