@@ -25,7 +25,7 @@ class _Immutable:
 
 @dataclass(frozen=True, slots=True)
 class Job(_Immutable):
-    """What all candidates of a run share, as its workers are told.
+    """What a worker is told of a run: all that its candidates share.
 
     Args:
         files: Where the files of candidates are kept.

@@ -97,11 +97,9 @@ class Session:
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Return parameter groups: weights of convolutions and linear layers decay, all others do not."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    weights, others = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
+    groups = ({"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0})
     return [group for group in groups if group["params"]]
 
 
@@ -124,7 +122,7 @@ def train(
         data: The images, on the session's device.
         settings: Settings of the training.
         seed: Seed of the batches, and of random layers.
-        metrics: The user's own measures by name; see `evaluate`.
+        metrics: User-defined measures by name; see `evaluate`.
 
     Raises:
         Diverged: The loss became NaN or infinite.
@@ -162,59 +160,54 @@ def loss_function(data: DeviceData, settings: TrainConfig) -> Callable[[Tensor, 
     """Return the loss that is minimised, of outputs and labels of a batch.
 
     Raises:
-        SpecError: The user's own cannot be imported.
+        SpecError: A user-defined one cannot be imported.
     """
     if settings.loss == CROSS_ENTROPY:
         return partial(data.task.loss, label_smoothing=settings.label_smoothing)
-    own: Callable[[Tensor, Tensor], Tensor] = imported(settings.loss)
-    return own
+    user_defined: Callable[[Tensor, Tensor], Tensor] = imported(settings.loss)
+    return user_defined
 
 
 @torch.inference_mode()
 def evaluate(
     model: nn.Module, data: DeviceData, batch_size: int, metrics: Mapping[str, Metric] | None = None
 ) -> dict[str, float]:
-    """Return the task's measures on the validation images, by name, and the user's own.
+    """Return the task's measures on the validation images, by name, and the user-defined ones.
 
     Args:
         model: The network, on the data's device.
         data: The images.
         batch_size: Images at a time.
-        metrics: The user's own measures by name; each gets the outputs for all validation images, in float32,
+        metrics: User-defined measures by name; each gets the outputs for all validation images, in float32,
             and all their labels.
 
     Raises:
-        CandidateError: A measure of the user's own is no finite number.
+        CandidateError: A user-defined measure is no finite number.
     """
     training = model.training
     model.eval()
     tally = data.task.tally(data.classes, data.device)
     kept: list[Tensor] = []
-    batches = zip(
-        torch.split(data.validation_images, batch_size),
-        torch.split(data.validation_labels, batch_size),
-        strict=True,
-    )
-    for images, labels in batches:
+    splits = (torch.split(tensor, batch_size) for tensor in (data.validation_images, data.validation_labels))
+    for images, labels in zip(*splits, strict=True):
         with precision(data.device):
             outputs = model(data.normalize(images))
         tally.add(outputs, labels)
         if metrics:
             kept.append(outputs.float())
     model.train(training)
-    own = metrics or {}
-    return tally.measures() | {
-        name: as_number(name, metric(torch.cat(kept), data.validation_labels)) for name, metric in own.items()
-    }
+    labels = data.validation_labels
+    found = {name: as_number(name, metric(torch.cat(kept), labels)) for name, metric in (metrics or {}).items()}
+    return tally.measures() | found
 
 
 @contextmanager
 def _seeded(device: torch.device, seed: int, epoch: int) -> Iterator[torch.Generator]:
-    """Give random layers and batches of one epoch their own draws; nobody else's are disturbed."""
-    own = seed * 1_000_003 + epoch
+    """Give random layers and batches of one epoch draws of their own; nobody else's are disturbed."""
+    mixed = seed * 1_000_003 + epoch
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(own)
-        yield torch.Generator(device).manual_seed(own)
+        torch.manual_seed(mixed)
+        yield torch.Generator(device).manual_seed(mixed)
 
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: TrainConfig) -> None:
