@@ -13,7 +13,8 @@ from ray.exceptions import RayError, RayTaskError
 import spaces
 from fusion_ops.errors import MeasurementError
 from search.training.job import Job
-from search.training.measuring.operators import device_timer, measured_table
+from search.training.measuring.device_lock import device_alone
+from search.training.measuring.operators import DeviceTimer, measured_table
 from search.training.preparation import prepare
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator
@@ -30,11 +31,12 @@ class OperatorWorker:
     def prepare(self, job: Job, ref: spaces.SpaceRef, choices: Mapping[str, Any]) -> None:
         """Become a worker of the run."""
         device = prepare(job)
-        self._held = device_timer(spaces.from_ref(ref, **choices), device, job.latency)
+        self._alone = device_alone(device)
+        self._timer = DeviceTimer(spaces.from_ref(ref, **choices), device, job.latency)
 
     def hold(self) -> str:
         """Wait until the device is free, hold it as long as this process lives, and return its name."""
-        self._timer = self._held.__enter__()
+        self._alone.__enter__()
         return self._timer.device
 
     def time(self, what: Operator | Architecture) -> float | str:

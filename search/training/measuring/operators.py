@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from statistics import median
@@ -17,13 +16,12 @@ import fusion_ops
 from fusion_ops import FusionChoice
 from fusion_ops.errors import MeasurementError
 from search.training.device import free_memory, is_lost, memory_format, place
-from search.training.measuring.device_lock import device_alone
 from search.training.measuring.latency import measure_latency
 from search.training.settings import LatencyConfig
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator, operators
 
-__all__ = ["DeviceTimer", "device_timer", "measured_table"]
+__all__ = ["DeviceTimer", "measured_table"]
 
 Measure = Callable[[Operator | Architecture, str], float | None]
 SHARE = 0.1
@@ -85,13 +83,6 @@ class DeviceTimer:
         shape = self._protocol.batch_size, channels, *size
         order: Any = {"memory_format": memory_format(self._device)}
         return torch.randn(shape, dtype=dtype, device=self._device).to(**order)
-
-
-@contextmanager
-def device_timer(space: SearchSpace, device: torch.device, protocol: LatencyConfig) -> Iterator[DeviceTimer]:
-    """Hold a device of this machine alone, and yield what times on it."""
-    with device_alone(device):
-        yield DeviceTimer(space, device, protocol)
 
 
 def measured_table(
