@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from search.training.loop import DeviceData
 from search.training.measuring.costs import Costs
 from search.training.preparation import prepare
 from search.training.resumable import ResumableTraining
-from search.training.watchdog import Watchdog, end_worker, leave_verdict, take_verdict
+from search.training.watchdog import Watchdog, end_worker, take_verdict
 
 __all__ = ["CandidateTrainable"]
 
@@ -72,7 +73,7 @@ class CandidateTrainable(tune.Trainable):
             return self._failed(str(error))
         except Exception as error:
             if is_lost(self._device):
-                end_worker(self._leave_verdict, _described(error))
+                end_worker(self._job.files, self._candidate, _described(error))
             return self._failed(_described(error))
         halt = self._keep(training)
         return self._report(done=training.done, measured=measured, halt=halt)
@@ -89,10 +90,10 @@ class CandidateTrainable(tune.Trainable):
     def _train(self) -> tuple[ResumableTraining, dict[str, float]]:
         """Train to the next rung; return the training, and once it is done what is measured of the network."""
         if self._training is None:
-            with self._watchdog.watch(self._leave_verdict, self._job.limits, spent=0.0):
+            with self._watched(0.0):
                 self._training = self._begin()
         training = self._training
-        with self._watchdog.watch(self._leave_verdict, self._job.limits, spent=training.seconds):
+        with self._watched(training.seconds):
             with self._costs.training():
                 training.advance()
             return training, self._costs.measure(training.session.model) if training.done else {}
@@ -123,8 +124,8 @@ class CandidateTrainable(tune.Trainable):
             return Progress((), 0.0, self._worker, done, **fields)
         return Progress(tuple(training.curve), training.seconds, self._worker, done, note=training.note, **fields)
 
-    def _leave_verdict(self, reason: str) -> None:
-        leave_verdict(self._job.files, self._candidate, reason)
+    def _watched(self, spent: float) -> AbstractContextManager[None]:
+        return self._watchdog.watch(self._job.files, self._candidate, self._job.limits, spent=spent)
 
 
 def _described(error: BaseException) -> str:

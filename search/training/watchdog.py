@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
 from search.training.files import VERDICT, CandidateFiles, Identified
 from search.training.settings import LimitsConfig
 
-__all__ = ["Watchdog", "end_worker", "leave_verdict", "take_verdict"]
+__all__ = ["Watchdog", "end_worker", "take_verdict"]
 
 PERIOD = 0.5
 EXIT_CODE = 75
@@ -28,22 +28,25 @@ class Watchdog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._leave: Callable[[str], None] | None = None
+        self._watched: tuple[CandidateFiles, Identified] | None = None
         self._limits = LimitsConfig()
         self._beat = self._started = 0.0
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     @contextmanager
-    def watch(self, leave: Callable[[str], None], limits: LimitsConfig, spent: float) -> Iterator[None]:
+    def watch(
+        self, files: CandidateFiles, candidate: Identified, limits: LimitsConfig, *, spent: float
+    ) -> Iterator[None]:
         """End this process if what is done within makes no progress, or takes a training past its time.
 
         Args:
-            leave: Called with the reason before the process ends.
+            files: Where the verdict is left.
+            candidate: What is trained.
             limits: `stall_seconds` between two calls of `beat`, and `trial_seconds` of the whole training.
             spent: Seconds that it has been in training before.
         """
         with self._lock:
-            self._leave, self._limits = leave, limits
+            self._watched, self._limits = (files, candidate), limits
             self._beat = time.monotonic()
             self._started = self._beat - spent
         if not self._thread.is_alive():
@@ -52,7 +55,7 @@ class Watchdog:
             yield
         finally:
             with self._lock:
-                self._leave = None
+                self._watched = None
 
     def beat(self) -> None:
         """Note that the training makes progress."""
@@ -62,9 +65,9 @@ class Watchdog:
         while True:
             time.sleep(PERIOD)
             with self._lock:
-                leave, reason = self._leave, self._overdue()
-                if leave is not None and reason is not None:
-                    end_worker(leave, reason)
+                reason = self._overdue()
+                if self._watched is not None and reason is not None:
+                    end_worker(*self._watched, reason)
 
     def _overdue(self) -> str | None:
         now, stall, longest = time.monotonic(), self._limits.stall_seconds, self._limits.trial_seconds
@@ -75,20 +78,15 @@ class Watchdog:
         return None
 
 
-def end_worker(leave: Callable[[str], None], reason: str) -> NoReturn:
-    """End this process once its reason is left behind; ten seconds at most are waited for that."""
+def end_worker(files: CandidateFiles, candidate: Identified, reason: str) -> NoReturn:
+    """End this process once the reason is left for who would start the candidate again, or after ten seconds."""
     deadline = threading.Timer(LAST_WORDS_SECONDS, os._exit, (EXIT_CODE,))
     deadline.daemon = True
     deadline.start()
     try:
-        leave(reason)
+        files.write(candidate, VERDICT, reason.encode())
     finally:
         os._exit(EXIT_CODE)
-
-
-def leave_verdict(files: CandidateFiles, candidate: Identified, reason: str) -> None:
-    """Write down why a candidate's worker ends, for who would start it again."""
-    files.write(candidate, VERDICT, reason.encode())
 
 
 def take_verdict(files: CandidateFiles, candidate: Identified) -> str | None:

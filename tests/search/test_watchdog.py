@@ -17,18 +17,16 @@ ARCHITECTURE = spaces.create("resnet", depth=8, width=4, in_channels=1, input_si
 CANDIDATE = Assignment(3, ARCHITECTURE, 0)
 SCRIPT = """
 import sys, time
-from functools import partial
 from pathlib import Path
 from search.training.files import FolderFiles
 from search.training.job import Assignment
 from search.training.settings import LimitsConfig
-from search.training.watchdog import Watchdog, leave_verdict
+from search.training.watchdog import Watchdog
 from spaces import Architecture
 
 watchdog = Watchdog()
 candidate = Assignment(3, Architecture.from_json(sys.argv[2]), 0)
-leave = partial(leave_verdict, FolderFiles(Path(sys.argv[1])), candidate)
-with watchdog.watch(leave, LimitsConfig({limits}), spent={spent}):
+with watchdog.watch(FolderFiles(Path(sys.argv[1])), candidate, LimitsConfig({limits}), spent={spent}):
     for _ in range({within}):
         time.sleep(0.1)
         {each}
@@ -86,11 +84,12 @@ def test_a_worker_that_cannot_tell_why_ends_all_the_same(last_words):
 import time
 from search.training import watchdog
 
-def leave(reason):
-    {last_words}
+class Files:
+    def write(self, *_):
+        {last_words}
 
 watchdog.LAST_WORDS_SECONDS = 0.2
-watchdog.end_worker(leave, "timeout")
+watchdog.end_worker(Files(), None, "timeout")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert done.returncode == EXIT_CODE
