@@ -44,7 +44,7 @@ from search.strategy.surrogate.additive import AdditiveLatency
 from search.strategy.surrogate.design import Design
 from search.strategy.surrogate.features import BLOCKS, LATENCY, Features
 from search.strategy.surrogate.surrogate import Surrogate
-from search.training.measuring import measure_latency
+from search.training.measuring.latency import measure_latency
 from spaces.latency import LatencyTable
 
 SECONDS = 0.15

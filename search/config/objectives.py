@@ -14,8 +14,8 @@ from search.config.document import Document, shown
 from search.config.errors import unknown_key
 from search.config.sections import SearchSettings
 from search.training.data.dataset import Task
-from search.training.own_objectives import declare_own
 from search.training.tasks import TASKS
+from search.training.user_objectives import declare_objective
 
 __all__ = ["check_constraints", "check_objectives", "check_search"]
 
@@ -37,7 +37,7 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
     for index, name in enumerate(objectives):
         with document.placing("objectives", index):
             if ":" in name:
-                declare_own(name)
+                declare_objective(name)
             elif name not in MEASURES:
                 raise UnknownNameError("objective", name, (*qualities, *COSTS, *MEASURED))
             elif name not in (*qualities, *COSTS, *MEASURED):
@@ -50,10 +50,24 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
         raise document.error(("objectives",), f"{rule}; got {shown(objectives)}.")
 
 
+<<<<<<< HEAD
 def _qualities(task: Task | None) -> tuple[str, ...]:
     """Return the qualities that can be measured on data of this task; of every task, where it is not known yet."""
     tasks = [TASKS[name] for name in TASKS] if task is None else [TASKS[task]]
     return (*(task.quality for task in tasks), "loss")
+=======
+def _problem(name: str, before: Sequence[str], available: Sequence[str]) -> str | None:
+    if ":" in name:
+        try:
+            declare_objective(name)
+        except SpecError as error:
+            return f"objective {visible(str(error), 400)}"
+    elif name not in MEASURES:
+        return str(UnknownNameError("objective", name, available))
+    if name in before:
+        return f"objective `{name}` is named twice; leave one out."
+    return None
+>>>>>>> wt-training
 
 
 def check_constraints(

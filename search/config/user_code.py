@@ -15,8 +15,8 @@ from fusion_ops.errors import ConfigError
 from search.config.document import Document, visible
 from search.training.augmentation import pipeline
 from search.training.data import Dataset
-from search.training.own_objectives import functions
 from search.training.settings import TrainConfig
+from search.training.user_objectives import user_functions
 from spaces.importing import imported, is_reference
 
 __all__ = ["check_loss", "try_functions"]
@@ -37,7 +37,7 @@ def try_functions(train: TrainConfig, objectives: Sequence[str], dataset: Datase
     if is_reference(train.loss):
         with document.placing("train", "loss"):
             _try_loss(train, dataset)
-    for name, quality in functions(objectives, quality=True).items():
+    for name, quality in user_functions(objectives, quality=True).items():
         with document.placing("objectives", list(objectives).index(name)):
             _try_quality(name, quality, dataset)
 

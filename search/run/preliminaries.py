@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from fusion_ops.errors import MeasurementError
 from search.study.ledger import Ledger
+from search.training.job import Job
 from search.watching.events import EventLog
 from search.watching.live import LiveFile
 from search.watching.progress import ProgressDisplay
@@ -24,9 +24,9 @@ class Preliminaries:
     Args:
         ledger: The run's candidates.
         log: The run's log.
-        display: Tells the user.
-        live: Tells whoever looks from outside.
-        stopped: Tells whether the run is to end.
+        display: What the user sees.
+        live: What is seen from outside.
+        stopped: Returns whether the run is to end.
     """
 
     def __init__(
@@ -35,31 +35,19 @@ class Preliminaries:
         self._ledger, self._log, self._display, self._live, self._stopped = ledger, log, display, live, stopped
         self._tried = False
 
-    def measure(self, job: Mapping[str, Any], *, cpus: float, gpus: float) -> None:
-        """Measure what the sampler makes use of and the study lacks; Ray is started and nothing is in training.
-
-        Args:
-            job: What all candidates share.
-            cpus: CPU cores of a worker.
-            gpus: GPUs of a worker.
-        """
+    def measure(self, job: Job) -> None:
+        """Measure what the sampler makes use of and the study lacks; Ray is started and nothing is in training."""
         if self._tried or not self._wanted():
             return
+        from search.cluster.operator_worker import measured_on_worker
+
         self._tried = True
         self._log.write("measuring_operators")
         self._display.say("measuring the latency of single operators")
         self._live.update("measuring the latency of single operators")
-        started, failed = time.monotonic(), {}
-
-        def tell(what: str, reason: str) -> None:
-            if reason:
-                failed[what] = reason
-            else:
-                self._display.show(f"measuring the latency of {what}")
-                self._live.update(f"measuring the latency of {what}")
-
+        started = time.monotonic()
         try:
-            table = self._measured(job, cpus, gpus, tell)
+            table, failed = measured_on_worker(job, self._ledger.space, self._stopped, self._show)
         except MeasurementError as error:
             self._go_on_without(str(error))
         else:
@@ -71,12 +59,9 @@ class Preliminaries:
         reads = getattr(study.sampler, "reads_operator_latency", False)
         return reads and self._ledger.remaining() > 0 and ATTRIBUTE not in study.user_attrs
 
-    def _measured(
-        self, job: Mapping[str, Any], cpus: float, gpus: float, tell: Callable[[str, str], None]
-    ) -> LatencyTable:
-        from search.cluster.operator_worker import measured_on_worker
-
-        return measured_on_worker(job, self._ledger.space, cpus=cpus, gpus=gpus, stopped=self._stopped, tell=tell)
+    def _show(self, what: str) -> None:
+        self._display.show(f"measuring the latency of {what}")
+        self._live.update(f"measuring the latency of {what}")
 
     def _go_on_without(self, reason: str) -> None:
         if self._stopped():

@@ -126,9 +126,9 @@ class Ledger:
         known = (*self.candidates.values(), *self._released.values())
         return sum(candidate.seconds for candidate in known)
 
-    def to_go_on(self) -> set[str]:
-        """Return the ids of the candidates that wait for their training to go on."""
-        return {candidate.architecture.id for candidate in self._released.values()}
+    def to_go_on(self) -> list[Candidate]:
+        """Return the candidates that wait for their training to go on."""
+        return list(self._released.values())
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row of the candidates table for every candidate, by number."""

@@ -21,6 +21,8 @@ from search.run.budget import Budget
 from search.run.preliminaries import Preliminaries
 from search.strategy.proposals.encoding import Encoding
 from search.strategy.surrogate.additive import AdditiveLatency
+from search.training.files import FolderFiles
+from search.training.job import Job
 from search.training.measuring.operators import NETWORKS, ROUNDS, DeviceTimer, measured_table
 from search.training.settings import LatencyConfig
 from search.watching.events import EventLog
@@ -52,19 +54,17 @@ class CountingTimer(DeviceTimer):
         self.asked: Counter[Operator] = Counter()
         self.networks = 0
 
-    def operator(self, operator):
-        self.asked[operator] += 1
-        return super().operator(operator)
-
-    def network(self, architecture):
-        self.networks += 1
-        return super().network(architecture)
+    def time(self, what):
+        if isinstance(what, Operator):
+            self.asked[what] += 1
+        else:
+            self.networks += 1
+        return super().time(what)
 
 
 def timed(space: spaces.SearchSpace) -> tuple[LatencyTable, CountingTimer, dict[str, str]]:
     timer = CountingTimer(space)
-    failed: dict[str, str] = {}
-    table = measured_table(space, timer, QUICK, lambda what, reason: failed.update({what: reason} if reason else {}))
+    table, failed = measured_table(space, QUICK, timer.device, timer.time, lambda _: None)
     return table, timer, failed
 
 
@@ -246,5 +246,5 @@ def test_nothing_is_measured_that_is_known_or_that_nobody_reads(open_ledger, tmp
     ledger = open_ledger(**changes)
     if kept:
         ledger.study.set_user_attr(ATTRIBUTE, {})
-    preliminaries(ledger, tmp_path).measure({}, cpus=1, gpus=0)
+    preliminaries(ledger, tmp_path).measure(Job(FolderFiles(tmp_path)))
     assert not (tmp_path / "log.jsonl").exists()

@@ -1,4 +1,4 @@
-"""Objectives of the user's own: `module:function`."""
+"""User-defined objectives: `module:function`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from fusion_ops.errors import CandidateError, SpecError
 from reports.measures import MEASURES, Measure, declare
 from spaces.importing import imported, is_reference
 
-__all__ = ["declare_own", "functions", "number"]
+__all__ = ["as_number", "declare_objective", "user_functions"]
 
-QUALITY = ("outputs", "labels")
-COST = ("model", "images")
-_KINDS = {"quality": QUALITY, "cost": COST}
+_IS_QUALITY: dict[tuple[str, ...], bool] = {("outputs", "labels"): True, ("model", "images"): False}
 
 
-def declare_own(reference: str) -> Measure:
+def declare_objective(reference: str) -> Measure:
     """Make the user's function known as an objective, and return its measure.
 
     A function `f(outputs, labels)` is a quality: after each epoch it gets the network's outputs for all
@@ -33,22 +31,22 @@ def declare_own(reference: str) -> Measure:
             `maximize` nor `minimize`.
     """
     function = imported(reference)
-    kind = _kind(reference, function)
-    direction: Any = getattr(function, "direction", None) or ("maximize" if kind == "quality" else "minimize")
+    quality = _is_quality(reference, function)
+    direction: Any = getattr(function, "direction", None) or ("maximize" if quality else "minimize")
     if direction not in ("maximize", "minimize"):
         raise SpecError(f"`{reference}`: `direction` must be `maximize` or `minimize`; got {direction!r}.")
     label = str(getattr(function, "label", reference.rpartition(":")[2].replace("_", " ")))
-    return declare(Measure(reference, label, direction, "number", reference, quality=kind == "quality"))
+    return declare(Measure(reference, label, direction, "number", reference, quality=quality))
 
 
-def functions(objectives: Iterable[str], *, quality: bool) -> dict[str, Callable[..., Any]]:
-    """Return the user's own functions among the objectives, by name: the qualities, or the costs."""
-    own = (name for name in objectives if is_reference(name))
-    return {name: imported(name) for name in own if MEASURES[name].quality == quality}
+def user_functions(objectives: Iterable[str], *, quality: bool) -> dict[str, Callable[..., Any]]:
+    """Return the user-defined functions among the objectives, by name: the qualities, or the costs."""
+    found = (name for name in objectives if is_reference(name))
+    return {name: imported(name) for name in found if MEASURES[name].quality == quality}
 
 
-def number(name: str, value: Any) -> float:
-    """Return what a function of the user's own returned as a number.
+def as_number(name: str, value: Any) -> float:
+    """Return what a user-defined function returned as a number.
 
     Raises:
         CandidateError: It is no finite number.
@@ -62,13 +60,12 @@ def number(name: str, value: Any) -> float:
     return result
 
 
-def _kind(reference: str, function: Any) -> str:
-    if callable(function):
-        names = tuple(inspect.signature(function).parameters)
-        for kind, parameters in _KINDS.items():
-            if names[:2] == parameters:
-                return kind
-    raise SpecError(
-        f"`{reference}` must be a function `f(outputs, labels)`, a quality, or `f(model, images)`, a cost; got "
-        f"{inspect.signature(function) if callable(function) else type(function).__name__}."
-    )
+def _is_quality(reference: str, function: Any) -> bool:
+    signature = inspect.signature(function) if callable(function) else None
+    quality = _IS_QUALITY.get(tuple(signature.parameters)[:2]) if signature else None
+    if quality is None:
+        raise SpecError(
+            f"`{reference}` must be a function `f(outputs, labels)`, a quality, or `f(model, images)`, a cost; got "
+            f"{signature or type(function).__name__}."
+        )
+    return quality
