@@ -32,8 +32,8 @@ class Design:
     def __init__(self, encoding: Encoding, feasible: Feasible, spread: int) -> None:
         self._encoding = encoding
         self._feasible = feasible
-        baselines = encoding.uniform()
-        self._baselines = baselines[feasible(baselines)]
+        baselines = np.array([encoding.encode(architecture) for architecture in encoding.space.baselines()])
+        self._baselines: list[Code] = list(baselines[feasible(baselines)])
         self._strata = _strata(spread)
         self._ranks = _cost_ranks(encoding)
         self.size = len(self._baselines) + spread
@@ -48,38 +48,28 @@ class Design:
         """
         for baseline in self._baselines:
             if key(baseline) not in seen:
-                code: Code = baseline
-                return code
+                return baseline
         stratum = self._strata[(len(before) - len(self._baselines)) % len(self._strata)]
         drawn = self.tilted(stratum, DRAWS, rng)
-        if len(before) == 0:
-            first: Code = drawn[0]
-            return first
-        apart = (drawn[:, None, :] != before[None]).sum(axis=2).min(axis=1)
-        farthest: Code = drawn[int(apart.argmax())]
-        return farthest
+        apart = (drawn[:, None, :] != before[None]).sum(axis=2).min(axis=1, initial=self._encoding.slots)
+        return np.asarray(drawn[apart.argmax()])
 
     def tilted(self, stratum: float, count: int, rng: np.random.Generator) -> Codes:
-        """Return feasible draws, tilted towards cheap (stratum −1) or dear (1) choices."""
-        encoding = self._encoding
-        chances = encoding.chances * np.exp(TILT * stratum * self._ranks)
-        bounds = np.cumsum(chances / chances.sum(axis=1, keepdims=True), axis=1)
-        places = rng.random((count, encoding.slots, 1))
-        drawn = np.minimum((places >= bounds).sum(axis=2), encoding.sizes - 1)
-        kept: Codes = drawn[self._feasible(drawn)]
+        """Return feasible draws, tilted towards cheap (stratum −1) or dear (1) choices; `count` at most."""
+        drawn = self._encoding.draw(rng, count, self._encoding.chances * np.exp(TILT * stratum * self._ranks))
+        kept = drawn[self._feasible(drawn)]
         if len(kept):
             return kept
-        repaired = [self._feasible.repair(code, rng) for code in drawn[:4]]
-        whole = [code for code in repaired if code is not None]
-        return np.array(whole) if whole else self._feasible.unseen(drawn[0], (), rng)[None]
+        repaired = [code for drawn_one in drawn[:4] if (code := self._feasible.repair(drawn_one, rng)) is not None]
+        return np.array(repaired or [self._feasible.unseen(drawn[0], (), rng)])
 
 
 def _strata(count: int) -> list[float]:
     """Return places from −1 to 1, so ordered that early ones are far apart (bit reversal)."""
-    places = np.linspace(-1.0, 1.0, max(count, 2))
-    digits = max(int(np.ceil(np.log2(len(places)))), 1)
+    places = np.linspace(-1.0, 1.0, max(count, 2)).tolist()
+    digits = (len(places) - 1).bit_length()
     order = [int(format(index, f"0{digits}b")[::-1], 2) for index in range(2**digits)]
-    return [float(places[index]) for index in order if index < len(places)]
+    return [places[index] for index in order if index < len(places)]
 
 
 def _cost_ranks(encoding: Encoding) -> Values:
@@ -87,6 +77,6 @@ def _cost_ranks(encoding: Encoding) -> Values:
     ranks = np.zeros(encoding.ops.shape)
     for s, size in enumerate(encoding.sizes.tolist()):
         for name in EXACT:
-            costs = encoding.costs[name][s, :size]
-            ranks[s, :size] += np.searchsorted(np.unique(costs), costs) / max(len(np.unique(costs)) - 1, 1)
+            distinct, rank = np.unique(encoding.costs[name][s, :size], return_inverse=True)
+            ranks[s, :size] += rank / max(len(distinct) - 1, 1)
     return ranks / len(EXACT)
