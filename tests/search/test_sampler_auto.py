@@ -105,7 +105,7 @@ def test_extending_a_surrogate_is_fitting_its_kernels_to_all(encoding) -> None:
     distance = np.maximum(1 - inputs.whole @ inputs.whole.T / encoding.slots, 0).astype(np.float32)
     doubt = np.concatenate([np.zeros(50), np.full(10, 2.0) / values[:50].var()])
     for kernel, inverse in zip(longer.kernels, longer._inverse, strict=True):
-        direct = np.linalg.inv(kernel(grams, distance) + np.diag(kernel.noise + doubt + 1e-6))
+        direct = np.linalg.inv(kernel((grams, distance)) + np.diag(kernel.noise + doubt))
         assert inverse == pytest.approx(direct, rel=1e-3, abs=1e-3 * np.abs(direct).max())
     assert surrogate.posterior(codes[:5]).expected == pytest.approx(before)
 

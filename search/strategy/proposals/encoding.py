@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,10 @@ class Encoding:
     def cost(self, name: str, codes: Codes) -> Values:
         """Return an exact cost of each of `(n, s)` codes."""
         return np.asarray(self.costs[name][self._rows, codes].sum(axis=-1) + self.fixed[name])
+
+    def log_costs(self, codes: Codes, names: Sequence[str] = EXACT) -> Values:
+        """Return the logarithms of exact costs of `(n, s)` codes: `(n, k)`."""
+        return np.log([self.cost(name, codes) for name in names]).reshape(len(names), len(codes)).T
 
     def range(self, name: str) -> tuple[float, float]:
         """Return the smallest and the largest value of an exact cost in the space."""

@@ -79,7 +79,10 @@ class Feasible:
         """
         kept = self._some
         for attempt in range(DRAWS):
-            repaired = self.repair(self._changed(code, attempt, rng), rng)
+            changed = code.copy()
+            slots = rng.permutation(self.encoding.slots)[: (attempt + 3) // 4]
+            changed[slots] = self.encoding.draw_one(rng)[slots]
+            repaired = self.repair(changed, rng)
             if repaired is not None:
                 kept = repaired
                 if key(repaired) not in seen:
@@ -110,10 +113,3 @@ class Feasible:
             elif key(np.array(chosen)) not in seen:
                 return np.array(chosen)
         return None
-
-    def _changed(self, code: Code, changes: int, rng: np.random.Generator) -> Code:
-        """Return the code with a number of slots drawn anew."""
-        slots = rng.permutation(self.encoding.slots)[: (changes + 3) // 4]
-        out = code.copy()
-        out[slots] = self.encoding.draw_one(rng)[slots]
-        return out

@@ -1,4 +1,4 @@
-"""`auto`: a surrogate of what training tells, exact costs, and the expected gain in hypervolume."""
+"""`auto`: a surrogate of what training shows, exact costs, and the expected gain in hypervolume."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Values, key
 from search.strategy.proposals.pool import Pool
 from search.strategy.samplers.proposing import SAMPLERS, Problem, ProposingSampler, SecondLook
-from search.strategy.surrogate.additive import AdditiveLatency, kept_latency
+from search.strategy.surrogate.additive import AdditiveLatency
 from search.strategy.surrogate.belief import Belief
 from search.strategy.surrogate.features import Features
 from search.strategy.surrogate.gain import expected_gain
 from search.strategy.surrogate.surrogate import MEMBERS, Surrogate
+from spaces.latency import ATTRIBUTE, LatencyTable
 
 __all__ = ["AutoSampler"]
 
@@ -34,14 +35,13 @@ RECALLED, RELUCTANCE = 96, 8.0
 class AutoSampler(ProposingSampler):
     """Proposes what is expected to add most to the hypervolume.
 
-    1. Uniform baselines, then architectures that lie far apart, from cheap to dear (`Design`).
-    2. Of what only training tells (the error; latency, memory) an ensemble of Gaussian processes over the
-       operators, ratios, pairs of neighbours and costs is learnt, also from the curves of stopped candidates
-       (`Belief`). Parameters and FLOPs are exact and need no model. Where the study keeps the latencies of
-       single operators, their sum is a feature of the model of latency.
-    3. Candidates are mutants and children of the estimated front, some strangers, and what is found by
-       climbing from the best of these over neighbours; a small space is taken as a whole (`Pool`). The most
-       likely member of the ensemble screens them, all members judge the finalists.
+    1. `Design`: uniform baselines, then architectures that lie far apart, from cheap to dear.
+    2. `Belief`: what only training shows (the error; latency, memory) is learnt by Gaussian processes, also from the
+       curves of stopped candidates. Parameters and FLOPs are exact and need no model. Where the study keeps the
+       latencies of single operators, their sum is a feature of the model of latency.
+    3. `Pool`: mutants and children of the estimated front, some strangers, and what is found by climbing from the
+       best of these over neighbours; a small space is taken as a whole. The most likely member of the ensemble
+       screens them, all members judge the finalists.
     4. The one with the greatest expected gain in hypervolume is proposed, costs on a logarithmic scale. What
        is in training counts with its expected values, so that parallel workers get different tasks. With one
        objective the gain is the expected improvement.
@@ -87,17 +87,17 @@ class AutoSampler(ProposingSampler):
 
     def _learn(self, study: Study) -> None:
         """Begin to model the objectives, anew as soon as the study keeps the operators' latencies."""
-        known = self._latency
-        if self.reads_operator_latency and known is None:
-            self._latency = kept_latency(study, self.encoding)
-        if self._beliefs and self._latency is known:
-            return
-        self._beliefs = []
-        for name in self._modelled:
-            features = Features(self.encoding, self._latency if name == "latency" else None)
-            index = self.problem.objectives.index(name)
-            sign = float(self.observations.signs[index])
-            self._beliefs.append(Belief(self.encoding, features, name, index, sign))
+        table = study.user_attrs.get(ATTRIBUTE) if self.reads_operator_latency and self._latency is None else None
+        if table is not None:
+            self._latency = AdditiveLatency(self.encoding, LatencyTable.from_dict(table))
+            self._beliefs = []
+        if not self._beliefs:
+            self._beliefs = [self._belief(name) for name in self._modelled]
+
+    def _belief(self, name: str) -> Belief:
+        features = Features(self.encoding, self._latency if name == "latency" else None)
+        index = self.problem.objectives.index(name)
+        return Belief(self.encoding, features, name, index, float(self.observations.signs[index]))
 
     def _most_promising(self, rng: np.random.Generator) -> Code | SecondLook:
         pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.slots)
@@ -138,16 +138,11 @@ class AutoSampler(ProposingSampler):
         """Return the surrogates, and the candidates that have values: codes and objectives, noise taken out."""
         (first, codes, values), *rest = [belief.settled(pending) for belief in self._beliefs]
         others = [surrogate for surrogate, _, _ in rest]
-        columns = [values, *(other.posterior(codes).expected for other in others)]
-        return [first, *others], codes, np.concatenate([np.stack(columns, axis=1), self._costs(codes)], axis=1)
+        modelled = [values, *(other.posterior(codes).expected for other in others)]
+        return [first, *others], codes, np.column_stack([*modelled, self.encoding.log_costs(codes, self._exact)])
 
     def _gains(self, judge: _Judge, codes: Codes, members: int = MEMBERS) -> Values:
-        return judge(codes, self._costs(codes), members) if len(codes) else np.zeros(0)
-
-    def _costs(self, codes: Codes) -> Values:
-        """Return the logarithms of the exact objectives: `(n, k)`."""
-        columns = [np.log(self.encoding.cost(name, codes)) for name in self._exact]
-        return np.stack(columns, axis=1) if columns else np.empty((len(codes), 0))
+        return judge(codes, self.encoding.log_costs(codes, self._exact), members) if len(codes) else np.zeros(0)
 
     def _reference(self, points: Values) -> Values:
         """Return the worst values that count: bounds where there are any, else the worst that was seen or exists."""

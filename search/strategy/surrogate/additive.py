@@ -1,14 +1,13 @@
-"""Latency of architectures as the sum of what their parts took, from the table that a study keeps."""
+"""Latency of architectures as the sum of what their parts took."""
 
 from __future__ import annotations
 
 import numpy as np
-from optuna.study import Study
 
 from search.strategy.proposals.encoding import Codes, Encoding, Values
-from spaces.latency import ATTRIBUTE, LatencyTable
+from spaces.latency import LatencyTable
 
-__all__ = ["AdditiveLatency", "kept_latency"]
+__all__ = ["AdditiveLatency"]
 
 DRAWS = 512
 SHORTEST = 1e-9
@@ -44,13 +43,3 @@ class AdditiveLatency:
     def feature(self, codes: Codes) -> Values:
         """Return the feature of `(n, s)` codes: `(n, 1)`."""
         return ((np.log(self(codes)) - self._centre) / self._spread)[:, None]
-
-
-def kept_latency(study: Study, encoding: Encoding) -> AdditiveLatency | None:
-    """Return what the operators' latencies predict that a study keeps; `None` where it keeps none.
-
-    Raises:
-        SpecError: They were measured for another space, or by another version.
-    """
-    kept = study.user_attrs.get(ATTRIBUTE)
-    return None if kept is None else AdditiveLatency(encoding, LatencyTable.from_dict(kept))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reports.measures import MEASURES
 from reports.pareto import ranks
 from search.strategy.observations import Observation
-from search.strategy.proposals.encoding import EXACT, Codes, Encoding, Values
+from search.strategy.proposals.encoding import Codes, Encoding, Values
 from search.strategy.surrogate.evidence import Evidence, Yardstick
 from search.strategy.surrogate.features import Features
 from search.strategy.surrogate.surrogate import Surrogate
@@ -97,8 +97,8 @@ def _kept(evidence: Evidence, encoding: Encoding, rng: np.random.Generator) -> n
     count = len(evidence)
     if count <= MOST:
         return np.arange(count)
-    costs = [encoding.cost(name, evidence.codes) for name in EXACT]
-    order = np.argsort(ranks(np.stack([evidence.values, *costs], axis=1)), kind="stable")
+    points = np.column_stack([evidence.values, encoding.log_costs(evidence.codes)])
+    order = np.argsort(ranks(points), kind="stable")
     latest = np.arange(count - MOST // 6, count)
     rest = np.setdiff1d(order[MOST // 2 :], latest)
     others = rng.choice(rest, size=min(MOST // 3, len(rest)), replace=False)

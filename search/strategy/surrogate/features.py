@@ -82,12 +82,9 @@ class Features:
         return Inputs(linear, self._place[self._rows, codes].reshape(n, -1))
 
     def _costs(self, codes: Codes) -> Matrix:
-        columns = []
-        for name in EXACT:
-            low, high = np.log(self._encoding.range(name))
-            place = 2.0 * (np.log(self._encoding.cost(name, codes)) - low) / max(high - low, 1e-9) - 1.0
-            columns += [place, place**2]
-        return np.stack(columns, axis=1).astype(np.float32)
+        low, high = np.log([self._encoding.range(name) for name in EXACT]).T
+        place = 2.0 * (self._encoding.log_costs(codes) - low) / np.maximum(high - low, 1e-9) - 1.0
+        return np.stack([place, place**2], axis=2).reshape(len(codes), -1).astype(np.float32)
 
 
 def _middle(encoding: Encoding) -> Values:

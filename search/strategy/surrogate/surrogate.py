@@ -17,7 +17,6 @@ Likeness = tuple[list[Matrix], Matrix]
 MEMBERS = 3
 REACHES = (0.15, 0.4)
 NOISES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-JITTER = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +53,18 @@ class Kernel:
     noise: float
     reach: float
 
-    def __call__(self, grams: Sequence[Matrix], distance: Matrix) -> Values:
+    def __call__(self, likeness: Likeness) -> Values:
         """Return the covariance, noise apart."""
+        grams, distance = likeness
         out = np.full(distance.shape, 1.0, dtype=np.float32)
         for gram, variance in zip(grams, self.blocks[:-1], strict=True):
             out += np.float32(variance) * gram
         out += np.float32(self.blocks[-1]) * np.exp(-distance / np.float32(self.reach))
         return out.astype(np.float64)
+
+    def observed(self, likeness: Likeness, doubt: Values) -> Values:
+        """Return the covariance of observations; `doubt` is the variance of each beyond the noise."""
+        return self(likeness) + np.diag(self.noise + doubt)
 
 
 class Surrogate:
@@ -102,40 +106,41 @@ class Surrogate:
         weights = np.exp([score - best[0][0] for score, _ in best])
         self._weights = weights / weights.sum()
         self.kernels = [kernel for _, kernel in best]
-        self._noise = _noise(self.kernels, doubt)
-        half = np.linalg.inv(_factors(self.kernels, likeness, doubt))
+        self._doubt = doubt
+        half = np.linalg.inv(np.linalg.cholesky([kernel.observed(likeness, doubt) for kernel in self.kernels]))
         self._inverse = half.swapaxes(1, 2) @ half
 
     def extended(self, codes: Codes, values: Values, doubt: Values) -> Surrogate:
         """Return a surrogate with further observations and the same kernels."""
-        inputs = self._features(codes)
-        noise = _noise(self.kernels, doubt / self._scale**2)
-        cross = _covariances(self.kernels, _likeness(self._inputs, inputs))
-        among = _covariances(self.kernels, _likeness(inputs, inputs)) + noise[:, :, None] * np.eye(len(codes))
+        inputs, doubt = self._features(codes), doubt / self._scale**2
+        cross = _stacked(self.kernels, _likeness(self._inputs, inputs))
+        among = _likeness(inputs, inputs)
         # The inverse of a matrix that grows by some rows and columns, by blocks.
         weights = self._inverse @ cross
-        block = np.linalg.inv(among - cross.swapaxes(1, 2) @ weights)
+        own = np.stack([kernel.observed(among, doubt) for kernel in self.kernels])
+        block = np.linalg.inv(own - cross.swapaxes(1, 2) @ weights)
         corner = -weights @ block
         rest = self._inverse - corner @ weights.swapaxes(1, 2)
         longer = copy(self)
         longer._inputs = self._inputs.joined(inputs)
         longer._values = np.concatenate([self._values, (values - self._centre) / self._scale])
-        longer._noise = np.concatenate([self._noise, noise], axis=1)
+        longer._doubt = np.concatenate([self._doubt, doubt])
         longer._inverse = np.block([[rest, corner], [corner.swapaxes(1, 2), block]])
         return longer
 
     def fitted(self) -> Values:
         """Return the expected values of the observed architectures themselves: what noise leaves of them."""
-        rows = self._values - self._noise * (self._inverse @ self._values)
+        noise = np.array([kernel.noise + self._doubt for kernel in self.kernels])
+        rows = self._values - noise * (self._inverse @ self._values)
         return np.asarray(self._centre + self._scale * (self._weights @ rows))
 
     def posterior(self, codes: Codes, members: int = MEMBERS) -> Posterior:
         """Return what is expected of `(m, s)` codes by the most likely members."""
         inputs, kernels, inverse = self._features(codes), self.kernels[:members], self._inverse[:members]
-        cross = _covariances(kernels, _likeness(inputs, self._inputs))
+        cross = _stacked(kernels, _likeness(inputs, self._inputs))
         own = [(block**2).sum(axis=1) for block in inputs.linear.values()], np.zeros(len(inputs), dtype=np.float32)
         mean = (cross @ (inverse @ self._values)[:, :, None])[:, :, 0]
-        variance = _covariances(kernels, own) - ((cross @ inverse) * cross).sum(axis=2)
+        variance = _stacked(kernels, own) - ((cross @ inverse) * cross).sum(axis=2)
         deviation = np.sqrt(np.maximum(variance, 1e-8))
         weights = self._weights[:members] / self._weights[:members].sum()
         return Posterior(self._centre + self._scale * mean, self._scale * deviation, weights)
@@ -149,25 +154,14 @@ def _likeness(first: Inputs, second: Inputs) -> Likeness:
     return grams, distance.astype(np.float32)
 
 
-def _covariances(kernels: Sequence[Kernel], likeness: Likeness) -> Values:
-    return np.stack([kernel(*likeness) for kernel in kernels])
-
-
-def _noise(kernels: Sequence[Kernel], doubt: Values) -> Values:
-    """Return the variance of each observation's noise under each kernel: `(k, n)`."""
-    return np.array([kernel.noise + doubt + JITTER for kernel in kernels])
-
-
-def _factors(kernels: Sequence[Kernel], likeness: Likeness, doubt: Values) -> Values:
-    """Return Cholesky factors of the covariance of observations under each kernel: `(k, n, n)`."""
-    noise = _noise(kernels, doubt)[:, :, None] * np.eye(len(doubt))
-    return np.asarray(np.linalg.cholesky(_covariances(kernels, likeness) + noise), dtype=np.float64)
+def _stacked(kernels: Sequence[Kernel], likeness: Likeness) -> Values:
+    return np.stack([kernel(likeness) for kernel in kernels])
 
 
 def _score(kernel: Kernel, likeness: Likeness, values: Values, doubt: Values) -> float:
     """Return the logarithm of a kernel's prior and marginal likelihood, apart from a constant."""
     prior = -0.25 * sum((np.log10(variance) + 1.0) ** 2 for variance in kernel.blocks)
-    (factor,) = _factors([kernel], likeness, doubt)
+    factor = np.linalg.cholesky(kernel.observed(likeness, doubt))
     half = np.linalg.solve(factor, values)
     return float(prior - 0.5 * half @ half - np.log(factor.diagonal()).sum())
 
