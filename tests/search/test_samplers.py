@@ -18,6 +18,8 @@ import search
 import spaces
 from fusion_ops.errors import ConfigError, Infeasible, SpecError, UnknownNameError
 from search.strategy.samplers import SAMPLERS
+from search.strategy.samplers.optuna_samplers import FlatSampler
+from search.strategy.samplers.proposing import Problem
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 FAST = [name for name in SAMPLERS.names() if name != "gp"]
@@ -88,6 +90,25 @@ def test_gp_beyond_its_start(tiny) -> None:
     study = created("gp", tiny)
     architectures = proposed(study, tiny, 11)
     assert len({architecture.id for architecture in architectures}) == 11
+
+
+def test_gp_is_shown_what_is_completed_and_what_is_in_training(tiny) -> None:
+    shown = []
+
+    class Spy(optuna.samplers.RandomSampler):
+        def infer_relative_search_space(self, study, trial):
+            shown.append([(known.state, len(known.params)) for known in study.trials if known.number < trial.number])
+            return super().infer_relative_search_space(study, trial)
+
+    study = optuna.create_study(
+        directions=DIRECTIONS[2], sampler=FlatSampler(Problem(tiny, OBJECTIVES[2]), Spy(seed=0))
+    )
+    trials = [study.ask() for _ in range(4)]
+    told(study, tiny, trials[2], 2)
+    study.tell(trials[1], state=TrialState.PRUNED)
+    study.ask()
+    slots = len(tiny.slots)
+    assert shown[-1] == [(TrialState.COMPLETE, slots), (TrialState.RUNNING, slots), (TrialState.RUNNING, slots)]
 
 
 @pytest.mark.parametrize("name", FAST)

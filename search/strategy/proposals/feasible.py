@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from fusion_ops.errors import Infeasible
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Encoding, Values, key
+from search.strategy.proposals.moves import mutate
 
 __all__ = ["Feasible"]
 
@@ -79,10 +80,7 @@ class Feasible:
         """
         kept = self._some
         for attempt in range(DRAWS):
-            changed = code.copy()
-            slots = rng.permutation(self.encoding.slots)[: (attempt + 3) // 4]
-            changed[slots] = self.encoding.draw_one(rng)[slots]
-            repaired = self.repair(changed, rng)
+            repaired = self.repair(mutate(self.encoding, code[None], (attempt + 3) // 4, rng)[0], rng)
             if repaired is not None:
                 kept = repaired
                 if key(repaired) not in seen:
