@@ -55,7 +55,7 @@ SPLITS = 20
 def drawn(encoding: Encoding, count: int) -> Codes:
     """Return codes of random networks, tilted towards cheap operators at first and dear ones at last: `(n, s)`."""
     rng = np.random.default_rng(1)
-    design = Design(encoding, Feasible(encoding, {}), count)
+    design = Design(encoding, Feasible(encoding, {}))
     return np.concatenate([design.tilted(stratum, 1, rng) for stratum in np.linspace(-1.0, 1.0, count)])
 
 

@@ -13,30 +13,28 @@ __all__ = ["Design"]
 
 DRAWS = 48
 TILT = 8.0
+STRATA = (-1.0, 0.6, -0.2, -0.6, 1.0, 0.2)
 
 
 class Design:
     """Proposes candidates before there is anything to learn from.
 
     First the uniform baselines that were not proposed yet. Then spread ones: random architectures have middling
-    costs, as a sum of many draws has, so each is drawn with choices tilted towards cheap or dear ones, the
-    strata between both ends visited in turn; of many such draws the one is taken that differs most from its
-    nearest predecessor.
+    costs, as a sum of many draws has, so each is drawn with choices tilted towards cheap or dear ones, in strata of
+    which early ones are far apart; of many such draws the one is taken that differs most from its nearest predecessor.
 
     Args:
         encoding: Codes of the space.
         feasible: What may be proposed.
-        spread: How many spread architectures there are.
     """
 
-    def __init__(self, encoding: Encoding, feasible: Feasible, spread: int) -> None:
+    def __init__(self, encoding: Encoding, feasible: Feasible) -> None:
         self._encoding = encoding
         self._feasible = feasible
         baselines = np.array([encoding.encode(architecture) for architecture in encoding.space.baselines()])
         self._baselines: list[Code] = list(baselines[feasible(baselines)])
-        self._strata = _strata(spread)
         self._ranks = _cost_ranks(encoding)
-        self.size = len(self._baselines) + spread
+        self.size = len(self._baselines) + len(STRATA)
 
     def propose(self, before: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Code:
         """Return the next code.
@@ -49,7 +47,7 @@ class Design:
         for baseline in self._baselines:
             if key(baseline) not in seen:
                 return baseline
-        stratum = self._strata[(len(before) - len(self._baselines)) % len(self._strata)]
+        stratum = STRATA[(len(before) - len(self._baselines)) % len(STRATA)]
         drawn = self.tilted(stratum, DRAWS, rng)
         apart = (drawn[:, None, :] != before[None]).sum(axis=2).min(axis=1, initial=self._encoding.slots)
         return np.asarray(drawn[apart.argmax()])
@@ -62,14 +60,6 @@ class Design:
             return kept
         repaired = [code for drawn_one in drawn[:4] if (code := self._feasible.repair(drawn_one, rng)) is not None]
         return np.array(repaired or [self._feasible.unseen(drawn[0], (), rng)])
-
-
-def _strata(count: int) -> list[float]:
-    """Return places from −1 to 1, so ordered that early ones are far apart (bit reversal)."""
-    places = np.linspace(-1.0, 1.0, max(count, 2)).tolist()
-    digits = (len(places) - 1).bit_length()
-    order = [int(format(index, f"0{digits}b")[::-1], 2) for index in range(2**digits)]
-    return [places[index] for index in order if index < len(places)]
 
 
 def _cost_ranks(encoding: Encoding) -> Values:

@@ -37,6 +37,7 @@ class Encoding:
         space: The search space.
 
     Attributes:
+        slots: Number of decisions, s.
         sizes: `(s,)`, choices at each slot.
         ops: `(s, c)`, index of the choice's operator; -1 fills up.
         log_r: `(s, c)`, log₂ of the choice's ratio; 0 without one.
@@ -50,7 +51,8 @@ class Encoding:
         self.space = space
         self.choices = [slot.choices for slot in space.slots]
         self.sizes = np.array([len(row) for row in self.choices])
-        shape = len(self.sizes), int(self.sizes.max())
+        self.slots = len(self.sizes)
+        shape = self.slots, int(self.sizes.max())
         self.ops = np.full(shape, -1)
         self.log_r, self.chances = np.zeros(shape), np.zeros(shape)
         self.costs = {name: np.full(shape, math.nan) for name in EXACT}
@@ -58,7 +60,7 @@ class Encoding:
         self.fixed = {name: float(getattr(host, name)) for name in EXACT}
         self._params = [[slot.params(choice) for choice in slot.choices] for slot in space.slots]
         self.distributions = _distributions(self._params)
-        self._rows = np.arange(shape[0])
+        self._rows = np.arange(self.slots)
         for s, slot in enumerate(space.slots):
             for c, choice in enumerate(self.choices[s]):
                 self.ops[s, c] = space.ops.index(choice.op)
@@ -67,11 +69,6 @@ class Encoding:
                 costs = [point.cost(choice) for point in slot.points]
                 for name in EXACT:
                     self.costs[name][s, c] = sum(getattr(cost, name) for cost in costs)
-
-    @property
-    def slots(self) -> int:
-        """Number of decisions."""
-        return len(self.sizes)
 
     def cost(self, name: str, codes: Codes) -> Values:
         """Return an exact cost of each of `(n, s)` codes."""

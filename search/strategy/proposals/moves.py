@@ -1,4 +1,4 @@
-"""Steps from one code to another: one slot drawn anew, several, or two parents crossed."""
+"""Steps from one code to another: one slot drawn anew, or several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from search.strategy.proposals.encoding import Code, Codes, Encoding
 
-__all__ = ["cross", "mutate", "neighbors"]
+__all__ = ["mutate", "neighbors"]
 
 
 def neighbors(encoding: Encoding, code: Code) -> Codes:
@@ -32,8 +32,3 @@ def mutate(encoding: Encoding, codes: Codes, changes: npt.ArrayLike, rng: np.ran
     order = rng.random(codes.shape).argsort(axis=1).argsort(axis=1)
     drawn = (rng.random(codes.shape) * encoding.sizes).astype(np.int64)
     return np.where(order < np.reshape(changes, (-1, 1)), drawn, codes)
-
-
-def cross(first: Codes, second: Codes, rng: np.random.Generator) -> Codes:
-    """Return children that take every slot from one of two parents; `(n, s)` each."""
-    return np.where(rng.random(first.shape) < 0.5, first, second)

@@ -10,7 +10,7 @@ import numpy as np
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import Codes, Encoding
 from search.strategy.proposals.feasible import Feasible
-from search.strategy.proposals.moves import cross, mutate, neighbors
+from search.strategy.proposals.moves import mutate, neighbors
 
 __all__ = ["Pool"]
 
@@ -46,7 +46,8 @@ class Pool:
         parents = front[rng.integers(len(front), size=MUTANTS)]
         mutants = mutate(self._encoding, parents, 1 + rng.geometric(0.5, size=MUTANTS), rng)
         first, second = front[rng.integers(len(front), size=(2, CHILDREN))]
-        children = mutate(self._encoding, cross(first, second, rng), rng.integers(0, 2, size=CHILDREN), rng)
+        crossed = np.where(rng.random(first.shape) < 0.5, first, second)
+        children = mutate(self._encoding, crossed, rng.integers(0, 2, size=CHILDREN), rng)
         strangers = self._design.tilted(float(rng.uniform(-1.0, 1.0)), STRANGERS, rng)
         return self._feasible.fresh(np.concatenate([mutants, children, strangers]), seen)
 

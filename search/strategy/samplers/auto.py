@@ -22,7 +22,6 @@ from spaces.latency import ATTRIBUTE, LatencyTable
 __all__ = ["AutoSampler"]
 
 LEARNT = 5
-SPREAD = 6
 CLIMBERS, ROUNDS = 4, 2
 SCREENERS, FINALISTS = 1, 32
 DRAWS = 4
@@ -57,7 +56,7 @@ class AutoSampler(ProposingSampler):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        self._design = Design(self.encoding, self.feasible, SPREAD)
+        self._design = Design(self.encoding, self.feasible)
         self._pool = Pool(self.encoding, self.feasible, self._design)
         self._exact = [name for name in problem.objectives if name in EXACT]
         qualities = [name for name in problem.objectives if name in MEASURES and MEASURES[name].quality]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from search.strategy.proposals.encoding import EXACT, Codes, Encoding, Values
+from search.strategy.proposals.encoding import EXACT, Codes, Encoding
 from search.strategy.surrogate.additive import AdditiveLatency
 
 __all__ = ["Features", "Inputs", "Matrix"]
@@ -58,12 +58,16 @@ class Features:
     def __init__(self, encoding: Encoding, latency: AdditiveLatency | None = None) -> None:
         self._encoding = encoding
         self._latency = latency
-        self._one_hot = (encoding.ops[:, :, None] == np.arange(len(encoding.space.ops))).astype(np.float32)
-        spread = max(float(encoding.log_r.std()), 1.0)
-        ratio = (encoding.log_r - _middle(encoding)) / spread
-        self._ratio = (self._one_hot * ratio[:, :, None]).astype(np.float32)
-        self._place = np.stack([_place(*row) for row in zip(encoding.ops, encoding.log_r, strict=True)])
         self._rows = np.arange(encoding.slots)
+        ops, log_r = encoding.ops[:, :, None], encoding.log_r[:, :, None]
+        one_hot = ops == np.arange(len(encoding.space.ops))
+        mean = (one_hot * log_r).sum(axis=1, keepdims=True) / np.maximum(one_hot.sum(axis=1, keepdims=True), 1)
+        self._one_hot = one_hot.astype(np.float32)
+        self._ratio = (one_hot * (log_r - mean) / max(float(log_r.std()), 1.0)).astype(np.float32)
+        # A slot's choices are alike by 1 to themselves, by 0 to other operators, by something between to other ratios.
+        alike = np.exp(-(((log_r - log_r.swapaxes(1, 2)) / RATIO_REACH) ** 2) / 2)
+        values, vectors = np.linalg.eigh(alike * ((ops == ops.swapaxes(1, 2)) & (ops >= 0)))
+        self._root = (vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]).astype(np.float32)
 
     def __call__(self, codes: Codes) -> Inputs:
         """Return what the model sees of `(n, s)` codes."""
@@ -79,29 +83,9 @@ class Features:
         }
         if self._latency is not None:
             linear["latency"] = self._latency.feature(codes).astype(np.float32)
-        return Inputs(linear, self._place[self._rows, codes].reshape(n, -1))
+        return Inputs(linear, self._root[self._rows, codes].reshape(n, -1))
 
     def _costs(self, codes: Codes) -> Matrix:
         low, high = np.log([self._encoding.range(name) for name in EXACT]).T
         place = 2.0 * (self._encoding.log_costs(codes) - low) / np.maximum(high - low, 1e-9) - 1.0
         return np.stack([place, place**2], axis=2).reshape(len(codes), -1).astype(np.float32)
-
-
-def _middle(encoding: Encoding) -> Values:
-    """Return for every choice the mean log r of its operator at its slot: `(s, c)`."""
-    out = np.zeros(encoding.ops.shape)
-    for s, row in enumerate(encoding.ops):
-        for op in set(row.tolist()) - {-1}:
-            out[s, row == op] = encoding.log_r[s, row == op].mean()
-    return out
-
-
-def _place(ops: Codes, log_r: Values) -> Matrix:
-    """Return a square root of the likeness of a slot's choices, given their operators and ratios: `(c, c)`.
-
-    Likeness is 1 for the same choice, 0 for another operator, in between for another ratio.
-    """
-    same = (ops[:, None] == ops) & (ops[:, None] >= 0)
-    likeness = same * np.exp(-(((log_r[:, None] - log_r) / RATIO_REACH) ** 2) / 2)
-    values, vectors = np.linalg.eigh(likeness)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)), dtype=np.float32)
