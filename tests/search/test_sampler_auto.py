@@ -195,21 +195,3 @@ def test_auto_beats_random_by_far(space, encoding) -> None:
     auto = [searched(space, encoding, "auto", seed, 40) for seed in range(3)]
     random = [searched(space, encoding, "random", seed, 120) for seed in range(3)]
     assert min(auto) > max(random)
-
-
-def test_from_the_fortieth_on_every_fifth_candidate_is_drawn_blindly(space) -> None:
-    """Two searches that measure the opposite propose the same there, and only there."""
-    sampled = []
-    for sign in (1, -1):
-        sampler = search.create_sampler("auto", space, objectives=("accuracy", "params"), seed=3)
-        study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
-        chosen = []
-        for _ in range(55):
-            trial = study.ask()
-            cost = space.cost(space.suggest(trial))
-            chosen.append(trial.params)
-            study.tell(trial, [sign * math.log(cost.params), cost.params])
-        sampled.append(chosen)
-    learnt = range(12, 55)
-    alike = [number for number in learnt if sampled[0][number] == sampled[1][number]]
-    assert alike == [44, 49, 54]

@@ -26,7 +26,6 @@ CLIMBERS, ROUNDS = 4, 2
 SCREENERS, FINALISTS = 1, 32
 DRAWS = 4
 MARGIN = 0.05
-LATER, BLIND = 40, 5
 RECALLED, RELUCTANCE = 96, 8.0
 
 
@@ -44,9 +43,7 @@ class AutoSampler(ProposingSampler):
     4. The one with the greatest expected gain in hypervolume is proposed, costs on a logarithmic scale. What
        is in training counts with its expected values, so that parallel workers get different tasks. With one
        objective the gain is the expected improvement.
-    5. From the fortieth on every fifth candidate is drawn blindly: the surrogate learns from the whole space, and
-       what pays only as a whole is found in the end.
-    6. A candidate that was stopped is proposed again where, by all that has been learnt since, it is expected to gain
+    5. A candidate that was stopped is proposed again where, by all that has been learnt since, it is expected to gain
        more than eight times what any new one is: a second look, which runs to its end. It takes about four times
        the epochs of a new one, which may be stopped, so that it is to gain twice as much per epoch.
 
@@ -66,14 +63,12 @@ class AutoSampler(ProposingSampler):
         self._beliefs: list[Belief] = []
 
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code | SecondLook:
-        """Return a member of the design, what is expected to gain most, or every so often a blind draw."""
+        """Return a member of the design, later what is expected to gain most."""
         seen = self.observations
         completed = sum(candidate.values is not None for candidate in seen.ended)
         if len(seen.seen) < self._design.size or completed < LEARNT:
             before = np.array([candidate.code for candidate in (*seen.ended, *seen.pending)])
             return self._design.propose(before.reshape(-1, self.encoding.slots), seen.seen, rng)
-        if trial.number >= LATER and trial.number % BLIND == BLIND - 1:
-            return self.encoding.draw_one(rng)
         self._learn(study)
         for belief in self._beliefs:
             belief.update(seen.ended, rng)
