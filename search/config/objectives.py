@@ -50,24 +50,10 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
         raise document.error(("objectives",), f"{rule}; got {shown(objectives)}.")
 
 
-<<<<<<< HEAD
 def _qualities(task: Task | None) -> tuple[str, ...]:
     """Return the qualities that can be measured on data of this task; of every task, where it is not known yet."""
     tasks = [TASKS[name] for name in TASKS] if task is None else [TASKS[task]]
     return (*(task.quality for task in tasks), "loss")
-=======
-def _problem(name: str, before: Sequence[str], available: Sequence[str]) -> str | None:
-    if ":" in name:
-        try:
-            declare_objective(name)
-        except SpecError as error:
-            return f"objective {visible(str(error), 400)}"
-    elif name not in MEASURES:
-        return str(UnknownNameError("objective", name, available))
-    if name in before:
-        return f"objective `{name}` is named twice; leave one out."
-    return None
->>>>>>> wt-training
 
 
 def check_constraints(

@@ -188,7 +188,7 @@ def error_of_latency(sampler, space: spaces.SearchSpace, table: LatencyTable) ->
     codes = encoding.draw(np.random.default_rng(3), 300)
     belief = next(belief for belief in sampler._beliefs if belief.index == 1)
     surrogate, _, _ = belief.settled(np.empty((0, encoding.slots), dtype=int))
-    expected = surrogate.forecast(sampler._features(codes)).expected
+    expected = surrogate.posterior(codes).expected
     return float(np.sqrt(np.mean((expected - np.log(AdditiveLatency(encoding, table)(codes))) ** 2)))
 
 

@@ -1,10 +1,10 @@
-"""The base of samplers that propose whole architectures."""
+"""What a sampler is built from, the registry of all of them, and the base of those that propose architectures."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -16,13 +16,34 @@ from optuna.trial import FrozenTrial
 from threadpoolctl import ThreadpoolController
 
 from fusion_ops.errors import SpecError
+from fusion_ops.registry import Registry
 from search.strategy.observations import Observations
 from search.strategy.proposals.encoding import Code, Encoding
 from search.strategy.proposals.feasible import Feasible
-from search.strategy.samplers.registry import Problem
 from search.strategy.second_looks import mark
+from spaces import SearchSpace
 
-__all__ = ["ProposingSampler", "SecondLook", "draw_independently"]
+__all__ = ["SAMPLERS", "Problem", "ProposingSampler", "SecondLook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a sampler knows of the search before it starts.
+
+    Args:
+        space: The search space.
+        objectives: Names of the objectives, in the study's order.
+        seed: Seed of all draws.
+        constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality.
+    """
+
+    space: SearchSpace
+    objectives: tuple[str, ...]
+    seed: int = 0
+    constraints: Mapping[str, float] = field(default_factory=dict)
+
+
+SAMPLERS: Registry[Callable[[Problem], BaseSampler]] = Registry("sampler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +109,18 @@ class ProposingSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return a uniform draw: only a trial that was queued with some of its parameters needs one."""
-        return draw_independently(self.problem.seed, trial.number, param_name, param_distribution)
+        """Return a uniform draw: only a trial that was queued with some of its parameters needs one.
+
+        Raises:
+            SpecError: The parameter is not categorical.
+        """
+        if not isinstance(param_distribution, CategoricalDistribution):
+            raise SpecError(f"`{param_name}` must be categorical; got {param_distribution}.")
+        rng = np.random.default_rng([self.problem.seed, trial.number, *param_name.encode()])
+        return param_distribution.choices[rng.integers(len(param_distribution.choices))]
 
 
 @cache
 def _blas() -> ThreadpoolController:
     """Return what holds NumPy to one thread: its matrices are small, and the cores belong to the trainings."""
     return ThreadpoolController()
-
-
-def draw_independently(seed: int, number: int, name: str, distribution: BaseDistribution) -> Any:
-    """Return one of a parameter's choices, keyed by the seed, the trial and the parameter.
-
-    Raises:
-        SpecError: The parameter is not categorical.
-    """
-    if not isinstance(distribution, CategoricalDistribution):
-        raise SpecError(f"`{name}` must be categorical; got {distribution}.")
-    rng = np.random.default_rng([seed, number, *name.encode()])
-    return distribution.choices[rng.integers(len(distribution.choices))]
