@@ -1,8 +1,8 @@
-"""The completed candidates, as a pruner needs them: curves by epoch, and their front."""
+"""Candidates as a pruner sees them: curves by epoch, and what is known of the completed ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,36 @@ import numpy as np
 
 from reports.pareto import non_dominated
 from search.strategy.curves import Forecast, fit, jitter
-from search.strategy.pruners.curve import Curve
 
-__all__ = ["History"]
+__all__ = ["Curve", "History", "features"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 LATEST = 256
 SHARE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A candidate up to the epoch that it has reached.
+
+    Args:
+        number: Its number in the study.
+        quality: By epoch, the value of each objective that is a quality; greater is better.
+        costs: Its objectives that are costs; smaller is better, NaN where not known yet.
+        final: Of a completed candidate, what was told as its qualities; greater is better.
+        traits: What describes its architecture, as many numbers for every candidate; none where that is not known.
+    """
+
+    number: int
+    quality: Mapping[int, tuple[float, ...]]
+    costs: tuple[float, ...]
+    final: tuple[float, ...] = ()
+    traits: tuple[float, ...] = ()
+
+    @property
+    def epoch(self) -> int:
+        """The last epoch that was reported; 0 before the first one."""
+        return max(self.quality, default=0)
 
 
 @dataclass(frozen=True, slots=True)

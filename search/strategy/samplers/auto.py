@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial
 
 from reports.measures import MEASURES
 from reports.pareto import non_dominated
-from search.strategy.proposals.encoding import EXACT, Code, Codes, key
-from search.strategy.proposals.proposing import ProposingSampler, SecondLook
+from search.strategy.proposals.encoding import EXACT, Code, Codes
+from search.strategy.proposals.proposing import ProposingSampler
 from search.strategy.samplers.registry import SAMPLERS, Problem
 from search.strategy.surrogate.additive import kept_latency
 from search.strategy.surrogate.belief import Belief
@@ -69,7 +69,7 @@ class AutoSampler(ProposingSampler):
         self._modelled = sorted(modelled, key=lambda index: not _is_quality(problem.objectives[index]))
         self._beliefs: list[Belief] = []
 
-    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code | SecondLook:
+    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a member of the design, what is expected to gain most, or every so often a blind draw."""
         seen = self.observations
         completed = sum(candidate.values is not None for candidate in seen.ended)
@@ -105,7 +105,7 @@ class AutoSampler(ProposingSampler):
             if latency is not None:
                 self._features, self._beliefs = Features(self.encoding, latency), []
 
-    def _most_promising(self, rng: np.random.Generator) -> Code | SecondLook:
+    def _most_promising(self, rng: np.random.Generator) -> Code:
         pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.slots)
         surrogates, codes, points = self._estimated(pending)
         on_front = non_dominated(points)
@@ -121,18 +121,18 @@ class AutoSampler(ProposingSampler):
             repeated: Code = parents[0]
             return repeated
         best, gain = self._final(judge, pool, gains)
-        return self._second_look(judge, RELUCTANCE * gain, rng) or best
+        again, regained = self._second_look(judge, rng)
+        self.second_look = regained > RELUCTANCE * gain
+        return again if self.second_look else best
 
-    def _second_look(self, judge: _Judge, least: float, rng: np.random.Generator) -> SecondLook | None:
-        """Return the stopped candidate that is expected to gain most, if that is more than `least`."""
-        stopped = list(self.observations.stopped.values())
-        if not stopped:
-            return None
-        if len(stopped) > RECALLED:
-            stopped = [stopped[index] for index in rng.choice(len(stopped), RECALLED, replace=False)]
-        codes = np.array([seen.code for seen in stopped])
-        best, gain = self._final(judge, codes, self._gains(judge, codes, SCREENERS))
-        return SecondLook(best, self.observations.stopped[key(best)].number) if gain > least else None
+    def _second_look(self, judge: _Judge, rng: np.random.Generator) -> tuple[Code, float]:
+        """Return the stopped candidate that is expected to gain most, and its gain."""
+        codes = np.array([seen.code for seen in self.observations.stopped.values()])
+        if not len(codes):
+            return codes, 0.0
+        if len(codes) > RECALLED:
+            codes = codes[rng.choice(len(codes), RECALLED, replace=False)]
+        return self._final(judge, codes, self._gains(judge, codes, SCREENERS))
 
     def _final(self, judge: _Judge, codes: Codes, gains: Values) -> tuple[Code, float]:
         """Return the best of the finalists by screened gains, and its gain, as all members of the ensemble see it."""

@@ -8,7 +8,8 @@ import numpy as np
 from optuna.study import Study
 
 from search.strategy.proposals.encoding import Codes, Encoding, Values
-from spaces.latency import ATTRIBUTE, LatencyTable
+from search.strategy.trials import OPERATOR_LATENCY
+from spaces.latency import LatencyTable
 
 __all__ = ["AdditiveLatency", "kept_latency"]
 
@@ -56,5 +57,5 @@ def kept_latency(study: Study, encoding: Encoding) -> AdditiveLatency | None:
     Raises:
         SpecError: They were measured for another space, or by another version.
     """
-    kept: Any = study.user_attrs.get(ATTRIBUTE)
+    kept: Any = study.user_attrs.get(OPERATOR_LATENCY)
     return None if kept is None else AdditiveLatency(encoding, LatencyTable.from_dict(kept))
