@@ -1,9 +1,10 @@
-"""What a sampler sees of a study: the codes that were proposed and what became of them."""
+"""What samplers and pruners see of a study: the codes that were proposed and what became of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.strategy.proposals.encoding import Code, Encoding, key
-from search.strategy.trials import Reader, learning_curve, parameters, trained
+from search.strategy.trials import every_trial, learning_curve, parameters, same_study, trained
 
 __all__ = ["Observation", "Observations"]
 
@@ -48,7 +49,7 @@ class Observation:
 class Observations:
     """The candidates of one study, read again only where something can have changed.
 
-    `ended` and `pending` hold them by number, and `seen` the keys of all that was proposed.
+    `ended` holds them in the order of their ends, `pending` by number, and `seen` the keys of all that was proposed.
 
     Args:
         encoding: Codes of the space.
@@ -56,10 +57,11 @@ class Observations:
 
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
-        self._reader = Reader()
+        self._study: Study | None = None
         self._begin()
 
     def _begin(self) -> None:
+        self._read, self._open = 0, set[int]()
         self._proposed: dict[int, Code] = {}
         self._trained: set[bytes] = set()
         self._stopped: dict[bytes, Observation] = {}
@@ -70,7 +72,7 @@ class Observations:
 
     @property
     def stopped(self) -> dict[bytes, Observation]:
-        """What a pruner stopped and nobody has trained again since, nor is training now, by its key."""
+        """What was stopped and has not been trained again since, nor is in training now, by its key."""
         again = {key(candidate.code) for candidate in self.pending}
         return {known: candidate for known, candidate in self._stopped.items() if known not in again}
 
@@ -84,20 +86,26 @@ class Observations:
 
         Args:
             study: The study.
-            besides: Number of the trial that is being proposed, which is left out.
+            besides: Number of the trial that is being proposed or judged, which is left out.
         """
-        if self._reader.begins(study):
+        if self._study is None or not same_study(study, self._study):
             self._begin()
+            self._study = study
             self.signs = np.array([-1.0 if way == StudyDirection.MAXIMIZE else 1.0 for way in study.directions])
-        ended, open_ = self._reader.read(study)
-        for trial in ended:
+        trials = every_trial(study)
+        self._open.update(range(self._read, len(trials)))
+        self._read = len(trials)
+        new = [trials[number] for number in sorted(self._open) if number != besides]
+        # In the order of their ends: a sampler or pruner that is created anew goes on as the old one would have.
+        for trial in sorted((trial for trial in new if trial.state.is_finished()), key=_end):
             self._take(trial)
-        coded = ((trial.number, self._code(trial)) for trial in open_ if trial.number != besides)
+        coded = ((trial.number, self._code(trial)) for trial in new if not trial.state.is_finished())
         self.pending = [Observation(number, code, "pending") for number, code in coded if code is not None]
         self.seen.update(key(candidate.code) for candidate in self.pending)
 
     def _take(self, trial: FrozenTrial) -> None:
         code = self._code(trial)
+        self._open.discard(trial.number)
         self._proposed.pop(trial.number, None)
         if code is None:
             return
@@ -116,3 +124,7 @@ class Observations:
         if trial.number in self._proposed:
             return self._proposed[trial.number]
         return self._encoding.decode(parameters(trial))
+
+
+def _end(trial: FrozenTrial) -> tuple[datetime, int]:
+    return trial.datetime_complete or datetime.min, trial.number

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from optuna import Trial
@@ -24,10 +23,9 @@ __all__ = [
     "OPERATOR_LATENCY",
     "SERIES",
     "Decision",
-    "Reader",
-    "as_of",
     "audited",
     "decision",
+    "every_trial",
     "is_passing",
     "latest",
     "learning_curve",
@@ -37,6 +35,7 @@ __all__ = [
     "record",
     "report",
     "report_curve",
+    "same_study",
     "save",
     "save_decision",
     "trained",
@@ -65,6 +64,16 @@ class Decision:
     epoch: int
     reason: str
     audit: bool = False
+
+
+def every_trial(study: Study) -> list[FrozenTrial]:
+    """Return a study's trials, not to be changed; under Hyperband Optuna shows a sampler those of one bracket alone."""
+    return study._storage.get_all_trials(study._study_id, deepcopy=False)
+
+
+def same_study(one: Study, other: Study) -> bool:
+    """Return whether two are the same study in the same storage."""
+    return one._storage is other._storage and one._study_id == other._study_id
 
 
 # What a trial says
@@ -126,15 +135,6 @@ def latest(trial: Trial) -> FrozenTrial:
     return trial.storage.get_trial(trial._trial_id)
 
 
-def as_of(trial: FrozenTrial, epoch: int) -> FrozenTrial:
-    """Return a trial without what it reported after an epoch, as of one that was begun again."""
-    out = copy.copy(trial)
-    out.intermediate_values = {at: value for at, value in trial.intermediate_values.items() if at <= epoch}
-    later = {name for name in trial.user_attrs if name.startswith(CURVE) and _epoch(name) > epoch}
-    out.user_attrs = {name: value for name, value in trial.user_attrs.items() if name not in later}
-    return out
-
-
 # What is written into a trial
 
 
@@ -167,7 +167,7 @@ def report_curve(trial: Trial, curve: Sequence[Mapping[str, float]], objective: 
         elif there.intermediate_values[epoch] != measures[objective]:
             # Optuna's own method would leave what is there.
             trial.storage.set_trial_intermediate_value(trial._trial_id, epoch, measures[objective])
-    return as_of(latest(trial), len(curve))
+    return _as_of(latest(trial), len(curve))
 
 
 def save_decision(study: Study, trial: FrozenTrial, made: Decision) -> None:
@@ -195,38 +195,13 @@ def is_passing(log: Mapping[str, Any]) -> bool:
     return "param_name" in log or "intermediate_value" in log or any(name.startswith(CURVE) for name in names)
 
 
-class Reader:
-    """Reads the trials of a study: each one that ended once, and those that are open each time.
-
-    Optuna shows a sampler under Hyperband the trials of one bracket; here all are read.
-    """
-
-    def __init__(self) -> None:
-        self._study: tuple[Any, int] | None = None
-        self._read, self._open = 0, set[int]()
-
-    def begins(self, study: Study) -> bool:
-        """Return whether the study is another one than before; it is then read from its beginning."""
-        storage, study_id = study._storage, study._study_id
-        if self._study is not None and self._study[0] is storage and self._study[1] == study_id:
-            return False
-        self._study = storage, study_id
-        self._read, self._open = 0, set()
-        return True
-
-    def read(self, study: Study) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
-        """Return the trials that ended since the last time, in the order in which they did, and the open ones."""
-        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
-        self._open.update(range(self._read, len(trials)))
-        self._read = len(trials)
-        new = [trials[number] for number in sorted(self._open)]
-        ended = [trial for trial in new if trial.state.is_finished()]
-        self._open.difference_update(trial.number for trial in ended)
-        return sorted(ended, key=_end), [trial for trial in new if not trial.state.is_finished()]
-
-
-def _end(trial: FrozenTrial) -> tuple[datetime, int]:
-    return trial.datetime_complete or datetime.min, trial.number
+def _as_of(trial: FrozenTrial, epoch: int) -> FrozenTrial:
+    """Return a trial without what it reported after an epoch, as of one that was begun again."""
+    out = copy.copy(trial)
+    out.intermediate_values = {at: value for at, value in trial.intermediate_values.items() if at <= epoch}
+    later = {name for name in trial.user_attrs if name.startswith(CURVE) and _epoch(name) > epoch}
+    out.user_attrs = {name: value for name, value in trial.user_attrs.items() if name not in later}
+    return out
 
 
 def _epoch(name: str) -> int:

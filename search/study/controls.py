@@ -11,6 +11,7 @@ from reports.candidate import TRAINED, Candidate
 from reports.hypervolume import shares
 from reports.measures import MEASURES
 from reports.pareto import ranks
+from search.study.bounds import broken, exact
 from search.study.ledger import Ledger
 from search.study.repeats import ONE_EPOCH
 from spaces import Architecture
@@ -74,8 +75,11 @@ def _spent(ledger: Ledger) -> int:
 def _drawn(ledger: Ledger, count: int) -> list[Architecture]:
     """Return different random architectures that meet the exact constraints; fewer in a space that has fewer."""
     drawn: dict[str, Architecture] = {}
-    for architecture in ledger.random_architectures(np.random.default_rng([ledger.seed, STREAM]), DRAWS * count):
-        drawn.setdefault(architecture.id, architecture)
+    rng, bounds = np.random.default_rng([ledger.seed, STREAM]), exact(ledger.constraints)
+    for _ in range(DRAWS * count):
+        architecture = ledger.space.sample(rng)
+        if not broken(bounds, ledger.space.cost(architecture).measures()):
+            drawn.setdefault(architecture.id, architecture)
         if len(drawn) == count:
             break
     return list(drawn.values())

@@ -6,10 +6,9 @@ The driver alone writes. Every candidate ends in exactly one state, through `Led
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.pruners import BasePruner
 from optuna.trial import TrialState
@@ -27,8 +26,7 @@ from spaces import Architecture, SearchSpace
 
 __all__ = ["Ledger"]
 
-IDLE_PROPOSALS = 5
-RANDOM_DRAWS = 10_000
+EXHAUSTED = 5
 
 _OPTUNA_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 
@@ -133,12 +131,6 @@ class Ledger:
         rows = sorted(self.candidates.values(), key=lambda candidate: candidate.number)
         return [candidate.record(self.quality, maximize=self.maximize) for candidate in rows]
 
-    def random_architectures(self, rng: np.random.Generator, draws: int) -> Iterator[Architecture]:
-        """Yield random architectures that meet the exact constraints: what is left of so many draws."""
-        drawn = (self.space.sample(rng) for _ in range(draws))
-        bounds = exact(self.constraints)
-        return (one for one in drawn if not broken(bounds, self.space.cost(one).measures()))
-
     # What happens
 
     def enqueue(self, architecture: Architecture, kind: str, series: str = "") -> None:
@@ -161,19 +153,16 @@ class Ledger:
         """Return the next candidate to train, or `None` when there is none.
 
         A proposal that was trained already ends as `duplicate`, one that breaks a constraint as `infeasible`; neither
-        is trained. What was stopped is trained once more when it is proposed again: a second look. A sampler that
-        proposes nothing new many times in a row is helped by a random architecture; when there is none left, the space
-        is exhausted.
+        is trained. What was stopped is trained once more when it is proposed again: a second look. Samplers propose
+        what is new as long as there is anything, so that the space is exhausted after some duplicates in a row.
         """
-        idle = 0
+        repeated = 0
         while self.remaining() > 0:
-            if idle >= IDLE_PROPOSALS and not self._enqueue_unseen():
-                self.exhausted = True
-                break
             candidate = self._next()
             if candidate.state == "running":
                 return candidate
-            idle += 1
+            repeated += candidate.kind == "search" and candidate.state == "duplicate"
+            self.exhausted = repeated == EXHAUSTED
         while self._controls or self._queued:
             if not self._queued:
                 self.enqueue(self._controls[0][0], "control", self._controls[0][1])
@@ -320,14 +309,6 @@ class Ledger:
     def _remember(self, candidate: Candidate) -> None:
         self.candidates[candidate.number] = candidate
         self._repeats.remember(candidate)
-
-    def _enqueue_unseen(self) -> bool:
-        rng = np.random.default_rng([self.seed, len(self.candidates)])
-        drawn = self.random_architectures(rng, RANDOM_DRAWS)
-        unseen = next((one for one in drawn if one.id not in self._repeats), None)
-        if unseen is not None:
-            self.enqueue(unseen, "search")
-        return unseen is not None
 
     def _judge(self, candidate: Candidate, trial: optuna.trial.FrozenTrial) -> None:
         """Ask the pruner, as any study does; it leaves the reason in the trial if it is the project's own."""

@@ -174,6 +174,18 @@ def test_after_a_kill_the_running_come_first_with_their_number(open_ledger):
     assert set(ids.values()) == {1}
 
 
+def test_releasing_reads_the_study_not_once(open_ledger, monkeypatch):
+    ledger = open_ledger(trials=6)
+    lost = [ledger.ask() for _ in range(4)]
+    reads = []
+    storage = ledger.study._storage
+    real = storage.get_all_trials
+    monkeypatch.setattr(storage, "get_all_trials", lambda *args, **more: reads.append(1) or real(*args, **more))
+    assert ledger.release() == lost
+    assert reads == []
+    assert [ledger.ask().number for _ in lost] == [candidate.number for candidate in lost]
+
+
 def test_a_result_written_but_not_told_is_told_on_resume(open_ledger, monkeypatch):
     before = open_ledger()
     candidate = before.ask()

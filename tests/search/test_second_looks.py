@@ -182,7 +182,7 @@ def test_the_pruner_stops_no_second_look(tiny) -> None:
     assert [ask_about(tiny.uniform("sum")) for _ in range(2)] == [True, False]
     assert ask_about(tiny.uniform("sk"))
     study.pruner = search.create_pruner("auto", tiny, objectives=("accuracy",), epochs=8, seed=0)
-    assert not ask_about(tiny.uniform("sum"))
+    assert not ask_about(tiny.uniform("sk"))
 
 
 # In a run

@@ -7,8 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import optuna
-from optuna import pruners
-from optuna.pruners import BasePruner
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    PatientPruner,
+    PercentilePruner,
+    SuccessiveHalvingPruner,
+    WilcoxonPruner,
+)
 
 from fusion_ops.errors import ConfigError, SpecError
 from fusion_ops.registry import Registry
@@ -58,31 +66,22 @@ for _name, _kind in {
     "auto": PrunerKind(_pareto),
     "pareto": PrunerKind(_pareto),
     # Every training runs to its end.
-    "none": PrunerKind(lambda _: pruners.NopPruner()),
+    "none": PrunerKind(lambda _: NopPruner()),
     # Stops what is worse than the median of the completed at the same epoch.
-    "median": PrunerKind(lambda _: pruners.MedianPruner(n_startup_trials=STARTUP), "stops by the median of one value"),
+    "median": PrunerKind(lambda _: MedianPruner(STARTUP), "stops by the median of one value"),
     # Keeps the better quarter of the completed at the same epoch.
-    "percentile": PrunerKind(
-        lambda _: pruners.PercentilePruner(25.0, n_startup_trials=STARTUP), "stops by a percentile of one value"
-    ),
+    "percentile": PrunerKind(lambda _: PercentilePruner(25.0, STARTUP), "stops by a percentile of one value"),
     # Asynchronous successive halving (Li et al., arXiv:1810.05934), which keeps the best third of a rung.
-    "asha": PrunerKind(
-        lambda _: pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=FACTOR),
-        "promotes the best of a rung by one value",
-    ),
+    "asha": PrunerKind(lambda _: SuccessiveHalvingPruner(1, FACTOR), "promotes the best of a rung by one value"),
     # Successive halving in brackets that start at different epochs (Li et al., arXiv:1603.06560).
     "hyperband": PrunerKind(
-        lambda setting: pruners.HyperbandPruner(1, setting.epochs, reduction_factor=FACTOR),
-        "promotes the best of a bracket by one value",
+        lambda setting: HyperbandPruner(1, setting.epochs, FACTOR), "promotes the best of a bracket by one value"
     ),
     # Stops what a signed-rank test over the epochs calls worse than the best completed candidate.
-    "wilcoxon": PrunerKind(
-        lambda _: pruners.WilcoxonPruner(p_threshold=0.1), "tests one value against the best candidate's"
-    ),
-    # The median rule, for candidates that have not improved since the report before.
+    "wilcoxon": PrunerKind(lambda _: WilcoxonPruner(p_threshold=0.1), "tests one value against the best candidate's"),
+    # The median rule, for what has not improved since the report before.
     "patient": PrunerKind(
-        lambda _: pruners.PatientPruner(pruners.MedianPruner(n_startup_trials=STARTUP), patience=1),
-        "waits until one value stops improving",
+        lambda _: PatientPruner(MedianPruner(STARTUP), patience=1), "waits until one value stops improving"
     ),
 }.items():
     PRUNERS.register(_name)(_kind)

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 import numpy as np
 from optuna.pruners import BasePruner
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from fusion_ops.errors import SpecError
 from reports.measures import MEASURES
+from search.strategy.observations import Observations
 from search.strategy.proposals.encoding import EXACT, Code, Encoding, key
 from search.strategy.pruners.history import Curve
 from search.strategy.pruners.rule import ParetoRule
 from search.strategy.surrogate.features import Features
-from search.strategy.trials import Reader, audited, learning_curve, save_decision
+from search.strategy.trials import audited, learning_curve, same_study, save_decision
 from spaces import SearchSpace
 
 __all__ = ["ParetoPruner"]
@@ -41,8 +42,7 @@ class ParetoPruner(BasePruner):
         self._rule = rule
         self._encoding = Encoding(space)
         self._features = Features(self._encoding)
-        self._reader = Reader()
-        self._stopped: dict[bytes, int] = {}
+        self._study: Study | None = None
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Return whether a study's trial is stopped now; what Optuna calls.
@@ -50,46 +50,45 @@ class ParetoPruner(BasePruner):
         Raises:
             SpecError: The trial has no architecture of the space.
         """
-        self._learn(study)
+        self._learn(study, trial)
         code = self._encoding.decode(trial.params)
         if code is None:
             raise SpecError(
                 "the trial has no architecture of the pruner's space; call `space.suggest(trial)` with that space "
                 "before the first `report`."
             )
-        if audited(trial) or self._stopped.get(key(code), trial.number) < trial.number:
+        if audited(trial) or key(code) in self._seen.stopped:
             return False
-        decision = self._rule.judge(self._curve(trial, code))
+        decision = self._rule.judge(self._curve(trial.number, code, learning_curve(trial)))
         if decision is None:
             return False
         save_decision(study, trial, decision)
         return not decision.audit
 
-    def _learn(self, study: Study) -> None:
-        """Read what has ended since the last time."""
-        if self._reader.begins(study):
+    def _learn(self, study: Study, trial: FrozenTrial) -> None:
+        """Let the rule know of what is complete by now."""
+        if self._study is None or not same_study(study, self._study):
+            self._study, self._seen, self._known = study, Observations(self._encoding), 0
             self._rule.forget()
-            self._stopped.clear()
-        for trial in self._reader.read(study)[0]:
-            code = self._encoding.decode(trial.params)
-            if code is not None and trial.state == TrialState.COMPLETE:
-                self._rule.learn(self._curve(trial, code))
-            elif code is not None and trial.state == TrialState.PRUNED:
-                self._stopped.setdefault(key(code), trial.number)
+        self._seen.update(study, besides=trial.number)
+        for seen in self._seen.ended[self._known :]:
+            if seen.values is not None:
+                told = dict(zip(self._rule.objectives, (self._seen.signs * seen.values).tolist(), strict=True))
+                self._rule.learn(self._curve(seen.number, seen.code, seen.curve, told))
+        self._known = len(self._seen.ended)
 
-    def _curve(self, trial: FrozenTrial, code: Code) -> Curve:
-        """Return what the study knows of a trial: its curve, its costs and, where it is complete, its end."""
-        measured = learning_curve(trial)
-        known = {name: value for measures in measured.values() for name, value in measures.items()}
-        known |= {name: float(self._encoding.cost(name, code[None])[0]) for name in EXACT}
-        if trial.state == TrialState.COMPLETE:
-            known = dict(zip(self._rule.objectives, trial.values, strict=True))
+    def _curve(
+        self, number: int, code: Code, curve: Mapping[int, Mapping[str, float]], told: Mapping[str, float] | None = None
+    ) -> Curve:
+        """Return a candidate as the rule sees it; of a complete one, `told` has its objectives."""
+        exact = {name: float(self._encoding.cost(name, code[None])[0]) for name in EXACT}
+        known = told or {name: value for measures in curve.values() for name, value in measures.items()} | exact
         linear = self._features(code[None]).linear
         return Curve(
-            trial.number,
-            {epoch: self._greater_is_better(measures) for epoch, measures in measured.items()},
+            number,
+            {epoch: self._greater_is_better(measures) for epoch, measures in curve.items()},
             tuple(known.get(name, math.nan) for name in self._rule.costs),
-            self._greater_is_better(known) if trial.state == TrialState.COMPLETE else (),
+            self._greater_is_better(told) if told else (),
             tuple(np.concatenate([linear[name][0] for name in TRAITS]).tolist()),
         )
 
