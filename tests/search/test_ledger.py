@@ -135,6 +135,18 @@ def test_baselines_come_first_and_are_never_pruned(open_ledger, space):
     assert ledger.ask().kind == "search"
 
 
+@pytest.mark.parametrize("pruner", ["auto", "median"])
+def test_a_baseline_runs_to_its_end_where_others_are_stopped(open_ledger, space, pruner):
+    ledger = open_ledger(objectives=("accuracy",), pruner=pruner, trials=30)
+    trained = {candidate.architecture for candidate in take(ledger, 9)}
+    new = (architecture for architecture in space.enumerate() if architecture not in trained)
+    stops = []
+    for kind in ("search", "baseline"):
+        ledger.enqueue(next(new), kind)
+        stops.append(ledger.report(ledger.ask().number, Progress(curve(0.01), 0.1, "w")))
+    assert stops == [True, False]
+
+
 def test_what_cannot_add_to_the_front_is_pruned(open_ledger):
     ledger = open_ledger(trials=30)
     for index in range(8):

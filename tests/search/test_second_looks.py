@@ -250,6 +250,18 @@ def test_an_architecture_gets_one_second_look_however_it_ends(open_ledger, space
     assert fresh.id != stopped.id
 
 
+def test_optunas_pruners_stop_no_second_look_of_a_run(open_ledger, space) -> None:
+    ledger = open_ledger(objectives=("accuracy",), pruner="median", trials=20, epochs=2)
+    for index in range(6):
+        ledger.report(ledger.ask().number, Progress(curve(0.5, 0.8 + index / 100), 1.0, "host:1", done=True))
+    stopped = ledger.ask()
+    assert ledger.report(stopped.number, Progress(curve(0.3), 0.5, "host:1"))
+    propose(ledger, stopped.architecture)
+    again = ledger.ask()
+    assert again.again
+    assert not ledger.report(again.number, Progress(curve(0.3), 0.5, "host:1"))
+
+
 def test_an_interrupted_second_look_goes_on_as_one(open_ledger, space) -> None:
     ledger, stopped = with_one_stopped(open_ledger, space)
     propose(ledger, stopped.architecture)
