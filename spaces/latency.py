@@ -10,9 +10,8 @@ from fusion_ops import FusionChoice
 from fusion_ops.errors import SpecError
 from spaces import Architecture, FusionPoint, SearchSpace
 
-__all__ = ["ATTRIBUTE", "LatencyTable", "Operator", "operators"]
+__all__ = ["LatencyTable", "Operator", "operators"]
 
-ATTRIBUTE = "operator_latency"
 SCHEMA_VERSION = 1
 
 

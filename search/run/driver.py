@@ -24,7 +24,7 @@ from search.run.preliminaries import Preliminaries
 from search.run.run import Run
 from search.run.signals import heeding_signals
 from search.strategy.pruners import create_pruner
-from search.study.contests import one_epoch_controls, random_controls, top_controls
+from search.study.controls import one_epoch_controls, random_controls, top_controls
 from search.study.ledger import Ledger
 from search.study.run_directory import RunDirectory
 from search.training import data
@@ -137,7 +137,7 @@ class Driver:
         return Run(self.directory.path, interrupted=interrupted)
 
     def _is_left(self) -> bool:
-        return self.ledger.unfinished() or bool(self._contests())
+        return self.ledger.unfinished() or bool(self._controls())
 
     def _summary(self) -> dict[str, Any]:
         """Return what the log says at the end: states, device time, and why a search ended with candidates left."""
@@ -190,14 +190,14 @@ class Driver:
                 )
                 if not self._stopped() and self.ledger.unfinished():
                     tune()
-                while not self._stopped() and (controls := self._contests()):
+                while not self._stopped() and (controls := self._controls()):
                     self.display.say(f"training {len(controls)} architectures to compare the search with")
                     self.ledger.queue_controls(controls)
                     tune()
 
         Supervisor(self.ledger, train, self.display.say).run()
 
-    def _contests(self) -> list[tuple[Architecture, str]]:
+    def _controls(self) -> list[tuple[Architecture, str]]:
         """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
         settings, epochs = self.config.search, self.config.train.epochs
         stages = []

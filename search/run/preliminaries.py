@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 
 from fusion_ops.errors import MeasurementError
+from search.strategy.trials import OPERATOR_LATENCY
 from search.study.ledger import Ledger
 from search.training.job import Job
 from search.watching.events import EventLog
 from search.watching.live import LiveFile
 from search.watching.progress import ProgressDisplay
-from spaces.latency import ATTRIBUTE, LatencyTable
+from spaces.latency import LatencyTable
 
 __all__ = ["Preliminaries"]
 
@@ -57,7 +58,7 @@ class Preliminaries:
         """Return whether further candidates will be proposed by a sampler that makes use of what is not there yet."""
         study = self._ledger.study
         reads = getattr(study.sampler, "reads_operator_latency", False)
-        return reads and self._ledger.remaining() > 0 and ATTRIBUTE not in study.user_attrs
+        return reads and self._ledger.remaining() > 0 and OPERATOR_LATENCY not in study.user_attrs
 
     def _show(self, what: str) -> None:
         self._display.show(f"measuring the latency of {what}")
@@ -70,7 +71,7 @@ class Preliminaries:
         self._display.say(f"the latency of single operators was not measured: {reason}; the search goes on without")
 
     def _keep(self, table: LatencyTable, failed: Mapping[str, str], seconds: float) -> None:
-        self._ledger.study.set_user_attr(ATTRIBUTE, table.to_dict())
+        self._ledger.study.set_user_attr(OPERATOR_LATENCY, table.to_dict())
         self._log.write(
             "operators_measured",
             operators=len(table.times),

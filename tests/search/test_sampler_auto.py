@@ -11,12 +11,13 @@ import pytest
 import search
 import spaces
 from reports.hypervolume import hypervolume
-from search.strategy.observations import Observation, learning_curve
+from search.strategy.observations import Observation
 from search.strategy.proposals.encoding import Encoding
 from search.strategy.surrogate.evidence import Yardstick
 from search.strategy.surrogate.features import Features
 from search.strategy.surrogate.gain import expected_gain, expected_improvement
 from search.strategy.surrogate.surrogate import Surrogate
+from search.strategy.trials import learning_curve
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

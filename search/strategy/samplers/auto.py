@@ -9,15 +9,16 @@ from optuna.trial import FrozenTrial
 from reports.measures import MEASURES
 from reports.pareto import non_dominated
 from search.strategy.proposals.design import Design
-from search.strategy.proposals.encoding import EXACT, Code, Codes, Values, key
+from search.strategy.proposals.encoding import EXACT, Code, Codes, Values
 from search.strategy.proposals.pool import Pool
-from search.strategy.samplers.proposing import SAMPLERS, Problem, ProposingSampler, SecondLook
+from search.strategy.samplers.proposing import SAMPLERS, Problem, ProposingSampler
 from search.strategy.surrogate.additive import AdditiveLatency
 from search.strategy.surrogate.belief import Belief
 from search.strategy.surrogate.features import Features
 from search.strategy.surrogate.gain import expected_gain
 from search.strategy.surrogate.surrogate import MEMBERS, Surrogate
-from spaces.latency import ATTRIBUTE, LatencyTable
+from search.strategy.trials import OPERATOR_LATENCY
+from spaces.latency import LatencyTable
 
 __all__ = ["AutoSampler"]
 
@@ -62,7 +63,7 @@ class AutoSampler(ProposingSampler):
         self._latency: AdditiveLatency | None = None
         self._beliefs: list[Belief] = []
 
-    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code | SecondLook:
+    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a member of the design, later what is expected to gain most."""
         seen = self.observations
         completed = sum(candidate.values is not None for candidate in seen.ended)
@@ -81,7 +82,9 @@ class AutoSampler(ProposingSampler):
 
     def _learn(self, study: Study) -> None:
         """Begin to model the objectives, anew as soon as the study keeps the operators' latencies."""
-        table = study.user_attrs.get(ATTRIBUTE) if self.reads_operator_latency and self._latency is None else None
+        table = (
+            study.user_attrs.get(OPERATOR_LATENCY) if self.reads_operator_latency and self._latency is None else None
+        )
         if table is not None:
             self._latency = AdditiveLatency(self.encoding, LatencyTable.from_dict(table))
             self._beliefs = []
@@ -93,7 +96,7 @@ class AutoSampler(ProposingSampler):
         index = self.problem.objectives.index(name)
         return Belief(self.encoding, features, name, index, float(self.observations.signs[index]))
 
-    def _most_promising(self, rng: np.random.Generator) -> Code | SecondLook:
+    def _most_promising(self, rng: np.random.Generator) -> Code:
         pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.slots)
         surrogates, codes, points = self._estimated(pending)
         on_front = non_dominated(points)
@@ -108,18 +111,18 @@ class AutoSampler(ProposingSampler):
         if not len(pool):
             return np.asarray(parents[0])
         best, gain = self._final(judge, pool, gains)
-        return self._second_look(judge, RELUCTANCE * gain, rng) or best
+        again, regained = self._second_look(judge, rng)
+        self.second_look = regained > RELUCTANCE * gain
+        return again if self.second_look else best
 
-    def _second_look(self, judge: _Judge, least: float, rng: np.random.Generator) -> SecondLook | None:
-        """Return the stopped candidate that is expected to gain most, if that is more than `least`."""
-        stopped = list(self.observations.stopped.values())
-        if not stopped:
-            return None
-        if len(stopped) > RECALLED:
-            stopped = [stopped[index] for index in rng.choice(len(stopped), RECALLED, replace=False)]
-        codes = np.array([seen.code for seen in stopped])
-        best, gain = self._final(judge, codes, self._gains(judge, codes, SCREENERS))
-        return SecondLook(best, self.observations.stopped[key(best)].number) if gain > least else None
+    def _second_look(self, judge: _Judge, rng: np.random.Generator) -> tuple[Code, float]:
+        """Return the stopped candidate that is expected to gain most, and its gain."""
+        codes = np.array([seen.code for seen in self.observations.stopped.values()])
+        if not len(codes):
+            return codes, 0.0
+        if len(codes) > RECALLED:
+            codes = codes[rng.choice(len(codes), RECALLED, replace=False)]
+        return self._final(judge, codes, self._gains(judge, codes, SCREENERS))
 
     def _final(self, judge: _Judge, codes: Codes, gains: Values) -> tuple[Code, float]:
         """Return the best of the finalists by screened gains, and its gain, as all members of the ensemble see it."""

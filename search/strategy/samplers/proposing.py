@@ -20,10 +20,10 @@ from fusion_ops.registry import Registry
 from search.strategy.observations import Observations
 from search.strategy.proposals.encoding import Code, Encoding
 from search.strategy.proposals.feasible import Feasible
-from search.strategy.second_looks import mark
+from search.strategy.trials import parameters
 from spaces import SearchSpace
 
-__all__ = ["SAMPLERS", "Problem", "ProposingSampler", "SecondLook"]
+__all__ = ["SAMPLERS", "Problem", "ProposingSampler"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +46,6 @@ class Problem:
 SAMPLERS: Registry[Callable[[Problem], BaseSampler]] = Registry("sampler")
 
 
-@dataclass(frozen=True, slots=True)
-class SecondLook:
-    """A proposal to train what was stopped, this time to the end.
-
-    Args:
-        code: Its architecture.
-        number: The trial that was stopped.
-    """
-
-    code: Code
-    number: int
-
-
 class ProposingSampler(BaseSampler):
     """Proposes a whole architecture when a trial is asked for.
 
@@ -68,25 +55,30 @@ class ProposingSampler(BaseSampler):
     Args:
         problem: The space, the objectives, the seed and the constraints.
 
+    Attributes:
+        second_look: Set by `propose` where its code was stopped and is to be trained again, this time to its end.
+
     Raises:
         Infeasible: No architecture meets the constraints.
     """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
+        self.second_look = False
         self.encoding = Encoding(problem.space)
         self.feasible = Feasible(self.encoding, problem.constraints)
         self.observations = Observations(self.encoding)
 
     @abstractmethod
-    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code | SecondLook:
-        """Return the code to propose; one that was seen or breaks a constraint is replaced by one near it."""
+    def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
+        """Return the code to propose.
+
+        One that was seen or breaks a constraint is replaced by one near it, unless it is a second look.
+        """
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return every parameter of the space, or nothing for a trial that has parameters already."""
-        if trial.params or "fixed_params" in trial.system_attrs:
-            return {}
-        return dict(self.encoding.distributions)
+        return {} if parameters(trial) else dict(self.encoding.distributions)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
@@ -97,12 +89,10 @@ class ProposingSampler(BaseSampler):
         self.observations.update(study, besides=trial.number)
         rng = np.random.default_rng([self.problem.seed, trial.number])
         with _blas().limit(limits=1, user_api="blas"):
-            proposal = self.propose(study, trial, rng)
-        if isinstance(proposal, SecondLook):
-            mark(study, trial, proposal.number)
-            code = proposal.code
-        else:
-            code = self.feasible.unseen(proposal, self.observations.seen, rng)
+            self.second_look = False
+            code = self.propose(study, trial, rng)
+        if not self.second_look:
+            code = self.feasible.unseen(code, self.observations.seen, rng)
         self.observations.remember(trial.number, code)
         return self.encoding.params(code)
 

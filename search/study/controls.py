@@ -1,17 +1,19 @@
-"""What a search is compared with: random search at its budget, and one epoch for all, then the top K."""
+"""What a search is compared with: random search at its budget, and one epoch for all, then the top K.
+
+Each returns controls: architectures, each with the series that it belongs to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from reports.candidate import Candidate
+from reports.candidate import TRAINED, Candidate
 from reports.hypervolume import shares
 from reports.measures import MEASURES
 from reports.pareto import ranks
 from search.study.bounds import broken, exact
-from search.study.ledger import ONE_EPOCH, Ledger
+from search.study.ledger import Ledger
+from search.study.repeats import ONE_EPOCH
 from spaces import Architecture
 
 __all__ = ["one_epoch_controls", "random_controls", "top_controls"]
@@ -62,23 +64,21 @@ def top_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
 
 
 def _short(ledger: Ledger, epochs: int) -> int:
-    trained = ledger.count("complete", "pruned", "failed")
-    return max(1, min(trained, (_spent(ledger) - epochs) if _spent(ledger) >= 2 * epochs else _spent(ledger) // 2))
+    spent = _spent(ledger)
+    return max(1, min(ledger.count(*TRAINED), spent - epochs if spent >= 2 * epochs else spent // 2))
 
 
 def _spent(ledger: Ledger) -> int:
-    ended = ("complete", "pruned", "failed")
-    return sum(len(one.curve) for one in ledger.candidates.values() if not one.series and one.state in ended)
+    return sum(candidate.epochs for candidate in _series(ledger, "") if candidate.state in TRAINED)
 
 
 def _drawn(ledger: Ledger, count: int) -> list[Architecture]:
     """Return different random architectures that meet the exact constraints; fewer in a space that has fewer."""
-    rng = np.random.default_rng([ledger.seed, STREAM])
     drawn: dict[str, Architecture] = {}
+    rng, bounds = np.random.default_rng([ledger.seed, STREAM]), exact(ledger.constraints)
     for _ in range(DRAWS * count):
         architecture = ledger.space.sample(rng)
-        cost = ledger.space.cost(architecture)
-        if not broken(exact(ledger.constraints), {"params": float(cost.params), "flops": float(cost.flops)}):
+        if not broken(bounds, ledger.space.cost(architecture).measures()):
             drawn.setdefault(architecture.id, architecture)
         if len(drawn) == count:
             break
@@ -86,15 +86,14 @@ def _drawn(ledger: Ledger, count: int) -> list[Architecture]:
 
 
 def _missing(ledger: Ledger, wanted: list[Architecture], series: str) -> list[tuple[Architecture, str]]:
-    there = {candidate.architecture.id for candidate in _series(ledger, series)}
+    there = {candidate.id for candidate in _series(ledger, series)}
     return [(architecture, series) for architecture in wanted if architecture.id not in there]
 
 
-def _series(ledger: Ledger, series: str) -> Iterator[Candidate]:
-    return (candidate for candidate in ledger.candidates.values() if candidate.series == series)
+def _series(ledger: Ledger, series: str) -> list[Candidate]:
+    return [candidate for candidate in ledger.all() if candidate.series == series]
 
 
 def _losses(ledger: Ledger, candidate: Candidate) -> list[float]:
-    exactly = {"params": float(candidate.params), "flops": float(candidate.flops)}
-    values = candidate.curve[0] | exactly
+    values = candidate.curve[0] | candidate.exact
     return [MEASURES[name].sign * values.get(name, 0.0) for name in ledger.objectives]
