@@ -67,8 +67,7 @@ def resolve_device(name: str) -> torch.device:
 def memory_format(device: torch.device) -> torch.memory_format:
     """Return the memory order of images and weights: channels-last on a GPU, contiguous on a CPU.
 
-    Channels last is faster on CPUs, too, but there a strided 1×1 convolution of fewer than 8 channels writes
-    outside its memory (oneDNN in PyTorch 2.13, AVX2).
+    Channels last is faster on CPUs, too, but there training in it damaged memory with PyTorch 2.13.
     """
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
