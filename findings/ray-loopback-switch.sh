@@ -2,9 +2,9 @@
 # A private Ray keeps to the loopback interface on Linux only by a switch that is named after Windows and macOS.
 #
 # Library: Ray 2.60.0 (Linux).
-# What happens: `ray.init(address="local")` starts a Ray that nobody else is to join; on Linux its servers listen on other
-#   interfaces all the same. RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which is the default on the two systems of its name,
-#   is read on Linux as well and keeps all of them on 127.0.0.1.
+# What happens: `ray.init(address="local")` starts a Ray that nobody else is to join; on Linux its servers listen on
+#   other interfaces all the same. RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0, which is the default on the two systems of its
+#   name, is read on Linux as well and keeps all of them on 127.0.0.1.
 # Seen: servers that listen beyond the loopback interface: all of them by default, none with the switch.
 # Matters: search/cluster/session.py sets it for a private Ray; `fusion-nas doctor` lists what Ray exposes (README.md,
 #   Security). Whoever calls ray.init on a shared machine sets it before Ray is imported.
