@@ -2,7 +2,8 @@
 # Ray Tune's OptunaSearch leaves a trial with a NaN loss running for ever, and lets -inf win.
 #
 # Library: Ray 2.60.0 (Tune, OptunaSearch), Optuna 5.0.0.
-# What happens: Tune counts a trial whose loss is NaN as terminated without an error, but in the study it stays RUNNING.
+# What happens: Tune counts a trial whose loss is NaN as terminated without an error, but in the study it stays RUNNING:
+#   Optuna refuses the value, and OptunaSearch makes a warning of that.
 #   -inf and inf are told as COMPLETE: in a minimisation the study's best trial is the one that diverged, and samplers
 #   learn from it. Tune's own `get_best_result` leaves all three out, so that the two disagree about which trial is
 #   the best.
