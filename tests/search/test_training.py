@@ -168,7 +168,7 @@ parts = [
     Split(torch.randint(256, (size, 1, 8, 8), dtype=torch.uint8), torch.arange(size) % 10) for size in (256, 64, 10)
 ]
 dataset = Dataset("noise", "classification", tuple("0123456789"), *parts, mean=(0.5,), std=(0.3,))
-# Width 4 has strided convolutions of few channels, where channels-last memory order is not safe on CPUs.
+# Channels-last memory order is not safe in training on a CPU with PyTorch 2.13.
 space = spaces.create("resnet", depth=8, width=4, num_classes=10, in_channels=1, input_size=(8, 8), ops=("iaff",))
 settings, cpu = TrainConfig(epochs=2, batch_size=64), torch.device("cpu")
 session = Session(space.build(space.uniform("iaff")), settings, cpu)
