@@ -39,7 +39,7 @@ UNITS = {"s": 1, "min": 60, "h": 3600}
 
 def seconds(text: str) -> float:
     """Return what a time span such as `3 min 05 s` means, in seconds."""
-    return float(sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+) (h|min|s)\b", text)))
+    return float(sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+) (h|min|s)\b", text)))
 
 
 def search(settings: list[str]) -> tuple[list[tuple[float, int, float]], float]:

@@ -5,6 +5,7 @@ Only typer is imported before a command runs; whatever is heavy is imported insi
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 
@@ -19,6 +20,8 @@ def main() -> None:
     from search.cli.app import app
     from search.cli.errors import run
 
+    # Like Ctrl-C: what was begun is cleared away, and the exit code is 130.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for command in COMMANDS:
         import_module(f"{__name__}.{command}")
     sys.exit(run(app, sys.argv[1:]))

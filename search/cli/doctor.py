@@ -53,27 +53,24 @@ def _packages() -> Iterator[Finding]:
     yield Finding("python", platform.python_version(), "needs 3.11 or newer" if old else "")
     try:
         yield Finding(DISTRIBUTION, metadata.version(DISTRIBUTION))
-        needed = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
-        yield Finding(
-            DISTRIBUTION, "not installed", "run `pip install fusion-nas`, or `pip install -e .` in its source"
-        )
+        fix = "run `pip install fusion-nas`, or `pip install -e .` in its source"
+        yield Finding(DISTRIBUTION, "not installed", fix)
         return
-    for requirement in map(Requirement, needed):
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            yield _package(requirement)
+    for needed in map(Requirement, metadata.requires(DISTRIBUTION) or []):
+        if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+            yield _package(needed)
 
 
-def _package(requirement: Requirement) -> Finding:
+def _package(needed: Requirement) -> Finding:
     from importlib import metadata
 
     try:
-        found = metadata.version(requirement.name)
+        found = metadata.version(needed.name)
     except metadata.PackageNotFoundError:
-        return Finding(requirement.name, "not installed", f"needed; run `pip install '{requirement}'`")
-    if not requirement.specifier.contains(found, prereleases=True):
-        return Finding(requirement.name, found, f"needs {requirement.specifier}; run `pip install '{requirement}'`")
-    return Finding(requirement.name, found)
+        return Finding(needed.name, "not installed", f"needed; run `pip install '{needed}'`")
+    fits = needed.specifier.contains(found, prereleases=True)
+    return Finding(needed.name, found, "" if fits else f"needs {needed.specifier}; run `pip install '{needed}'`")
 
 
 def _hardware() -> Iterator[Finding]:
@@ -88,16 +85,13 @@ def _hardware() -> Iterator[Finding]:
     count = torch.cuda.device_count()
     gpus = [torch.cuda.get_device_properties(index) for index in range(count)]
     names = ", ".join(f"{gpu.name} ({gpu.total_memory / 2**30:.0f} GiB)" for gpu in gpus)
-    yield Finding("gpus", names or f"none seen by torch ({_build(torch.version.cuda)})")
+    build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a CPU build"
+    yield Finding("gpus", names or f"none seen by torch ({build})")
     from search.training.device import resolve_device
 
     device = resolve_device("auto").type
     precision = "bf16 mixed precision, channels last" if device == "cuda" else "float32"
     yield Finding("device", f"{device} ({precision}); `train.device` of the config can choose another")
-
-
-def _build(cuda: str | None) -> str:
-    return f"built for CUDA {cuda}" if cuda else "a CPU build"
 
 
 def _exposure() -> Iterator[Finding]:

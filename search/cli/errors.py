@@ -56,7 +56,7 @@ def _line(error: BaseException) -> str:
     if isinstance(error, typer.TyperException):
         return _usage(error)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return "interrupted"
+        return ": ".join(("interrupted", *map(_flat, error.args)))
     from fusion_ops.errors import FusionNasError
 
     if isinstance(error, FusionNasError):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -10,12 +14,13 @@ import reports
 from fusion_ops.errors import DataError
 from reports.candidates import FILE
 from reports.measures import MEASURES
+from search.cli.console import print_table
 from search.cli.ending import ending
 from search.config import SearchConfig
 from search.run.planning import plan
 from search.run.run import Run
-from search.watching.status import read_status
-from spaces import SearchSpace
+from search.watching.status import how_to_resume, read_status
+from spaces import Architecture, SearchSpace
 
 __all__ = ["print_plan", "print_run"]
 
@@ -62,17 +67,14 @@ def print_run(run: Run) -> None:
         typer.Exit: The run was interrupted (130), no candidate is complete (1), or none of the complete ones
             meets the constraints (3).
     """
+    status = read_status(run.path)
+    if run.interrupted:
+        typer.echo(f"interrupted: {how_to_resume(status)}", err=True)
+        raise typer.Exit(130)
+    config = SearchConfig.load(run.path / "config.yaml")
     candidates = run.candidates()
     candidates = candidates[candidates["series"] == ""]
-    config = SearchConfig.load(run.path / "config.yaml")
-    done = int(candidates["state"].isin(["complete", "pruned", "failed"]).sum())
-    if run.interrupted:
-        typer.echo(
-            f"interrupted: {done} of {config.search.trials} done; resume with `fusion-nas resume {run.path}`",
-            err=True,
-        )
-        raise typer.Exit(130)
-    why = ending(read_status(run.path), config.to_dict())
+    why = ending(status, config.to_dict())
     ranked = reports.rank(candidates, config.objectives)
     if ranked.empty and (candidates["state"] == "complete").any():
         typer.echo(_nearest(candidates, config), err=True)
@@ -87,7 +89,7 @@ def print_run(run: Run) -> None:
         typer.echo(why)
 
 
-def _nearest(candidates: reports.DataFrame, config: SearchConfig) -> str:
+def _nearest(candidates: pd.DataFrame, config: SearchConfig) -> str:
     """Return that no complete candidate meets the constraints, and the best value of each that was missed."""
     complete = candidates[candidates["state"] == "complete"]
     parts = []
@@ -101,20 +103,14 @@ def _nearest(candidates: reports.DataFrame, config: SearchConfig) -> str:
     return f"no candidate of {len(complete)} complete ones meets {missed}"
 
 
-def _print_front(front: reports.DataFrame, config: SearchConfig) -> None:
-    from spaces import Architecture
-
-    table = Table(box=None, pad_edge=False)
+def _print_front(front: pd.DataFrame, config: SearchConfig) -> None:
     names = list(dict.fromkeys([*config.objectives, "params", "flops"]))
-    for heading in ("id", *(MEASURES[name].label for name in names), "fusion"):
-        table.add_column(heading)
-    for row in front.to_dict("records"):
-        choices = [str(choice) for _, choice in Architecture.from_json(row["architecture"]).choices]
-        fusion = choices[0] if len(set(choices)) == 1 else " | ".join(choices)
-        mark = " (knee)" if row["knee"] else ""
-        table.add_row(
-            f"{row['id']}{mark}",
-            *(MEASURES[name].format(row[MEASURES[name].column]) for name in names),
-            fusion,
-        )
-    Console(width=140).print(table)
+    headings = ["id", *(MEASURES[name].label for name in names), "fusion"]
+    print_table(headings, (), [_front_row(row, names) for row in front.to_dict("records")])
+
+
+def _front_row(row: Mapping[Hashable, Any], names: Sequence[str]) -> list[str]:
+    choices = [str(choice) for _, choice in Architecture.from_json(row["architecture"]).choices]
+    fusion = choices[0] if len(set(choices)) == 1 else " | ".join(choices)
+    values = (MEASURES[name].format(row[MEASURES[name].column]) for name in names)
+    return [f"{row['id']}{' (knee)' if row['knee'] else ''}", *values, fusion]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,35 +21,38 @@ def status(
 
     Example: fusion-nas status runs/a --json
     """
-    import yaml
-
+    from reports.run import read_config
     from search.cli.ending import ending
-    from search.watching.durations import duration
     from search.watching.status import read_status
 
     found = read_status(run_dir)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    counts = ", ".join(f"{count} {state}" for state, count in found["candidates"].items() if count)
-    typer.echo(f"run         {found['run']}{', driven by ' + found['driver'] if found['driver'] else ''}")
-    typer.echo(f"candidates  {found['done']} of {found['trials']} done: {counts or 'none yet'}")
-    if found["best"]:
-        typer.echo(f"best        {_measures(found['best'])}")
-        typer.echo(f"front       {found['front']} of {found['candidates']['complete']} complete candidates")
-    if found["seconds_left"] is not None:
-        typer.echo(f"time left   {duration(found['seconds_left'])}")
-    if found["doing"]:
-        typer.echo(f"now         {found['doing']}")
-    for worker in found["workers"]:
-        typer.echo(f"training    {_training(worker)}")
-    if found["run"] == "stopped":
-        typer.echo(f"stopped     {found['updated'] or 'before it began'}; driven by {found['last_driver']}")
-        typer.echo(f"to go on    fusion-nas resume {found['path']}")
-    if found["run"] == "ended" and (
-        why := ending(found, yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8")))
-    ):
+    for label, text in _lines(found):
+        typer.echo(f"{label:<12}{text}")
+    if found["run"] == "ended" and (why := ending(found, read_config(run_dir))):
         typer.echo(f"why         {why}")
+
+
+def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    from reports.phrases import duration
+
+    counts = ", ".join(f"{count} {state}" for state, count in found["candidates"].items() if count)
+    yield "run", f"{found['run']}{', driven by ' + found['driver'] if found['driver'] else ''}"
+    yield "candidates", f"{found['done']} of {found['trials']} done: {counts or 'none yet'}"
+    if found["best"]:
+        yield "best", _measures(found["best"])
+        yield "front", f"{found['front']} of {found['candidates']['complete']} complete candidates"
+    if found["seconds_left"] is not None:
+        yield "time left", duration(found["seconds_left"])
+    if found["doing"]:
+        yield "now", found["doing"]
+    for worker in found["workers"]:
+        yield "training", _training(worker)
+    if found["run"] == "stopped":
+        yield "stopped", f"{found['updated'] or 'before it began'}; driven by {found['last_driver']}"
+        yield "to go on", f"fusion-nas resume {found['path']}"
 
 
 def _training(worker: dict[str, Any]) -> str:

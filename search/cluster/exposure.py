@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from search.cluster.ray_private import LIBRARY
+
 __all__ = ["Listener", "ray_listeners", "token_source"]
 
 _LISTEN = "0A"
 _SERVERS = ("gcs_server", "raylet")
-# Every process that speaks Ray's protocol, the driver's included, has this library mapped.
-_LIBRARY = "_raylet.so"
 _TOKEN_FILE = Path(".ray", "auth_token")
 
 
@@ -42,7 +42,7 @@ class Listener(NamedTuple):
 
 def ray_listeners() -> list[Listener]:
     """Return the ports on which Ray's processes of this user listen; Linux only, empty elsewhere."""
-    sockets = dict(_listening())
+    sockets = _listening_sockets()
     return sorted(
         Listener(name, pid, *sockets[inode])
         for pid, name in _ray_processes()
@@ -62,16 +62,16 @@ def token_source() -> str | None:
     return f"~/{_TOKEN_FILE}" if (Path.home() / _TOKEN_FILE).is_file() else None
 
 
-def _listening() -> Iterator[tuple[str, tuple[str, int]]]:
-    for name in ("tcp", "tcp6"):
-        try:
-            lines = Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]
-        except OSError:
-            continue
+def _listening_sockets() -> dict[str, tuple[str, int]]:
+    """Return the address and port of every TCP socket that waits for connections, by its inode."""
+    found = {}
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        lines = table.read_text(encoding="ascii").splitlines()[1:] if table.is_file() else []
         for fields in map(str.split, lines):
+            host, _, port = fields[1].partition(":")
             if fields[3] == _LISTEN:
-                host, _, port = fields[1].partition(":")
-                yield fields[9], (_host(host), int(port, 16))
+                found[fields[9]] = _host(host), int(port, 16)
+    return found
 
 
 def _host(digits: str) -> str:
@@ -88,7 +88,7 @@ def _ray_processes() -> Iterator[tuple[int, str]]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             name = (folder / "comm").read_text(encoding="utf-8").strip()
-            if name in _SERVERS or _LIBRARY in (folder / "maps").read_text(encoding="utf-8", errors="replace"):
+            if name in _SERVERS or LIBRARY in (folder / "maps").read_text(encoding="utf-8", errors="replace"):
                 yield int(folder.name), name
         except OSError:
             continue

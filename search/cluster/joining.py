@@ -11,28 +11,26 @@ from typing import Any
 
 from fusion_ops.errors import ConfigError, RunError
 from search.cluster.exposure import token_source
+from search.cluster.ray_private import PROBE
 
 __all__ = ["require_cluster", "room"]
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})")
-_PROBE = "import sys, ray._raylet as raylet; raylet.GcsClient(address=sys.argv[1])"
 _REFUSED = "InvalidAuthToken"
 
 
-def require_cluster(address: str | None) -> None:
+def require_cluster(address: str) -> None:
     """Check that a Ray cluster answers at `address`, wants a token, and takes the one that there is.
 
     Args:
-        address: `HOST:PORT` of the head node, or `None` for a private Ray.
+        address: `HOST:PORT` of the head node.
 
     Raises:
         ConfigError: The address has another form, or there is no token.
         RunError: Nothing answers, the cluster lets anybody in, or it refuses the token.
     """
-    if address is None:
-        return
     match = _ADDRESS.fullmatch(address)
     if match is None:
         raise ConfigError(
@@ -81,22 +79,16 @@ def _refusal(address: str, mode: str) -> str | None:
     Asked in a process of its own: Ray ends the process that waits in vain, and reads the mode only once.
     """
     settings = os.environ | {"RAY_AUTH_MODE": mode, "RAY_USAGE_STATS_ENABLED": "0"}
+    command = [sys.executable, "-c", PROBE, address]
     try:
         asked = subprocess.run(
-            [sys.executable, "-c", _PROBE, address],
-            capture_output=True,
-            text=True,
-            env=settings,
-            timeout=ANSWER_SECONDS,
-            check=False,
+            command, capture_output=True, text=True, env=settings, timeout=ANSWER_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         raise RunError(f"what listens at {address} does not answer as a Ray cluster; check `ray.address`.") from None
     if asked.returncode == 0:
         return None
-    if _REFUSED in asked.stderr:
-        return _REFUSED
-    if mode == "disabled":
-        last = (asked.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RunError(f"the Ray cluster at {address} cannot be used: {last[:200]}.")
-    return (asked.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+    last = (asked.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+    if _REFUSED not in asked.stderr and mode == "disabled":
+        raise RunError(f"the Ray cluster at {address} cannot be used: {last}.")
+    return _REFUSED if _REFUSED in asked.stderr else last

@@ -1,12 +1,106 @@
-"""What is used of Ray beyond its public interface: each use, and why, stands here."""
+"""What is used of Ray beyond its public interface, and why."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-import ray
+from fusion_ops.errors import RunError
 
-__all__ = ["kill_workers"]
+__all__ = ["LIBRARY", "PROBE", "StartedProcesses", "complaint", "forming_cluster", "kill_workers", "reread_environment"]
+
+# Every process that speaks Ray's protocol, the driver's included, has this library mapped.
+LIBRARY = "_raylet.so"
+# Connects to a head node, in a process of its own: Ray ends the process that waits in vain.
+PROBE = "import sys, ray._raylet as raylet; raylet.GcsClient(address=sys.argv[1])"
+_COMPLAINT = re.compile(r"(?:^E\d{4} [^\]]*\]|^\[[^\]]* [CE] [^\]]*\] (?:\(\w+\) )?\S+:) *(.+?)[. ]*$")
+_SERVERS = ("gcs_server", "raylet")
+
+
+@contextmanager
+def forming_cluster(forms: bool) -> Iterator[None]:
+    """Have Ray listen beyond this machine, or not, for the time of the block, and report no worker's end by itself.
+
+    Ray reads its switch for machines that form no cluster once, at import.
+    """
+    from ray._private import ray_constants, worker
+
+    with (
+        _replaced(ray_constants, "ENABLE_RAY_CLUSTER", forms),
+        # What becomes of a lost worker is reported by the driver; a raylet would add paragraphs of its own.
+        _replaced(worker, "_worker_logs_enabled", False),
+    ):
+        yield
+
+
+def reread_environment() -> None:
+    """Have Ray read its authentication mode and its token anew; it does so once, when it is imported or first used."""
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+class StartedProcesses:
+    """The processes that `ray.init` starts, known from their first moment on.
+
+    Where its start fails or is interrupted, Ray forgets them. It also waits half a minute for a server that has
+    ended already.
+    """
+
+    def __init__(self) -> None:
+        self._all: list[tuple[str, subprocess.Popen[bytes]]] = []
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Note what `ray.init` starts within the block; this process's handler of SIGTERM stays in place.
+
+        Ray's own handlers end the process at once, or abort it.
+        """
+        from ray._private import services, utils
+
+        start: Any = services.start_ray_process
+        node: Any = services.get_node
+
+        def started(*arguments: Any, **settings: Any) -> Any:
+            info = start(*arguments, **settings)
+            self._all.append((arguments[1], info.process))
+            return info
+
+        def found(*arguments: Any) -> Any:
+            self._require_servers()
+            return node(*arguments)
+
+        with ExitStack() as stack:
+            stack.enter_context(_replaced(services, "start_ray_process", started))
+            stack.enter_context(_replaced(services, "get_node", found))
+            stack.enter_context(_replaced(utils, "set_sigterm_handler", lambda handler: None))
+            yield
+
+    def end(self) -> None:
+        """End those that still run."""
+        for _, process in self._all:
+            process.kill()
+        for _, process in self._all:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+
+    def _require_servers(self) -> None:
+        for name, process in self._all:
+            if name in _SERVERS and process.poll() is not None:
+                raise RunError(f"its {name} ended with exit code {process.returncode}")
+
+
+def complaint(folder: Path) -> str:
+    """Return the last error in the logs of Ray's servers in a temporary folder of Ray; empty where there is none."""
+    logs = [path for name in _SERVERS for path in sorted(folder.glob(f"session_2*/logs/{name}.*"))]
+    lines = (line for path in logs for line in path.read_text(errors="replace").splitlines())
+    found = [match[1] for line in lines if (match := _COMPLAINT.search(line))]
+    return found[-1][:200] if found else ""
 
 
 def kill_workers(tune_controller: Any) -> None:
@@ -14,5 +108,17 @@ def kill_workers(tune_controller: Any) -> None:
 
     Tune itself would wait for the end of their rungs, up to ten seconds, and then do the same.
     """
+    import ray
+
     for actor, _ in list(tune_controller._actor_manager._live_actors_to_ray_actors_resources.values()):
         ray.kill(actor)
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)

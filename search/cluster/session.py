@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import signal
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import RunError
+from search.cluster.ray_private import StartedProcesses, complaint, forming_cluster, reread_environment
 from search.cluster.scratch import scratch_folder
 from search.cluster.shipment import runtime_environment
 
-__all__ = ["available_cpus", "ray_session"]
+__all__ = ["RayStartError", "available_cpus", "ray_session"]
 
-STARTS = 3
+# A start that fails soon is tried again: another Ray of this machine may just have taken its ports.
+STARTS, SOON_SECONDS = 3, 10.0
 # Read by Ray and Tune when they are imported or started.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -37,13 +38,24 @@ _SETTINGS = {
 _LISTENS_BEYOND_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
+class RayStartError(RunError):
+    """Ray does not start, or the cluster cannot be joined."""
+
+
 def available_cpus() -> int:
     """Return how many CPU cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 @contextmanager
-def ray_session(*, address: str | None, cpus: int, gpus: int, folders: Iterable[str] = ()) -> Iterator[Path]:
+def ray_session(
+    *,
+    address: str | None,
+    cpus: int,
+    gpus: int,
+    folders: Iterable[str] = (),
+    starting: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Iterator[Path]:
     """Start Ray for the time of the block, and yield a private folder for Tune's own files.
 
     Without an address a private Ray is started: it listens on 127.0.0.1 only, has no dashboard, sends no usage
@@ -55,10 +67,30 @@ def ray_session(*, address: str | None, cpus: int, gpus: int, folders: Iterable[
         cpus: CPU cores of a private Ray.
         gpus: GPUs of a private Ray.
         folders: Where the user's own modules lie; a cluster's nodes get what the run has imported from them.
+        starting: Returns what the start is done in; it may end it early, and then the block is without Ray.
 
     Raises:
-        RunError: Ray does not start, or the cluster does not answer.
+        RayStartError: Ray does not start, or the cluster does not answer.
     """
+    processes = StartedProcesses()
+    with _environment(address), scratch_folder() as folder, forming_cluster(address is not None):
+        for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        settings: dict[str, Any] = {"address": address}
+        if address is None:
+            settings = {"address": "local", "num_cpus": cpus, "num_gpus": gpus, "_temp_dir": str(folder)}
+        else:
+            settings["runtime_env"] = runtime_environment(folders, _SETTINGS, folder / "shipment")
+        try:
+            with starting():
+                _start(processes, folder, **settings)
+            yield folder / "tune"
+        finally:
+            _end(processes)
+
+
+@contextmanager
+def _environment(address: str | None) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.update(_SETTINGS)
     os.environ[_LISTENS_BEYOND_THIS_MACHINE] = str(int(address is not None))
@@ -66,17 +98,12 @@ def ray_session(*, address: str | None, cpus: int, gpus: int, folders: Iterable[
     if address is None:
         os.environ["RAY_AUTH_TOKEN"] = _own_token()
     try:
-        with scratch_folder() as folder:
-            try:
-                _start(address, cpus, gpus, folder, folders)
-                yield folder / "tune"
-            finally:
-                import ray
-
-                ray.shutdown()
+        reread_environment()
+        yield
     finally:
         os.environ.clear()
         os.environ.update(before)
+        reread_environment()
 
 
 @cache
@@ -85,52 +112,37 @@ def _own_token() -> str:
     return secrets.token_hex(32)
 
 
-def _start(address: str | None, cpus: int, gpus: int, folder: Path, folders: Iterable[str]) -> None:
-    import ray
-    from ray._private import ray_constants
-    from ray._private import worker as ray_worker
-    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
+def _start(processes: StartedProcesses, folder: Path, **settings: Any) -> None:
+    """Start Ray, again where that fails soon.
 
-    # Ray reads its switch for machines that form no cluster once, at import, and its token at its first use.
-    ray_constants.ENABLE_RAY_CLUSTER = address is not None
-    AuthenticationTokenLoader.instance().reset_cache()
-    for name in ("ray", "ray.tune", "ray.train", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    # What becomes of a lost worker is told here; a raylet would add paragraphs of its own, whatever it is told.
-    ray_worker._worker_logs_enabled = False
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
-    try:
-        with _own_sigterm():
-            if address is not None:
-                shipped = runtime_environment(folders, _SETTINGS, folder / "shipment")
-                ray.init(address=address, runtime_env=shipped, **quiet)
-            else:
-                _start_private(num_cpus=cpus, num_gpus=gpus, _temp_dir=str(folder), **quiet)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise RunError(f"Ray does not start: {error}") from error
-
-
-@contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Keep this process's handler of SIGTERM: `ray.init` puts one in its place that ends or aborts the process."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
-
-
-def _start_private(**settings: Any) -> None:
-    """Start a private Ray; again with other ports where another Ray of this machine took those that it chose."""
+    Raises:
+        RayStartError: It does not start.
+    """
     import ray
 
-    for attempt in range(STARTS):
+    settings |= {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
+    for attempt in range(1, STARTS + 1):
+        began = time.monotonic()
         try:
-            ray.init(address="local", include_dashboard=False, **settings)
-        except (RuntimeError, ConnectionError):
-            ray.shutdown()
-            if attempt == STARTS - 1:
-                raise
+            with processes.watched():
+                ray.init(include_dashboard=False, **settings)
+        except Exception as error:
+            _end(processes)
+            if attempt == STARTS or time.monotonic() - began > SOON_SECONDS:
+                raise RayStartError(f"Ray does not start: {_reason(error, folder)}.") from error
         else:
             return
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return "; ".join(filter(None, (first, complaint(folder))))
+
+
+def _end(processes: StartedProcesses) -> None:
+    import ray
+
+    try:
+        ray.shutdown()
+    finally:
+        processes.end()

@@ -62,16 +62,17 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str, *, tensorboar
     os.environ |= _ENVIRONMENT
     from ray.job_submission import JobSubmissionClient
 
+    logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
     with scratch_folder() as folder:
         job = folder / "job"
         stage(config.folders, job)
         (job / CONFIG).write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
-        logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
-        runtime_environment = {"working_dir": str(job), "env_vars": _ENVIRONMENT}
+        environment = {"working_dir": str(job), "env_vars": _ENVIRONMENT}
         try:
-            return _start(JobSubmissionClient(server), _entrypoint(run_dir, tensorboard), runtime_environment)
+            return _started(JobSubmissionClient(server), _entrypoint(run_dir, tensorboard), environment)
         except (ConnectionError, RuntimeError) as error:
-            raise RunError(f"the job server at {server} cannot be used: {_last_line(error)}") from error
+            last = (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]
+            raise RunError(f"the job server at {server} cannot be used: {last}") from error
 
 
 def _require_absolute(config: SearchConfig, run_dir: str | Path) -> None:
@@ -98,7 +99,7 @@ def _require_guarded(server: str) -> None:
     )
 
 
-def _start(client: JobSubmissionClient, entrypoint: str, runtime_environment: dict[str, Any]) -> str:
+def _started(client: JobSubmissionClient, entrypoint: str, runtime_environment: dict[str, Any]) -> str:
     """Start the job, waiting for the agent of a head node that is just starting itself."""
     deadline = time.monotonic() + AGENT_SECONDS
     while True:
@@ -115,7 +116,3 @@ def _entrypoint(run_dir: str | Path, tensorboard: bool) -> str:
     options = ["--tensorboard"] if tensorboard else []
     command = shlex.join(["python", "-m", "search", "launch", CONFIG, "--run-dir", str(run_dir), *options])
     return f'{command} --set "ray.address=$RAY_ADDRESS"'
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +21,7 @@ from search.run.checkpoint_room import make_room
 from search.run.planning import resources
 from search.run.preliminaries import Preliminaries
 from search.run.run import Run
-from search.run.signals import heeding_signals
+from search.run.signals import Signals
 from search.strategy.pruners import create_pruner
 from search.study.controls import one_epoch_controls, random_controls, top_controls
 from search.study.ledger import Ledger
@@ -80,7 +79,7 @@ class Driver:
             notify=self._on_event,
             patience=config.search.patience,
         )
-        self._interrupted = threading.Event()
+        self._signals = Signals()
         self._keeper: Any = None
         self._events: TensorBoardFiles | None = None
         cpus, gpus, _, _ = resources(config)
@@ -123,7 +122,7 @@ class Driver:
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
         self.budget.start()
         try:
-            with heeding_signals(self._interrupted), self.display:
+            with self._signals.heeded(), self.display:
                 if not self._stopped() and self._is_left():
                     self._train()
         finally:
@@ -131,7 +130,7 @@ class Driver:
             self._write_table()
         if self.ledger.halt:
             raise RunError(f"{self.ledger.halt}, then `fusion-nas resume {self.directory.path}`.")
-        interrupted = self._interrupted.is_set()
+        interrupted = self._signals.received
         self.log.write("interrupted" if interrupted else "ended", **self._summary())
         reports.write_html(self.directory.path)
         return Run(self.directory.path, interrupted=interrupted)
@@ -169,7 +168,16 @@ class Driver:
 
         def train(most: Callable[[], int | None]) -> None:
             self.display.say("starting Ray workers")
-            with ray_session(address=address, cpus=cpus_there, gpus=gpus_there, folders=config.folders) as folder:
+            session = ray_session(
+                address=address,
+                cpus=cpus_there,
+                gpus=gpus_there,
+                folders=config.folders,
+                starting=self._signals.abandoned,
+            )
+            with session as folder:
+                if self._stopped():
+                    return
                 from search.cluster.keeper import start_keeper
                 from search.cluster.tuning import run_tune
 
@@ -209,7 +217,7 @@ class Driver:
         return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
-        return self._interrupted.is_set() or bool(self.ledger.halt) or self.budget.used_up() is not None
+        return self._signals.received or bool(self.ledger.halt) or self.budget.used_up() is not None
 
     def _on_event(self, event: str, candidate: Candidate) -> None:
         self.log.write(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from safetensors.torch import save
 from fusion_ops.errors import RunError
 from reports.measures import MEASURES
 from reports.run import FORMAT, read_config
+from search.cluster.session import RayStartError
 from search.config import SearchConfig
 from search.run.driver import Driver
 from search.run.environment import describe_environment
@@ -22,11 +23,12 @@ from search.run.run import Run
 from search.run.same_config import require_changeable, require_same, state_config
 from search.strategy.samplers import create_sampler
 from search.study.clock import utc_now
-from search.study.opening import create_study, load_study
+from search.study.opening import create_study, load_study, remove_study
 from search.study.run_directory import RunDirectory
 from search.study.storage import guarded, require_new_study
 from search.training import data
 from search.training.disk import unwritable_told, write_whole
+from search.watching.status import how_to_resume, read_status
 from search.watching.tensorboard import require_tensorboard
 from spaces import SearchSpace
 
@@ -49,7 +51,8 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
     Raises:
         ConfigError: The config cannot be carried out here.
         Infeasible: No architecture meets the constraints.
-        RunError: The run directory or the storage cannot be used; nothing is left of the run unless it began.
+        RunError: The run directory or the storage cannot be used, or Ray does not start; nothing is left of the run
+            unless it began.
         StorageLost: The database that keeps the study went away during the run.
     """
     if tensorboard:
@@ -63,16 +66,25 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
         with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():
             driver = _begun(config, directory, space, dataset)
             driver.write_events(tensorboard)
-        with _resumable(directory):
-            return driver.run("launched")
+        try:
+            with _resumable(directory):
+                return driver.run("launched")
+        except RayStartError:
+            if not driver.ledger.candidates:
+                remove_study(config.storage.url, driver.ledger.study.study_name)
+                directory.empty()
+            raise
 
 
 def _begun(config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset) -> Driver:
     """Return the driver of a new run, whose config and study are written."""
-    directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset)})
-    _write_samples(directory, dataset)
+    name = _name(directory)
+    directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset, name)})
+    split = dataset.validation
+    samples = {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()}
+    write_whole(directory.samples, save(samples))
     sampler = _sampler(config, space, config.search.seed)
-    study = create_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+    study = create_study(directory.study, config.storage.url, config.objectives, sampler, name)
     state_config(study, config)
     driver = Driver(config, directory, space, study, dataset)
     driver.enqueue_baselines()
@@ -91,7 +103,8 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
 
     Raises:
         ConfigError: A key that is overridden may not change.
-        RunError: The run directory or its study cannot be used, its config was edited, or another process drives it.
+        RunError: The run directory or its study cannot be used, its config was edited, another process drives it,
+            or Ray does not start.
     """
     if tensorboard:
         require_tensorboard()
@@ -108,17 +121,25 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         seed = config.search.seed + (directory.log.stat().st_size if directory.log.is_file() else 0)
         keyed = config.search.seed if config.search.sampler == "random" else seed
         sampler = _sampler(config, space, keyed)
-        study = load_study(directory.study, config.storage.url, config.objectives, sampler, _name(directory))
+        # A run of a version that did not write the name down has its study under the name that its folder had.
+        name, known = config.resolved.get("study", _name(directory)), "study" in config.resolved
+        study = load_study(directory.study, config.storage.url, config.objectives, sampler, name, guessed=not known)
         require_same(study, config)
         driver = Driver(config, directory, space, study, dataset)
         driver.write_events(tensorboard)
-        directory.write_config(config.to_dict() | {"resolved": config.resolved})
+        directory.write_config(config.to_dict() | {"resolved": config.resolved | {"study": study.study_name}})
         driver.ledger.release()
         return driver.run("resumed")
 
 
-def _resumable(directory: RunDirectory) -> AbstractContextManager[None]:
-    return unwritable_told(directory.path, f"`fusion-nas resume {directory.path}`")
+@contextmanager
+def _resumable(directory: RunDirectory) -> Iterator[None]:
+    """Say how the run goes on where its disk cannot be written, and where it is ended at once."""
+    try:
+        with unwritable_told(directory.path, f"`fusion-nas resume {directory.path}`"):
+            yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(how_to_resume(read_status(directory.path))) from None
 
 
 def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
@@ -131,21 +152,16 @@ def _name(directory: RunDirectory) -> str:
     return f"fusion-nas {directory.path.name}"
 
 
-def _resolved(config: SearchConfig, dataset: data.Dataset) -> dict[str, Any]:
+def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
+        "study": study,
         "dataset": dataset.info(),
         "environment": describe_environment(),
         "folders": list(config.folders),
         "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name],
         "started": utc_now(),
     }
-
-
-def _write_samples(directory: RunDirectory, dataset: data.Dataset) -> None:
-    split = dataset.validation
-    tensors = {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()}
-    write_whole(directory.samples, save(tensors))
 
 
 def _changes(before: Any, after: Mapping[str, Any]) -> str:

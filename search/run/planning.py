@@ -1,4 +1,4 @@
-"""What is checked before anything starts: data, space, constraints, resources, storage, cluster."""
+"""What is checked before anything starts: Ray, data, space, constraints, resources, storage."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from fusion_ops.errors import ConfigError
 from search.cluster.joining import require_cluster
 from search.cluster.session import available_cpus
+from search.cluster.startable import require_no_ray, require_startable
 from search.config import SearchConfig
 from search.study.bounds import require_reachable
 from search.study.storage import require_storage
@@ -24,14 +25,19 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
         ConfigError: The config cannot be carried out here.
         DataError: The data set cannot be used.
         Infeasible: No architecture meets the constraints; the message names the smallest cost.
+        RunError: Ray cannot be started or joined here, or the storage cannot be used.
     """
+    require_no_ray()
     dataset = data.load(config.data)
     config.check_task(dataset)
     space = config.create_space(dataset)
     require_reachable(space, config.constraints)
     resources(config)
     require_storage(config.storage.url)
-    require_cluster(config.ray.address)
+    if config.ray.address is None:
+        require_startable(available_cpus())
+    else:
+        require_cluster(config.ray.address)
     return space, dataset
 
 

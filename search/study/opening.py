@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -14,11 +15,13 @@ from fusion_ops.errors import RunError
 from reports.measures import MEASURES
 from search.config.document import masked
 from search.study.journal import Journal
+from search.study.run_directory import CONFIG
 from search.study.storage import open_storage
 
-__all__ = ["create_study", "cut_torn_tail", "load_study"]
+__all__ = ["create_study", "cut_torn_tail", "load_study", "remove_study"]
 
 STUDY_NAME = "fusion-nas"
+SHOWN = 10
 
 
 def create_study(
@@ -36,30 +39,39 @@ def create_study(
     Raises:
         RunError: The storage cannot be used, or has a study of that name.
     """
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.create_study(
-            storage=_storage(journal, url),
-            study_name=name,
-            directions=[MEASURES[objective].direction for objective in objectives],
-            sampler=sampler,
-            pruner=optuna.pruners.NopPruner(),
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        with _quiet():
+            study = optuna.create_study(
+                storage=_storage(journal, url),
+                study_name=name,
+                directions=[MEASURES[objective].direction for objective in objectives],
+                sampler=sampler,
+                pruner=optuna.pruners.NopPruner(),
+            )
             study.set_metric_names(list(objectives))
-        return study
     except optuna.exceptions.DuplicatedStudyError:
         raise RunError(f"the storage has a study `{name}` already; choose another run directory.") from None
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    return study
 
 
 def load_study(
-    journal: Path, url: str | None, objectives: Sequence[str], sampler: BaseSampler, name: str = STUDY_NAME
+    journal: Path,
+    url: str | None,
+    objectives: Sequence[str],
+    sampler: BaseSampler,
+    name: str = STUDY_NAME,
+    *,
+    guessed: bool = False,
 ) -> optuna.Study:
     """Open the study of an existing run; a torn last line of its journal is cut off first.
+
+    Args:
+        journal: The journal file, where `url` is `None`; its only study is opened, whatever its name.
+        url: `sqlite:///…` or `postgresql://…`.
+        objectives: Names of the objectives.
+        sampler: Who proposes.
+        name: Name of the study in a database, where other runs may keep theirs.
+        guessed: Whether that name is only likely: the only study of an SQLite file is opened, whatever its name.
 
     Raises:
         RunError: There is no usable study, or its directions are not those of `objectives`.
@@ -69,15 +81,14 @@ def load_study(
             raise RunError(f"{journal} does not exist; the run cannot be continued.")
         cut_torn_tail(journal)
     try:
-        study = optuna.load_study(
-            storage=_storage(journal, url),
-            study_name=name,
-            sampler=sampler,
-            pruner=optuna.pruners.NopPruner(),
-        )
+        storage = _storage(journal, url)
+        names = optuna.get_all_study_names(storage)
+        if len(names) == 1 and (url is None or (guessed and url.startswith("sqlite"))):
+            name = names[0]
+        elif url is not None and name not in names:
+            raise RunError(_missing(name, names, url))
+        study = optuna.load_study(storage=storage, study_name=name, sampler=sampler, pruner=optuna.pruners.NopPruner())
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        if url is not None and isinstance(error, KeyError):
-            raise RunError(f"the storage {masked(url)} has no study `{name}`; give the right `storage.url`.") from None
         raise RunError(f"{journal.name} is not a usable study ({error}); restore it from a copy.") from None
     directions = [direction.name.lower() for direction in study.directions]
     expected = [MEASURES[objective].direction for objective in objectives]
@@ -97,6 +108,32 @@ def cut_torn_tail(journal: Path) -> bool:
     with journal.open("r+b") as file:
         file.truncate(end)
     return True
+
+
+def remove_study(url: str | None, name: str) -> None:
+    """Remove a study from a database; a journal goes with its folder."""
+    if url is not None:
+        optuna.delete_study(study_name=name, storage=open_storage(url))
+
+
+def _missing(name: str, names: Sequence[str], url: str) -> str:
+    known = ", ".join(f"`{other}`" for other in names[:SHOWN]) or "none"
+    return (
+        f"the storage {masked(url)} has no study `{name}`; it has {known}. Give the right `storage.url`, or, where "
+        f"the run directory was renamed, write `study: NAME` under `resolved` in its {CONFIG}."
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def _storage(journal: Path, url: str | None) -> BaseStorage:

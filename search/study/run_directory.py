@@ -17,14 +17,14 @@ import yaml
 from fusion_ops.errors import RunError
 from search.training.disk import write_whole
 
-__all__ = ["CHECKPOINTS", "LOCK", "RunDirectory", "holder", "last_holder"]
+__all__ = ["CHECKPOINTS", "CONFIG", "LOCK", "RunDirectory", "holder", "last_holder"]
 
 CONFIG, STUDY, LOG, LOCK = "config.yaml", "study.journal", "log.jsonl", "driver.lock"
 CHECKPOINTS = "checkpoints"
 
 
 class RunDirectory:
-    """Paths of a run.
+    """A run directory: its files, made, found or removed.
 
     Args:
         path: The folder.
@@ -32,41 +32,15 @@ class RunDirectory:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).resolve()
-
-    @property
-    def config(self) -> Path:
-        """The resolved config."""
-        return self.path / CONFIG
-
-    @property
-    def study(self) -> Path:
-        """The Optuna journal: the one truth about candidates."""
-        return self.path / STUDY
-
-    @property
-    def log(self) -> Path:
-        """What happened, one event a line."""
-        return self.path / LOG
-
-    @property
-    def samples(self) -> Path:
-        """A few validation images, for the export's check of itself."""
-        return self.path / "samples.safetensors"
-
-    @property
-    def live(self) -> Path:
-        """What the run is doing now."""
-        return self.path / "live.json"
-
-    @property
-    def report(self) -> Path:
-        """The report."""
-        return self.path / "report.html"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folders of the candidates' weights and training states."""
-        return self.path / CHECKPOINTS
+        self.config = self.path / CONFIG
+        self.study = self.path / STUDY
+        self.log = self.path / LOG
+        # A few validation images, for the export's check of itself.
+        self.samples = self.path / "samples.safetensors"
+        # What the run is doing now.
+        self.live = self.path / "live.json"
+        self.checkpoints = self.path / CHECKPOINTS
+        self._made = False
 
     def create(self) -> None:
         """Make the folder.
@@ -75,6 +49,7 @@ class RunDirectory:
             RunError: It exists and is not empty, or cannot be made.
         """
         self.require_new()
+        self._made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -98,13 +73,19 @@ class RunDirectory:
 
     @contextmanager
     def emptied_on_error(self) -> Iterator[None]:
-        """Remove all that is in the folder if the block ends with an error: what has not begun leaves nothing."""
+        """Leave nothing if the block ends with an error: what has not begun is no run."""
         try:
             yield
         except BaseException:
-            for path in self.path.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            self.empty()
             raise
+
+    def empty(self) -> None:
+        """Remove all that is in the folder, and the folder itself where `create` has made it."""
+        for path in self.path.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if self._made:
+            self.path.rmdir()
 
     @contextmanager
     def locked(self) -> Iterator[None]:

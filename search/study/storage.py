@@ -32,14 +32,8 @@ def open_storage(url: str) -> RDBStorage:
     Raises:
         RunError: The database does not answer, refuses, or its driver does not load.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
+    with _refusals_told(url):
         storage = RDBStorage(_with_driver(url), engine_kwargs=_engine_settings(url))
-    except ImportError as error:
-        raise RunError(f"`storage.url` needs a driver that does not load: {error}.") from None
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        raise RunError(_refusal(url, error)) from None
     _wait_for_restarts(storage.engine)
     weakref.finalize(storage, storage.engine.dispose)
     return storage
@@ -53,22 +47,17 @@ def require_storage(url: str | None) -> None:
     """
     if url is None:
         return
-    import sqlalchemy
-    from sqlalchemy.exc import SQLAlchemyError
-
     if url.startswith("sqlite"):
         folder = Path(url.partition(":///")[2]).parent
         if not folder.is_dir():
             raise RunError(f"`storage.url` names a file in {folder}, which does not exist; make that folder first.")
         return
-    try:
+    import sqlalchemy
+
+    with _refusals_told(url):
         engine = sqlalchemy.create_engine(_with_driver(url), **_engine_settings(url))
         engine.connect().close()
         engine.dispose()
-    except ImportError as error:
-        raise RunError(f"`storage.url` needs a driver that does not load: {error}.") from None
-    except SQLAlchemyError as error:
-        raise RunError(_refusal(url, error)) from None
 
 
 def require_new_study(url: str | None, name: str) -> None:
@@ -86,14 +75,10 @@ def guarded(url: str | None) -> Iterator[None]:
     Raises:
         StorageLost: The database was lost within the block.
     """
-    if url is None:
-        yield
-        return
     try:
         yield
     except Exception as error:
-        cause = storage_error(error)
-        if cause is None:
+        if url is None or (cause := storage_error(error)) is None:
             raise
         raise StorageLost(
             f"the study's storage {masked(url)} was lost: {_said(cause)}; "
@@ -144,11 +129,19 @@ def _wait_for_restarts(engine: Any) -> None:
     event.listen(engine, "do_connect", connect)
 
 
-def _refusal(url: str, error: Exception) -> str:
-    return (
-        f"`storage.url` cannot be used: {masked(url)}: {_said(error)}; check that the server runs, that the database "
-        "and the user exist, and the password (in the URL, PGPASSWORD or ~/.pgpass)."
-    )
+@contextmanager
+def _refusals_told(url: str) -> Iterator[None]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except ImportError as error:
+        raise RunError(f"`storage.url` needs a driver that does not load: {error}.") from None
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        raise RunError(
+            f"`storage.url` cannot be used: {masked(url)}: {_said(error)}; check that the server runs, that the "
+            "database and the user exist, and the password (in the URL, PGPASSWORD or ~/.pgpass)."
+        ) from None
 
 
 def _said(error: BaseException) -> str:

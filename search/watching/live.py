@@ -44,13 +44,12 @@ class LiveFile:
         recent = time.monotonic() - self._written < PERIOD
         if recent and (doing is None) == (self._doing is None):
             return
-        running = [c for c in self._ledger.all() if c.state == "running" and c.worker and c.curve]
         left = self._time_left.seconds()
         values = {
             "time": utc_now(),
             "doing": doing,
             "seconds_left": None if left is None else round(left, 1),
-            "workers": [_described(candidate) for candidate in running],
+            "workers": [_described(one) for one in self._ledger.all() if one.state == "running" and one.curve],
         }
         write_text(self._path, json.dumps(values))
         self._written, self._doing = time.monotonic(), doing
@@ -68,8 +67,8 @@ def _described(candidate: Candidate) -> dict[str, Any]:
     return {
         "worker": candidate.worker,
         "number": candidate.number,
-        "id": candidate.architecture.id,
+        "id": candidate.id,
         "fusion": list(dict.fromkeys(str(choice) for _, choice in candidate.architecture.choices)),
-        "epochs": len(candidate.curve),
-        "seconds_per_epoch": round(candidate.seconds / len(candidate.curve), 3),
+        "epochs": candidate.epochs,
+        "seconds_per_epoch": round(candidate.seconds / candidate.epochs, 3),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group
@@ -13,10 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reports.candidate import TRAINED, Candidate
+from reports.candidate import TERMINAL, TRAINED, Candidate
 from reports.measures import MEASURES
+from reports.phrases import duration
 from search.study.ledger import Ledger
-from search.watching.durations import duration
 from search.watching.time_left import TimeLeft
 
 __all__ = ["ProgressDisplay"]
@@ -33,15 +32,14 @@ class ProgressDisplay:
     """
 
     def __init__(self, ledger: Ledger, time_left: TimeLeft) -> None:
-        self._ledger = ledger
-        self._time_left = time_left
+        self._ledger, self._time_left = ledger, time_left
         self._console = Console(file=sys.stderr)
         self._live: Live | None = None
         self._started = time.monotonic()
-        self._before = {number for number, candidate in ledger.candidates.items() if candidate.state in TRAINED}
-        self._said = -LINE_PERIOD
+        self._done_before = self._done()
+        self._printed = -LINE_PERIOD
         self._note = ""
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()
@@ -50,14 +48,12 @@ class ProgressDisplay:
             self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
-        elif self._done() > len(self._before):
-            self._print_line()
+        elif self._done() > self._done_before:
+            self._print(self.summary())
 
     def say(self, note: str) -> None:
         """Show a note until the first candidate is under way."""
@@ -72,83 +68,68 @@ class ProgressDisplay:
     def update(self, event: str, candidate: Candidate) -> None:
         """Take note of a change; off a terminal, print a line from time to time.
 
-        What fails is told at once, each reason once.
+        What fails is reported at once, each reason once.
         """
         self._note = ""
         trouble = _trouble(event, candidate)
-        if trouble and trouble not in self._told:
-            self._told.add(trouble)
-            self._print(f"candidate {candidate.number} ({candidate.architecture.id}) {trouble}")
-        if self._live is None and event == "finished" and time.monotonic() - self._said >= LINE_PERIOD:
-            self._print_line()
-
-    def _print_line(self) -> None:
-        self._said = time.monotonic()
-        self._print(self.summary())
-
-    def _print(self, line: str) -> None:
-        self._console.print(f"{self._elapsed()}  {line}", highlight=False, markup=False, soft_wrap=True)
+        if trouble and trouble not in self._reported:
+            self._reported.add(trouble)
+            self._print(f"candidate {candidate.number} ({candidate.id}) {trouble}")
+        if self._live is None and event == "finished" and time.monotonic() - self._printed >= LINE_PERIOD:
+            self._printed = time.monotonic()
+            self._print(self.summary())
 
     def summary(self) -> str:
         """Return the state of the run in one line."""
-        ledger = self._ledger
-        parts = [f"{self._done()} of {ledger.trials} candidates"]
-        parts += [
-            f"{count} {state}"
-            for state in ("complete", "pruned", "failed", "infeasible", "duplicate")
-            if (count := ledger.count(state))
-        ]
-        best = self._best()
-        if best is not None:
-            measure = MEASURES[ledger.quality]
-            value = measure.format(best.best(ledger.quality, maximize=ledger.maximize)[ledger.quality])
-            parts.append(f"best {measure.label} {value} ({best.architecture.id})")
-        left = self._time_left.seconds()
-        if left is not None:
-            parts.append(f"{duration(left)} left")
-        return ", ".join(parts)
+        counts = [f"{count} {state}" for state, count in self._counts().items()]
+        return ", ".join([self._head(), *counts, *self._best(), *self._left()])
+
+    def _print(self, line: str) -> None:
+        self._console.print(f"{self._elapsed():>11}  {line}", highlight=False, markup=False, soft_wrap=True)
+
+    def _table(self) -> Group:
+        rows = Table.grid(padding=(0, 2))
+        for state, count in self._counts().items():
+            rows.add_row(state, str(count))
+        for best in self._best():
+            rows.add_row(*best.split(" ", 1))
+        for one in self._ledger.all():
+            if one.state == "running":
+                choices = dict.fromkeys(str(choice) for _, choice in one.architecture.choices)
+                rows.add_row(f"training {one.number}", f"{_pace(one)}  {', '.join(choices)}")
+        head = Text(", ".join([self._head(), self._elapsed(), *self._left()]))
+        bar = ProgressBar(total=max(self._ledger.trials, 1), completed=self._done(), width=50)
+        return Group(head, bar, rows, Text(self._note, style="dim"))
 
     def _done(self) -> int:
         return self._ledger.count(*TRAINED)
 
+    def _head(self) -> str:
+        return f"{self._done()} of {self._ledger.trials} candidates"
+
+    def _counts(self) -> dict[str, int]:
+        return {state: count for state in TERMINAL if (count := self._ledger.count(state))}
+
     def _elapsed(self) -> str:
-        return duration(time.monotonic() - self._started).rjust(11)
+        return duration(time.monotonic() - self._started)
 
-    def _best(self) -> Candidate | None:
-        ledger = self._ledger
-        complete = [candidate for candidate in ledger.all() if candidate.state == "complete"]
-        sign = 1.0 if ledger.maximize else -1.0
-        return max(
-            complete,
-            key=lambda candidate: (
-                sign * candidate.best(ledger.quality, maximize=ledger.maximize)[ledger.quality],
-                -candidate.params,
-            ),
-            default=None,
-        )
-
-    def _table(self) -> Group:
-        ledger = self._ledger
-        rows = Table.grid(padding=(0, 2))
-        for state in ("complete", "pruned", "failed", "infeasible", "duplicate"):
-            if count := ledger.count(state):
-                rows.add_row(f"{state}", str(count))
-        best = self._best()
-        if best is not None:
-            measure = MEASURES[ledger.quality]
-            value = measure.format(best.best(ledger.quality, maximize=ledger.maximize)[ledger.quality])
-            params = MEASURES["params"].format(best.params)
-            rows.add_row("best", f"{value} {measure.label}, {params} parameters ({best.architecture.id})")
-        for candidate in ledger.all():
-            if candidate.state == "running":
-                choices = dict.fromkeys(str(choice) for _, choice in candidate.architecture.choices)
-                shown = ", ".join(choices)
-                rows.add_row(f"training {candidate.number}", f"{_pace(candidate)}  {shown}")
+    def _left(self) -> list[str]:
         left = self._time_left.seconds()
-        head = Text(f"{self._done()} of {ledger.trials} candidates, {self._elapsed().strip()}")
-        head.append(f", {duration(left)} left" if left is not None else "")
-        bar = ProgressBar(total=max(ledger.trials, 1), completed=self._done(), width=50)
-        return Group(head, bar, rows, Text(self._note, style="dim"))
+        return [] if left is None else [f"{duration(left)} left"]
+
+    def _best(self) -> list[str]:
+        """Return the best complete candidate in words; nothing before there is one."""
+        measure, maximize = MEASURES[self._ledger.quality], self._ledger.maximize
+        complete = [
+            (measure.loss(one.best(measure.name, maximize=maximize)[measure.name]), one.params, one.id)
+            for one in self._ledger.all()
+            if one.state == "complete"
+        ]
+        return [
+            f"best {measure.label} {measure.format(measure.sign * loss)}, {MEASURES['params'].format(params)} "
+            f"parameters ({architecture})"
+            for loss, params, architecture in sorted(complete)[:1]
+        ]
 
 
 def _trouble(event: str, candidate: Candidate) -> str | None:
@@ -163,7 +144,6 @@ def _trouble(event: str, candidate: Candidate) -> str | None:
 
 def _pace(candidate: Candidate) -> str:
     """Return how far a training is, on which worker, and how fast it goes."""
-    epochs = len(candidate.curve)
-    if not epochs:
+    if not candidate.curve:
         return "starting"
-    return f"{epochs} epochs on {candidate.worker}, {candidate.seconds / epochs:.2f} s each"
+    return f"{candidate.epochs} epochs on {candidate.worker}, {candidate.seconds / candidate.epochs:.2f} s each"

@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from reports import candidates as table
-from reports.measures import MEASURES
+from reports.candidate import STATES, TRAINED
+from reports.measures import quality_of
 from reports.run import read_config
 from search.study.run_directory import RunDirectory, holder, last_holder
 from search.watching.events import last_event
 from search.watching.live import read_live
 
-__all__ = ["read_status"]
-
-STATES = ("complete", "pruned", "failed", "infeasible", "duplicate", "running")
+__all__ = ["how_to_resume", "read_status"]
 
 
 def read_status(run_dir: str | Path) -> dict[str, Any]:
@@ -37,27 +38,27 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     directory = RunDirectory(run_dir)
     config = read_config(run_dir)
     owner = holder(directory.path)
-    rows = table.read(directory.path) if (directory.path / "candidates.csv").is_file() else None
-    rows = rows if rows is None else rows[rows["series"] == ""]
-    counts = {state: 0 if rows is None else int((rows["state"] == state).sum()) for state in STATES}
-    done = counts["complete"] + counts["pruned"] + counts["failed"]
+    rows = (
+        table.read(directory.path) if (directory.path / table.FILE).is_file() else table.frame([], config["objectives"])
+    )
+    rows = rows[rows["series"] == ""]
+    counts = {state: int((rows["state"] == state).sum()) for state in STATES}
+    done, trials = sum(counts[state] for state in TRAINED), config["search"]["trials"]
     if owner is None:
         counts["to_resume"] = counts.pop("running")
-    trials = config["search"]["trials"]
     last = last_event(directory.log) or {}
-    ended = last.get("event") == "ended" if last else done >= trials
+    ended = owner is None and (last.get("event") == "ended" if last else done >= trials)
     live = read_live(directory.live) if owner else {}
-    state = "running" if owner else "ended" if ended else "stopped"
     return {
-        "run": state,
-        "ended_by": _ended_by(last) if state == "ended" else None,
-        "exhausted": state == "ended" and "exhausted" in last,
+        "run": "running" if owner else "ended" if ended else "stopped",
+        "ended_by": ("search.patience" if "unchanged" in last else last.get("limit")) if ended else None,
+        "exhausted": ended and "exhausted" in last,
         "path": str(directory.path),
         "done": done,
         "trials": trials,
         "candidates": counts,
         "best": _best(rows, config["objectives"]),
-        "front": 0 if rows is None else int(rows["on_front"].sum()),
+        "front": int(rows["on_front"].sum()),
         "seconds_left": _seconds_left(live),
         "doing": live.get("doing"),
         "workers": live.get("workers", []),
@@ -67,6 +68,11 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
         "last_driver": _named(last_holder(directory.path)),
         "updated": last.get("time"),
     }
+
+
+def how_to_resume(status: Mapping[str, Any]) -> str:
+    """Return what is said of a run that was interrupted."""
+    return f"{status['done']} of {status['trials']} done; resume with `fusion-nas resume {status['path']}`"
 
 
 def _named(owner: Mapping[str, Any] | None) -> str | None:
@@ -81,16 +87,10 @@ def _seconds_left(live: Mapping[str, Any]) -> float | None:
     return round(max(float(live["seconds_left"]) - age, 0.0), 1)
 
 
-def _ended_by(last: Mapping[str, Any]) -> str | None:
-    return "search.patience" if "unchanged" in last else last.get("limit")
-
-
-def _best(rows: Any, objectives: list[str]) -> dict[str, Any] | None:
-    quality = next(MEASURES[name] for name in objectives if MEASURES[name].quality)
-    if rows is None or not (rows["state"] == "complete").any():
+def _best(rows: pd.DataFrame, objectives: list[str]) -> dict[str, Any] | None:
+    quality = quality_of(objectives)
+    complete = rows[rows["state"] == "complete"]
+    if complete.empty:
         return None
-    complete = rows[rows["state"] == "complete"].sort_values(
-        quality.column, ascending=quality.direction == "minimize", kind="stable"
-    )
-    best = complete.iloc[0]
+    best = complete.iloc[int((quality.sign * complete[quality.column]).argmin())]
     return {"id": str(best["id"]), quality.name: float(best[quality.column]), "params": int(best["params"])}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import socket
-import time
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +15,6 @@ from reports.candidate import TERMINAL, Candidate
 __all__ = ["TensorBoardFiles", "require_tensorboard"]
 
 FOLDER = "tensorboard"
-_VERSION = "brain.Event:2"
 
 
 def require_tensorboard() -> None:
@@ -39,7 +36,7 @@ class TensorBoardFiles:
 
     def __init__(self, run_dir: Path, candidates: Iterable[Candidate] = ()) -> None:
         self._folder = run_dir / FOLDER
-        self._files: dict[int, Path] = {}
+        self._writers: dict[int, Any] = {}
         self._epochs: dict[int, int] = {}
         for candidate in candidates:
             self.update("finished" if candidate.state in TERMINAL else "progress", candidate)
@@ -50,49 +47,32 @@ class TensorBoardFiles:
         fresh = candidate.curve[done:]
         if candidate.state == "duplicate" or not (fresh or (event == "finished" and done)):
             return
-        records = [self._scalars(epoch, measures) for epoch, measures in enumerate(fresh, done + 1)]
+        if candidate.number not in self._writers:
+            self._writers[candidate.number] = self._begun(candidate)
+        writer = self._writers[candidate.number]
+        for epoch, measures in enumerate(fresh, done + 1):
+            _add(writer, "validation", measures, epoch)
+        self._epochs[candidate.number] = candidate.epochs
         if event == "finished":
-            records.append(self._scalars(len(candidate.curve), _costs(candidate), "cost"))
-        self._append(candidate, records)
-        self._epochs[candidate.number] = len(candidate.curve)
-
-    def _append(self, candidate: Candidate, records: Iterable[Any]) -> None:
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
-        path = self._files.get(candidate.number) or self._begin(candidate)
-        with path.open("ab") as file:
-            writer = RecordWriter(file)
-            for record in records:
-                writer.write(record.SerializeToString())
+            _add(writer, "cost", {**candidate.exact, **candidate.measured}, candidate.epochs)
+            writer.close()
+        else:
             writer.flush()
 
-    def _begin(self, candidate: Candidate) -> Path:
-        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+    def _begun(self, candidate: Candidate) -> Any:
+        from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard.summary import hparams
 
-        folder = self._folder / f"{candidate.number:04d}-{candidate.architecture.id}"
+        folder = self._folder / f"{candidate.number:04d}-{candidate.id}"
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
-        self._files[candidate.number] = path
+        writer: Any = SummaryWriter(str(folder))
         choices = {name: str(choice) for name, choice in candidate.architecture.choices}
-        start = hparams_pb(choices | {"kind": candidate.kind}, trial_id=candidate.architecture.id)
-        self._append(candidate, [_event(file_version=_VERSION), _event(summary=start)])
-        return path
-
-    @staticmethod
-    def _scalars(step: int, measures: Mapping[str, float], group: str = "validation") -> Any:
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        values = [Summary.Value(tag=f"{group}/{name}", simple_value=value) for name, value in measures.items()]
-        return _event(step=step, summary=Summary(value=values))
+        _, start, _ = hparams(choices | {"kind": candidate.kind}, {})  # type: ignore[no-untyped-call]
+        writer.file_writer.add_summary(start)
+        return writer
 
 
-def _costs(candidate: Candidate) -> dict[str, float]:
-    costs = {"params": float(candidate.params), "flops": float(candidate.flops), **candidate.measured}
-    return {name: value for name, value in costs.items() if math.isfinite(value)}
-
-
-def _event(**fields: Any) -> Any:
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    return Event(wall_time=time.time(), **fields)
+def _add(writer: Any, group: str, measures: Mapping[str, float], epoch: int) -> None:
+    for name, value in measures.items():
+        if math.isfinite(value):
+            writer.add_scalar(f"{group}/{name}", value, epoch)

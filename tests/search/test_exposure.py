@@ -60,7 +60,7 @@ def test_a_local_run_listens_on_this_machine_only(tmp_path: Path, family):
 
 
 def test_a_port_on_all_interfaces_is_found_and_called_exposed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(exposure, "_LIBRARY", "libc")
+    monkeypatch.setattr(exposure, "LIBRARY", "libc")
     with socket.create_server(("0.0.0.0", 0)) as wide, socket.create_server(("127.0.0.1", 0)) as narrow:  # noqa: S104
         here = {(listener.port, listener.host): listener.exposed for listener in ray_listeners()}
         assert here[wide.getsockname()[1], "0.0.0.0"]  # noqa: S104

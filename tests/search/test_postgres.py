@@ -136,6 +136,11 @@ def test_a_run_whose_server_was_lost_is_resumed(server: PostgresServer, tmp_path
     assert all(trial.state.is_finished() for trial in study.trials)
     finished = [event for event in events(run) if event["event"] == "finished" and event["state"] == "complete"]
     assert len({event["number"] for event in finished}) == len(finished) == 8
+    moved = run.rename(tmp_path / "renamed")
+    with fusion_nas("resume", moved, PGPASSWORD=PASSWORD) as driver:
+        nothing = driver.communicate(timeout=240)[0]
+    assert driver.returncode == 0, nothing
+    run = moved
     for text in (
         out,
         again,

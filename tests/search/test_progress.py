@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from search.run.budget import Budget
 from search.training.job import Progress
-from search.watching.durations import duration
 from search.watching.progress import ProgressDisplay
 from search.watching.time_left import TimeLeft
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(4.4, "4 s"), (59, "59 s"), (65, "1 min 05 s"), (3600, "1 h 00 min"), (7800, "2 h 10 min")]
-)
-def test_durations_read_as_people_write_them(seconds, text):
-    assert duration(seconds) == text
 
 
 def shown(ledger) -> ProgressDisplay:
@@ -37,7 +27,7 @@ def test_the_summary_counts_and_names_the_best(open_ledger):
     best = next(c for c in ledger.candidates.values() if c.worker == "host:2")
     summary = display.summary()
     assert summary.startswith("2 of 10 candidates, 2 complete, ")
-    assert summary.endswith(f"best accuracy 95.00 % ({best.architecture.id})")
+    assert summary.endswith(f"best accuracy 95.00 %, {best.params / 1e3:.2f} k parameters ({best.id})")
 
 
 def test_off_a_terminal_lines_go_to_stderr_and_nothing_to_stdout(open_ledger, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,6 +96,16 @@ def test_a_second_launch_into_the_run_is_refused(finished: Path):
     assert again.returncode == 2
     assert len(again.stderr.strip().splitlines()) == 1
     assert "fusion-nas resume" in again.stderr
+
+
+def test_a_run_directory_that_was_moved_and_renamed_is_resumed(finished: Path, tmp_path: Path):
+    """Nothing is left to train, so that no Ray is started."""
+    moved = Path(shutil.copytree(finished / "run", tmp_path / "elsewhere" / "renamed"))
+    for _ in range(2):
+        resumed = fusion_nas("resume", moved)
+        assert resumed.returncode == 0, resumed.stderr
+        moved = moved.rename(moved.with_name("renamed again"))
+    check_sound(moved, 8)
 
 
 def test_resume_refuses_what_would_mix_two_searches(finished: Path):

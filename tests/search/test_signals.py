@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
 
+from search.run.signals import Signals
 from tests.runs import check_sound, driving, fusion_nas, trials, wait_for_more
 
 CONFIG = """
@@ -67,3 +71,74 @@ def test_sigterm_ends_gently_and_a_second_ctrl_c_at_once(tmp_path: Path, family:
     resumed = fusion_nas("resume", run)
     assert resumed.returncode == 0, resumed.stderr
     assert set(check_sound(run, 6)["state"]) <= {"complete", "duplicate"}
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """Keep every CPU core busy."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
+    yield
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+
+
+def signalled(tmp_path: Path, family: Callable[[int], set[int]], number: int, after: float, times: int) -> None:
+    """Launch a run, send it signals so long after its launch, while Ray starts; resume what it leaves."""
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("trials: 6", "trials: 1").replace("epochs: 8", "epochs: 1"))
+    run = tmp_path / "run"
+    with driving("launch", tmp_path / "config.yaml", "--run-dir", run) as driver:
+        wait_for_more(driver, run, "launched")
+        time.sleep(after)
+        processes = family(driver.pid)
+        for _ in range(times):
+            driver.send_signal(number)
+            started = time.monotonic()
+            time.sleep(0.3)
+            processes |= family(driver.pid)
+        _, err = driver.communicate(timeout=60)
+        assert (driver.returncode, time.monotonic() - started < (15 if times == 1 else 5)) == (130, True), err
+        assert err.splitlines()[-1] == f"interrupted: 0 of 1 done; resume with `fusion-nas resume {run}`"
+        assert "Traceback" not in err
+        wait_for_none(processes)
+    assert not list(run.glob("checkpoints/*"))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("after", [0.0, 0.7, 1.5, 2.5])
+def test_sigterm_while_ray_starts(tmp_path: Path, family: Callable[[int], set[int]], after: float) -> None:
+    signalled(tmp_path, family, signal.SIGTERM, after, times=1)
+    resumed = fusion_nas("resume", tmp_path / "run")
+    assert resumed.returncode == 0, resumed.stderr
+    check_sound(tmp_path / "run", 1)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_while_ray_starts_on_a_busy_machine(
+    tmp_path: Path, family: Callable[[int], set[int]], busy: None, times: int
+) -> None:
+    signalled(tmp_path, family, signal.SIGINT, 1.0, times)
+
+
+def test_the_first_signal_is_noted_and_abandons_and_the_second_one_raises() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    signals, reached = Signals(), []
+    with signals.heeded():
+        with signals.abandoned():
+            reached.append("begun")
+            os.kill(os.getpid(), signal.SIGTERM)
+            reached.append("not abandoned")
+        assert (signals.received, reached) == (True, ["begun"])
+        with pytest.raises(KeyboardInterrupt), signals.abandoned():
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_outside_of_what_may_be_abandoned_is_only_noted() -> None:
+    signals = Signals()
+    with signals.heeded():
+        with signals.abandoned():
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.received

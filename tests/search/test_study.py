@@ -61,3 +61,25 @@ def test_a_missing_journal_is_named(journal: Path) -> None:
 def test_a_study_of_other_objectives_is_refused(journal: Path) -> None:
     with pytest.raises(RunError, match=r"directions \['maximize', 'minimize'\], not \['maximize'\]"):
         opened(journal, ("accuracy",))
+
+
+def test_the_only_study_of_a_journal_is_opened_whatever_its_name(journal: Path) -> None:
+    study = load_study(journal, None, OBJECTIVES, optuna.samplers.RandomSampler(seed=0), "another name")
+    assert len(study.trials) == 3
+
+
+def test_a_database_that_others_use_needs_the_right_name(tmp_path: Path) -> None:
+    url, sampler = f"sqlite:///{tmp_path}/study.db", optuna.samplers.RandomSampler(seed=0)
+    journal = tmp_path / "study.journal"
+
+    def named(name: str, *, guessed: bool) -> str:
+        return load_study(journal, url, OBJECTIVES, sampler, name, guessed=guessed).study_name
+
+    create_study(journal, url, OBJECTIVES, sampler, "fusion-nas a")
+    assert named("fusion-nas renamed", guessed=True) == "fusion-nas a"
+    with pytest.raises(RunError, match=r"has no study `fusion-nas renamed`; it has `fusion-nas a`"):
+        named("fusion-nas renamed", guessed=False)
+    create_study(journal, url, OBJECTIVES, sampler, "fusion-nas b")
+    assert named("fusion-nas b", guessed=True) == "fusion-nas b"
+    with pytest.raises(RunError, match=r"write `study: NAME` under `resolved` in its config.yaml"):
+        named("fusion-nas renamed", guessed=True)

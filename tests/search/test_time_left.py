@@ -25,12 +25,15 @@ class Bench:
         told = self.epochs if epochs is None else epochs
         candidate = self.ledger.ask()
         self.now += wait + told * pace
-        curve = ({"accuracy": 0.9, "loss": 0.5},) * told
-        self.ledger.report(candidate.number, Progress(curve, told * pace, worker, done=state == "complete"))
+        self.report(candidate, worker, told, told * pace, state)
+        return candidate
+
+    def report(self, candidate, worker: str, epochs: int, seconds: float, state: str = "running") -> None:
+        curve = ({"accuracy": 0.9, "loss": 0.5},) * epochs
+        self.ledger.report(candidate.number, Progress(curve, seconds, worker, done=state == "complete"))
         if state == "pruned":
             self.ledger.finish(candidate.number, "pruned")
         self.left.update("progress" if state == "running" else "finished", candidate)
-        return candidate
 
 
 @pytest.fixture
@@ -98,9 +101,21 @@ def test_the_baselines_of_the_search_take_as_long_again(bench):
     assert run.left.seconds() == pytest.approx(8.0 + 12.0 + ENDING)
 
 
-def test_nothing_is_said_while_the_only_worker_is_lost(bench):
+def test_a_lost_worker_leaves_the_estimate_as_it_was(bench):
     run = bench(3)
     candidate = run.train("host:1", pace=1.0, epochs=1, state="running")
+    before = run.left.seconds()
     run.ledger.retry(candidate.number)
     run.left.update("retried", candidate)
-    assert run.left.seconds() is None
+    assert run.left.seconds() == before == pytest.approx(11.0 + ENDING)
+
+
+def test_workers_share_the_work_and_at_the_end_some_of_them_rest(bench):
+    """Two workers train two epochs a second together; at the end one of them rests for half a training."""
+    run = bench(6)
+    one, other = run.ledger.ask(), run.ledger.ask()
+    for epochs in (1, 2):
+        run.now += 1
+        for candidate, worker in ((one, "host:1"), (other, "host:2")):
+            run.report(candidate, worker, epochs, float(epochs))
+    assert run.left.seconds() == pytest.approx((4 * 4 + 2 * 2) / 2 + 4 / 2 / 2 + ENDING)
