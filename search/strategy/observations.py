@@ -37,6 +37,7 @@ class Observation:
         outcome: `pending` (queued or in training), `complete`, `stopped` (by a pruner) or `failed`.
         values: `(k,)`, its objectives, all to minimise, where it is complete.
         curve: By epoch, the measures by name; empty where none were reported.
+        end: When it ended; the earliest time there is where the study does not say.
     """
 
     number: int
@@ -44,12 +45,13 @@ class Observation:
     outcome: Outcome
     values: npt.NDArray[np.float64] | None = None
     curve: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    end: datetime = datetime.min
 
 
 class Observations:
     """The candidates of one study, read again only where something can have changed.
 
-    `ended` holds them in the order of their ends, `pending` by number, and `seen` the keys of all that was proposed.
+    `ended` and `pending` hold them by number, further ended ones behind, and `seen` the keys of all that was proposed.
 
     Args:
         encoding: Codes of the space.
@@ -96,9 +98,9 @@ class Observations:
         self._open.update(range(self._read, len(trials)))
         self._read = len(trials)
         new = [trials[number] for number in sorted(self._open) if number != besides]
-        # In the order of their ends: a sampler or pruner that is created anew goes on as the old one would have.
-        for trial in sorted((trial for trial in new if trial.state.is_finished()), key=_end):
-            self._take(trial)
+        for trial in new:
+            if trial.state.is_finished():
+                self._take(trial)
         coded = ((trial.number, self._code(trial)) for trial in new if not trial.state.is_finished())
         self.pending = [Observation(number, code, "pending") for number, code in coded if code is not None]
         self.seen.update(key(candidate.code) for candidate in self.pending)
@@ -111,7 +113,8 @@ class Observations:
             return
         outcome, known = _OUTCOMES[trial.state], key(code)
         values = self.signs * np.asarray(trial.values) if outcome == "complete" else None
-        candidate = Observation(trial.number, code, outcome, values, learning_curve(trial))
+        end = trial.datetime_complete or datetime.min
+        candidate = Observation(trial.number, code, outcome, values, learning_curve(trial), end)
         self.ended.append(candidate)
         self.seen.add(known)
         if trained(trial):
@@ -124,7 +127,3 @@ class Observations:
         if trial.number in self._proposed:
             return self._proposed[trial.number]
         return self._encoding.decode(parameters(trial))
-
-
-def _end(trial: FrozenTrial) -> tuple[datetime, int]:
-    return trial.datetime_complete or datetime.min, trial.number

@@ -26,9 +26,9 @@ __all__ = [
     "audited",
     "decision",
     "every_trial",
-    "is_passing",
     "latest",
     "learning_curve",
+    "may_be_lost",
     "opened",
     "parameters",
     "put_back",
@@ -186,7 +186,7 @@ def opened(study: Study, trial: FrozenTrial) -> Trial:
     return Trial(study, trial._trial_id)
 
 
-def is_passing(log: Mapping[str, Any]) -> bool:
+def may_be_lost(log: Mapping[str, Any]) -> bool:
     """Return whether a record of Optuna's journal may be lost: a parameter, or what a training reported.
 
     A proposal that nobody trains is made again, and a training that goes on reports again.

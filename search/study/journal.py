@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.storages.journal import JournalFileBackend
 
-from search.strategy.trials import is_passing
+from search.strategy.trials import may_be_lost
 
 __all__ = ["Journal"]
 
@@ -39,7 +39,7 @@ class Journal(JournalFileBackend):
             try:
                 while left:
                     left = left[file.write(left) :]
-                if not all(map(is_passing, logs)):
+                if not all(map(may_be_lost, logs)):
                     os.fsync(file.fileno())
             except OSError:
                 file.truncate(size)

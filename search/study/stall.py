@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from reports.pareto import non_dominated
 
 __all__ = ["Stall"]
@@ -42,7 +40,7 @@ class Stall:
         if point is None or point in self._front:
             return
         points = [*self._front, point]
-        kept = non_dominated(np.asarray(points, dtype=np.float64))
+        kept = non_dominated(points)
         if kept[-1]:
             self.since = 0
             self._front = [known for known, on_front in zip(points, kept, strict=True) if on_front]

@@ -57,26 +57,24 @@ class History:
     A prediction rests on the latest 256 of them, and is made anew when they are more by about a sixteenth, so that its
     cost does not grow with the study. On which it rests depends on how many there are alone: a pruner that is created
     anew goes on as the old one would have.
+
+    Attributes:
+        front: The candidates that no other one dominates.
     """
 
     def __init__(self) -> None:
         self._curves: list[Curve] = []
-        self._front: list[Curve] = []
+        self.front: list[Curve] = []
         self._jitter: list[tuple[float, ...]] = []
         self._forecasts: dict[tuple[int, ...], _Fitted] = {}
-
-    @property
-    def front(self) -> tuple[Curve, ...]:
-        """The candidates that no other one dominates."""
-        return tuple(self._front)
 
     def learn(self, curve: Curve) -> None:
         """Take in a completed candidate."""
         self._curves.append(curve)
         self._jitter.append(_jitter(curve))
-        points = [[*(-value for value in peer.final), *peer.costs] for peer in [*self._front, curve]]
-        kept = non_dominated(np.asarray(points, dtype=np.float64))
-        self._front = [peer for peer, on_front in zip([*self._front, curve], kept, strict=True) if on_front]
+        known = [*self.front, curve]
+        kept = non_dominated([[*(-value for value in peer.final), *peer.costs] for peer in known])
+        self.front = [peer for peer, on_front in zip(known, kept, strict=True) if on_front]
 
     def peers(self, epochs: Sequence[int]) -> int:
         """Return how many completed candidates a prediction from these epochs rests on: those that reported there."""

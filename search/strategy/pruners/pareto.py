@@ -71,7 +71,8 @@ class ParetoPruner(BasePruner):
             self._study, self._seen, self._known = study, Observations(self._encoding), 0
             self._rule.forget()
         self._seen.update(study, besides=trial.number)
-        for seen in self._seen.ended[self._known :]:
+        # In the order of their ends, a pruner that is created anew goes on as the old one would have.
+        for seen in sorted(self._seen.ended[self._known :], key=lambda seen: seen.end):
             if seen.values is not None:
                 told = dict(zip(self._rule.objectives, (self._seen.signs * seen.values).tolist(), strict=True))
                 self._rule.learn(self._curve(seen.number, seen.code, seen.curve, told))
