@@ -178,7 +178,7 @@ def test_goes_on_with_architectures_from_cheap_to_dear(space) -> None:
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=search.create_sampler("auto", space))
     proposed = [space.suggest(study.ask()) for _ in range(len(space.ops) + len(STRATA))]
     params = [space.cost(one).params for one in proposed[len(space.ops) :]]
-    assert np.corrcoef(np.argsort(np.argsort(params)), np.argsort(np.argsort(STRATA)))[0, 1] > 0.9
+    assert np.corrcoef(np.argsort(np.argsort(params)), np.argsort(np.argsort(STRATA)))[0, 1] > 0.8
     assert len(set(proposed)) == len(proposed)
 
 
