@@ -12,6 +12,7 @@ import search
 import spaces
 from reports.hypervolume import hypervolume
 from search.strategy.observations import Observation
+from search.strategy.proposals.design import STRATA
 from search.strategy.proposals.encoding import Encoding
 from search.strategy.surrogate.evidence import Yardstick
 from search.strategy.surrogate.features import Features
@@ -172,6 +173,14 @@ def test_starts_with_the_uniform_baselines(space) -> None:
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=search.create_sampler("auto", space))
     first = [space.suggest(study.ask()) for _ in space.ops]
     assert set(first) == set(space.baselines())
+
+
+def test_goes_on_with_architectures_from_cheap_to_dear(space) -> None:
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=search.create_sampler("auto", space))
+    proposed = [space.suggest(study.ask()) for _ in range(len(space.ops) + len(STRATA))]
+    params = [space.cost(one).params for one in proposed[len(space.ops) :]]
+    assert np.corrcoef(np.argsort(np.argsort(params)), np.argsort(np.argsort(STRATA)))[0, 1] > 0.8
+    assert len(set(proposed)) == len(proposed)
 
 
 def searched(space, encoding, name, seed, count):

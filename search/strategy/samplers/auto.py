@@ -82,12 +82,9 @@ class AutoSampler(ProposingSampler):
 
     def _learn(self, study: Study) -> None:
         """Begin to model the objectives, anew as soon as the study keeps the operators' latencies."""
-        table = (
-            study.user_attrs.get(OPERATOR_LATENCY) if self.reads_operator_latency and self._latency is None else None
-        )
-        if table is not None:
-            self._latency = AdditiveLatency(self.encoding, LatencyTable.from_dict(table))
-            self._beliefs = []
+        if self.reads_operator_latency and self._latency is None and OPERATOR_LATENCY in study.user_attrs:
+            table = LatencyTable.from_dict(study.user_attrs[OPERATOR_LATENCY])
+            self._latency, self._beliefs = AdditiveLatency(self.encoding, table), []
         if not self._beliefs:
             self._beliefs = [self._belief(name) for name in self._modelled]
 
