@@ -19,9 +19,11 @@ def main() -> None:
     """Run the command that `sys.argv` names, and exit with its code."""
     from search.cli.app import app
     from search.cli.errors import run
+    from search.run.signals import interrupt
 
-    # Like Ctrl-C: what was begun is cleared away, and the exit code is 130.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Of both, what was begun is cleared away, and the exit code is 130.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     for command in COMMANDS:
         import_module(f"{__name__}.{command}")
     sys.exit(run(app, sys.argv[1:]))

@@ -7,8 +7,8 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def ray_session(
     cpus: int,
     gpus: int,
     folders: Iterable[str] = (),
-    starting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    starting: Callable[[Callable[[], None]], None] = lambda start: start(),
 ) -> Iterator[Path]:
     """Start Ray for the time of the block, and yield a private folder for Tune's own files.
 
@@ -67,7 +67,7 @@ def ray_session(
         cpus: CPU cores of a private Ray.
         gpus: GPUs of a private Ray.
         folders: Where the user's own modules lie; a cluster's nodes get what the run has imported from them.
-        starting: Returns what the start is done in; it may end it early, and then the block is without Ray.
+        starting: Calls the start; it may leave it out or end it early, and then the block is without Ray.
 
     Raises:
         RayStartError: Ray does not start, or the cluster does not answer.
@@ -82,8 +82,7 @@ def ray_session(
         else:
             settings["runtime_env"] = runtime_environment(folders, _SETTINGS, folder / "shipment")
         try:
-            with starting():
-                _start(processes, folder, **settings)
+            starting(partial(_start, processes, folder, **settings))
             yield folder / "tune"
         finally:
             _end(processes)
@@ -91,6 +90,8 @@ def ray_session(
 
 @contextmanager
 def _environment(address: str | None) -> Iterator[None]:
+    import ray  # noqa: F401 - whole before anything is changed: a signal may end the import
+
     before = dict(os.environ)
     os.environ.update(_SETTINGS)
     os.environ[_LISTENS_BEYOND_THIS_MACHINE] = str(int(address is not None))

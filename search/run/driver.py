@@ -132,7 +132,8 @@ class Driver:
             raise RunError(f"{self.ledger.halt}, then `fusion-nas resume {self.directory.path}`.")
         interrupted = self._signals.received
         self.log.write("interrupted" if interrupted else "ended", **self._summary())
-        reports.write_html(self.directory.path)
+        if self.ledger.candidates:
+            reports.write_html(self.directory.path)
         return Run(self.directory.path, interrupted=interrupted)
 
     def _is_left(self) -> bool:
@@ -173,7 +174,7 @@ class Driver:
                 cpus=cpus_there,
                 gpus=gpus_there,
                 folders=config.folders,
-                starting=self._signals.abandoned,
+                starting=self._signals.unless_received,
             )
             with session as folder:
                 if self._stopped():

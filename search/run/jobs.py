@@ -21,6 +21,7 @@ from search.run.environment import describe_environment
 from search.run.planning import plan
 from search.run.run import Run
 from search.run.same_config import require_changeable, require_same, state_config
+from search.run.signals import Interrupted
 from search.strategy.samplers import create_sampler
 from search.study.clock import utc_now
 from search.study.opening import create_study, load_study, remove_study
@@ -139,7 +140,7 @@ def _resumable(directory: RunDirectory) -> Iterator[None]:
         with unwritable_told(directory.path, f"`fusion-nas resume {directory.path}`"):
             yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(how_to_resume(read_status(directory.path))) from None
+        raise Interrupted(how_to_resume(read_status(directory.path))) from None
 
 
 def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:

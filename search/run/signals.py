@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = ["Signals"]
+__all__ = ["Interrupted", "Signals", "interrupt"]
 
 
-class _Abandoned(KeyboardInterrupt):
-    """Ends what a run does in a block of `abandoned`; no `except Exception` on the way stops it."""
+class Interrupted(KeyboardInterrupt):
+    """A signal ended what was done.
+
+    Where a plain `KeyboardInterrupt` passes a string that `exec` runs, as in the definition of a dataclass, Python ends
+    by the signal itself in the end, whoever has handled it and whatever the exit code was to be.
+    """
+
+
+class _Abandoned(Interrupted):
+    """Ends what `unless_received` does."""
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle a signal by ending what is done."""
+    raise Interrupted
 
 
 class Signals:
     """SIGINT and SIGTERM during a run.
 
-    The first one sets `received`, which the run asks for between its steps. The second one raises
-    `KeyboardInterrupt` wherever the main thread is.
+    The first one sets `received`, which the run asks for between its steps. The second one raises `Interrupted`
+    wherever the main thread is.
     """
 
     def __init__(self) -> None:
@@ -39,19 +52,19 @@ class Signals:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    @contextmanager
-    def abandoned(self) -> Iterator[None]:
-        """End the block at the first signal: what it does takes long, and nothing is lost by it."""
+    def unless_received(self, action: Callable[[], None]) -> None:
+        """Do what takes long until a signal ends it; after a signal it is not begun."""
         with suppress(_Abandoned):
             self._abandons = True
             try:
-                yield
+                if not self.received:
+                    action()
             finally:
                 self._abandons = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again, self.received = self.received, True
         if again:
-            raise KeyboardInterrupt
+            raise Interrupted
         if self._abandons:
             raise _Abandoned

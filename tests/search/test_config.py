@@ -124,7 +124,7 @@ BAD = [
     (
         "search:\n  sampler: tpee",
         2,
-        "unknown sampler `tpee`; did you mean `tpe`?; known: auto, evolution, gp, local, nsga2, tpe, random",
+        "unknown sampler `tpee`; did you mean `tpe`?; known: auto, random, evolution, local, tpe, nsga2, gp",
     ),
     ("search:\n  pruner: paretto", 2, "unknown pruner `paretto`; did you mean `pareto`?"),
     ("search:\n  strategy: supernet", 2, "`search.strategy` must be one of scratch; got text `supernet`."),

@@ -268,7 +268,7 @@ def test_an_interrupted_second_look_goes_on_as_one(open_ledger, space) -> None:
     again = ledger.ask()
     ledger.release()
     reopened = open_ledger(objectives=("accuracy",), trials=20, epochs=2)
-    assert stopped.id in reopened.to_go_on()
+    assert stopped.id in {waiting.id for waiting in reopened.to_go_on()}
     taken = reopened.ask()
     assert (taken.number, taken.again) == (again.number, True)
     assert not reopened.report(taken.number, Progress(curve(0.1), 0.5, "host:1"))

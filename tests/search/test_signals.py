@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from search.run.signals import Signals
+from search.run.signals import Interrupted, Signals
 from tests.runs import check_sound, driving, fusion_nas, trials, wait_for_more
 
 CONFIG = """
@@ -121,24 +121,40 @@ def test_ctrl_c_while_ray_starts_on_a_busy_machine(
     signalled(tmp_path, family, signal.SIGINT, 1.0, times)
 
 
-def test_the_first_signal_is_noted_and_abandons_and_the_second_one_raises() -> None:
+def test_the_first_signal_ends_what_takes_long_and_the_second_one_whatever_is_done() -> None:
     before = signal.getsignal(signal.SIGTERM)
     signals, reached = Signals(), []
+
+    def action() -> None:
+        reached.append("begun")
+        os.kill(os.getpid(), signal.SIGTERM)
+        reached.append("not ended")
+
     with signals.heeded():
-        with signals.abandoned():
-            reached.append("begun")
-            os.kill(os.getpid(), signal.SIGTERM)
-            reached.append("not abandoned")
+        signals.unless_received(action)
+        signals.unless_received(action)
         assert (signals.received, reached) == (True, ["begun"])
-        with pytest.raises(KeyboardInterrupt), signals.abandoned():
+        with pytest.raises(Interrupted):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_signal_outside_of_what_may_be_abandoned_is_only_noted() -> None:
+def test_the_first_signal_is_only_noted_while_nothing_takes_long() -> None:
     signals = Signals()
     with signals.heeded():
-        with signals.abandoned():
-            pass
+        signals.unless_received(lambda: None)
         os.kill(os.getpid(), signal.SIGINT)
         assert signals.received
+
+
+def test_a_signal_within_exec_is_an_exit_code_like_any_other() -> None:
+    """Python would end by SIGINT itself after a plain `KeyboardInterrupt` within `exec`, though it was handled."""
+    script = (
+        "import sys, search.cli as cli, search.cli.errors as errors\n"
+        "errors.run = lambda *_: interrupted()\n"
+        "def interrupted():\n"
+        "    try: exec('import os, signal; os.kill(os.getpid(), signal.SIGINT)')\n"
+        "    except KeyboardInterrupt: return 130\n"
+        "cli.main()"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 130
