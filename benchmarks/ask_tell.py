@@ -5,10 +5,10 @@ What it shows
     is filled with 2,000 candidates, all of them completed, or three quarters stopped after two reports. Then the
     process time of further rounds is taken: one ask with all parameters suggested, ten reports, one tell. Target:
     at most 50 ms. Storages: in memory, and the journal file that a run uses. `stock` is Optuna's TPE as it comes,
-    for comparison.
+    for comparison. With `--pruner auto` the pruner is asked after every report, too.
 
 How to run
-    OMP_NUM_THREADS=1 python benchmarks/ask_tell.py [--candidates 2000] [--rounds 40] [--json ask_tell.json]
+    OMP_NUM_THREADS=1 python benchmarks/ask_tell.py [--candidates 2000] [--rounds 40] [--pruner auto] [--json OUT]
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ def rounds(study: optuna.Study, encoding: Encoding, count: int) -> list[float]:
         architecture = encoding.space.suggest(trial)
         for epoch in range(1, REPORTS + 1):
             search.report(trial, epoch=epoch, accuracy=0.08 * epoch)
+            search.should_prune(trial)
         study.tell(trial, _values(encoding, encoding.encode(architecture), worth, rng))
         if index >= 2:
             times.append(time.process_time() - start)
@@ -87,6 +88,7 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--samplers", nargs="+", default=["auto", "random", "stock"])
+    parser.add_argument("--pruner", default="none", choices=["none", "auto"])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -105,6 +107,7 @@ def main() -> None:
                     sampler=optuna.samplers.TPESampler(seed=0)
                     if sampler == "stock"
                     else search.create_sampler(sampler, space),
+                    pruner=search.create_pruner(options.pruner, space, epochs=REPORTS),
                 )
                 filled(study, encoding, options.candidates, stopped)
                 times = np.array(rounds(study, encoding, options.rounds if sampler != "stock" else 5)) * 1_000

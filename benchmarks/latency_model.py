@@ -38,13 +38,13 @@ from scipy.stats import spearmanr
 
 import search
 import spaces
+from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import Codes, Encoding
 from search.strategy.proposals.feasible import Feasible
 from search.strategy.surrogate.additive import AdditiveLatency
-from search.strategy.surrogate.design import Design
-from search.strategy.surrogate.features import BLOCKS, LATENCY, Features
+from search.strategy.surrogate.features import Features
 from search.strategy.surrogate.surrogate import Surrogate
-from search.training.measuring import measure_latency
+from search.training.measuring.latency import measure_latency
 from spaces.latency import LatencyTable
 
 SECONDS = 0.15
@@ -55,7 +55,7 @@ SPLITS = 20
 def drawn(encoding: Encoding, count: int) -> Codes:
     """Return codes of random networks, tilted towards cheap operators at first and dear ones at last: `(n, s)`."""
     rng = np.random.default_rng(1)
-    design = Design(encoding, Feasible(encoding, {}), count)
+    design = Design(encoding, Feasible(encoding, {}))
     return np.concatenate([design.tilted(stratum, 1, rng) for stratum in np.linspace(-1.0, 1.0, count)])
 
 
@@ -82,26 +82,23 @@ def agreement(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 def learning(encoding: Encoding, table: LatencyTable, codes: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     """Return the error of log-latency by the number of networks that were learnt, with and without the table."""
-    plain, informed = Features(encoding), Features(encoding, AdditiveLatency(encoding, table))
-    kinds = {"without": (plain, BLOCKS), "with": (informed, (*BLOCKS, LATENCY))}
+    kinds = {"without": Features(encoding), "with": Features(encoding, AdditiveLatency(encoding, table))}
     return {
         kind: {
-            str(n): _summary([_error(features, names, codes, np.log(truth), n, split) for split in range(SPLITS)])
+            str(n): _summary([_error(features, codes, np.log(truth), n, split) for split in range(SPLITS)])
             for n in LEARNT
             if n < len(codes)
         }
-        for kind, (features, names) in kinds.items()
+        for kind, features in kinds.items()
     }
 
 
-def _error(
-    features: Features, names: tuple[str, ...], codes: np.ndarray, values: np.ndarray, n: int, split: int
-) -> float:
+def _error(features: Features, codes: np.ndarray, values: np.ndarray, n: int, split: int) -> float:
     order = np.random.default_rng(split).permutation(len(codes))
     learnt, asked = order[:n], order[max(LEARNT) :]
     rng = np.random.default_rng(split)
-    surrogate = Surrogate(features(codes[learnt]), values[learnt], np.zeros(n), rng, names=names)
-    off = surrogate.forecast(features(codes[asked])).expected - values[asked]
+    surrogate = Surrogate(features, codes[learnt], values[learnt], np.zeros(n), rng)
+    off = surrogate.posterior(codes[asked]).expected - values[asked]
     return float(np.sqrt((off**2).mean()))
 
 

@@ -34,7 +34,8 @@ import numpy as np
 from reports.hypervolume import hypervolume
 from reports.pareto import non_dominated
 from search.run.environment import describe_environment
-from search.strategy.pruners import Curve, ParetoPruner
+from search.strategy.pruners.history import Curve
+from search.strategy.pruners.rule import ParetoRule
 from search.training.schedule import rungs
 
 EPOCHS = 16
@@ -122,8 +123,8 @@ def recorded(path: Path) -> Callable[[int, int], Candidates]:
     return draw
 
 
-def replay(candidates: Candidates, pruner: ParetoPruner, asked: int) -> Replay:
-    """Train the candidates one after the other and stop as the pruner says.
+def replay(candidates: Candidates, rule: ParetoRule, asked: int) -> Replay:
+    """Train the candidates one after the other and stop as the rule says.
 
     The figures are those after `asked` candidates; the search goes on with the further ones until it has the
     hypervolume that `asked` candidates have without pruning.
@@ -139,13 +140,13 @@ def replay(candidates: Candidates, pruner: ParetoPruner, asked: int) -> Replay:
     trained: list[int] = []
     spent, reached, out = 0, None, None
     for number in range(len(final)):
-        ended = _train(candidates, number, pruner, audited)
+        ended = _train(candidates, number, rule, audited)
         spent += ended
         if ended < epochs:
             stopped.append(number)
         else:
             trained.append(number)
-            pruner.learn(_curve(candidates, number, epochs, (float(final[number]),)))
+            rule.learn(_curve(candidates, number, epochs, (float(final[number]),)))
             if reached is None and hypervolume(points[trained], reference) >= goal * (1 - 1e-12):
                 reached = spent
         if number == asked - 1:
@@ -161,11 +162,11 @@ def replay(candidates: Candidates, pruner: ParetoPruner, asked: int) -> Replay:
     return Replay(share, kept, same, stops, wrong, audits, audits_wrong)
 
 
-def _train(candidates: Candidates, number: int, pruner: ParetoPruner, audited: list[int]) -> int:
+def _train(candidates: Candidates, number: int, rule: ParetoRule, audited: list[int]) -> int:
     """Return after how many epochs a training ends; note where it runs on as an audit."""
     epochs = candidates.accuracy.shape[1]
     for rung in rungs(epochs)[:-1]:
-        decision = pruner.judge(_curve(candidates, number, rung, ()))
+        decision = rule.judge(_curve(candidates, number, rung, ()))
         if decision is not None and decision.audit:
             audited.append(number)
             return epochs
@@ -193,8 +194,8 @@ def measure(
     for seed in range(seeds):
         candidates = source(FURTHER * count, seed)
         epochs = candidates.accuracy.shape[1]
-        pruner = ParetoPruner(("accuracy", "params"), epochs=epochs, seed=seed, **settings)
-        runs.append(replay(candidates, pruner, count))
+        rule = ParetoRule(("accuracy", "params"), epochs=epochs, seed=seed, **settings)
+        runs.append(replay(candidates, rule, count))
     stopped, wrong = sum(run.stopped for run in runs), sum(run.wrong for run in runs)
     audited, audited_wrong = sum(run.audited for run in runs), sum(run.audited_wrong for run in runs)
     return {

@@ -86,7 +86,8 @@ def replay(task: Problem, sampler: str, pruner: str, seed: int, candidates: int)
 
 def _study(task: Problem, sampler: str, pruner: str, seed: int) -> optuna.Study:
     objectives = ("accuracy", "params")
-    epochs = len(task.curve(task.encoding.uniform()[0], np.random.default_rng(0)))
+    rng = np.random.default_rng(0)
+    epochs = len(task.curve(task.encoding.draw_one(rng), rng))
     options: dict[str, Any] = {}
     if pruner != "none":
         options["pruner"] = search.create_pruner(pruner, task.space, objectives=objectives, epochs=epochs, seed=seed)

@@ -45,7 +45,7 @@ def one_training(data: Any, architecture: Any, space: Any, settings: Any) -> flo
 
     torch.manual_seed(0)
     session = Session(space.build(architecture), settings, data.device)
-    return max(result.measures["accuracy"] for result in train(session, data, settings, seed=0))
+    return max(measures["accuracy"] for measures in train(session, data, settings, seed=0))
 
 
 def prepared() -> tuple[Any, Any, Any]:

@@ -33,7 +33,7 @@ NAMES: Mapping[str, Iterable[str]] = {
 PAGE = Path(__file__).with_name("config.md")
 HEAD = """# The search config
 
-<!-- Written by docs/write_config.py from the docstrings in search/config/sections.py and spaces/; edit those. -->
+<!-- Written by docs/write_config.py from the docstrings in search/config/, search/training/settings.py and spaces/. -->
 
 A YAML file; any section and any key may be left out. `--set KEY=VALUE` overrides one, as in `--set train.lr=0.05`. An
 unknown key, a number that is text or a value beyond its limits ends the command with one line, before anything starts.
@@ -47,24 +47,23 @@ constraints: {params: 300000}
 search: {trials: 100}
 ```
 
-`fusion-nas launch CONFIG.yaml --dry-run` shows what a config comes to; `config.yaml` in the run directory has every key
+`fusion-nas launch CONFIG.yaml --dry-run` shows what a config leads to; `config.yaml` in the run directory has every key
 with its value.
 """
 DATA = "The settings that one data set adds, as the difficulty of `cluttered_digits`, are in [data.md](data.md)."
 SPACE = (
-    "`num_classes`, `in_channels` and `input_size` are taken from the data set. A space of your own is described in "
+    "`num_classes`, `in_channels` and `input_size` are taken from the data set. User-defined networks are described in "
     "[own-model.md](own-model.md)."
 )
 
 
 def page() -> str:
     """Return the page."""
-    parts = [HEAD, _table(SearchConfig, "At the top", only=("objectives", "constraints", "imports"))]
+    parts = [HEAD, _table(SearchConfig, "At the top")]
     for name, field in SearchConfig.model_fields.items():
-        section = field.annotation
-        if not isinstance(section, type) or not issubclass(section, Section):
+        if not _is_section(field.annotation):
             continue
-        parts.append(_table(section, name))
+        parts.append(_table(field.annotation, name))
         if name == "space":
             parts += [SPACE + "\n", *map(_host_table, HOSTS)]
         if name == "data":
@@ -72,14 +71,22 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _table(section: type[Section], title: str, only: tuple[str, ...] = ()) -> str:
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def _table(section: Any, title: str) -> str:
     """Return a part of the page: what a section is for, and its keys."""
-    told = dict(_arguments(section))
-    defaults = {key: field.get_default(call_default_factory=True) for key, field in section.model_fields.items()}
+    meanings = dict(_arguments(section))
+    fields = {key: field for key, field in section.model_fields.items() if not field.exclude}
+    defaults = {
+        key: field.get_default(call_default_factory=True)
+        for key, field in fields.items()
+        if not _is_section(field.annotation)
+    }
     if section.__name__ == "SpaceConfig":
         defaults |= {key: default for key, (_, default) in CHOICES.items()}
-    keys = [key for key in defaults if not only or key in only]
-    rows = [(key, _shown(defaults[key]), told[key] + _names(f"{title}.{key}")) for key in keys]
+    rows = [(key, _shown(default), meanings[key] + _names(f"{title}.{key}")) for key, default in defaults.items()]
     return _part(f"## {title}", _purpose(section), rows)
 
 
@@ -90,9 +97,9 @@ def _names(key: str) -> str:
 
 
 def _host_table(name: str) -> str:
-    told = dict(_arguments(HOSTS[name]))
+    meanings = dict(_arguments(HOSTS[name]))
     rows = [
-        (key, _shown(default), told[key])
+        (key, _shown(default), meanings[key])
         for key, (_, default) in space_settings(name).items()
         if key not in CHOICES and key not in OF_THE_DATA
     ]

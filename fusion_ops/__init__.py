@@ -10,7 +10,8 @@ from pkgutil import iter_modules
 from fusion_ops.choice import FusionChoice
 from fusion_ops.compilation import compiled
 from fusion_ops.cost import Cost
-from fusion_ops.operator import FusionOperator, build, canonical, cost, names, operator, recipe, register
+from fusion_ops.counting import cost
+from fusion_ops.operator import FusionOperator, build, canonical, names, operator, recipe, register
 from fusion_ops.recipe import Recipe
 
 for _module in iter_modules(__path__):

@@ -8,7 +8,7 @@ the published code, so its state dicts load.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from fusion_ops.cost import Cost, convolution
 from fusion_ops.mixing import total, weighted_mean, weighted_sum
 from fusion_ops.mscam import attention_branches, attention_cost, attention_logits, mute
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of, reduced
+from fusion_ops.settings import one_of
 
 __all__ = ["AFF", "initial_integration", "integration_cost"]
 
@@ -48,7 +48,7 @@ class AFF(FusionOperator):
 
     formula = "2w·x + 2(1−w)·y,  w = σ(L(x + y) + G(x + y))"
     reduces = True
-    options = {  # noqa: RUF012 - read only
+    options: ClassVar = {
         "context": ("both", "local", "global"),
         "initial": ("sum", "concat"),
         "scale": ("inputs", "paper"),
@@ -69,7 +69,7 @@ class AFF(FusionOperator):
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.scale = one_of("scale", scale, ("inputs", "paper"))
         self.local_att, self.global_att = attention_branches(
-            channels, reduced(channels, r), context=context, stacks=inputs - 1, dims=dims
+            channels, self.width(channels, r), context=context, stacks=inputs - 1, dims=dims
         )
         self.integrate = initial_integration(initial, channels, inputs, dims)
         if init == "sum":
@@ -97,7 +97,7 @@ class AFF(FusionOperator):
         **_settings: Any,
     ) -> Cost:
         """Return the exact cost: with both contexts and two inputs `4Cd + 6d + 6C` parameters."""
-        stacks = attention_cost(channels, reduced(channels, r), positions, stacks=inputs - 1, context=context)
+        stacks = attention_cost(channels, cls.width(channels, r), positions, stacks=inputs - 1, context=context)
         return stacks + integration_cost(initial, channels, inputs, positions)
 
 

@@ -7,13 +7,12 @@ the weights sum to the number of inputs, so that equal weights are the sum (`sca
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
-from fusion_ops.cost import Cost, convolution
 from fusion_ops.mixing import softmax_sum
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -40,7 +39,7 @@ class ASFF(FusionOperator):
     """
 
     formula = "2p·x + 2(1−p)·y,  p = softmax over inputs, per position, of (A₁ x, A₂ y)"
-    options = {"scale": ("inputs", "paper")}  # noqa: RUF012 - read only
+    options: ClassVar = {"scale": ("inputs", "paper")}
 
     def __init__(
         self,
@@ -62,8 +61,3 @@ class ASFF(FusionOperator):
         """Weigh N maps of one shape."""
         logits = torch.stack([ask(feature) for ask, feature in zip(self.ask, features, strict=True)], dim=1)
         return softmax_sum(features, logits, self.weights_sum)
-
-    @classmethod
-    def cost(cls, channels: int, inputs: int, positions: int, **_settings: Any) -> Cost:
-        """Return the exact cost: `N(C + 1)` parameters."""
-        return inputs * convolution(channels, 1, positions, bias=True)

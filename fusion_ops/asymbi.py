@@ -9,16 +9,15 @@ gates (1/2) are the sum for any number. Here it also trains with batch size 1.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from fusion_ops.cost import Cost
 from fusion_ops.mixing import plus_product, total
-from fusion_ops.mscam import attention_cost, global_attention, local_attention, mute
+from fusion_ops.mscam import global_attention, local_attention, mute
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of, reduced
+from fusion_ops.settings import one_of
 
 __all__ = ["AsymBi"]
 
@@ -46,7 +45,7 @@ class AsymBi(FusionOperator):
 
     formula = "2σ(G(y))·x + 2σ(L(x))·y"
     reduces = True
-    options = {"gate": ("last", "first"), "scale": ("inputs", "paper")}  # noqa: RUF012 - read only
+    options: ClassVar = {"gate": ("last", "first"), "scale": ("inputs", "paper")}
 
     def __init__(
         self,
@@ -62,7 +61,7 @@ class AsymBi(FusionOperator):
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.times = 2 if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         self.gate = one_of("gate", gate, ("last", "first"))
-        width = reduced(channels, r)
+        width = self.width(channels, r)
         self.local_att = local_attention(channels, width, dims=dims)
         self.global_att = global_attention(channels, width, stacks=inputs - 1, dims=dims)
         if init == "sum":
@@ -76,10 +75,3 @@ class AsymBi(FusionOperator):
         for feature, gate in zip(shallow[1:], gates[1:], strict=True):
             fused = plus_product(fused, gate, feature)
         return torch.add(fused, deep * torch.sigmoid(self.local_att(total(shallow))), alpha=self.times)
-
-    @classmethod
-    def cost(cls, channels: int, inputs: int, positions: int, *, r: int = 4, **_settings: Any) -> Cost:
-        """Return the exact cost: with two inputs that of AFF, `4Cd + 6d + 6C` parameters."""
-        width = reduced(channels, r)
-        global_cost = attention_cost(channels, width, positions, stacks=inputs - 1, context="global")
-        return global_cost + attention_cost(channels, width, positions, context="local")

@@ -7,12 +7,11 @@ the number of inputs, so that equal weights are exactly the sum.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from fusion_ops.cost import Cost
 from fusion_ops.mixing import portioned_sum
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -40,7 +39,7 @@ class BiFPN(FusionOperator):
     """
 
     formula = "2·(ReLU(w₁)·x + ReLU(w₂)·y) / max(ε, ReLU(w₁) + ReLU(w₂))"
-    options = {"scale": ("inputs", "paper")}  # noqa: RUF012 - read only
+    options: ClassVar = {"scale": ("inputs", "paper")}
 
     def __init__(
         self,
@@ -63,8 +62,3 @@ class BiFPN(FusionOperator):
         else:
             portions = self.inputs * weights / weights.sum().clamp(min=_LEAST)
         return portioned_sum(features, portions.unbind())
-
-    @classmethod
-    def cost(cls, channels: int, inputs: int, positions: int, **_settings: Any) -> Cost:
-        """Return one parameter an input; element-wise work is not counted."""
-        return Cost(inputs)

@@ -8,7 +8,7 @@ are, without a convolution of their own before.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from fusion_ops.align import convolution_class, matched
 from fusion_ops.cost import Cost, convolution
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.recipe import Recipe
 
 __all__ = ["Concat"]
 
@@ -41,6 +40,7 @@ class Concat(FusionOperator):
     """
 
     formula = "P [x, y]"
+    any_channels = True
 
     def __init__(
         self,
@@ -74,31 +74,12 @@ class Concat(FusionOperator):
         return fused
 
     @classmethod
-    def cost(cls, channels: int, inputs: int, positions: int, **_settings: Any) -> Cost:
-        """Return the exact cost of the projection of N maps of C channels."""
-        return convolution(inputs * channels, channels, positions, bias=True)
-
-    @classmethod
-    def plan(cls, in_channels: Sequence[int], out_channels: int, dims: int, settings: Mapping[str, Any]) -> Recipe:
-        """Return how to construct the operator for inputs of these channels, whatever they are."""
-        if any(channels != out_channels for channels in in_channels):
-            kwargs = dict(settings) | {"in_channels": tuple(in_channels)}
-            return Recipe(cls, (out_channels,), kwargs if dims == 2 else kwargs | {"dims": dims})
-        return super().plan(in_channels, out_channels, dims, settings)
-
-    @classmethod
-    def plan_cost(
-        cls,
-        in_channels: Sequence[int],
-        out_channels: int,
-        sizes: Sequence[Sequence[int]],
-        settings: Mapping[str, Any],
+    def cost(
+        cls, channels: int, inputs: int, positions: int, *, in_channels: Sequence[int] | None = None, **_settings: Any
     ) -> Cost:
-        """Return the exact cost of what `plan` constructs; plain concatenation has none."""
-        together = sum(in_channels)
-        if together == out_channels:
-            return Cost()
-        return convolution(together, out_channels, math.prod(sizes[0]), bias=True)
+        """Return the exact cost of the projection; plain concatenation has none."""
+        together = inputs * channels if in_channels is None else sum(in_channels)
+        return Cost() if together == channels else convolution(together, channels, positions, bias=True)
 
 
 def start_as_sum(weight: Tensor, bias: Tensor | None, in_channels: Sequence[int]) -> None:

@@ -9,12 +9,11 @@ map is 0. More than two inputs can be fused.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fusion_ops.cost import Cost, convolution
 from fusion_ops.mixing import softmax_sum, total
 from fusion_ops.norm import GlobalAverage
 from fusion_ops.operator import FusionOperator, register
@@ -43,7 +42,7 @@ class ECA(FusionOperator):
     """
 
     formula = "2w·x + 2(1−w)·y,  w = σ(conv1d(GAP(x + y))) along the channels"
-    options = {"scale": ("inputs", "paper")}  # noqa: RUF012 - read only
+    options: ClassVar = {"scale": ("inputs", "paper")}
 
     def __init__(
         self,
@@ -68,11 +67,6 @@ class ECA(FusionOperator):
         pooled = total([self.pool(feature) for feature in features])
         logits = functional.pad(self.mix(pooled.flatten(1).unsqueeze(1)), (0, 0, 0, 1))
         return softmax_sum(features, logits.reshape(*logits.shape, *pooled.shape[2:]), self.weights_sum)
-
-    @classmethod
-    def cost(cls, channels: int, inputs: int, positions: int, **_settings: Any) -> Cost:
-        """Return the exact cost; it does not depend on the number of positions."""
-        return convolution(1, inputs - 1, channels, kernel=neighbours(channels), bias=True)
 
 
 def neighbours(channels: int) -> int:

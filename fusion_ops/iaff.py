@@ -9,7 +9,7 @@ Parameters have the names of that code, so its state dicts load.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from fusion_ops.errors import SpecError
 from fusion_ops.mixing import total, weighted_mean, weighted_sum
 from fusion_ops.mscam import attention_branches, attention_cost, attention_logits, mute
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of, reduced
+from fusion_ops.settings import one_of
 
 __all__ = ["IAFF"]
 
@@ -53,7 +53,7 @@ class IAFF(FusionOperator):
 
     formula = "2w₂·x + 2(1−w₂)·y,  w₂ = σ(L₂(u) + G₂(u)),  u = w₁·x + (1−w₁)·y,  w₁ = σ(L₁(x + y) + G₁(x + y))"
     reduces = True
-    options = {  # noqa: RUF012 - read only
+    options: ClassVar = {
         "context": ("both", "local", "global"),
         "initial": ("sum", "concat"),
         "scale": ("inputs", "paper"),
@@ -77,7 +77,7 @@ class IAFF(FusionOperator):
             raise SpecError("`shared_global` needs a global branch; got context='local'. Choose 'both' or 'global'.")
         self.scale = one_of("scale", scale, ("inputs", "paper"))
         self.shared_global = shared_global
-        width = reduced(channels, r)
+        width = self.width(channels, r)
         self.local_att, self.global_att = attention_branches(
             channels, width, context=context, stacks=inputs - 1, dims=dims
         )
@@ -114,5 +114,5 @@ class IAFF(FusionOperator):
         **_settings: Any,
     ) -> Cost:
         """Return the exact cost: with both contexts and two inputs `2(4Cd + 6d + 6C)` parameters."""
-        stacks = attention_cost(channels, reduced(channels, r), positions, stacks=inputs - 1, context=context)
+        stacks = attention_cost(channels, cls.width(channels, r), positions, stacks=inputs - 1, context=context)
         return 2 * stacks + integration_cost(initial, channels, inputs, positions)

@@ -8,16 +8,15 @@ with the factor, a neutral gate (1/2) is the sum for any number. Here it also tr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from fusion_ops.cost import Cost
 from fusion_ops.mixing import plus_product
-from fusion_ops.mscam import attention_cost, global_attention, mute
+from fusion_ops.mscam import global_attention, mute
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of, reduced
+from fusion_ops.settings import one_of
 
 __all__ = ["Modulate"]
 
@@ -44,7 +43,7 @@ class Modulate(FusionOperator):
 
     formula = "2σ(G(y))·x + y"
     reduces = True
-    options = {"gate": ("last", "first"), "scale": ("inputs", "paper")}  # noqa: RUF012 - read only
+    options: ClassVar = {"gate": ("last", "first"), "scale": ("inputs", "paper")}
 
     def __init__(
         self,
@@ -60,7 +59,7 @@ class Modulate(FusionOperator):
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.times = 2 if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
         self.gate = one_of("gate", gate, ("last", "first"))
-        self.global_att = global_attention(channels, reduced(channels, r), stacks=inputs - 1, dims=dims)
+        self.global_att = global_attention(channels, self.width(channels, r), stacks=inputs - 1, dims=dims)
         if init == "sum":
             mute(self.global_att)
 
@@ -71,8 +70,3 @@ class Modulate(FusionOperator):
         for feature, gate in zip(gated, gates.chunk(self.inputs - 1, dim=1), strict=True):
             fused = plus_product(fused, gate, feature)
         return fused
-
-    @classmethod
-    def cost(cls, channels: int, inputs: int, positions: int, *, r: int = 4, **_settings: Any) -> Cost:
-        """Return the exact cost; it does not depend on the number of positions."""
-        return attention_cost(channels, reduced(channels, r), positions, stacks=inputs - 1, context="global")

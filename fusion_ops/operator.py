@@ -1,31 +1,29 @@
-"""The interface of a fusion operator, the registry of all of them, and how one is built and costed."""
+"""The interface of a fusion operator, the registry of all of them, and how one is built."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
-from fusion_ops.align import Aligned, alignment_cost, matched
+from fusion_ops.align import Aligned, matched
 from fusion_ops.choice import FusionChoice
-from fusion_ops.cost import Cost
 from fusion_ops.errors import SpecError, nearest
 from fusion_ops.recipe import Recipe
 from fusion_ops.registry import Registry
 from fusion_ops.settings import one_of, reduced
 
-__all__ = ["FusionOperator", "build", "canonical", "checked", "cost", "names", "operator", "recipe", "register"]
+__all__ = ["FusionOperator", "arguments", "build", "canonical", "checked", "names", "operator", "recipe", "register"]
 
 
 class FusionOperator(nn.Module, ABC):
     """Fuses N ≥ 2 feature maps of C channels: `(B, C, *size_i), … -> (B, C, *size_1)`.
 
-    A subclass says what it is in its class attributes, computes in `fuse` and counts in `cost`. Its
-    constructor takes `(channels, r)` if it has a reduction ratio and `(channels)` if not, and by keyword
-    `inputs`, `dims`, `init` and its own options; each is passed only where it differs from the default.
+    A subclass says what it is in its class attributes and computes in `fuse`. Its constructor takes
+    `(channels, r)` if it has a reduction ratio and `(channels)` if not, and by keyword `inputs`, `dims`,
+    `init` and its own options; each is passed only where it differs from the default.
 
     Args:
         channels: C.
@@ -40,11 +38,14 @@ class FusionOperator(nn.Module, ABC):
         formula: What it computes, in one line.
         reduces: Whether it has a channel reduction ratio r.
         options: Its further options and the values that each may take, the default first.
+        any_channels: Whether it takes inputs of any channels, told by a keyword `in_channels`; in front of
+            other operators 1×1 convolutions bring them to C.
     """
 
     formula: ClassVar[str]
     reduces: ClassVar[bool] = False
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    any_channels: ClassVar[bool] = False
 
     def __init__(self, channels: int, *, inputs: int = 2, dims: int | None = None, init: str = "default") -> None:
         super().__init__()
@@ -70,46 +71,9 @@ class FusionOperator(nn.Module, ABC):
         """Fuse N maps of one shape."""
 
     @classmethod
-    @abstractmethod
-    def cost(cls, channels: int, inputs: int, positions: int, **settings: Any) -> Cost:
-        """Return the exact cost for maps of C channels and H × W positions.
-
-        Args:
-            channels: C.
-            inputs: N.
-            positions: H × W of the output.
-            **settings: `r`, where the operator has one, and its options.
-        """
-
-    @classmethod
     def width(cls, channels: int, r: int) -> int:
         """Return the hidden width d that `r` gives; ratios of equal width are the same network."""
         return reduced(channels, r)
-
-    @classmethod
-    def plan(cls, in_channels: Sequence[int], out_channels: int, dims: int, settings: Mapping[str, Any]) -> Recipe:
-        """Return how to construct the operator for inputs of these channels."""
-        kwargs = dict(settings)
-        if len(in_channels) != 2:
-            kwargs["inputs"] = len(in_channels)
-        if dims != 2:
-            kwargs["dims"] = dims
-        op = Recipe(cls, (out_channels,), kwargs)
-        if all(channels == out_channels for channels in in_channels):
-            return op
-        return Recipe(Aligned, (op, tuple(in_channels), out_channels), {"dims": dims} if dims != 2 else {})
-
-    @classmethod
-    def plan_cost(
-        cls,
-        in_channels: Sequence[int],
-        out_channels: int,
-        sizes: Sequence[Sequence[int]],
-        settings: Mapping[str, Any],
-    ) -> Cost:
-        """Return the exact cost of what `plan` constructs."""
-        own = cls.cost(out_channels, len(in_channels), math.prod(sizes[0]), **settings)
-        return alignment_cost(in_channels, out_channels, sizes) + own
 
 
 OPERATORS: Registry[type[FusionOperator]] = Registry("fusion operator")
@@ -118,6 +82,8 @@ OperatorClass = TypeVar("OperatorClass", bound=type[FusionOperator])
 
 def register(name: str) -> Callable[[OperatorClass], OperatorClass]:
     """Return a class decorator that makes a `FusionOperator` available in every space under `name`.
+
+    What it costs is counted, unless its class says it by a class method; see `fusion_ops.cost`.
 
     Raises:
         SpecError: The name is taken, or the class is no `FusionOperator`.
@@ -179,8 +145,16 @@ def canonical(choice: FusionChoice) -> FusionChoice:
     return choice if options == choice.options else FusionChoice(choice.op, choice.r, options)
 
 
-def _settings(choice: FusionChoice) -> dict[str, Any]:
-    return ({} if choice.r is None else {"r": choice.r}) | dict(canonical(choice).options)
+def arguments(choice: FusionChoice, in_channels: Sequence[int], out_channels: int) -> dict[str, Any]:
+    """Return what a constructor is told of a choice, and of channels that it takes as they are."""
+    out: dict[str, Any] = ({} if choice.r is None else {"r": choice.r}) | dict(canonical(choice).options)
+    if OPERATORS[choice.op].any_channels and not _alike(in_channels, out_channels):
+        out["in_channels"] = tuple(in_channels)
+    return out
+
+
+def _alike(in_channels: Sequence[int], out_channels: int) -> bool:
+    return all(channels == out_channels for channels in in_channels)
 
 
 def recipe(
@@ -199,8 +173,14 @@ def recipe(
             "a fusion has two or more inputs, positive channels and 1 to 3 spatial dimensions; got "
             f"in_channels={tuple(in_channels)}, out_channels={out_channels}, dims={dims}."
         )
-    settings = _settings(choice) | ({"init": init} if init != "default" else {})
-    return cls.plan(in_channels, out_channels, dims, settings)
+    kwargs = arguments(choice, in_channels, out_channels) | ({"init": init} if init != "default" else {})
+    if len(in_channels) != 2 and "in_channels" not in kwargs:
+        kwargs["inputs"] = len(in_channels)
+    only_dims = {"dims": dims} if dims != 2 else {}
+    op = Recipe(cls, (out_channels,), kwargs | only_dims)
+    if cls.any_channels or _alike(in_channels, out_channels):
+        return op
+    return Recipe(Aligned, (op, tuple(in_channels), out_channels), only_dims)
 
 
 def build(
@@ -228,15 +208,3 @@ def build(
         SpecError: Settings that do not belong to the operator, or impossible channels.
     """
     return recipe(choice, in_channels, out_channels, init=init, dims=dims).build()
-
-
-def cost(choice: FusionChoice, in_channels: Sequence[int], out_channels: int, sizes: Sequence[Sequence[int]]) -> Cost:
-    """Return the exact cost of what `build` constructs, without constructing it.
-
-    Args:
-        choice: Operator and settings.
-        in_channels: Channels of each input.
-        out_channels: Channels of the output.
-        sizes: Spatial size of each input, for example `((8, 8), (8, 8))`.
-    """
-    return checked(choice).plan_cost(in_channels, out_channels, sizes, _settings(choice))

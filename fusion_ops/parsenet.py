@@ -9,14 +9,12 @@ scales start at √C (20 for 512 channels in the paper), and `ε` keeps the norm
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fusion_ops.align import convolution_class
-from fusion_ops.cost import Cost, convolution
 from fusion_ops.mixing import total
 from fusion_ops.norm import GlobalAverage
 from fusion_ops.operator import FusionOperator, register
@@ -70,12 +68,6 @@ class ParseNet(FusionOperator):
         pooled = self.pool(features[-1])
         context: Tensor = self.context(pooled * _inverse_norm(pooled) * last_scale)
         return fused + context
-
-    @classmethod
-    def cost(cls, channels: int, inputs: int, positions: int, **_settings: Any) -> Cost:
-        """Return the exact cost: `NC² + C + NC` parameters, the context projected at one position."""
-        local = (inputs - 1) * convolution(channels, channels, positions)
-        return local + convolution(channels, channels, 1, bias=True) + Cost(inputs * channels)
 
 
 def _inverse_norm(v: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ it fuses feature maps from anywhere, not only the branches of a selective-kernel
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -16,16 +16,11 @@ from fusion_ops.cost import Cost, batch_norm, convolution
 from fusion_ops.mixing import softmax_sum, total
 from fusion_ops.norm import GlobalAverage, batch_norm_class
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of, reduced
+from fusion_ops.settings import one_of
 
 __all__ = ["SK"]
 
 _LEAST_WIDTH = 32
-
-
-def selection_width(channels: int, r: int) -> int:
-    """Return the hidden width `max(C // r, L)`, with L = 32 as in the paper."""
-    return max(reduced(channels, r), _LEAST_WIDTH)
 
 
 @register("sk")
@@ -50,7 +45,7 @@ class SK(FusionOperator):
 
     formula = "2p·x + 2(1−p)·y,  p = softmax over inputs, per channel, from GAP(x + y)"
     reduces = True
-    options = {"scale": ("inputs", "paper")}  # noqa: RUF012 - read only
+    options: ClassVar = {"scale": ("inputs", "paper")}
 
     def __init__(
         self,
@@ -64,7 +59,7 @@ class SK(FusionOperator):
     ) -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
         self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
-        conv, width = convolution_class(dims), selection_width(channels, r)
+        conv, width = convolution_class(dims), self.width(channels, r)
         self.pool = GlobalAverage()
         self.squeeze = nn.Sequential(conv(channels, width, 1), batch_norm_class(dims)(width), nn.ReLU(inplace=True))
         self.select = conv(width, inputs * channels, 1)
@@ -79,12 +74,12 @@ class SK(FusionOperator):
 
     @classmethod
     def width(cls, channels: int, r: int) -> int:
-        """Return the hidden width; ratios of equal width are the same network."""
-        return selection_width(channels, r)
+        """Return the hidden width `max(C // r, L)`, with L = 32 as in the paper."""
+        return max(super().width(channels, r), _LEAST_WIDTH)
 
     @classmethod
     def cost(cls, channels: int, inputs: int, positions: int, *, r: int = 16, **_settings: Any) -> Cost:
         """Return the exact cost; it does not depend on the number of positions."""
-        width = selection_width(channels, r)
+        width = cls.width(channels, r)
         squeeze = convolution(channels, width, 1, bias=True) + batch_norm(width)
         return squeeze + convolution(width, inputs * channels, 1, bias=True)

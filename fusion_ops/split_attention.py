@@ -8,12 +8,11 @@ least width. The weights sum to the number of inputs, so that equal weights are 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
-from fusion_ops.cost import Cost, batch_norm, convolution
 from fusion_ops.errors import SpecError
 from fusion_ops.mixing import softmax_sum, total
 from fusion_ops.norm import GlobalAverage, batch_norm_class
@@ -46,7 +45,7 @@ class SplitAttention(FusionOperator):
 
     formula = "2p·x + 2(1−p)·y,  p = softmax over inputs of A ReLU(BN(W GAP(x + y))), W and A grouped"
     reduces = True
-    options = {"scale": ("inputs", "paper")}  # noqa: RUF012 - read only
+    options: ClassVar = {"scale": ("inputs", "paper")}
 
     def __init__(
         self,
@@ -77,13 +76,6 @@ class SplitAttention(FusionOperator):
         logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
         by_group = logits.unflatten(1, (self.groups, self.inputs, self.channels // self.groups))
         return softmax_sum(features, by_group.transpose(1, 2).flatten(2, 3), self.weights_sum)
-
-    @classmethod
-    def cost(cls, channels: int, inputs: int, positions: int, *, r: int = 4, groups: int = 1, **_settings: Any) -> Cost:
-        """Return the exact cost; it does not depend on the number of positions."""
-        width = _hidden(channels, r, inputs, groups)
-        squeeze = convolution(channels, width, 1, groups=groups, bias=True) + batch_norm(width)
-        return squeeze + convolution(width, inputs * channels, 1, groups=groups, bias=True)
 
 
 def _hidden(channels: int, r: int, inputs: int, groups: int) -> int:

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from search.config import SearchConfig
     from search.run.jobs import launch, resume
     from search.run.run import Run
-    from search.strategy.pruners.creating import create_pruner
-    from search.strategy.pruners.reporting import report, should_prune
+    from search.strategy.pruners import create_pruner, report, should_prune
     from search.strategy.samplers import create_sampler
     from search.study.operator_latency import measure_operators
 else:
@@ -33,13 +32,13 @@ else:
     _HOMES = {
         "Run": "search.run.run",
         "SearchConfig": "search.config",
-        "create_pruner": "search.strategy.pruners.creating",
+        "create_pruner": "search.strategy.pruners",
         "create_sampler": "search.strategy.samplers",
         "launch": "search.run.jobs",
         "measure_operators": "search.study.operator_latency",
-        "report": "search.strategy.pruners.reporting",
+        "report": "search.strategy.pruners",
         "resume": "search.run.jobs",
-        "should_prune": "search.strategy.pruners.reporting",
+        "should_prune": "search.strategy.pruners",
     }
 
     def __getattr__(name: str) -> Any:

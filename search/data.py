@@ -1,4 +1,4 @@
-"""What a data set of one's own is made of, for modules that a config imports: `from search.data import DATASETS`."""
+"""What user-defined data sets are made of, for modules that a config imports: `from search.data import DATASETS`."""
 
 from search.training.data import DATASETS, Dataset, DatasetSource, Split, load, source_of
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fusion_ops import FusionChoice
 from fusion_ops.errors import SpecError
 from spaces import Architecture, FusionPoint, SearchSpace
 
-__all__ = ["ATTRIBUTE", "LatencyTable", "Operator", "operators"]
+__all__ = ["LatencyTable", "Operator", "operators"]
 
-ATTRIBUTE = "operator_latency"
 SCHEMA_VERSION = 1
 
 
@@ -33,20 +32,13 @@ class Operator:
     sizes: tuple[tuple[int, int], ...]
 
     def __str__(self) -> str:
-        maps = ", ".join(
-            f"{c} × {h} × {w}" for c, (h, w) in dict.fromkeys(zip(self.in_channels, self.sizes, strict=True))
-        )
-        return f"{self.choice} of {maps}"
+        maps = dict.fromkeys(zip(self.in_channels, self.sizes, strict=True))
+        return f"{self.choice} of {', '.join(f'{c} × {h} × {w}' for c, (h, w) in maps)}"
 
     @classmethod
     def at(cls, point: FusionPoint, choice: FusionChoice) -> Operator:
         """Return the operator of `choice` at a point."""
         return cls(choice, point.in_channels, point.out_channels, point.sizes)
-
-    @property
-    def shape(self) -> tuple[Any, ...]:
-        """What it fuses: channels and sizes."""
-        return self.in_channels, self.out_channels, self.sizes
 
     def to_dict(self) -> dict[str, Any]:
         """Return the operator as JSON-ready values."""
@@ -99,8 +91,8 @@ class LatencyTable:
                 f"the table of operators' latencies lacks {operator}, at {point.name}: it was measured for another "
                 "space. Call `search.measure_operators` with this one."
             )
-        own = self.times[operator]
-        return own if own is not None else self._slowest(operator)
+        known = self.times[operator]
+        return known if known is not None else self._slowest(operator)
 
     def predict(self, architecture: Architecture, space: SearchSpace) -> float:
         """Return the predicted latency of an architecture: the rest and the sum over the fusion points.
@@ -111,8 +103,9 @@ class LatencyTable:
         return self.rest + sum(self.time(point, architecture[point.name]) for point in space.points)
 
     def _slowest(self, operator: Operator) -> float:
-        known = (ms for other, ms in self.times.items() if other.shape == operator.shape and ms is not None)
-        return max(known, default=0.0)
+        """Return the time of the slowest operator in the place of this one."""
+        alike = (ms for other, ms in self.times.items() if replace(other, choice=operator.choice) == operator)
+        return max((ms for ms in alike if ms is not None), default=0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as JSON-ready values."""

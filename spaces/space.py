@@ -68,6 +68,15 @@ class Slot:
             raise SpecError(f"r={r} of `{op}` is not in this space at {self.name}; it has {list(ratios)}.")
         return FusionChoice(op, same[0])
 
+    def params(self, choice: FusionChoice) -> dict[str, Any]:
+        """Return the trial parameters of one of the choices: none for what there is no choice of."""
+        params: dict[str, Any] = {}
+        if len(self.reductions) > 1:
+            params[f"{self.name}.op"] = choice.op
+        if len(self.reductions[choice.op]) > 1:
+            params[f"{self.name}.{choice.op}.r"] = choice.r
+        return params
+
     def _widths(self, op: str, r: int) -> tuple[int, ...]:
         return tuple(operator(op).width(point.out_channels, r) for point in self.points)
 
@@ -145,10 +154,7 @@ class SearchSpace:
         """
         params: dict[str, Any] = {}
         for slot, choice in zip(self.slots, self._decisions(architecture), strict=True):
-            if len(slot.reductions) > 1:
-                params[f"{slot.name}.op"] = choice.op
-            if len(slot.reductions[choice.op]) > 1:
-                params[f"{slot.name}.{choice.op}.r"] = choice.r
+            params |= slot.params(choice)
         return params
 
     def sample(self, rng: np.random.Generator) -> Architecture:

@@ -75,8 +75,8 @@ class Worker:
             "seed": seed,
             "params": cost.params,
             "flops": cost.flops,
-            **{f"accuracy_{result.epoch}": round(result.measures["accuracy"], 5) for result in results},
-            **{f"loss_{result.epoch}": round(result.measures["loss"], 5) for result in results},
+            **{f"accuracy_{epoch}": round(measures["accuracy"], 5) for epoch, measures in enumerate(results, 1)},
+            **{f"loss_{epoch}": round(measures["loss"], 5) for epoch, measures in enumerate(results, 1)},
             "architecture": " ".join(_short(choice) for choice in _decisions(self.space, architecture)),
         }
 

@@ -1,4 +1,4 @@
-"""A network and images of one's own: `search.yaml` names `create` and `images`."""
+"""A user-defined network and its images: `search.yaml` names `create` and `images`."""
 
 from pathlib import Path
 

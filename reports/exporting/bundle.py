@@ -12,7 +12,6 @@ from reports.exporting.names import Names
 from reports.exporting.piece import Piece, make_piece
 from reports.exporting.resolving import Defined, Resolver
 from reports.exporting.sources import Definition, Import
-from reports.exporting.trimming import SEARCH_MEMBERS
 
 __all__ = ["Bundle", "bundle"]
 
@@ -73,25 +72,20 @@ def _factories(value: Any) -> Iterator[Callable[..., Any]]:
 
 
 def _collected(roots: Iterable[Definition], resolver: Resolver) -> Pieces:
-    """Return the definitions and all that they need; operators keep what their other members use."""
-    keep: frozenset[str] = frozenset()
-    while True:
-        pieces: Pieces = {}
-        for root in roots:
-            _collect(root, resolver, keep, pieces)
-        used = SEARCH_MEMBERS & {member for piece in pieces.values() for member in piece.members}
-        if used <= keep:
-            return pieces
-        keep |= used
+    """Return the definitions and all that they need."""
+    pieces: Pieces = {}
+    for root in roots:
+        _collect(root, resolver, pieces)
+    return pieces
 
 
-def _collect(definition: Definition, resolver: Resolver, keep: frozenset[str], pieces: Pieces) -> None:
+def _collect(definition: Definition, resolver: Resolver, pieces: Pieces) -> None:
     """Add a definition after all that it needs, so that the file reads from the bottom up."""
     if definition in pieces:
         return
-    piece = pieces[definition] = make_piece(definition, resolver, keep)
+    piece = pieces[definition] = make_piece(definition, resolver)
     for needed in piece.needs(early=False):
-        _collect(needed, resolver, keep, pieces)
+        _collect(needed, resolver, pieces)
     pieces[definition] = pieces.pop(definition)
 
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Edit", "edited", "lines_of", "replacing"]
+__all__ = ["Edit", "edited", "removing", "replacing"]
 
 Located = ast.expr | ast.stmt
 
@@ -35,10 +35,9 @@ def replacing(node: Located, text: str) -> Edit:
     return Edit(node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0, text)
 
 
-def lines_of(first: Located, last: Located | None = None) -> Edit:
-    """Return the edit that removes whole lines, from the first node's to the last one's."""
-    end = first if last is None else last
-    return Edit(first.lineno, 0, (end.end_lineno or end.lineno) + 1, 0)
+def removing(line: int, last: Located) -> Edit:
+    """Return the edit that removes whole lines, from `line` to the last one of a node."""
+    return Edit(line, 0, (last.end_lineno or last.lineno) + 1, 0)
 
 
 def edited(lines: Sequence[bytes], first: int, last: int, edits: Iterable[Edit]) -> str:

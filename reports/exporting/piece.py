@@ -12,7 +12,7 @@ from reports.exporting.edits import Edit, edited, replacing
 from reports.exporting.free_names import FreeNames, free_names
 from reports.exporting.resolving import Defined, Resolver, Target, check_imports
 from reports.exporting.sources import Definition, ModuleSource, module_source
-from reports.exporting.trimming import trim, used_members
+from reports.exporting.trimming import trimmed
 
 __all__ = ["Piece", "Use", "make_piece"]
 
@@ -53,7 +53,6 @@ class Piece:
         edits: What it loses.
         uses: What it uses.
         local: Names that have another meaning somewhere inside of it.
-        members: What it uses of itself, where it is an operator.
     """
 
     definition: Definition
@@ -61,7 +60,6 @@ class Piece:
     edits: list[Edit]
     uses: list[Use]
     local: frozenset[str]
-    members: frozenset[str]
 
     @property
     def is_constant(self) -> bool:
@@ -121,24 +119,21 @@ class Piece:
         return Edit(line, match.start(1), line, match.end(1), new)
 
 
-def make_piece(definition: Definition, resolver: Resolver, keep: frozenset[str]) -> Piece:
+def make_piece(definition: Definition, resolver: Resolver) -> Piece:
     """Return a definition as it goes into the exported file.
 
     Args:
         definition: The definition.
         resolver: What its names stand for.
-        keep: Members of operators that stay, see `trim`.
 
     Raises:
         SpecError: It uses what cannot be taken along.
     """
     source = module_source(definition.module, definition.names[0])
-    trimmed = trim(definition, source, keep)
-    found = free_names(trimmed.node)
+    node, edits = trimmed(definition)
+    found = free_names(node)
     check_imports(_imported(found), definition.names[0])
-    members = frozenset(used_members(trimmed.node)) if trimmed.is_operator else frozenset()
-    uses = list(_uses(trimmed.node, found, definition, resolver))
-    return Piece(definition, source, trimmed.edits, uses, frozenset(found.local), members)
+    return Piece(definition, source, edits, list(_uses(node, found, definition, resolver)), frozenset(found.local))
 
 
 def _uses(node: ast.stmt, found: FreeNames, definition: Definition, resolver: Resolver) -> Iterator[Use]:

@@ -1,4 +1,4 @@
-"""The command `fusion-nas` itself; each of its commands is a module beside this one."""
+"""The application `fusion-nas`; each command is a module beside this one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ app = typer.Typer(
 
 @app.callback()
 def fusion_nas(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks. May stand after the command, too.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; also accepted after the command.")] = False,
 ) -> None:
     """Search how the feature maps of a vision network should be fused: which operator, where, at what cost.
 

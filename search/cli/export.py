@@ -16,14 +16,14 @@ def export(
     run_dir: Annotated[Path, typer.Argument(help="The run directory.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
     pick: Annotated[
-        str, typer.Option(metavar="best|knee|ID", help="Which candidate: the best, the knee, or an id.")
+        str, typer.Option(metavar="best|knee|ID", help="The best candidate, the knee of the front, or an id.")
     ] = "best",
-    onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx, too (pip install fusion-nas[onnx]).")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Also write model.onnx (needs fusion-nas[onnx]).")] = False,
 ) -> None:
     """Export an architecture as plain PyTorch.
 
-    Source and weights run without fusion-nas. The validation accuracy is measured anew with the exported
-    files; `python verify.py` in the folder checks them anywhere.
+    Source and weights run without fusion-nas. The validation accuracy is measured again with the exported files;
+    `python verify.py` in the folder checks them on any machine.
 
     Example: fusion-nas export runs/a -o exported --pick knee
     """

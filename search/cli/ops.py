@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -20,22 +19,19 @@ LETTERS = (
 def ops(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the fusion operators with formula, options and cost.
 
-    The cost is that of one operator at 64 channels, 32 × 32 positions and r = 4.
+    The costs are those of one operator for two inputs of 64 channels and 32 × 32 positions, with r = 4.
 
     Example: fusion-nas ops --json
     """
-    found = [_description(name) for name in _names()]
+    import fusion_ops
+    from search.cli.console import print_json
+
+    found = [_description(name) for name in fusion_ops.names()]
     if as_json:
         sample = {"channels": CHANNELS, "size": [SIZE, SIZE], "r": R, "inputs": 2}
-        typer.echo(json.dumps({"sample": sample, "operators": found}, indent=2, ensure_ascii=False))
-        return
-    _print(found)
-
-
-def _names() -> tuple[str, ...]:
-    import fusion_ops
-
-    return fusion_ops.names()
+        print_json({"sample": sample, "operators": found})
+    else:
+        _print(found)
 
 
 def _description(name: str) -> dict[str, Any]:
@@ -55,30 +51,22 @@ def _description(name: str) -> dict[str, Any]:
 
 
 def _print(found: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
+    from search.cli.console import print_table, print_text
 
-    from search.cli.console import stdout_console
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("operator", "r", "formula", "options"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("parameters", "FLOPs"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for entry in found:
-        options = "; ".join(f"{key}: {', '.join(values)}" for key, values in entry["options"].items())
-        table.add_row(
+    rows = [
+        (
             entry["name"],
             "yes" if entry["reduces"] else "no",
-            Text(entry["formula"]),
-            Text(options or "–"),
+            entry["formula"],
+            "; ".join(f"{key}: {', '.join(values)}" for key, values in entry["options"].items()) or "–",
             f"{entry['params']:,}",
             f"{entry['flops']:,}",
         )
-    console = stdout_console()
-    console.print(table)
-    console.print(
-        f"\nCost of one operator with two inputs of {CHANNELS} channels and {SIZE} × {SIZE} positions, r = {R}. "
-        "FLOPs are 2 × multiply-adds for one image. The first value of an option is its default.\n\n" + LETTERS,
-        highlight=False,
+        for entry in found
+    ]
+    print_table(("operator", "r", "formula", "options"), ("parameters", "FLOPs"), rows)
+    print_text(
+        f"\nThe costs are those of one operator for two inputs of {CHANNELS} channels and {SIZE} × {SIZE} positions, "
+        f"with r = {R}. FLOPs are 2 × multiply-adds for one image. The first value of an option is its default.\n\n"
+        + LETTERS
     )

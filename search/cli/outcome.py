@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
 import pandas as pd
 import typer
 from rich.console import Console
@@ -11,7 +14,7 @@ import reports
 from fusion_ops.errors import DataError
 from reports.candidates import FILE
 from reports.measures import MEASURES
-from search.cli.console import stdout_console
+from search.cli.console import print_table
 from search.cli.ending import ending
 from search.config import SearchConfig
 from search.run.planning import plan
@@ -101,17 +104,13 @@ def _nearest(candidates: pd.DataFrame, config: SearchConfig) -> str:
 
 
 def _print_front(front: pd.DataFrame, config: SearchConfig) -> None:
-    table = Table(box=None, pad_edge=False)
     names = list(dict.fromkeys([*config.objectives, "params", "flops"]))
-    for heading in ("id", *(MEASURES[name].label for name in names), "fusion"):
-        table.add_column(heading)
-    for row in front.to_dict("records"):
-        choices = [str(choice) for _, choice in Architecture.from_json(row["architecture"]).choices]
-        fusion = choices[0] if len(set(choices)) == 1 else " | ".join(choices)
-        mark = " (knee)" if row["knee"] else ""
-        table.add_row(
-            f"{row['id']}{mark}",
-            *(MEASURES[name].format(row[MEASURES[name].column]) for name in names),
-            fusion,
-        )
-    stdout_console().print(table)
+    headings = ["id", *(MEASURES[name].label for name in names), "fusion"]
+    print_table(headings, (), [_front_row(row, names) for row in front.to_dict("records")])
+
+
+def _front_row(row: Mapping[Hashable, Any], names: Sequence[str]) -> list[str]:
+    choices = [str(choice) for _, choice in Architecture.from_json(row["architecture"]).choices]
+    fusion = choices[0] if len(set(choices)) == 1 else " | ".join(choices)
+    values = (MEASURES[name].format(row[MEASURES[name].column]) for name in names)
+    return [f"{row['id']}{' (knee)' if row['knee'] else ''}", *values, fusion]

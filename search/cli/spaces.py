@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from search.cli.app import app
 
 if TYPE_CHECKING:
-    from spaces import SearchSpace
+    from spaces import Architecture, SearchSpace
 
 
 @app.command()
@@ -22,34 +23,30 @@ def spaces(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="MODULE:FUNCTION", help="A network of your own: the function that returns it."),
+        typer.Option(metavar="MODULE:FUNCTION", help="The space of the network that this function returns."),
     ] = None,
     example: Annotated[
         str, typer.Option(metavar="SHAPE", help="With --model: shape of an input, batch first.")
     ] = "1,3,224,224",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the search spaces, or the fusion points and size of one.
+    """List the spaces, or show the fusion points and size of one.
 
-    Without an argument all spaces are listed, each with its main settings. With a name or a config: every fusion
-    point with its choices, the number of architectures, and the cost of each choice made everywhere.
+    Without an argument, list all spaces with their settings. With a name, a config or a network, show every fusion
+    point with its choices, the number of architectures, and the cost of every choice made at all points.
 
     Examples: fusion-nas spaces; fusion-nas spaces resnet; fusion-nas spaces examples/digits.yaml --json;
     fusion-nas spaces --model my_model:create --example 1,3,64,64
     """
-    if model is not None:
-        described = _description(_traced(model, example, which))
-        typer.echo(json.dumps(described, indent=2)) if as_json else _print(described)
+    from search.cli.console import print_json
+
+    if model is None and which is None:
+        listed = _all()
+        print_json(listed) if as_json else _print_all(listed)
         return
-    if which is None:
-        found = _all()
-        typer.echo(json.dumps(found, indent=2)) if as_json else _print_all(found)
-        return
-    described = _description(_space(which))
-    if as_json:
-        typer.echo(json.dumps(described, indent=2))
-    else:
-        _print(described)
+    space = _space(str(which)) if model is None else _traced(model, example, which)
+    described = _description(space)
+    print_json(described) if as_json else _print(described)
 
 
 def _all() -> list[dict[str, Any]]:
@@ -61,7 +58,7 @@ def _all() -> list[dict[str, Any]]:
 
 
 def _traced(model: str, example: str, which: str | None) -> SearchSpace:
-    """Return the space of the user's own network.
+    """Return the space of a user-defined network.
 
     Raises:
         ConfigError: A space was named, too, or the example is no shape.
@@ -96,20 +93,12 @@ def _space(which: str) -> SearchSpace:
 def _description(space: SearchSpace) -> dict[str, Any]:
     return {
         "space": space.ref.to_dict(),
-        "ops": list(space.ops),
-        "reductions": list(space.reductions),
+        "ops": space.ops,
+        "reductions": space.reductions,
         "tie": space.tie,
         "size": space.size(),
         "points": [
-            {
-                "name": point.name,
-                "kind": point.kind,
-                "stage": point.stage,
-                "in_channels": list(point.in_channels),
-                "out_channels": point.out_channels,
-                "sizes": [list(size) for size in point.sizes],
-                "choices": [str(choice) for choice in slot.choices],
-            }
+            asdict(point) | {"choices": [str(choice) for choice in slot.choices]}
             for slot in space.slots
             for point in slot.points
         ],
@@ -118,57 +107,48 @@ def _description(space: SearchSpace) -> dict[str, Any]:
 
 
 def _uniform(space: SearchSpace) -> list[dict[str, Any]]:
-    """Return the cost of one choice everywhere, for every choice, in ascending order of parameters.
+    """Return the cost of every choice made at all points, in ascending order of parameters.
 
     Ratios that give the same network are one choice.
     """
     import fusion_ops
 
-    rows, seen = [], set()
+    names: dict[Architecture, str] = {}
     for op in space.ops:
         for r in space.reductions if fusion_ops.operator(op).reduces else (None,):
-            architecture = space.uniform(op, r)
-            if architecture not in seen:
-                seen.add(architecture)
-                cost = space.cost(architecture)
-                name = str(fusion_ops.FusionChoice(op, r))
-                rows.append({"choice": name, "params": cost.params, "flops": cost.flops})
+            names.setdefault(space.uniform(op, r), str(fusion_ops.FusionChoice(op, r)))
+    rows = [{"choice": name, **asdict(space.cost(architecture))} for architecture, name in names.items()]
     return sorted(rows, key=lambda row: (row["params"], row["flops"]))
 
 
-def _print_all(found: list[dict[str, Any]]) -> None:
-    for settings in found:
-        typer.echo(settings["name"])
+def _print_all(listed: list[dict[str, Any]]) -> None:
+    for settings in listed:
+        typer.echo(settings.pop("name"))
         for key, value in settings.items():
-            if key != "name":
-                typer.echo(f"  {key}: {json.dumps(value) if isinstance(value, list) else value}")
+            typer.echo(f"  {key}: {value if isinstance(value, str) else json.dumps(value)}")
     typer.echo("Classes, channels and size of the images are taken from the data set.")
 
 
 def _print(described: dict[str, Any]) -> None:
-    from rich.table import Table
+    from search.cli.console import print_table, print_text
 
-    from search.cli.console import stdout_console
-
-    console = stdout_console()
-    points = Table("fusion point", "kind", "inputs", "output", "choices", box=None, pad_edge=False)
-    for point in described["points"]:
-        inputs = " + ".join(map(_shape, point["in_channels"], point["sizes"]))
-        output = _shape(point["out_channels"], point["sizes"][0])
-        points.add_row(point["name"], point["kind"], inputs, output, ", ".join(point["choices"]))
-    console.print(points)
-    uniform = Table(box=None, pad_edge=False)
-    uniform.add_column("the same everywhere")
-    for heading in ("parameters", "FLOPs"):
-        uniform.add_column(heading, justify="right")
-    for row in described["uniform"]:
-        uniform.add_row(row["choice"], f"{row['params']:,}", f"{row['flops']:,}")
-    console.print()
-    console.print(uniform)
-    console.print(
-        f"\n{described['size']:,} architectures, {len(described['points'])} fusion points "
-        f"(tie: {described['tie']}). FLOPs are 2 × multiply-adds for one image.",
-        highlight=False,
+    points = [
+        (
+            point["name"],
+            point["kind"],
+            " + ".join(map(_shape, point["in_channels"], point["sizes"])),
+            _shape(point["out_channels"], point["sizes"][0]),
+            ", ".join(point["choices"]),
+        )
+        for point in described["points"]
+    ]
+    print_table(("fusion point", "kind", "inputs", "output", "choices"), (), points)
+    uniform = [(row["choice"], f"{row['params']:,}", f"{row['flops']:,}") for row in described["uniform"]]
+    print_text("")
+    print_table(("choice at all points",), ("parameters", "FLOPs"), uniform)
+    print_text(
+        f"\n{described['size']:,} architectures, {len(points)} fusion points (tie: {described['tie']}). "
+        "FLOPs are 2 × multiply-adds for one image."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,71 +12,60 @@ from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.study.run_directory import CHECKPOINTS, LOCK
-from search.training.files import CandidateFiles, FolderFiles
+from search.training.files import FolderFiles, Identified
 
-__all__ = ["KeptFiles", "files_of", "start_keeper"]
+__all__ = ["KeptFiles", "start_keeper"]
 
 
+@dataclass(frozen=True, slots=True)
 class KeptFiles:
-    """Files of candidates in the run directory of another machine.
+    """Files of candidates in the driver's run directory, through the keeper where this machine does not see it.
 
     Args:
-        keeper: Name of the actor that reads and writes them there.
+        run_dir: The run directory.
+        lock: Content of its lock file, so that an equal path on another machine does not pass for it.
+        keeper: Name of the actor that reads and writes on the driver's machine.
     """
 
-    def __init__(self, keeper: str) -> None:
-        self._keeper = keeper
+    run_dir: Path
+    lock: str
+    keeper: str
 
-    def read(self, candidate_id: str, name: str) -> bytes | None:
+    def read(self, candidate: Identified, name: str) -> bytes | None:
         """Return what a file holds, or `None` where there is none."""
-        content: bytes | None = self._ask("read", candidate_id, name)
+        content: bytes | None = self._do("read", candidate, name)
         return content
 
-    def write(self, candidate_id: str, name: str, content: bytes) -> None:
+    def write(self, candidate: Identified, name: str, content: bytes) -> None:
         """Write a file whole or not at all.
 
         Raises:
             OSError: It cannot be written; `filename` is its path on the driver's machine.
         """
-        self._ask("write", candidate_id, name, content)
+        self._do("write", candidate, name, content)
 
-    def remove(self, candidate_id: str, name: str) -> None:
+    def remove(self, candidate: Identified, name: str) -> None:
         """Remove a file, if it is there."""
-        self._ask("remove", candidate_id, name)
+        self._do("remove", candidate, name)
 
-    def _ask(self, method: str, *arguments: object) -> Any:
+    def _do(self, method: str, *arguments: object) -> Any:
+        if _text(self.run_dir / LOCK) == self.lock:
+            return getattr(FolderFiles(self.run_dir / CHECKPOINTS), method)(*arguments)
         try:
-            return ray.get(getattr(ray.get_actor(self._keeper), method).remote(*arguments))
+            return ray.get(getattr(ray.get_actor(self.keeper), method).remote(*arguments))
         except RayTaskError as error:
             if isinstance(error.cause, OSError):
                 raise error.cause from None
             raise
 
 
-def start_keeper(run_dir: Path) -> tuple[Any, dict[str, str]]:
-    """Start the keeper on this machine; return its handle, and what a worker's job says of it.
-
-    It lives as long as the handle.
-    """
+def start_keeper(run_dir: Path) -> tuple[Any, KeptFiles]:
+    """Start the keeper on this machine, which lives as long as the handle that is returned; return its files, too."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     name = f"fusion-nas-keeper-{uuid4()}"
     actor = ray.remote(num_cpus=0)(FolderFiles)
     handle = actor.options(name=name, scheduling_strategy=here).remote(run_dir / CHECKPOINTS)
-    return handle, {"keeper": name, "lock": (run_dir / LOCK).read_text(encoding="utf-8")}
-
-
-def files_of(job: Mapping[str, Any]) -> CandidateFiles:
-    """Return where a worker keeps the files of its candidates.
-
-    That is the run directory, if this machine has the one that the driver has locked, and else the keeper.
-
-    Args:
-        job: What all candidates share; its `keeper` is missing where Ray is private to this machine.
-    """
-    run_dir, keeper = Path(job["run_dir"]), job.get("keeper")
-    if keeper is None or _text(run_dir / LOCK) == job["lock"]:
-        return FolderFiles(run_dir / CHECKPOINTS)
-    return KeptFiles(keeper)
+    return handle, KeptFiles(run_dir, (run_dir / LOCK).read_text(encoding="utf-8"), name)
 
 
 def _text(path: Path) -> str | None:

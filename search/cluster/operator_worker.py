@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from typing import Any
 
 import ray
@@ -12,9 +12,10 @@ from ray.exceptions import RayError, RayTaskError
 
 import spaces
 from fusion_ops.errors import MeasurementError
-from search.training.measuring.operators import Timing, device_timer, measured_table
+from search.training.job import Job
+from search.training.measuring.device_lock import device_alone
+from search.training.measuring.operators import DeviceTimer, measured_table
 from search.training.preparation import prepare
-from search.training.settings import LatencyConfig, TrainConfig
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator
 
@@ -25,32 +26,22 @@ IN_A_ROW = 3
 
 
 class OperatorWorker:
-    """Times operators on its node; from `hold` to its end it holds the device alone."""
+    """Times operators on its node."""
 
-    def __init__(self) -> None:
-        self._held = ExitStack()
-
-    def ready(self) -> None:
-        """Return as soon as the process is there."""
-
-    def prepare(self, job: Mapping[str, Any], ref: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+    def prepare(self, job: Job, ref: spaces.SpaceRef, choices: Mapping[str, Any]) -> None:
         """Become a worker of the run."""
-        self._device = prepare(job, TrainConfig.model_validate(job["train"]))
-        self._space = spaces.from_ref(spaces.SpaceRef.from_dict(ref), **choices)
-        self._protocol = LatencyConfig.model_validate(job["latency"])
+        device = prepare(job)
+        self._alone = device_alone(device)
+        self._timer = DeviceTimer(spaces.from_ref(ref, **choices), device, job.latency)
 
     def hold(self) -> str:
-        """Wait until the device is free, and return its name."""
-        self._timer = self._held.enter_context(device_timer(self._space, self._device, self._protocol))
-        return self._timer.device()
+        """Wait until the device is free, hold it as long as this process lives, and return its name."""
+        self._alone.__enter__()
+        return self._timer.device
 
-    def operator(self, operator: Operator) -> Timing:
-        """Time one operator alone."""
-        return self._timer.operator(operator)
-
-    def network(self, architecture: Architecture) -> Timing:
-        """Time a whole network."""
-        return self._timer.network(architecture)
+    def time(self, what: Operator | Architecture) -> float | str:
+        """Time an operator or a network, as `DeviceTimer` does."""
+        return self._timer.time(what)
 
 
 class _StalledError(MeasurementError):
@@ -64,82 +55,60 @@ class RemoteTimer:
     (`limits.retries`), then it counts as one that cannot be measured; what makes no progress counts as such at once.
 
     Args:
-        job: What all candidates share, see `search.run.driver`.
+        job: What all candidates of the run share.
         space: The search space.
-        cpus: CPU cores of a worker.
-        gpus: GPUs of a worker.
-        stopped: Tells whether the run is to end.
+        stopped: Returns whether the run is to end.
     """
 
-    def __init__(
-        self, job: Mapping[str, Any], space: SearchSpace, *, cpus: float, gpus: float, stopped: Callable[[], bool]
-    ) -> None:
+    def __init__(self, job: Job, space: SearchSpace, stopped: Callable[[], bool]) -> None:
         self._job, self._space, self._stopped = job, space, stopped
-        self._size = {"num_cpus": cpus, "num_gpus": gpus}
-        limits = job["limits"]
-        self._patience = float("inf") if limits["stall_seconds"] is None else limits["stall_seconds"]
-        self._retries = limits["retries"]
+        self._patience = job.limits.stall_seconds or math.inf
         self._worker: Any = None
-        self._device = ""
         self._given_up = 0
 
-    def __enter__(self) -> RemoteTimer:
-        self._start()
-        return self
+    def start(self) -> str:
+        """Have a worker that holds the device alone, and return the device's name.
 
-    def __exit__(self, *_: object) -> None:
-        self._end()
+        The worker's node may still have to join, and the device to become free.
+        """
+        size = {"num_cpus": self._job.cpus, "num_gpus": self._job.gpus}
+        self._worker = ray.remote(OperatorWorker).options(**size).remote()
+        self._ask(math.inf, "__ray_ready__")
+        choices = {"ops": self._space.ops, "reductions": self._space.reductions, "tie": self._space.tie}
+        self._ask(self._patience, "prepare", self._job, self._space.ref, choices)
+        return str(self._ask(math.inf, "hold"))
 
-    def device(self) -> str:
-        """Return the name of the worker's device."""
-        return self._device
-
-    def operator(self, operator: Operator) -> Timing:
-        """Time one operator alone."""
-        return self._timed("operator", operator)
-
-    def network(self, architecture: Architecture) -> Timing:
-        """Time a whole network."""
-        return self._timed("network", architecture)
-
-    def _timed(self, method: str, what: Operator | Architecture) -> Timing:
-        """Return a measurement, by a further worker where this one is lost.
+    def time(self, what: Operator | Architecture) -> float | str:
+        """Return the time of an operator or a network in milliseconds, or why it cannot be measured.
 
         Raises:
             MeasurementError: The run is stopped, or several measurements in succession ended their workers.
         """
         reason = ""
-        for _ in range(1 + self._retries):
+        for _ in range(1 + self._job.limits.retries):
+            if self._worker is None:
+                self.start()
             try:
-                timing: Timing = self._ask(self._patience, method, what)
+                found: float | str = self._ask(self._patience, "time", what)
             except RayTaskError:
                 raise
             except RayError:
                 reason = "its worker was lost"
-                self._start()
+                self.end()
             except _StalledError as stalled:
                 reason = str(stalled)
-                self._start()
+                self.end()
                 break
             else:
                 self._given_up = 0
-                return timing
+                return found
         self._given_up += 1
         if self._given_up == IN_A_ROW:
             raise MeasurementError(reason)
-        return Timing(None, reason)
+        return reason
 
-    def _start(self) -> None:
-        """Have a worker that holds the device; its node may still have to join, and the device to become free."""
-        self._end()
-        self._worker = ray.remote(OperatorWorker).options(**self._size).remote()
-        space = self._space
-        self._ask(float("inf"), "ready")
-        choices = {"ops": space.ops, "reductions": space.reductions, "tie": space.tie}
-        self._ask(self._patience, "prepare", self._job, space.ref.to_dict(), choices)
-        self._device = self._ask(float("inf"), "hold")
-
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the worker."""
         if self._worker is not None:
             ray.kill(self._worker)
             self._worker = None
@@ -161,31 +130,28 @@ class RemoteTimer:
 
 
 def measured_on_worker(
-    job: Mapping[str, Any],
-    space: SearchSpace,
-    *,
-    cpus: float,
-    gpus: float,
-    stopped: Callable[[], bool],
-    tell: Callable[[str, str], None],
-) -> LatencyTable:
+    job: Job, space: SearchSpace, stopped: Callable[[], bool], show: Callable[[str], None]
+) -> tuple[LatencyTable, dict[str, str]]:
     """Have a worker of the size of all others measure the operators of a space; Ray is started.
 
     Args:
-        job: What all candidates share, see `search.run.driver`.
+        job: What all candidates of the run share.
         space: The search space.
-        cpus: CPU cores of the worker.
-        gpus: GPUs of the worker.
-        stopped: Tells whether the run is to end.
-        tell: Hears what is measured, and what could not be; see `measured_table`.
+        stopped: Returns whether the run is to end.
+        show: Called with what is measured next.
+
+    Returns:
+        The table, and what could not be measured, with the reason.
 
     Raises:
         MeasurementError: Workers are lost or stall one after another, or could not measure; or the run is stopped.
     """
+    timer = RemoteTimer(job, space, stopped)
     try:
-        with RemoteTimer(job, space, cpus=cpus, gpus=gpus, stopped=stopped) as timer:
-            return measured_table(space, timer, LatencyConfig.model_validate(job["latency"]), tell)
+        return measured_table(space, job.latency, timer.start(), timer.time, show)
     except RayTaskError as error:
         raise MeasurementError(" ".join(str(error.cause).split()).rstrip(".")) from error
     except RayError as error:
         raise MeasurementError("its worker was lost") from error
+    finally:
+        timer.end()

@@ -11,7 +11,7 @@ from typing import Any
 
 from fusion_ops.errors import RunError
 
-__all__ = ["LIBRARY", "PROBE", "StartedProcesses", "complaint", "forming_cluster", "reread_environment"]
+__all__ = ["LIBRARY", "PROBE", "StartedProcesses", "complaint", "forming_cluster", "kill_workers", "reread_environment"]
 
 # Every process that speaks Ray's protocol, the driver's included, has this library mapped.
 LIBRARY = "_raylet.so"
@@ -101,6 +101,17 @@ def complaint(folder: Path) -> str:
     lines = (line for path in logs for line in path.read_text(errors="replace").splitlines())
     found = [match[1] for line in lines if (match := _COMPLAINT.search(line))]
     return found[-1][:200] if found else ""
+
+
+def kill_workers(tune_controller: Any) -> None:
+    """End all workers of a Tune run at once; what they have trained since their last rung is lost.
+
+    Tune itself would wait for the end of their rungs, up to ten seconds, and then do the same.
+    """
+    import ray
+
+    for actor, _ in list(tune_controller._actor_manager._live_actors_to_ray_actors_resources.values()):
+        ray.kill(actor)
 
 
 @contextmanager

@@ -60,12 +60,8 @@ class Supervisor:
 
     def _most(self) -> int | None:
         """Return how many candidates may be in training: one as long as there are suspects."""
-        self._suspects -= {number for number in self._suspects if self._ended(number)}
+        self._suspects -= {one.number for one in self._ledger.all() if one.state != "running"}
         return 1 if self._suspects else None
-
-    def _ended(self, number: int) -> bool:
-        candidate = self._ledger.candidates.get(number)
-        return candidate is not None and candidate.state != "running"
 
     def _blame(self, error: Exception) -> None:
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -9,16 +9,16 @@ from typing import Any
 import ray
 from ray import tune
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import TrialScheduler
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
+from search.cluster.ray_private import kill_workers
 from search.cluster.worker import CandidateTrainable
 from search.study.ledger import Ledger
-from search.study.run_directory import CHECKPOINTS
 from search.training.data import Dataset
-from search.training.files import FolderFiles
-from search.training.job import Progress
-from search.training.watchdog import verdict
+from search.training.files import CandidateFiles
+from search.training.job import Assignment, Job
+from search.training.watchdog import take_verdict
 
 __all__ = ["run_tune"]
 
@@ -36,16 +36,13 @@ class LedgerSearcher(Unsaved, Searcher):
     Args:
         ledger: The candidates.
         job: What all candidates share.
-        concurrent: Tells how many candidates may be in flight now.
-        stopped: Tells whether no further candidate is to be started.
+        concurrent: Returns how many candidates may be in flight now.
+        stopped: Returns whether no further candidate is to be started.
     """
 
-    def __init__(
-        self, ledger: Ledger, job: Mapping[str, Any], concurrent: Callable[[], int], stopped: Callable[[], bool]
-    ) -> None:
+    def __init__(self, ledger: Ledger, job: Job, concurrent: Callable[[], int], stopped: Callable[[], bool]) -> None:
         super().__init__()
         self._ledger, self._job, self._concurrent, self._stopped = ledger, job, concurrent, stopped
-        self.numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """Return the next candidate's config, `None` to be asked again later, or `FINISHED`."""
@@ -57,138 +54,76 @@ class LedgerSearcher(Unsaved, Searcher):
         if candidate is None:
             # One of those in training may yet turn out to be infeasible, and then another one takes its place.
             return Searcher.FINISHED if self._ledger.in_training() == 0 else None
-        self.numbers[trial_id] = candidate.number
-        return {
-            "job": self._job,
-            "candidate": {
-                "number": candidate.number,
-                "architecture": candidate.architecture.to_dict(),
-                "seed": candidate.seed,
-            },
-        }
+        return {"job": self._job, "candidate": Assignment(candidate.number, candidate.architecture, candidate.seed)}
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
-        """Fail the candidate whose last worker was lost; how others end, the scheduler has told the ledger."""
-        if error:
-            number = self.numbers[trial_id]
-            files = FolderFiles(Path(self._job["run_dir"]) / CHECKPOINTS)
-            reason = verdict(files, self._ledger.candidates[number].architecture.id)
-            self._ledger.finish(number, "failed", reason or "its worker was lost, and so was every retry's")
+        """Do nothing: scheduler and callback have reported the end."""
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: the study is the only truth."""
 
-    def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing: the study is the only truth."""
 
-
-class LedgerScheduler(Unsaved, TrialScheduler):
+class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
     """Reports every rung to the ledger, and stops what the ledger says to stop.
 
     Args:
         ledger: The candidates.
-        searcher: Knows which candidate a Tune trial is.
+        stopped: Returns whether all is to end; asked several times a second.
     """
 
-    def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
+    def __init__(self, ledger: Ledger, stopped: Callable[[], bool]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._ledger, self._searcher = ledger, searcher
+        self._ledger, self._stopped = ledger, stopped
         self._controller: Any = None
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Do nothing but note who starts the workers: the ledger knows the candidate since it handed it out."""
+        """Note who starts the workers; the ledger knows the candidate since it handed it out."""
         self._controller = tune_controller
-
-    def kill_workers(self) -> None:
-        """End all workers at once; what they have trained since their last rung is lost.
-
-        Tune itself would wait for the end of their rungs, up to ten seconds, and then do the same.
-        """
-        if self._controller is not None:
-            for actor, _ in list(self._controller._actor_manager._live_actors_to_ray_actors_resources.values()):
-                ray.kill(actor)
-
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Do nothing: the searcher is told, too."""
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> str:
         """Return whether the candidate goes on."""
-        stop = self._ledger.report(self._searcher.numbers[trial.trial_id], progress(result))
-        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
-
-    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> None:
-        """Do nothing: the searcher is told, too."""
-
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """Do nothing: the searcher is told, too."""
+        stop = self._ledger.report(_candidate(trial).number, result["progress"])
+        return str(FIFOScheduler.STOP if stop else FIFOScheduler.CONTINUE)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """Leave the order to Tune: first come, first served."""
+        """Leave the order to Tune, which need not look through all trials for it: first come, first served."""
         return None
 
-    def debug_string(self) -> str:
-        """Return the name of the class."""
-        return type(self).__name__
-
-
-class RetryCounter(Unsaved, tune.Callback):
-    """Counts in the ledger what Tune starts again after a worker was lost."""
-
-    def __init__(self, ledger: Ledger, searcher: LedgerSearcher) -> None:
-        self._ledger, self._searcher = ledger, searcher
-
-    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Count one retry."""
-        self._ledger.retry(self._searcher.numbers[trial.trial_id])
-
-
-class StopWhen(Unsaved, tune.Stopper):
-    """Ends the Tune run as soon as `stopped` says so.
-
-    Args:
-        stopped: The condition; asked several times a second.
-        end: Called when it is met, before Tune ends.
-    """
-
-    def __init__(self, stopped: Callable[[], bool], end: Callable[[], None]) -> None:
-        self._stopped, self._end = stopped, end
-
     def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:
-        """Stop no single trial."""
+        """Stop no single trial: `on_trial_result` does."""
         return False
 
     def stop_all(self) -> bool:
-        """Return whether the whole run ends now."""
-        if not self._stopped():
-            return False
-        self._end()
-        return True
+        """Return whether the whole run ends now; its workers are ended before."""
+        stopped = self._stopped()
+        if stopped and self._controller is not None:
+            kill_workers(self._controller)
+        return stopped
 
 
-def progress(result: Mapping[str, Any]) -> Progress:
-    """Return what a worker's result says."""
-    return Progress(
-        tuple(result["curve"]),
-        result["seconds"],
-        result["worker"],
-        result["ended"],
-        result["failure"],
-        result["out_of_memory"],
-        dict(result["measured"]),
-        result["note"],
-        result["halt"],
-    )
+class LostWorkers(Unsaved, tune.Callback):
+    """Has the ledger count what Tune starts again after a worker was lost, and fail what it gives up."""
+
+    def __init__(self, ledger: Ledger, files: CandidateFiles) -> None:
+        self._ledger, self._files = ledger, files
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Count one retry."""
+        self._ledger.retry(_candidate(trial).number)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Fail the candidate, for the reason that its last worker left."""
+        candidate = _candidate(trial)
+        reason = take_verdict(self._files, candidate) or "its worker was lost, and so was every retry's"
+        self._ledger.finish(candidate.number, "failed", reason)
 
 
 def run_tune(
     ledger: Ledger,
-    job: Mapping[str, Any],
+    job: Job,
     *,
     folder: Path,
-    cpus: float,
-    gpus: float,
     concurrent: Callable[[], int | None],
-    retries: int,
     stopped: Callable[[], bool],
     dataset: Dataset | None = None,
 ) -> None:
@@ -198,44 +133,50 @@ def run_tune(
         ledger: The candidates.
         job: What all candidates share; goes to the workers.
         folder: Where Tune may keep its own files.
-        cpus: CPU cores of one worker.
-        gpus: GPUs of one worker; a fraction shares one.
-        concurrent: Tells how many candidates may be in flight; `None`: as many as the resources hold, and one
+        concurrent: Returns how many candidates may be in flight; `None`: as many as the resources hold, and one
             that waits, so that a worker that is done need not wait for it.
-        retries: How often a candidate is started again after its worker was lost.
-        stopped: Whether to end early.
+        stopped: Returns whether to end early.
         dataset: The data set, to be sent to the workers through Ray's object store; `None`: each reads it itself.
     """
     trainable: Any = CandidateTrainable
     if dataset is not None:
         trainable = tune.with_parameters(CandidateTrainable, dataset=dataset)
-    searcher = LedgerSearcher(ledger, job, lambda: concurrent() or _slots(cpus, gpus) + 1, stopped)
-    scheduler = LedgerScheduler(ledger, searcher)
+    searcher = LedgerSearcher(ledger, job, lambda: concurrent() or _slots(job) + 1, stopped)
+    scheduler = LedgerScheduler(ledger, stopped)
     tuner = tune.Tuner(
-        tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
+        tune.with_resources(trainable, {"cpu": job.cpus, "gpu": job.gpus}),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler,
             num_samples=-1,
             reuse_actors=True,
-            trial_name_creator=lambda trial: f"candidate-{searcher.numbers[trial.trial_id]}",
-            trial_dirname_creator=lambda trial: f"candidate-{searcher.numbers[trial.trial_id]}",
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
         ),
         run_config=tune.RunConfig(
             name="candidates",
             storage_path=str(folder),
             verbose=0,
-            stop=StopWhen(stopped, scheduler.kill_workers),
-            callbacks=[RetryCounter(ledger, searcher)],
-            failure_config=tune.FailureConfig(max_failures=retries),
+            stop=scheduler,
+            callbacks=[LostWorkers(ledger, job.files)],
+            failure_config=tune.FailureConfig(max_failures=job.limits.retries),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         ),
     )
     tuner.fit()
 
 
-def _slots(cpus: float, gpus: float) -> int:
+def _candidate(trial: Trial) -> Assignment:
+    candidate: Assignment = trial.config["candidate"]
+    return candidate
+
+
+def _name(trial: Trial) -> str:
+    return f"candidate-{_candidate(trial).number}"
+
+
+def _slots(job: Job) -> int:
     """Return how many workers the resources that Ray has now can hold."""
     there: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    holds = [there.get(name, 0.0) / need for name, need in (("CPU", cpus), ("GPU", gpus)) if need > 0]
+    holds = [there.get(name, 0.0) / need for name, need in (("CPU", job.cpus), ("GPU", job.gpus)) if need > 0]
     return max(1, int(min(holds)))

@@ -8,9 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fusion_ops.errors import ConfigError, UnknownNameError
 from search.config.document import Document
-from search.config.errors import config_error, explained
+from search.config.errors import config_error
 from search.training import augmentation, data
 from search.training.data.dataset import Task
 from search.training.settings import DataConfig
@@ -24,14 +23,12 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
     Raises:
         ConfigError: The data set or a setting is unknown, or a setting has an impossible value.
     """
-    try:
+    with document.placing("data", "name"):
         source = data.source_of(config.name)
-    except UnknownNameError as error:
-        raise explained(document, ("data", "name"), str(error)) from None
     try:
         return source.task_of(source.section(config))
     except ValidationError as error:
-        raise config_error(error, source.model(), document) from None
+        raise config_error(error, source.settings, document, "data") from None
 
 
 def check_augment(names: Sequence[str], task: Task | None, document: Document) -> None:
@@ -41,23 +38,19 @@ def check_augment(names: Sequence[str], task: Task | None, document: Document) -
         ConfigError: One is unknown, named twice, or not for this task.
     """
     for index in range(len(names)):
-        try:
+        with document.placing("train", "augment", index):
             augmentation.check(names[: index + 1], task)
-        except (ConfigError, UnknownNameError) as error:
-            raise explained(document, ("train", "augment", index), str(error)) from None
 
 
 def located(config: DataConfig, folders: Iterable[str]) -> DataConfig:
     """Return the section with an absolute `path`, if it is found relative to one of these folders."""
-    found = (Path(folder, config.path or "") for folder in folders)
-    path = next((path for path in found if path.exists()), None)
-    if config.path is None or path is None:
-        return config
-    return config.model_copy(update={"path": str(path.resolve())})
+    for path in (Path(folder, config.path) for folder in folders if config.path is not None):
+        if path.exists():
+            return config.model_copy(update={"path": str(path.resolve())})
+    return config
 
 
 def resolved_data(config: DataConfig) -> dict[str, Any]:
     """Return name and settings with their defaults, ready for YAML or JSON."""
-    section = data.source_of(config.name).section(config)
-    values: dict[str, Any] = section.model_dump(mode="json")
+    values: dict[str, Any] = data.source_of(config.name).section(config).model_dump(mode="json")
     return values

@@ -7,7 +7,8 @@ base-60 numbers stay text. Duplicate keys, tags and several documents are refuse
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,28 +16,29 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from fusion_ops.errors import ConfigError
+from fusion_ops.errors import ConfigError, SpecError
 
-__all__ = ["Document", "KeyPath", "masked", "override", "read_file", "read_value", "shown", "visible"]
+__all__ = ["Document", "KeyPath", "masked", "read_file", "shown", "visible"]
 
 KeyPath = tuple[str | int, ...]
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 10_000
+MAX_DEPTH = 20
+MAX_MESSAGE = 1_000
 _PASSWORD = re.compile(r"(://[^/@:\s]*):[^\s]*@")
 _PARAMETER = re.compile(r"([?&]\w*password=)[^&#\s]*")
 _TAG = "tag:yaml.org,2002:"
-_PLAIN = {
-    "null": (re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
-    "bool": (re.compile(r"^(?:true|false|yes|no|on|off)$", re.IGNORECASE), list("tTfFyYnNoO")),
-    "int": (re.compile(r"^[-+]?(?:0|[1-9][0-9]*(?:_[0-9]+)*)$"), list("-+0123456789")),
-    "float": (
-        re.compile(
-            r"^[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+"
-            r"|\.(?:inf|Inf|INF))$|^\.(?:nan|NaN|NAN)$"
-        ),
-        list("-+.0123456789"),
-    ),
+_FLOAT = (
+    r"[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))"
+    r"|\.(?:nan|NaN|NAN)"
+)
+# By type of a plain scalar: what it looks like, the characters it can start with, and how it is read.
+_PLAIN: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+    "null": ("~|null|Null|NULL|", "~nN", lambda text: None),
+    "bool": ("(?i:true|false|yes|no|on|off)", "tTfFyYnNoO", lambda text: text.lower() in ("true", "yes", "on")),
+    "int": ("[-+]?(?:0|[1-9][0-9]*(?:_[0-9]+)*)", "-+0123456789", int),
+    "float": (_FLOAT, "-+.0123456789", lambda text: float(re.sub(r"\.([a-zA-Z]+)$", r"\1", text))),
 }
 
 
@@ -46,8 +48,9 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012 - the name in the base class
 
 
-for _name, (_pattern, _first) in _PLAIN.items():
-    _Loader.add_implicit_resolver(f"{_TAG}{_name}", _pattern, _first)
+for _name, (_pattern, _first, _) in _PLAIN.items():
+    # An empty scalar, which is null, starts with the empty text.
+    _Loader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), [*_first, ""])
 
 
 @dataclass
@@ -66,35 +69,56 @@ class Document:
     origins: dict[KeyPath, int | str] = field(default_factory=dict)
     written: dict[KeyPath, str] = field(default_factory=dict)
 
-    def where(self, path: Iterable[str | int]) -> str:
-        """Return where the value at `path` was set, as the start of a message: `config.yaml:12: `."""
+    def origin(self, path: Iterable[str | int]) -> int | str | None:
+        """Return the line or the override that set the value at `path`, or the nearest one around it."""
         steps = tuple(path)
-        for end in range(len(steps), 0, -1):
-            origin = self.origins.get(steps[:end])
-            if isinstance(origin, str):
-                return f"{origin}: "
-            if origin is not None:
-                return f"{self.name}:{origin}: "
-        return f"{self.name}: " if self.name else ""
+        found = (self.origins.get(steps[:end]) for end in range(len(steps), 0, -1))
+        return next((origin for origin in found if origin is not None), None)
 
-    def put(self, path: tuple[str, ...], value: Document, origin: str) -> None:
-        """Set the value at `path`, whatever was there."""
+    def error(self, path: Iterable[str | int], message: str) -> ConfigError:
+        """Return the error that says what is wrong with the value at `path`, and where that was set."""
+        origin = self.origin(path)
+        where = origin if isinstance(origin, str) else self.name if origin is None else f"{self.name}:{origin}"
+        return ConfigError(visible(f"{where}: {message}" if where else message, MAX_MESSAGE))
+
+    @contextmanager
+    def placing(self, *path: str | int) -> Iterator[None]:
+        """Turn what is raised in the block into an error about the value at `path`.
+
+        Raises:
+            ConfigError: The block raised a `ConfigError` or a `SpecError`.
+        """
+        try:
+            yield
+        except (ConfigError, SpecError) as error:
+            raise self.error(path, str(error)) from None
+
+    def override(self, key: str, value: Any) -> None:
+        """Set one value, whatever was there.
+
+        Args:
+            key: Dotted key, for example `search.trials`.
+            value: The value; text is read as YAML.
+
+        Raises:
+            ConfigError: The text is not YAML.
+        """
+        label, path = f"--set {visible(f'{key}={value}', 80)}", tuple(key.split("."))
+        parsed = Document(label, {})
+        if isinstance(value, str):
+            value = _Reader(parsed, with_lines=False).read(value)
         target = self.values
-        for depth, key in enumerate(path[:-1], start=1):
-            if not isinstance(target.get(key), dict):
-                target[key] = {}
-                self.origins[path[:depth]] = origin
-            target = target[key]
-        _drop(self.origins, path)
-        _drop(self.written, path)
-        target[path[-1]] = value.values["value"]
-        self.origins[path] = origin
-        self.written.update({path + steps[1:]: text for steps, text in value.written.items()})
-
-
-def _drop(table: dict[KeyPath, Any], path: KeyPath) -> None:
-    for known in [known for known in table if known[: len(path)] == path]:
-        del table[known]
+        for depth, step in enumerate(path[:-1], start=1):
+            if not isinstance(target.get(step), dict):
+                target[step] = {}
+                self.origins[path[:depth]] = label
+            target = target[step]
+        target[path[-1]] = value
+        for table in (self.origins, self.written):
+            for known in [known for known in table if known[: len(path)] == path]:
+                del table[known]
+        self.origins[path] = label
+        self.written |= {path + steps: text for steps, text in parsed.written.items()}
 
 
 def read_file(path: str | Path) -> Document:
@@ -103,61 +127,31 @@ def read_file(path: str | Path) -> Document:
     Raises:
         ConfigError: The file is missing, too large, not UTF-8, not YAML, or holds no mapping.
     """
-    name = visible(str(path), 300)
-    text = _text(Path(path), name)
-    document = _read(text, name)
-    if not document.values:
-        raise ConfigError(f"{name}: is empty; a config has sections such as `space:` and `search:`.")
+    document = Document(visible(str(path), 300), {})
+    values = _Reader(document, with_lines=True).read(_text(Path(path), document.name))
+    if values is not None and not isinstance(values, dict):
+        raise ConfigError(f"{document.name}: a config is a mapping of sections; got {shown(values)}.")
+    if not values:
+        raise ConfigError(f"{document.name}: is empty; a config has sections such as `space:` and `search:`.")
+    document.values = values
     return document
-
-
-def read_value(text: str, label: str) -> Document:
-    """Return one value written as YAML, under the key `value`.
-
-    Args:
-        text: The value.
-        label: How messages call it, for example `--set search.trials=8`.
-
-    Raises:
-        ConfigError: The text is not YAML.
-    """
-    return _Reader(label, with_lines=False).value(text)
-
-
-def override(document: Document, key: str, value: Any) -> None:
-    """Set one value of a document.
-
-    Args:
-        document: The document.
-        key: Dotted key, for example `search.trials`.
-        value: The value; text is read as YAML.
-
-    Raises:
-        ConfigError: The text is not YAML.
-    """
-    text = value if isinstance(value, str) else str(value)
-    label = f"--set {visible(f'{key}={text}', 80)}"
-    parsed = read_value(value, label) if isinstance(value, str) else Document(label, {"value": value})
-    document.put(tuple(key.split(".")), parsed, label)
 
 
 def shown(value: Any, written: str | None = None, limit: int = 60) -> str:
     """Return a value as a message shows it: short, on one line, and as the user wrote it."""
     if isinstance(value, dict):
-        text = "a mapping"
-    elif isinstance(value, list | tuple):
+        return "a mapping"
+    if isinstance(value, list | tuple):
         items = [visible(item, 30) if isinstance(item, str) else shown(item) for item in value[:8]]
-        text = f"the list [{', '.join(items)}{', …' if len(value) > 8 else ''}]"
-    elif isinstance(value, str):
-        text = f"text `{visible(value, limit)}`"
-    elif value is None:
-        text = "nothing"
-    elif isinstance(value, bool):
+        return f"the list [{', '.join(items)}{', …' if len(value) > 8 else ''}]"
+    if isinstance(value, str):
+        return f"text `{visible(value, limit)}`"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
         text = str(value).lower()
-        text += f" (written `{written}`)" if written not in (None, text) else ""
-    else:
-        text = visible(written if written is not None else str(value), limit)
-    return text
+        return text if written in (None, text) else f"{text} (written `{written}`)"
+    return visible(written if written is not None else str(value), limit)
 
 
 def masked(text: str) -> str:
@@ -194,101 +188,72 @@ def _text(path: Path, name: str) -> str:
         raise ConfigError(f"{name}:{line}: a config is UTF-8 text; byte {error.start} is not.") from None
 
 
-def _read(text: str, name: str) -> Document:
-    return _Reader(name, with_lines=True).mapping(text)
-
-
 class _Reader:
-    """Turns the nodes of one YAML text into plain values."""
+    """Turns the nodes of one YAML text into plain values, and notes in a document where they stand.
 
-    def __init__(self, name: str, *, with_lines: bool) -> None:
-        self._name = name
-        self._with_lines = with_lines
+    Args:
+        document: Where lines and texts are noted.
+        with_lines: Whether messages name lines.
+    """
+
+    def __init__(self, document: Document, *, with_lines: bool) -> None:
+        self._document, self._with_lines = document, with_lines
         self._left = MAX_VALUES
-        self._document = Document(name, {})
 
-    def mapping(self, text: str) -> Document:
-        node = self._compose(text)
-        if node is None:
-            return self._document
-        values = self._value(node, ())
-        if values is not None and not isinstance(values, dict):
-            raise ConfigError(f"{self._name}: a config is a mapping of sections; got {shown(values)}.")
-        self._document.values = values or {}
-        return self._document
-
-    def value(self, text: str) -> Document:
-        node = self._compose(text)
-        self._document.values = {"value": None if node is None else self._value(node, ("value",))}
-        return self._document
-
-    def _compose(self, text: str) -> Node | None:
+    def read(self, text: str) -> Any:
         try:
-            return yaml.compose(text, Loader=_Loader)
+            node = yaml.compose(text, Loader=_Loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             what = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-            line = f":{mark.line + 1}" if mark is not None and self._with_lines else ""
-            raise ConfigError(f"{self._name}{line}: is not YAML ({visible(str(what), 200)}).") from None
+            raise self._error(mark, f"is not YAML ({visible(str(what), 200)}).") from None
         except RecursionError:
-            raise ConfigError(f"{self._name}: is nested too deeply for a config.") from None
+            raise self._error(None, "is nested too deeply for a config.") from None
+        return None if node is None else self._value(node, ())
 
-    def _fail(self, node: Node, message: str) -> ConfigError:
-        line = f":{node.start_mark.line + 1}" if self._with_lines else ""
-        return ConfigError(f"{self._name}{line}: {message}")
+    def _error(self, mark: yaml.Mark | None, message: str) -> ConfigError:
+        line = f":{mark.line + 1}" if mark is not None and self._with_lines else ""
+        return ConfigError(f"{self._document.name}{line}: {message}")
 
     def _value(self, node: Node, path: KeyPath) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise self._fail(node, f"a config has at most {MAX_VALUES:,} values, aliases included.")
-        if len(path) > 20:
-            raise self._fail(node, "a config is nested at most 20 levels deep.")
-        kind = self._kind(node)
-        if self._with_lines:
-            self._document.origins.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, MappingNode):
+            raise self._error(node.start_mark, f"a config has at most {MAX_VALUES:,} values, aliases included.")
+        if len(path) > MAX_DEPTH:
+            raise self._error(node.start_mark, f"a config is nested at most {MAX_DEPTH} levels deep.")
+        self._document.origins.setdefault(path, node.start_mark.line + 1)
+        kind = node.tag.removeprefix(_TAG)
+        if isinstance(node, MappingNode) and kind == "map":
             return dict(self._items(node, path))
-        if isinstance(node, SequenceNode):
+        if isinstance(node, SequenceNode) and kind == "seq":
             return [self._value(child, (*path, index)) for index, child in enumerate(node.value)]
-        return self._scalar(node, kind, path)
-
-    def _kind(self, node: Node) -> str:
-        """Return `map`, `seq`, `str` or a name of `_PLAIN`; any other tag is refused."""
-        prefix, _, kind = node.tag.rpartition(":")
-        expected = {"map": MappingNode, "seq": SequenceNode}.get(kind, ScalarNode)
-        if f"{prefix}:" != _TAG or kind not in ("map", "seq", "str", *_PLAIN) or not isinstance(node, expected):
-            raise self._fail(node, f"YAML tags are not read; got `{visible(node.tag, 60)}`. Leave it out.")
-        return str(kind)
+        if isinstance(node, ScalarNode) and kind in ("str", *_PLAIN):
+            return self._scalar(node, kind, path)
+        raise self._error(node.start_mark, f"YAML tags are not read; got `{visible(node.tag, 60)}`. Leave it out.")
 
     def _items(self, node: MappingNode, path: KeyPath) -> Iterator[tuple[str, Any]]:
         lines: dict[str, int] = {}
         for key_node, child in node.value:
+            mark = key_node.start_mark
             if not isinstance(key_node, ScalarNode):
-                raise self._fail(key_node, "a key is a word; got a list or a mapping.")
-            key, line = key_node.value, key_node.start_mark.line + 1
+                raise self._error(mark, "a key is a word; got a list or a mapping.")
+            key, line = key_node.value, mark.line + 1
             if key in lines:
-                where = f" twice, in lines {lines[key]} and {line}" if self._with_lines else " twice"
-                raise self._fail(key_node, f"key `{visible(key, 60)}` stands there{where}; keep one of them.")
-            lines[key] = line
-            if self._with_lines:
-                self._document.origins[(*path, key)] = line
+                where = f", in lines {lines[key]} and {line}" if self._with_lines else ""
+                raise self._error(mark, f"key `{visible(key, 60)}` stands there twice{where}; keep one of them.")
+            self._document.origins[(*path, key)] = lines[key] = line
             yield key, self._value(child, (*path, key))
 
-    def _scalar(self, node: Node, kind: str, path: KeyPath) -> Any:
+    def _scalar(self, node: ScalarNode, kind: str, path: KeyPath) -> Any:
         text: str = node.value
-        if isinstance(node, ScalarNode) and node.style is None:
+        if node.style is None:
             self._document.written[path] = text
-        if kind in _PLAIN and not _PLAIN[kind][0].match(text):
-            raise self._fail(node, f"`{visible(text, 60)}` is not what its tag `!!{kind}` says.")
+        if kind == "str":
+            return text
+        pattern, _, read = _PLAIN[kind]
+        if re.fullmatch(pattern, text) is None:
+            raise self._error(node.start_mark, f"`{visible(text, 60)}` is not what its tag `!!{kind}` says.")
         try:
-            if kind == "null":
-                return None
-            if kind == "bool":
-                return text.lower() in ("true", "yes", "on")
-            if kind == "int":
-                return int(text)
-            if kind == "float":
-                return float(re.sub(r"\.(inf|nan)$", r"\1", text, flags=re.IGNORECASE))
+            return read(text)
         except ValueError:
-            raise self._fail(node, f"`{visible(text, 60)}` is no number that fits.") from None
-        return text
+            raise self._error(node.start_mark, f"`{visible(text, 60)}` is no number that fits.") from None

@@ -1,9 +1,8 @@
-"""What a wrong config is told: where, which rule, what was received, what to write instead."""
+"""What a message about a wrong config says: the place, the rule, the value received, what to write instead."""
 
 from __future__ import annotations
 
-import types
-import typing
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,79 +11,66 @@ from pydantic import BaseModel, ValidationError
 from fusion_ops.errors import ConfigError, nearest
 from search.config.document import Document, KeyPath, shown, visible
 
-__all__ = ["config_error", "explained"]
+__all__ = ["config_error", "unknown_key"]
 
-MAX_LENGTH = 1_000
 _WANTED = {
     "int_type": "a whole number",
-    "int_from_float": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "text",
     "tuple_type": "a list",
-    "list_type": "a list",
     "dict_type": "a mapping of keys",
     "mapping_type": "a mapping of keys",
     "model_type": "a mapping of keys",
-    "model_attributes_type": "a mapping of keys",
     "finite_number": "a finite number",
 }
-_BOUNDS = {
-    "greater_than": ("more than", "gt"),
-    "greater_than_equal": ("at least", "ge"),
-    "less_than": ("less than", "lt"),
-    "less_than_equal": ("at most", "le"),
-}
+_BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 
-def explained(document: Document, path: Iterable[str | int], message: str) -> ConfigError:
-    """Return the error with the place of the value at `path` before its message."""
-    return ConfigError(visible(f"{document.where(path)}{message}", MAX_LENGTH))
-
-
-def config_error(error: ValidationError, model: type[BaseModel], document: Document) -> ConfigError:
+def config_error(error: ValidationError, model: type[BaseModel], document: Document, *section: str) -> ConfigError:
     """Return the first problem that pydantic found as one line.
 
     Args:
         error: What pydantic raised.
         model: The model that was validated; it knows the keys.
         document: Where the values came from.
+        section: The part of the document that was validated; by default all of it.
     """
-    details = error.errors(include_url=False, include_context=True)
-    first = min(details, key=lambda item: _order(document, item["loc"]))
-    path = tuple(first["loc"])
-    return explained(document, path, _message(first, path, model, document.written.get(path)))
+    details = {(*section, *detail["loc"]): detail for detail in error.errors(include_url=False)}
+    path = min(details, key=lambda path: _order(document, path))
+    first = details[path]
+    if first["type"] == "extra_forbidden":
+        return document.error(path, unknown_key(path, _known(model, first["loc"][:-1])))
+    return document.error(path, _message(first, _dotted(path), document.written.get(path)))
 
 
 def _order(document: Document, path: KeyPath) -> tuple[int, int]:
-    origins = (document.origins.get(path[:end]) for end in range(len(path), 0, -1))
-    line = next((origin for origin in origins if origin is not None), 0)
-    return (0, line) if isinstance(line, int) else (1, 0)
+    """Return the key to sort problems by: what the file says, by line, then what overrides say."""
+    origin = document.origin(path)
+    return (1, 0) if isinstance(origin, str) else (0, origin or 0)
 
 
-def _message(detail: Mapping[str, Any], path: KeyPath, model: type[BaseModel], written: str | None) -> str:
+def _message(detail: Mapping[str, Any], name: str, written: str | None) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    name = _dotted(path)
-    if kind == "extra_forbidden":
-        return unknown_key(path, _known(model, path[:-1]))
+    received = shown(value, written)
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        allowed = _allowed(model, path)
+        # pydantic names them as a sentence does: `'a', 'b' or 'c'`.
+        allowed = [word.strip("'") for word in re.split(", | or ", context["expected"])]
         hint = (nearest(value, allowed) if isinstance(value, str) else "") or "."
-        return f"`{name}` must be one of {', '.join(allowed)}; got {shown(value, written)}{hint}"
-    if kind in _BOUNDS:
-        words, key = _BOUNDS[kind]
+        return f"`{name}` must be one of {', '.join(allowed)}; got {received}{hint}"
+    for key in _BOUNDS.keys() & context:
         bound = f"{context[key]:,}".removesuffix(".0")
-        return f"`{name}` must be {words} {bound}; got {shown(value, written)}."
+        return f"`{name}` must be {_BOUNDS[key]} {bound}; got {received}."
     if kind == "string_too_short":
         return f"`{name}` must not be empty text; leave the key out, or write null."
     if kind == "missing":
-        return f"`{name}` is missing; got {shown(value, written)}."
+        return f"`{name}` is missing; got {received}."
     wanted = _WANTED.get(kind)
     if wanted is None:
-        return f"`{name}`: {detail['msg']}; got {shown(value, written)}."
-    return f"`{name}` must be {wanted}; got {shown(value, written)}{_fix(wanted, value, written)}"
+        return f"`{name}`: {detail['msg']}; got {received}."
+    return f"`{name}` must be {wanted}; got {received}{_fix(wanted, value, written)}"
 
 
 def unknown_key(path: KeyPath, known: Iterable[str]) -> str:
@@ -99,9 +85,7 @@ def unknown_key(path: KeyPath, known: Iterable[str]) -> str:
 def _fix(wanted: str, value: Any, written: str | None) -> str:
     if isinstance(value, str) and "number" in wanted:
         plain = value.lstrip("0")
-        if value.isdigit() and plain:
-            return f"; a leading zero is octal in YAML, write {plain}."
-        return "."
+        return f"; a leading zero is octal in YAML, write {plain}." if value.isdigit() and plain else "."
     if isinstance(value, bool) and wanted == "text" and written is not None:
         return f'; write it in quotes: "{written}".'
     if wanted == "a list" and isinstance(value, str | int | float):
@@ -116,21 +100,9 @@ def _dotted(path: KeyPath) -> str:
     return visible(text, 120)
 
 
-def _field(model: type[BaseModel], path: KeyPath) -> Any:
-    current: Any = model
-    for step in path:
-        fields = getattr(current, "model_fields", {})
-        if step not in fields:
-            return None
-        current = fields[step].annotation
-    return current
-
-
-def _known(model: type[BaseModel], section: KeyPath) -> tuple[str, ...]:
-    return tuple(key for key in getattr(_field(model, section), "model_fields", {}) if key != "resolved")
-
-
-def _allowed(model: type[BaseModel], path: KeyPath) -> list[str]:
-    annotation = _field(model, path)
-    options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    return [value for option in options for value in typing.get_args(option) if isinstance(value, str)]
+def _known(model: type[BaseModel], section: KeyPath) -> Iterable[str]:
+    """Return the keys of a section that a user may write."""
+    for step in section:
+        annotation: Any = model.model_fields[str(step)].annotation
+        model = annotation
+    return [key for key, field in model.model_fields.items() if not field.exclude]

@@ -4,38 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from fusion_ops.errors import SpecError
 from search.config.data import check_augment, check_data, located, resolved_data
-from search.config.document import Document, override, read_file
-from search.config.errors import config_error, explained
+from search.config.document import Document, read_file
+from search.config.errors import config_error
 from search.config.objectives import check_constraints, check_objectives, check_search
-from search.config.own import check_own_loss, try_own
 from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig
 from search.config.space import check_space, create_space, resolved_settings, stated_space
+from search.config.user_code import check_loss, try_functions
+from search.training.data import Dataset
 from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, Section, TrainConfig
-from spaces.host import HOSTS
+from spaces import SearchSpace
 from spaces.importing import import_modules, make_importable
-
-if TYPE_CHECKING:
-    from search.training.data import Dataset
-    from spaces import SearchSpace
 
 __all__ = ["SearchConfig"]
 
 
 class SearchConfig(Section):
-    """Everything that a search job is told.
+    """All settings of a search job.
 
     Args:
         space: Host network and choices.
         data: Data set.
         train: Training of every candidate.
         objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
-            `latency`, `memory`, or the user's own `module:function`.
+            `latency`, `memory`, or a user-defined `module:function`.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
             exact costs (`params`, `flops`) are checked before training, those on qualities after it.
         search: Proposals and early stopping.
@@ -43,8 +39,8 @@ class SearchConfig(Section):
         latency: How inference is timed, where that is an objective.
         storage: Where the study is kept.
         ray: The workers.
-        imports: Modules of the user's own, imported before anything is looked up by name: what they register
-            (operators, spaces, data sets) is known everywhere in the run.
+        imports: User-defined modules. They are imported before anything is looked up by name, so that the operators,
+            spaces and data sets that they register are known everywhere in the run.
         resolved: What a run noted about itself when it was launched; not part of the config.
     """
 
@@ -78,7 +74,7 @@ class SearchConfig(Section):
         """
         document = read_file(path)
         for key, value in (overrides or {}).items():
-            override(document, key, value)
+            document.override(key, value)
         return cls._checked(document, (Path(path).parent, Path.cwd()))
 
     @classmethod
@@ -92,7 +88,7 @@ class SearchConfig(Section):
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """Folders where the user's own modules are looked for: the config's and the current one, at launch."""
+        """Folders with user-defined modules: the config's, and the current one at launch."""
         return self._folders
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,15 +102,15 @@ class SearchConfig(Section):
     def check_task(self, dataset: Dataset) -> None:
         """Check that objectives, constraints and augmentation fit a data set, once it is loaded.
 
-        The user's own loss and qualities are called with some of its labels.
+        A user-defined loss and user-defined qualities are called with some of its labels.
 
         Raises:
-            ConfigError: One of them is of another task than the data set's, or the user's own fails.
+            ConfigError: One of them is for another task than the data set's, or user-defined and fails.
         """
         check_augment(self.train.augment, dataset.task, self._document)
         check_objectives(self.objectives, self.data.name, dataset.task, self._document)
         check_constraints(self.constraints, self.objectives, dataset.task, self._document)
-        try_own(self.train, self.objectives, dataset, self._document)
+        try_functions(self.train, self.objectives, dataset, self._document)
 
     def create_space(self, dataset: Dataset) -> SearchSpace:
         """Return the search space for the images and classes of a data set.
@@ -123,19 +119,10 @@ class SearchConfig(Section):
             ConfigError: The space has no such setting, a setting has an impossible value, or it does not
                 fit the data set.
         """
-        space = create_space(self.space, dataset, self._document)
-        if space.host.task != dataset.task:
-            fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
-            raise explained(
-                self._document,
-                ("space", "name"),
-                f"`space.name: {self.space.name}` is for {space.host.task}, data set {dataset.name} for "
-                f"{dataset.task}; use {' or '.join(fitting)}.",
-            )
-        return space
+        return create_space(self.space, dataset, self._document)
 
     def stated_space(self) -> SearchSpace | None:
-        """Return the search space if `space` says `num_classes`, `in_channels` and `input_size`; no data are read.
+        """Return the search space if `space` has `num_classes`, `in_channels` and `input_size`; no data are read.
 
         Raises:
             ConfigError: A setting has an impossible value.
@@ -153,9 +140,6 @@ class SearchConfig(Section):
         values = {
             key: value for key, value in document.values.items() if value is not None or key not in cls.model_fields
         }
-        for key in ("imports", "objectives"):
-            if isinstance(values.get(key), list):
-                values[key] = tuple(values[key])
         try:
             config = cls.model_validate(values)
         except ValidationError as error:
@@ -166,7 +150,7 @@ class SearchConfig(Section):
         task = check_data(config.data, document)
         check_objectives(config.objectives, config.data.name, task, document)
         check_augment(config.train.augment, task, document)
-        check_own_loss(config.train.loss, document)
+        check_loss(config.train.loss, document)
         check_constraints(config.constraints, config.objectives, task, document)
         check_search(config.search, config.objectives, config.train.epochs, document)
         config._document = document
@@ -174,13 +158,11 @@ class SearchConfig(Section):
 
 
 def _import(config: SearchConfig, document: Document, folders: Iterable[Path]) -> tuple[str, ...]:
-    """Import the user's own modules; return the folders where they were looked for."""
+    """Import the user-defined modules; return the folders where they were looked for."""
     noted = config.resolved.get("folders")
     where = tuple(noted) if noted is not None else tuple(str(folder.resolve()) for folder in folders)
     make_importable(*where)
     for index, name in enumerate(config.imports):
-        try:
+        with document.placing("imports", index):
             import_modules([name])
-        except SpecError as error:
-            raise explained(document, ("imports", index), str(error)) from None
     return where

@@ -1,11 +1,12 @@
-"""The sections of a search config that only the driver needs; those for workers are `search.training.settings`."""
+"""The sections of a search config that only the driver needs; workers need those in `search.training.settings`."""
 
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from fusion_ops.errors import UnknownNameError
 from fusion_ops.registry import Registry
@@ -14,18 +15,17 @@ from search.training.settings import Count, Positive, Section, Seed, Text
 
 __all__ = ["RayConfig", "SearchSettings", "SpaceConfig", "StorageConfig"]
 
-HIDDEN = "***"
 _HIDDEN_PARAMETER = re.compile(r"(?<=[?&])\w*password=\*\*\*&?")
 
 
 class SpaceConfig(Section):
-    """The host network, and what may stand at its fusion points; each host adds settings of its own.
+    """The host network, and what may stand at its fusion points. Each host adds its settings.
 
     Args:
         name: The host.
         ops: Fusion operators to choose from at every fusion point; `fusion-nas ops` lists them.
         reductions: Reduction ratios r to choose from, for the operators that have one.
-        tie: What shares one choice: `none` (every point has its own), `stage`, or `all`.
+        tie: Which fusion points share one choice: `none` of them, those of a `stage`, or `all`.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -38,29 +38,22 @@ class SpaceConfig(Section):
         return dict(self.model_extra or {})
 
 
-def _registered(registry: Registry[Any], name: str) -> str:
-    if name not in registry:
-        raise ValueError(str(UnknownNameError(registry.kind, name, registry)))
-    return name
-
-
 class SearchSettings(Section):
     """How architectures are proposed and stopped.
 
     Args:
         trials: Candidates to train, baselines included.
-        timeout: Seconds after which the run ends, what is in training then with it; a resume goes on with that.
-        sampler: Who proposes architectures.
-        pruner: Who stops trainings early.
+        timeout: Seconds after which the run ends. Trainings that are not finished by then continue after a resume.
+        sampler: What proposes architectures.
+        pruner: What stops trainings early.
         seed: Seed of the proposals, and of every candidate's initial weights and batches.
         baselines: Whether the uniform architectures are trained first.
-        patience: The search ends when so many candidates ended since its front, and so its hypervolume, changed;
-            `null` for no such end. Baselines count.
-        random_baseline: Whether random architectures are trained in full after the search, for as many epochs
-            as it has trained, to compare it with.
-        one_epoch_baseline: Whether, after the search, random architectures are trained for one epoch and the
-            best of them in full, for as many epochs as the search has trained.
-        strategy: `scratch`: every candidate is trained from its own initial weights.
+        patience: The search ends when so many candidates in succession, baselines included, have not changed the
+            front; `null` for no such end.
+        random_baseline: Whether random architectures are trained in full after the search, for as many epochs as the
+            search, to compare it with.
+        one_epoch_baseline: Whether random architectures are trained for one epoch after the search and the best of
+            them in full, for as many epochs as the search, to compare it with.
     """
 
     trials: Count = 40
@@ -72,27 +65,18 @@ class SearchSettings(Section):
     patience: Count | None = None
     random_baseline: bool = False
     one_epoch_baseline: bool = False
-    strategy: Literal["scratch"] = "scratch"
+    # Accepted because configs of existing runs name it, but no choice: there is one strategy.
+    strategy: Annotated[Literal["scratch"], Field(exclude=True)] = "scratch"
 
-    @field_validator("sampler")
+    @field_validator("sampler", "pruner")
     @classmethod
-    def _known_sampler(cls, name: str) -> str:
+    def _registered(cls, name: str, info: ValidationInfo) -> str:
+        from search.strategy.pruners import PRUNERS
         from search.strategy.samplers import SAMPLERS
 
-        return _registered(SAMPLERS, name)
-
-    @field_validator("pruner")
-    @classmethod
-    def _known_pruner(cls, name: str) -> str:
-        from search.strategy.pruners import PRUNERS
-
-        return _registered(PRUNERS, name)
-
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _available_strategy(cls, name: Any) -> Any:
-        if name in ("inherit", "supernet"):
-            raise ValueError(f"`search.strategy: {name}` is not available in this version; use `scratch`.")
+        registry: Registry[Any] = SAMPLERS if info.field_name == "sampler" else PRUNERS
+        if name not in registry:
+            raise ValueError(str(UnknownNameError(registry.kind, name, registry)))
         return name
 
 
@@ -122,9 +106,9 @@ class StorageConfig(Section):
             )
         if scheme == "sqlite" and not rest.startswith("/"):
             raise ValueError("`storage.url` of SQLite has three slashes: `sqlite:///FILE`; got two.")
-        if scheme == "postgresql":
-            _require_driver("psycopg", "fusion-nas[postgres]")
-        return _HIDDEN_PARAMETER.sub("", url.replace(f":{HIDDEN}@", "@"))
+        if scheme == "postgresql" and find_spec("psycopg") is None:
+            raise ValueError("`storage.url` needs a driver that is not installed: pip install fusion-nas[postgres].")
+        return _HIDDEN_PARAMETER.sub("", url.replace(":***@", "@"))
 
     @property
     def public_url(self) -> str | None:
@@ -133,13 +117,6 @@ class StorageConfig(Section):
         Where such a URL is read back, the password comes from PGPASSWORD or the file ~/.pgpass.
         """
         return None if self.url is None else masked(self.url)
-
-
-def _require_driver(module: str, package: str) -> None:
-    from importlib.util import find_spec
-
-    if find_spec(module) is None:
-        raise ValueError(f"`storage.url` needs a driver that is not installed: pip install {package}.")
 
 
 def _gpus(value: Any) -> Any:
@@ -155,8 +132,8 @@ class RayConfig(Section):
     Args:
         address: `HOST:PORT` of a running Ray cluster; `null` starts a private Ray on this machine.
         cpus_per_trial: CPU cores of a worker.
-        gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none. A fraction shares a
-            GPU: a worker may take that fraction of its memory.
+        gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none. With a fraction,
+            workers share a GPU, and each may take that fraction of its memory.
         max_concurrent: Most candidates in training at a time; `null` for as many as fit.
         data: How a cluster's workers get the images: `send` (the driver reads them and sends them through Ray's
             object store) or `read` (every node has them at `data.path`).

@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError, create_model
+from pydantic_core import to_jsonable_python
 
 import spaces
 from fusion_ops.errors import SpecError, UnknownNameError
 from search.config.document import Document, KeyPath, shown
-from search.config.errors import config_error, explained
+from search.config.errors import config_error
 from search.config.sections import SpaceConfig
+from search.training.data import Dataset
 from search.training.settings import Section
 from spaces import SearchSpace
 from spaces.host import HOSTS
 from spaces.space import DEFAULT_OPS, DEFAULT_REDUCTIONS
-
-if TYPE_CHECKING:
-    from search.training.data import Dataset
 
 __all__ = ["check_space", "create_space", "resolved_settings", "space_settings", "stated_space"]
 
@@ -39,21 +38,19 @@ def check_space(config: SpaceConfig, document: Document) -> None:
     Raises:
         ConfigError: The space or a setting is unknown, or a setting has an impossible value.
     """
-    if config.name not in HOSTS:
-        message = str(UnknownNameError(HOSTS.kind, config.name, HOSTS))
-        raise explained(document, ("space", "name"), message)
+    with document.placing("space", "name"):
+        sized = HOSTS[config.name].sized
     model = _model(config.name)
-    values = {key: _tuples(value) for key, value in config.settings.items()}
     try:
-        model.model_validate({"space": values})
+        model.model_validate(config.settings)
     except ValidationError as error:
-        raise config_error(error, model, document) from None
-    for key, value in values.items():
+        raise config_error(error, model, document, "space") from None
+    for key, value in config.settings.items():
         if isinstance(value, int) and value > LARGEST:
             message = f"`space.{key}` must be at most {LARGEST:,}; got {shown(value)}."
-            raise explained(document, ("space", key), message)
-    if not HOSTS[config.name].sized:
-        _create(config.name, values, document)
+            raise document.error(("space", key), message)
+    if not sized:
+        _create(config.name, config.settings, document)
 
 
 def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> SearchSpace:
@@ -62,9 +59,9 @@ def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> S
     `num_classes`, `in_channels` and `input_size` are the data set's.
 
     Raises:
-        ConfigError: A setting has an impossible value, or is not the data set's.
+        ConfigError: A setting has an impossible value, or is not the data set's, or the space is for another task.
     """
-    settings = {key: _tuples(value) for key, value in config.settings.items()}
+    settings = config.settings
     channels, *size = dataset.input_shape
     facts = (len(dataset.classes), channels, tuple(size))
     for key, fact in zip(OF_THE_DATA, facts, strict=True):
@@ -73,28 +70,37 @@ def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> S
                 f"`space.{key}` is {shown(settings[key])}, but data set {dataset.name} has {shown(fact)}; "
                 "leave it out, it is taken from the data set."
             )
-            raise explained(document, ("space", key), message)
-    return _create(config.name, settings, document)
+            raise document.error(("space", key), message)
+    space = _create(config.name, settings, document)
+    if space.host.task != dataset.task:
+        fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
+        message = (
+            f"`space.name: {config.name}` is for {space.host.task}, data set {dataset.name} for {dataset.task}; "
+            f"use {' or '.join(fitting)}."
+        )
+        raise document.error(("space", "name"), message)
+    return space
 
 
 def stated_space(config: SpaceConfig, document: Document) -> SearchSpace | None:
-    """Return the space if the config itself says classes, channels and size of the images; no data set is read.
+    """Return the space if the config itself states classes, channels and size of the images; no data set is read.
 
     Raises:
         ConfigError: A setting has an impossible value.
     """
-    settings = {key: _tuples(value) for key, value in config.settings.items()}
-    return _create(config.name, settings, document) if all(key in settings for key in OF_THE_DATA) else None
+    stated = all(key in config.settings for key in OF_THE_DATA)
+    return _create(config.name, config.settings, document) if stated else None
 
 
 def resolved_settings(config: SpaceConfig) -> dict[str, Any]:
     """Return name and settings with their defaults, but for those that are the data set's."""
-    given = {key: _tuples(value) for key, value in config.settings.items()}
-    own = {key: value for key, value in given.items() if key not in CHOICES}
-    complete = _defaults(config.name) | own if HOSTS[config.name].sized else HOSTS[config.name](**own).settings()
-    host = {key: value for key, value in complete.items() if key not in OF_THE_DATA}
-    choices = {key: default for key, (_, default) in CHOICES.items()}
-    return {"name": config.name} | {key: _lists(value) for key, value in (host | choices | given).items()}
+    given, host = config.settings, HOSTS[config.name]
+    found = {key: default for key, (_, default) in space_settings(config.name).items()}
+    if not host.sized:
+        settings = host(**{key: value for key, value in given.items() if key not in CHOICES}).settings()
+        found = settings | {key: found[key] for key in CHOICES}
+    found = {key: value for key, value in found.items() if key not in OF_THE_DATA} | given
+    return {"name": config.name} | {key: to_jsonable_python(value) for key, value in found.items()}
 
 
 def _create(name: str, settings: Mapping[str, Any], document: Document) -> SearchSpace:
@@ -103,10 +109,11 @@ def _create(name: str, settings: Mapping[str, Any], document: Document) -> Searc
     except SpecError as error:
         path = _place(error, settings)
         message = str(error).replace(f"`{path[-1]}`", f"`{'.'.join(map(str, path))}`", 1)
-        raise explained(document, path, message) from None
+        raise document.error(path, message) from None
 
 
 def _place(error: SpecError, settings: Mapping[str, Any]) -> KeyPath:
+    """Return the path of the setting that an error is about: the one that has or that is the name in it."""
     if isinstance(error, UnknownNameError):
         for key, value in settings.items():
             if isinstance(value, tuple) and error.name in value:
@@ -117,8 +124,7 @@ def _place(error: SpecError, settings: Mapping[str, Any]) -> KeyPath:
 
 def _model(name: str) -> type[BaseModel]:
     definitions: dict[str, Any] = {key: (kind, None) for key, (kind, _) in space_settings(name).items()}
-    settings = create_model("Settings", __base__=Section, name=(str, name), **definitions)
-    return create_model("Space", __base__=Section, space=(settings, ...))
+    return create_model("Space", __base__=Section, name=(str, name), **definitions)
 
 
 def space_settings(name: str) -> dict[str, tuple[Any, Any]]:
@@ -126,15 +132,3 @@ def space_settings(name: str) -> dict[str, tuple[Any, Any]]:
     hints = get_type_hints(HOSTS[name])
     own = [field for field in fields(HOSTS[name]) if field.init]  # type: ignore[arg-type]
     return {field.name: (hints[field.name], field.default) for field in own} | CHOICES
-
-
-def _defaults(name: str) -> dict[str, Any]:
-    return {key: default for key, (_, default) in space_settings(name).items() if key not in CHOICES}
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
-
-
-def _lists(value: Any) -> Any:
-    return [_lists(item) for item in value] if isinstance(value, list | tuple) else value

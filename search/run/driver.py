@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import reports
 from fusion_ops.errors import RunError
 from reports import candidates as table
-from reports.candidate import Candidate
+from reports.candidate import TERMINAL, Candidate
 from search.cluster.joining import room
 from search.cluster.session import ray_session
 from search.cluster.supervisor import Supervisor
@@ -22,11 +23,12 @@ from search.run.preliminaries import Preliminaries
 from search.run.run import Run
 from search.run.signals import Signals
 from search.strategy.pruners import create_pruner
-from search.study.contests import one_epoch_controls, random_controls, top_controls
+from search.study.controls import one_epoch_controls, random_controls, top_controls
 from search.study.ledger import Ledger
 from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.files import TRAINING, FolderFiles
+from search.training.job import Job
 from search.watching.events import EventLog
 from search.watching.live import LiveFile
 from search.watching.progress import ProgressDisplay
@@ -101,11 +103,9 @@ class Driver:
 
     def enqueue_baselines(self) -> None:
         """Put the uniform architectures first: one operator everywhere, for each operator."""
-        if not self.config.search.baselines:
-            return
-        space = self.ledger.space
-        for architecture in space.baselines(BASELINE_R)[: self.config.search.trials]:
-            self.ledger.enqueue(architecture, "baseline")
+        if self.config.search.baselines:
+            for architecture in self.ledger.space.baselines(BASELINE_R)[: self.config.search.trials]:
+                self.ledger.enqueue(architecture, "baseline")
 
     def write_events(self, wanted: bool) -> None:
         """Write TensorBoard event files from now on, if that is wanted, and those of what has been trained."""
@@ -118,7 +118,7 @@ class Driver:
         Raises:
             RunError: A worker cannot begin, or keep what it has trained, or Ray does not start; the run can be resumed.
         """
-        self._discard_states()
+        self._files.keep_states(self.ledger.to_go_on())
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
         self.budget.start()
         try:
@@ -131,43 +131,41 @@ class Driver:
         if self.ledger.halt:
             raise RunError(f"{self.ledger.halt}, then `fusion-nas resume {self.directory.path}`.")
         interrupted = self._signals.received
-        self.log.write("interrupted" if interrupted else "ended", **self.counts(), **self._ending())
+        self.log.write("interrupted" if interrupted else "ended", **self._summary())
         if self.ledger.candidates:
             reports.write_html(self.directory.path)
         return Run(self.directory.path, interrupted=interrupted)
 
     def _is_left(self) -> bool:
-        return self.ledger.unfinished() or bool(self._contests())
+        return self.ledger.unfinished() or bool(self._controls())
 
-    def _ending(self) -> dict[str, Any]:
-        """Return what the log says of a search that ended by itself with candidates left, and of its device time."""
-        said: dict[str, Any] = {"device_hours": round(self.budget.device_hours, 6)}
+    def _summary(self) -> dict[str, Any]:
+        """Return what the log says at the end: states, device time, and why a search ended with candidates left."""
+        summary: dict[str, Any] = {state: self.ledger.count(state) for state in TERMINAL}
+        summary["device_hours"] = round(self.budget.device_hours, 6)
         if self.ledger.stalled:
-            said["unchanged"] = self.ledger.unchanged
+            summary["unchanged"] = self.ledger.unchanged
         elif self.ledger.exhausted:
-            said["exhausted"] = True
+            summary["exhausted"] = True
         if self._is_left() and (limit := self.budget.used_up()):
-            said["limit"] = limit
-        return said
-
-    def counts(self) -> dict[str, int]:
-        """Return how many candidates ended how."""
-        states = ("complete", "pruned", "failed", "infeasible", "duplicate")
-        return {state: self.ledger.count(state) for state in states}
+            summary["limit"] = limit
+        return summary
 
     def _train(self) -> None:
-        cpus, gpus, cpus_there, gpus_there = resources(self.config)
-        values = self.config.to_dict()
-        job = {
-            **{section: values[section] for section in ("imports", "objectives", "train", "data", "limits", "latency")},
-            "folders": self.config.folders,
-            "cpus": cpus,
-            "gpus": gpus,
-            "run_dir": str(self.directory.path),
-            "quality": self.ledger.quality,
-            "maximize": self.ledger.maximize,
-        }
-        address, folders = self.config.ray.address, self.config.folders
+        config, (cpus, gpus, cpus_there, gpus_there) = self.config, resources(self.config)
+        address = config.ray.address
+        alone = Job(
+            self._files,
+            config.objectives,
+            train=config.train,
+            data=config.data,
+            limits=config.limits,
+            latency=config.latency,
+            cpus=cpus,
+            gpus=gpus,
+            imports=config.imports,
+            folders=config.folders,
+        )
 
         def train(most: Callable[[], int | None]) -> None:
             self.display.say("starting Ray workers")
@@ -175,7 +173,7 @@ class Driver:
                 address=address,
                 cpus=cpus_there,
                 gpus=gpus_there,
-                folders=folders,
+                folders=config.folders,
                 starting=self._signals.unless_received,
             )
             with session as folder:
@@ -184,33 +182,31 @@ class Driver:
                 from search.cluster.keeper import start_keeper
                 from search.cluster.tuning import run_tune
 
+                job = alone
                 if address is not None:
                     self.display.say(room(cpus, gpus))
-                    self._keeper, kept = start_keeper(self.directory.path)
-                    job.update(kept)
-                self._preliminaries.measure(job, cpus=cpus, gpus=gpus)
+                    self._keeper, files = start_keeper(self.directory.path)
+                    job = replace(alone, files=files)
+                self._preliminaries.measure(job)
                 tune = partial(
                     run_tune,
                     self.ledger,
                     job,
                     folder=folder,
-                    cpus=cpus,
-                    gpus=gpus,
-                    concurrent=lambda: most() or self.config.ray.max_concurrent,
-                    retries=self.config.limits.retries,
+                    concurrent=lambda: most() or config.ray.max_concurrent,
                     stopped=self._stopped,
-                    dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
+                    dataset=self.dataset if address is not None and config.ray.data == "send" else None,
                 )
                 if not self._stopped() and self.ledger.unfinished():
                     tune()
-                while not self._stopped() and (controls := self._contests()):
+                while not self._stopped() and (controls := self._controls()):
                     self.display.say(f"training {len(controls)} architectures to compare the search with")
                     self.ledger.queue_controls(controls)
                     tune()
 
         Supervisor(self.ledger, train, self.display.say).run()
 
-    def _contests(self) -> list[tuple[Architecture, str]]:
+    def _controls(self) -> list[tuple[Architecture, str]]:
         """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
         settings, epochs = self.config.search, self.config.train.epochs
         stages = []
@@ -228,15 +224,15 @@ class Driver:
         self.log.write(
             event,
             number=candidate.number,
-            id=candidate.architecture.id,
+            id=candidate.id,
             kind=candidate.kind,
             state=candidate.state,
-            epochs=len(candidate.curve),
+            epochs=candidate.epochs,
             **({"worker": candidate.worker} if candidate.worker else {}),
             **({"reason": candidate.reason} if candidate.reason else {}),
         )
         if event == "finished":
-            self._files.remove(candidate.architecture.id, TRAINING)
+            self._files.remove(candidate, TRAINING)
             if time.monotonic() - self._written > TABLE_PERIOD:
                 self._write_table()
         if self._events is not None:
@@ -244,12 +240,6 @@ class Driver:
         self.time_left.update(event, candidate)
         self.live.update()
         self.display.update(event, candidate)
-
-    def _discard_states(self) -> None:
-        """Remove states of trainings that ended when nobody was there to remove them."""
-        for candidate_id in self._files.in_training():
-            if candidate_id not in self.ledger.to_go_on():
-                self._files.remove(candidate_id, TRAINING)
 
     def _write_table(self) -> None:
         rows = table.frame(self.ledger.records(), self.config.objectives)

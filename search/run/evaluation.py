@@ -13,7 +13,7 @@ from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.device import place, resolve_device
 from search.training.loop import DeviceData, evaluate
-from search.training.own_objectives import functions
+from search.training.user_objectives import user_functions
 
 __all__ = ["validation"]
 
@@ -26,10 +26,9 @@ def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
     Raises:
         RunError: There is no run there that this version can read.
     """
-    directory = RunDirectory(run_dir)
     read_config(run_dir)
-    config = SearchConfig.load(directory.config)
-    metrics = functions(config.objectives, quality=True)
+    config = SearchConfig.load(RunDirectory(run_dir).config)
+    metrics = user_functions(config.objectives, quality=True)
 
     def measure(model: nn.Module) -> dict[str, float]:
         device = resolve_device(config.train.device)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from fusion_ops.errors import MeasurementError
+from search.strategy.trials import OPERATOR_LATENCY
 from search.study.ledger import Ledger
+from search.training.job import Job
 from search.watching.events import EventLog
 from search.watching.live import LiveFile
 from search.watching.progress import ProgressDisplay
-from spaces.latency import ATTRIBUTE, LatencyTable
+from spaces.latency import LatencyTable
 
 __all__ = ["Preliminaries"]
 
@@ -24,9 +25,9 @@ class Preliminaries:
     Args:
         ledger: The run's candidates.
         log: The run's log.
-        display: Tells the user.
-        live: Tells whoever looks from outside.
-        stopped: Tells whether the run is to end.
+        display: What the user sees.
+        live: What is seen from outside.
+        stopped: Returns whether the run is to end.
     """
 
     def __init__(
@@ -35,31 +36,19 @@ class Preliminaries:
         self._ledger, self._log, self._display, self._live, self._stopped = ledger, log, display, live, stopped
         self._tried = False
 
-    def measure(self, job: Mapping[str, Any], *, cpus: float, gpus: float) -> None:
-        """Measure what the sampler makes use of and the study lacks; Ray is started and nothing is in training.
-
-        Args:
-            job: What all candidates share.
-            cpus: CPU cores of a worker.
-            gpus: GPUs of a worker.
-        """
+    def measure(self, job: Job) -> None:
+        """Measure what the sampler makes use of and the study lacks; Ray is started and nothing is in training."""
         if self._tried or not self._wanted():
             return
+        from search.cluster.operator_worker import measured_on_worker
+
         self._tried = True
         self._log.write("measuring_operators")
         self._display.say("measuring the latency of single operators")
         self._live.update("measuring the latency of single operators")
-        started, failed = time.monotonic(), {}
-
-        def tell(what: str, reason: str) -> None:
-            if reason:
-                failed[what] = reason
-            else:
-                self._display.show(f"measuring the latency of {what}")
-                self._live.update(f"measuring the latency of {what}")
-
+        started = time.monotonic()
         try:
-            table = self._measured(job, cpus, gpus, tell)
+            table, failed = measured_on_worker(job, self._ledger.space, self._stopped, self._show)
         except MeasurementError as error:
             self._go_on_without(str(error))
         else:
@@ -69,14 +58,11 @@ class Preliminaries:
         """Return whether further candidates will be proposed by a sampler that makes use of what is not there yet."""
         study = self._ledger.study
         reads = getattr(study.sampler, "reads_operator_latency", False)
-        return reads and self._ledger.remaining() > 0 and ATTRIBUTE not in study.user_attrs
+        return reads and self._ledger.remaining() > 0 and OPERATOR_LATENCY not in study.user_attrs
 
-    def _measured(
-        self, job: Mapping[str, Any], cpus: float, gpus: float, tell: Callable[[str, str], None]
-    ) -> LatencyTable:
-        from search.cluster.operator_worker import measured_on_worker
-
-        return measured_on_worker(job, self._ledger.space, cpus=cpus, gpus=gpus, stopped=self._stopped, tell=tell)
+    def _show(self, what: str) -> None:
+        self._display.show(f"measuring the latency of {what}")
+        self._live.update(f"measuring the latency of {what}")
 
     def _go_on_without(self, reason: str) -> None:
         if self._stopped():
@@ -85,7 +71,7 @@ class Preliminaries:
         self._display.say(f"the latency of single operators was not measured: {reason}; the search goes on without")
 
     def _keep(self, table: LatencyTable, failed: Mapping[str, str], seconds: float) -> None:
-        self._ledger.study.set_user_attr(ATTRIBUTE, table.to_dict())
+        self._ledger.study.set_user_attr(OPERATOR_LATENCY, table.to_dict())
         self._log.write(
             "operators_measured",
             operators=len(table.times),

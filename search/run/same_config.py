@@ -8,6 +8,7 @@ from typing import Any
 
 from fusion_ops.errors import ConfigError, RunError
 from search.config import SearchConfig
+from search.strategy.trials import CONFIG
 
 __all__ = ["MAY_CHANGE", "require_changeable", "require_same", "state_config"]
 
@@ -24,7 +25,6 @@ MAY_CHANGE = (
 )
 # A run may go on elsewhere: its data are known by their checksums, and a seed gives the same network on any device.
 ELSEWHERE = ("data.path", "train.device")
-ATTRIBUTE = "config"
 
 
 def require_changeable(keys: Iterable[str]) -> None:
@@ -38,7 +38,7 @@ def require_changeable(keys: Iterable[str]) -> None:
 
 def state_config(study: Any, config: SearchConfig) -> None:
     """Write into a new study what its run was launched with."""
-    study.set_user_attr(ATTRIBUTE, _fixed(config))
+    study.set_user_attr(CONFIG, _fixed(config))
 
 
 def require_same(study: Any, config: SearchConfig) -> None:
@@ -48,7 +48,7 @@ def require_same(study: Any, config: SearchConfig) -> None:
         RunError: It was edited since; the message has the differences.
     """
     # A study of an earlier version tells nothing, or not of keys that are new.
-    before, after = study.user_attrs.get(ATTRIBUTE, {}), _fixed(config)
+    before, after = study.user_attrs.get(CONFIG, {}), _fixed(config)
     changes = [
         f"{key} was {json.dumps(value)}, is {json.dumps(after[key])}"
         for key, value in before.items()

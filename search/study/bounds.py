@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from fusion_ops import Cost
 from fusion_ops.errors import Infeasible
 from reports.measures import MEASURES
 from reports.pareto import non_dominated
 from spaces import SearchSpace
-from spaces.space import Slot
 
-__all__ = ["broken", "exact", "excesses", "require_reachable", "slot_costs"]
+__all__ = ["broken", "exact", "excesses", "require_reachable"]
 
 
 def exact(bounds: Mapping[str, float]) -> dict[str, float]:
@@ -69,21 +69,13 @@ def require_reachable(space: SearchSpace, bounds: Mapping[str, float]) -> None:
 
 def _reachable(space: SearchSpace, names: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return the non-dominated costs of the space, `(n, len(names))`: sums over its slots."""
-    host = space.host.cost()
-    front = np.array([[float(getattr(host, name)) for name in names]])
+    front = np.array([[space.host.cost().measures()[name] for name in names]])
     for slot in space.slots:
-        steps = np.array(slot_costs(slot, names))
+        costs = [sum((point.cost(choice) for point in slot.points), Cost()).measures() for choice in slot.choices]
+        steps = np.array([[cost[name] for name in names] for cost in costs])
         sums = np.unique((front[:, None, :] + steps[None, :, :]).reshape(-1, len(names)), axis=0)
         front = sums[non_dominated(sums)]
     return front
-
-
-def slot_costs(slot: Slot, names: Sequence[str]) -> list[list[float]]:
-    """Return the costs of every choice of a slot, over all its points."""
-    return [
-        [float(sum(getattr(point.cost(choice), name) for point in slot.points)) for name in names]
-        for choice in slot.choices
-    ]
 
 
 def _written(value: float) -> str:

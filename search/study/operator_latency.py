@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from optuna.study import Study
 
+from search.strategy.trials import OPERATOR_LATENCY
 from search.training.device import resolve_device
-from search.training.measuring.operators import device_timer, measured_table
+from search.training.measuring.device_lock import device_alone
+from search.training.measuring.operators import DeviceTimer, measured_table
 from search.training.settings import LatencyConfig
 from spaces import SearchSpace
-from spaces.latency import ATTRIBUTE, LatencyTable
+from spaces.latency import LatencyTable
 
 __all__ = ["measure_operators"]
 
@@ -44,7 +46,9 @@ def measure_operators(
         MeasurementError: At some point no operator could be measured, or no network.
     """
     protocol = LatencyConfig(batch_size=batch_size, threads=threads, seconds=seconds)
-    with device_timer(space, resolve_device(device), protocol) as timer:
-        table = measured_table(space, timer, protocol, lambda *_: None)
-    study.set_user_attr(ATTRIBUTE, table.to_dict())
+    on = resolve_device(device)
+    timer = DeviceTimer(space, on, protocol)
+    with device_alone(on):
+        table, _ = measured_table(space, protocol, timer.device, timer.time, lambda _: None)
+    study.set_user_attr(OPERATOR_LATENCY, table.to_dict())
     return table

@@ -1,4 +1,4 @@
-"""Which architectures were proposed before, and what a repeated proposal makes of that."""
+"""What a proposal repeats of what was proposed before."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 from reports.candidate import Candidate
 
-__all__ = ["Repeats"]
+__all__ = ["ONE_EPOCH", "Repeats"]
+
+ONE_EPOCH = "one_epoch"
 
 
 class Repeats:
     """Knows of every architecture which candidate of the search stands for it.
 
-    That is the first one that was proposed, or a second look at it.
+    That is the first one that was proposed, or a second look at it. Duplicates and controls stand for nothing.
 
     Args:
         candidates: The run's candidates by number, as they are at any time.
@@ -26,47 +28,35 @@ class Repeats:
         return architecture_id in self._standing
 
     def remember(self, candidate: Candidate) -> None:
-        """Take in a candidate; duplicates and what is there for comparison stand for nothing."""
+        """Take in a candidate."""
         if candidate.again:
-            self._standing[candidate.architecture.id] = candidate.number
+            self._standing[candidate.id] = candidate.number
         elif candidate.state != "duplicate" and not candidate.series:
-            self._standing.setdefault(candidate.architecture.id, candidate.number)
+            self._standing.setdefault(candidate.id, candidate.number)
 
-    def earlier(self, candidate: Candidate) -> int | None:
-        """Return the number of the candidate that stands for this one's architecture, if one does."""
-        return self._standing.get(candidate.architecture.id)
+    def take(self, candidate: Candidate) -> int | None:
+        """Return the number of the candidate that a proposal is a duplicate of, and copy that one's result.
 
-    def take_second_look(self, candidate: Candidate, stopped: int | None) -> bool:
-        """Make a candidate a second look at the one numbered `stopped`; return whether it is one.
-
-        It is where that one stands for the same architecture and was stopped.
+        What repeats a stopped candidate is no duplicate but a second look, unless that one was a second look itself.
         """
-        original = None if stopped is None else self._candidates.get(stopped)
-        if original is None or original.state != "pruned" or self.earlier(candidate) != stopped:
-            return False
-        candidate.again = True
-        candidate.reason = f"a second look at candidate {stopped}, which was stopped at epoch {len(original.curve)}"
-        return True
+        if candidate.series:
+            return self._take_control(candidate)
+        number = self._standing.get(candidate.id)
+        earlier = None if number is None else self._candidates.get(number)
+        if earlier is not None and earlier.state == "pruned" and not earlier.again:
+            candidate.again = True
+            candidate.reason = f"a second look at candidate {number}, which was stopped at epoch {earlier.epochs}"
+            return None
+        if earlier is not None and earlier.state == "complete":
+            _copy(earlier, candidate)
+        return number
 
-    def copy_result(self, candidate: Candidate) -> None:
-        """Copy the result of the candidate that stands for this one's architecture, where it is complete."""
-        earlier = self.earlier(candidate)
-        original = None if earlier is None else self._candidates.get(earlier)
-        if original is not None and original.state == "complete":
-            _copy(original, candidate)
-
-    def copy_known(self, candidate: Candidate, *, short: bool) -> int | None:
-        """Copy what any candidate has trained already, for a comparison; return that one's number, if there is one.
-
-        Equal seeds give equal trainings.
-
-        Args:
-            candidate: The candidate for comparison.
-            short: Whether one epoch is all that is to be known.
-        """
+    def _take_control(self, candidate: Candidate) -> int | None:
+        """Equal seeds give equal trainings: whatever was trained for long enough will do."""
+        short = candidate.series == ONE_EPOCH
         for other in self._candidates.values():
             known = other.curve if short else other.state == "complete"
-            if known and other.architecture.id == candidate.architecture.id and other.number != candidate.number:
+            if known and other.id == candidate.id and other.number != candidate.number:
                 _copy(other, candidate)
                 if short:
                     candidate.curve, candidate.measured = candidate.curve[:1], {}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from reports.pareto import non_dominated
 
 __all__ = ["Stall"]
@@ -38,16 +36,11 @@ class Stall:
             losses: Its objectives, smaller is better; `None` where it cannot be on the front.
         """
         point = None if losses is None else tuple(losses)
-        if point is None or point in self._front or not _joins(point, self._front):
-            self.since += 1
+        self.since += 1
+        if point is None or point in self._front:
             return
-        self.since = 0
         points = [*self._front, point]
-        kept = non_dominated(np.asarray(points, dtype=np.float64))
-        self._front = [known for known, on_front in zip(points, kept, strict=True) if on_front]
-
-
-def _joins(point: tuple[float, ...], front: Sequence[tuple[float, ...]]) -> bool:
-    return all(np.isfinite(point)) and not any(
-        all(theirs <= mine for mine, theirs in zip(point, other, strict=True)) for other in front
-    )
+        kept = non_dominated(points)
+        if kept[-1]:
+            self.since = 0
+            self._front = [known for known, on_front in zip(points, kept, strict=True) if on_front]

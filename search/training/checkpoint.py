@@ -1,64 +1,45 @@
-"""What is kept of a candidate: weights that anyone may load, and the state from which its training goes on."""
+"""The state from which a training goes on, with its checksum."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
 import torch
-from safetensors.torch import save
-from torch import Tensor
 
-from search.training.files import DAMAGED, TRAINING, WEIGHTS, CandidateFiles
+from search.training.files import DAMAGED, TRAINING, CandidateFiles, Identified
 
-__all__ = ["DamagedStateError", "load_training", "save_training", "save_weights"]
+__all__ = ["DamagedStateError", "load_training", "save_training"]
 
 
 class DamagedStateError(Exception):
     """A training's state is not what was written."""
 
 
-def save_weights(
-    files: CandidateFiles, candidate_id: str, state: Mapping[str, Tensor], metadata: Mapping[str, Any]
-) -> None:
-    """Write a state dict as safetensors. The training state stays until the driver knows that the training is over.
-
-    Args:
-        files: Where the files of candidates are kept.
-        candidate_id: Whose they are.
-        state: The network's state dict.
-        metadata: JSON-ready values to keep in the file's header.
-    """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    header = {key: json.dumps(value) for key, value in metadata.items()}
-    files.write(candidate_id, WEIGHTS, save(tensors, metadata=header))
-
-
-def save_training(files: CandidateFiles, candidate_id: str, state: Mapping[str, Any]) -> None:
+def save_training(files: CandidateFiles, candidate: Identified, state: Mapping[str, Any]) -> None:
     """Write what a training needs to go on, its SHA-256 in the first line."""
     buffer = BytesIO()
     torch.save(dict(state), buffer)
     content = buffer.getvalue()
-    files.write(candidate_id, TRAINING, _digest(content) + b"\n" + content)
+    files.write(candidate, TRAINING, _digest(content) + b"\n" + content)
 
 
-def load_training(files: CandidateFiles, candidate_id: str) -> dict[str, Any] | None:
+def load_training(files: CandidateFiles, candidate: Identified) -> dict[str, Any] | None:
     """Return what `save_training` wrote, or `None` where there is nothing. Nothing is unpickled.
 
     Raises:
-        DamagedStateError: It is not what was written. It is kept as `training.pt.damaged`.
+        DamagedStateError: It is not what was written. It is kept as `training-NUMBER.pt.damaged`.
     """
-    written = files.read(candidate_id, TRAINING)
+    written = files.read(candidate, TRAINING)
     if written is None:
         return None
     expected, _, content = written.partition(b"\n")
     found = _digest(content)
     if found != expected:
-        files.write(candidate_id, DAMAGED, written)
-        files.remove(candidate_id, TRAINING)
+        files.write(candidate, DAMAGED, written)
+        files.remove(candidate, TRAINING)
         shown = expected[:16].decode("ascii", "backslashreplace")
         raise DamagedStateError(
             f"the state of its training was damaged (SHA-256 {shown}… expected, {found[:16].decode()}…)"

@@ -9,7 +9,7 @@ from torch import nn
 
 from fusion_ops.errors import ConfigError
 
-__all__ = ["free_memory", "is_lost", "limit_memory", "memory_format", "memory_share", "place", "resolve_device"]
+__all__ = ["free_memory", "is_lost", "limit_memory", "memory_format", "place", "precision", "resolve_device"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -31,8 +31,7 @@ def resolve_device(name: str) -> torch.device:
 def memory_format(device: torch.device) -> torch.memory_format:
     """Return the memory order of images and weights: channels-last on a GPU, contiguous on a CPU.
 
-    Channels last is faster on CPUs, too, but there a strided 1×1 convolution of fewer than 8 channels writes
-    outside its memory (oneDNN in PyTorch 2.13, AVX2).
+    Channels last is faster on CPUs, too, but training in it damages memory there with PyTorch 2.13.
     """
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
@@ -43,13 +42,9 @@ def place(model: nn.Module, device: torch.device) -> nn.Module:
     return placed
 
 
-def memory_share(gpus: float) -> float | None:
-    """Return the share of a GPU's memory that a worker may take; `None` where it need not share.
-
-    Args:
-        gpus: GPUs of a worker, as `ray.gpus_per_trial` resolves; a fraction shares one.
-    """
-    return gpus if 0 < gpus < 1 else None
+def precision(device: torch.device) -> torch.autocast:
+    """Return the context in which a network runs there: bf16 mixed precision on a GPU, float32 on a CPU."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
 def limit_memory(device: torch.device, gpus: float) -> None:
@@ -57,11 +52,10 @@ def limit_memory(device: torch.device, gpus: float) -> None:
 
     Args:
         device: The worker's device; nothing happens on a CPU.
-        gpus: GPUs of a worker.
+        gpus: GPUs of a worker, as `ray.gpus_per_trial` resolves; a fraction shares one.
     """
-    share = memory_share(gpus)
-    if device.type == "cuda" and share is not None:
-        torch.cuda.set_per_process_memory_fraction(share)
+    if device.type == "cuda" and 0 < gpus < 1:
+        torch.cuda.set_per_process_memory_fraction(gpus)
 
 
 def free_memory(device: torch.device) -> None:

@@ -51,7 +51,7 @@ def disk_error(error: BaseException) -> OSError | None:
     return next((link for link in links if link.errno in (*FULL, *REFUSED)), None)
 
 
-def trouble(error: OSError, path: Path) -> str:
+def trouble(error: OSError, path: Path | None = None) -> str:
     """Return what is wrong with a disk, which path, and what helps.
 
     Args:

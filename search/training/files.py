@@ -1,77 +1,106 @@
-"""The files of candidates: a folder for each, in the run directory."""
+"""The files of candidates, in the run directory: a folder for each architecture, and in it those of its trainings.
+
+Weights are the architecture's, whoever trained it; the rest belongs to one candidate and has its number.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from search.training.disk import write_whole
 
-__all__ = ["DAMAGED", "TRAINING", "VERDICT", "WEIGHTS", "CandidateFiles", "FolderFiles"]
+__all__ = ["DAMAGED", "TRAINING", "VERDICT", "WEIGHTS", "CandidateFiles", "FolderFiles", "Identified"]
 
-WEIGHTS, TRAINING = "model.safetensors", "training.pt"
+WEIGHTS, TRAINING, VERDICT = "model.safetensors", "training-{}.pt", "verdict-{}.txt"
 DAMAGED = f"{TRAINING}.damaged"
-VERDICT = "verdict.txt"
+# Earlier versions kept these by architecture alone.
+_UNNUMBERED = {"training.pt": TRAINING, "verdict.txt": VERDICT}
 _ID = re.compile(r"[0-9a-f]{4,64}")
 
 
-class CandidateFiles(Protocol):
-    """Files by the id of a candidate and one of four names, wherever they are kept."""
+class Identified(Protocol):
+    """A candidate, as far as its files need to know it."""
 
-    def read(self, candidate_id: str, name: str) -> bytes | None:
+    @property
+    def id(self) -> str:
+        """Id of its architecture."""
+
+    @property
+    def number(self) -> int:
+        """Its own number."""
+
+
+class CandidateFiles(Protocol):
+    """Files by candidate and one of four names, wherever they are kept."""
+
+    def read(self, candidate: Identified, name: str) -> bytes | None:
         """Return what a file holds, or `None` where there is none."""
 
-    def write(self, candidate_id: str, name: str, content: bytes) -> None:
+    def write(self, candidate: Identified, name: str, content: bytes) -> None:
         """Write a file whole or not at all.
 
         Raises:
             OSError: It cannot be written; `filename` says which.
         """
 
-    def remove(self, candidate_id: str, name: str) -> None:
+    def remove(self, candidate: Identified, name: str) -> None:
         """Remove a file, if it is there."""
 
 
+@dataclass  # not frozen: Ray derives the class of the keeper from this one
 class FolderFiles:
     """Files of candidates in folders of this machine, or of a disk that it shares.
 
     Args:
-        checkpoints: The folder of the candidates' folders.
+        checkpoints: The folder of the architectures' folders.
     """
 
-    def __init__(self, checkpoints: Path) -> None:
-        self._checkpoints = checkpoints
+    checkpoints: Path
 
-    def read(self, candidate_id: str, name: str) -> bytes | None:
+    def read(self, candidate: Identified, name: str) -> bytes | None:
         """Return what a file holds, or `None` where there is none."""
         try:
-            return self._path(candidate_id, name).read_bytes()
+            return self._path(candidate, name).read_bytes()
         except FileNotFoundError:
             return None
 
-    def write(self, candidate_id: str, name: str, content: bytes) -> None:
+    def write(self, candidate: Identified, name: str, content: bytes) -> None:
         """Write a file whole or not at all.
 
         Raises:
             OSError: It cannot be written; `filename` says which.
         """
-        write_whole(self._path(candidate_id, name), content)
+        write_whole(self._path(candidate, name), content)
 
-    def remove(self, candidate_id: str, name: str) -> None:
-        """Remove a file, and with the last one the candidate's folder."""
-        path = self._path(candidate_id, name)
-        path.unlink(missing_ok=True)
-        if path.parent.is_dir() and not any(path.parent.iterdir()):
-            path.parent.rmdir()
+    def remove(self, candidate: Identified, name: str) -> None:
+        """Remove a file, and with the last one its folder."""
+        _remove(self._path(candidate, name))
 
-    def in_training(self) -> list[str]:
-        """Return the ids of the candidates of which there is a state to go on from."""
-        return sorted(path.parent.name for path in self._checkpoints.glob(f"*/{TRAINING}"))
+    def keep_states(self, waiting: Iterable[Identified]) -> None:
+        """Remove the states of all trainings but those that are to go on, whichever version wrote them."""
+        kept = set()
+        for candidate in waiting:
+            for unnumbered, name in _UNNUMBERED.items():
+                path = self._path(candidate, name)
+                if path.with_name(unnumbered).is_file():
+                    path.with_name(unnumbered).replace(path)
+            kept.add(self._path(candidate, TRAINING))
+        for path in set(self.checkpoints.glob("*/training*.pt")) - kept:
+            _remove(path)
 
-    def _path(self, candidate_id: str, name: str) -> Path:
-        if _ID.fullmatch(candidate_id) is None:
-            raise ValueError(f"a candidate's id is a hexadecimal number; got {candidate_id!r}")
+    def _path(self, candidate: Identified, name: str) -> Path:
+        if _ID.fullmatch(candidate.id) is None:
+            raise ValueError(f"an architecture's id is a hexadecimal number; got {candidate.id!r}")
         if name not in (WEIGHTS, TRAINING, DAMAGED, VERDICT):
             raise ValueError(f"a candidate has no file {name!r}")
-        return self._checkpoints / candidate_id / name
+        return self.checkpoints / candidate.id / name.format(int(candidate.number))
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir() and not any(path.parent.iterdir()):
+        path.parent.rmdir()

@@ -1,11 +1,80 @@
-"""What a worker reports of a training."""
+"""What passes between the driver and its workers: the job, a candidate to train, and the progress on it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
-__all__ = ["Progress"]
+from reports.measures import Measure, quality_of
+from search.training.files import CandidateFiles
+from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
+from spaces import Architecture
+
+__all__ = ["Assignment", "Job", "Progress"]
+
+
+class _Immutable:
+    """Is its own copy: Ray Tune copies what it passes on, several times for each candidate."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Job(_Immutable):
+    """What a worker is told of a run: all that its candidates share.
+
+    Args:
+        files: Where the files of candidates are kept.
+        objectives: Names of the objectives.
+        train: How candidates are trained.
+        data: The data set.
+        limits: When a training is given up.
+        latency: How inference is timed.
+        cpus: CPU cores of a worker.
+        gpus: GPUs of a worker; a fraction shares one.
+        imports: The user's modules to import first.
+        folders: Where they lie.
+    """
+
+    files: CandidateFiles
+    objectives: tuple[str, ...] = ("accuracy", "params")
+    train: TrainConfig = field(default_factory=TrainConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    latency: LatencyConfig = field(default_factory=LatencyConfig)
+    cpus: float = 1
+    gpus: float = 0
+    imports: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+    @property
+    def quality(self) -> Measure:
+        """The measure by which the best epoch is chosen."""
+        return quality_of(self.objectives)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment(_Immutable):
+    """A candidate that a worker is to train.
+
+    Args:
+        number: Number of the candidate.
+        architecture: What is trained.
+        seed: Seed of its initial weights and batches.
+    """
+
+    number: int
+    architecture: Architecture
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """Id of its architecture."""
+        return self.architecture.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +13,12 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import Diverged
 from search.training.augmentation import pipeline
-from search.training.device import memory_format, place
-from search.training.own_objectives import number
+from search.training.device import memory_format, place, precision
 from search.training.pointwise import matrix_products
 from search.training.schedule import learning_rate
 from search.training.settings import CROSS_ENTROPY
 from search.training.tasks import TASKS
+from search.training.user_objectives import as_number
 from spaces.importing import imported
 
 if TYPE_CHECKING:
@@ -29,24 +27,7 @@ if TYPE_CHECKING:
 
 Metric = Callable[[Tensor, Tensor], Any]
 
-__all__ = ["DeviceData", "EpochResult", "Session", "evaluate", "loss_function", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """What one epoch of a training gave.
-
-    Args:
-        epoch: The epoch, from 1.
-        measures: Of the validation images, by name: the task's quality, and `loss` without label smoothing.
-        train_loss: Mean of the loss that was minimised.
-        seconds: Time that the epoch took, validation included.
-    """
-
-    epoch: int
-    measures: dict[str, float]
-    train_loss: float
-    seconds: float
+__all__ = ["DeviceData", "Session", "evaluate", "loss_function", "train"]
 
 
 class DeviceData:
@@ -116,11 +97,9 @@ class Session:
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Return parameter groups: weights of convolutions and linear layers decay, all others do not."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    weights, others = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
+    groups = ({"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0})
     return [group for group in groups if group["params"]]
 
 
@@ -131,8 +110,8 @@ def train(
     *,
     seed: int,
     metrics: Mapping[str, Metric] | None = None,
-) -> Iterator[EpochResult]:
-    """Train to the last epoch and yield a result after each.
+) -> Iterator[dict[str, float]]:
+    """Train to the last epoch and yield the validation measures after each, as `evaluate` returns them.
 
     SGD with Nesterov momentum; a learning rate set at every step; batches drawn from (seed, epoch), so that
     a continued training equals an uninterrupted one. A last incomplete batch is left out. Nothing waits for
@@ -143,7 +122,7 @@ def train(
         data: The images, on the session's device.
         settings: Settings of the training.
         seed: Seed of the batches, and of random layers.
-        metrics: The user's own measures by name; see `evaluate`.
+        metrics: User-defined measures by name; see `evaluate`.
 
     Raises:
         Diverged: The loss became NaN or infinite.
@@ -154,17 +133,16 @@ def train(
     size = min(settings.batch_size, len(images))
     steps = len(images) // size
     while session.epochs_done < settings.epochs:
-        started = time.perf_counter()
         epoch = session.epochs_done
         session.model.train()
-        with _seeded(session.device, seed, epoch) as generator, _quick_convolutions(session):
+        with _seeded(session.device, seed, epoch) as generator, matrix_products(session.model):
             order = torch.randperm(len(images), generator=generator, device=session.device)
             total = torch.zeros((), device=session.device)
             for step in range(steps):
                 _set_learning_rate(session.optimizer, epoch * steps + step, settings.epochs * steps, settings)
                 batch = order[step * size : (step + 1) * size]
                 shown, targets = augment(images[batch], labels[batch], generator)
-                with _precision(session.device):
+                with precision(session.device):
                     outputs = session.model(data.normalize(shown))
                 loss = loss_of(outputs, targets)
                 session.optimizer.zero_grad(set_to_none=True)
@@ -172,80 +150,64 @@ def train(
                 session.optimizer.step()
                 total += loss.detach()
         session.epochs_done = epoch + 1
-        train_loss = _finite(float(total) / steps, epoch + 1)
+        _require_finite(float(total), epoch + 1)
         measures = evaluate(session.model, data, size, metrics)
-        _finite(measures["loss"], epoch + 1)
-        yield EpochResult(epoch + 1, measures, train_loss, time.perf_counter() - started)
+        _require_finite(measures["loss"], epoch + 1)
+        yield measures
 
 
 def loss_function(data: DeviceData, settings: TrainConfig) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the loss that is minimised, of outputs and labels of a batch.
 
     Raises:
-        SpecError: The user's own cannot be imported.
+        SpecError: A user-defined one cannot be imported.
     """
     if settings.loss == CROSS_ENTROPY:
         return partial(data.task.loss, label_smoothing=settings.label_smoothing)
-    own: Callable[[Tensor, Tensor], Tensor] = imported(settings.loss)
-    return own
+    user_defined: Callable[[Tensor, Tensor], Tensor] = imported(settings.loss)
+    return user_defined
 
 
 @torch.inference_mode()
 def evaluate(
     model: nn.Module, data: DeviceData, batch_size: int, metrics: Mapping[str, Metric] | None = None
 ) -> dict[str, float]:
-    """Return the task's measures on the validation images, by name, and the user's own.
+    """Return the task's measures on the validation images, by name, and the user-defined ones.
 
     Args:
         model: The network, on the data's device.
         data: The images.
         batch_size: Images at a time.
-        metrics: The user's own measures by name; each gets the outputs for all validation images, in float32,
+        metrics: User-defined measures by name; each gets the outputs for all validation images, in float32,
             and all their labels.
 
     Raises:
-        CandidateError: A measure of the user's own is no finite number.
+        CandidateError: A user-defined measure is no finite number.
     """
     training = model.training
     model.eval()
     tally = data.task.tally(data.classes, data.device)
     kept: list[Tensor] = []
-    batches = zip(
-        torch.split(data.validation_images, batch_size),
-        torch.split(data.validation_labels, batch_size),
-        strict=True,
-    )
-    for images, labels in batches:
-        with _precision(data.device):
+    splits = (torch.split(tensor, batch_size) for tensor in (data.validation_images, data.validation_labels))
+    for images, labels in zip(*splits, strict=True):
+        with precision(data.device):
             outputs = model(data.normalize(images))
         tally.add(outputs, labels)
         if metrics:
             kept.append(outputs.float())
     model.train(training)
-    own = metrics or {}
-    return tally.measures() | {
-        name: number(name, metric(torch.cat(kept), data.validation_labels)) for name, metric in own.items()
-    }
-
-
-def _quick_convolutions(session: Session) -> AbstractContextManager[Any]:
-    """Return the time in which a network on a CPU trains; it is evaluated, timed and exported as it is."""
-    return matrix_products(session.model) if session.device.type == "cpu" else nullcontext()
-
-
-def _precision(device: torch.device) -> AbstractContextManager[Any]:
-    if device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
+    labels = data.validation_labels
+    found = {name: as_number(name, metric(torch.cat(kept), labels)) for name, metric in (metrics or {}).items()}
+    return tally.measures() | found
 
 
 @contextmanager
 def _seeded(device: torch.device, seed: int, epoch: int) -> Iterator[torch.Generator]:
-    """Give random layers and batches of one epoch their own draws; nobody else's are disturbed."""
-    own = seed * 1_000_003 + epoch
+    """Give random layers and batches of one epoch draws of their own; nobody else's are disturbed."""
+    mixed = seed * 1_000_003 + epoch
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(own)
-        yield torch.Generator(device).manual_seed(own)
+        torch.manual_seed(mixed)
+        yield torch.Generator(device).manual_seed(mixed)
 
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: TrainConfig) -> None:
@@ -254,7 +216,6 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, 
         group["lr"] = rate
 
 
-def _finite(loss: float, epoch: int) -> float:
+def _require_finite(loss: float, epoch: int) -> None:
     if not math.isfinite(loss):
         raise Diverged(f"non-finite loss at epoch {epoch}")
-    return loss

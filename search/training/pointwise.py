@@ -24,11 +24,9 @@ __all__ = ["matrix_products"]
 def matrix_products(model: nn.Module) -> Iterator[None]:
     """Let the 1×1 convolutions of a network compute as matrix products within the context.
 
-    Only plain ones: of PyTorch's own classes, with stride 1, no padding and one group, and only where the weights
-    are smaller than the feature maps. What they compute is the same up to rounding; state dict and modules stay.
-
-    Args:
-        model: The network, on a CPU.
+    Only plain ones on a CPU: of PyTorch's own classes, with stride 1, no padding and one group, and only where the
+    weights are smaller than the feature maps. What they compute is the same up to rounding; state dict and modules
+    stay. A network is evaluated, timed and exported as it is.
     """
     found = {part: type(part) for part in model.modules() if _is_pointwise(part)}
     for part, plain in found.items():
@@ -63,22 +61,8 @@ class _Pointwise(_ConvNd):
         return positions == 1 or self.weight.numel() <= positions * sum(self.weight.shape[:2])
 
 
-class _Pointwise1d(_Pointwise, nn.Conv1d):
-    pass
-
-
-class _Pointwise2d(_Pointwise, nn.Conv2d):
-    pass
-
-
-class _Pointwise3d(_Pointwise, nn.Conv3d):
-    pass
-
-
 _CLASSES: dict[type[nn.Module], type[_Pointwise]] = {
-    nn.Conv1d: _Pointwise1d,
-    nn.Conv2d: _Pointwise2d,
-    nn.Conv3d: _Pointwise3d,
+    plain: type(f"_Pointwise{plain.__name__}", (_Pointwise, plain), {}) for plain in (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 }
 
 
@@ -86,4 +70,5 @@ def _is_pointwise(part: nn.Module) -> bool:
     if not isinstance(part, _ConvNd) or type(part) not in _CLASSES:
         return False
     plain = part.groups == 1 and {*part.kernel_size, *part.stride, *part.dilation} == {1}
-    return plain and (isinstance(part.padding, str) or not any(part.padding))
+    on_cpu = part.weight.device.type == "cpu"
+    return on_cpu and plain and (isinstance(part.padding, str) or not any(part.padding))

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
 import fusion_ops
 from search.training.device import limit_memory, resolve_device
-from search.training.own_objectives import declare_own
-from search.training.settings import TrainConfig
+from search.training.job import Job
+from search.training.user_objectives import declare_objective
 from spaces.importing import import_modules, is_reference, make_importable
 
 __all__ = ["prepare"]
 
 
-def prepare(job: Mapping[str, Any], settings: TrainConfig) -> torch.device:
+def prepare(job: Job) -> torch.device:
     """Make this process a worker of a run, and return its device.
-
-    Args:
-        job: What all candidates share, see `search.run.driver`.
-        settings: Settings of the training.
 
     Raises:
         ConfigError: `train.device` is cuda on a machine where PyTorch sees no GPU.
         SpecError: The user's code cannot be imported.
     """
-    make_importable(*job["folders"])
-    import_modules(job["imports"])
-    for name in filter(is_reference, job["objectives"]):
-        declare_own(name)
-    device = resolve_device(settings.device)
-    limit_memory(device, job["gpus"])
-    fusion_ops.compiled(settings.compile == "ops")
-    torch.set_num_threads(max(1, int(job["cpus"])))
+    make_importable(*job.folders)
+    import_modules(job.imports)
+    for name in filter(is_reference, job.objectives):
+        declare_objective(name)
+    device = resolve_device(job.train.device)
+    limit_memory(device, job.gpus)
+    fusion_ops.compiled(job.train.compile == "ops")
+    torch.set_num_threads(max(1, int(job.cpus)))
     return device

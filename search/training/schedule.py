@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fusion_ops.registry import Registry
 
@@ -12,22 +12,19 @@ __all__ = ["SCHEDULES", "learning_rate", "rungs"]
 
 START, END = 1 / 25, 1e-4
 DROPS = (0.75, 0.875)
-Ramp = Callable[[float], float]
-Fall = Callable[[float, float], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(NamedTuple):
     """Shape of a learning rate.
 
-    Args:
+    Attributes:
         rise: From 0 to 1 over the warm-up, by its share that has passed.
         fall: Share of the peak afterwards, by the share of what follows the warm-up that has passed, and that
             of the whole training.
     """
 
-    rise: Ramp
-    fall: Fall
+    rise: Callable[[float], float]
+    fall: Callable[[float, float], float]
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule")

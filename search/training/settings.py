@@ -1,14 +1,14 @@
 """The settings that workers need: of the data set, the training, its limits and the timing of inference.
 
-They are strict: no key is unknown, no text becomes a number, no number is NaN or infinite. What a rule
-cannot say in a type raises `ValueError` with the whole sentence; `search.config.errors` adds the place.
+They are strict: no key is unknown, no text becomes a number, no number is NaN or infinite. A rule that no type
+expresses raises `ValueError` with the whole sentence; `search.config.errors` adds the place.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from spaces.importing import is_reference
 
@@ -34,38 +34,43 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """A part of a config: frozen, strict, without unknown keys."""
+    """A part of a config: frozen, strict, without unknown keys; lists become tuples."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, values: Any) -> Any:
+        return {key: _tuple(value) for key, value in values.items()} if isinstance(values, dict) else values
+
 
 def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(_tuple(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 class DataSection(Section):
-    """What every data set is told; each adds settings of its own.
+    """The settings of every data set.
 
     Args:
-        name: A known name, or `module:function` of the user's own.
-        path: Where it lies, for data sets that are read from files.
+        name: A known name, or a user-defined `module:function`.
+        path: The file or folder, for data sets that are read from files.
         val_fraction: Share of the training images kept for validation.
-        seed: Seed of that choice, and of whatever is random in the set.
-        mean: By channel, of images scaled to 0 … 1; what is subtracted. By default that of the training images.
-            Pretrained weights need the one that they were trained with.
-        std: By channel; what is divided by. By default that of the training images.
+        seed: Seed of that choice, and of whatever else is random in the set.
+        mean: Subtracted by channel from images scaled to 0 … 1; by default the mean of the training images. Pretrained
+            weights need the mean that they were trained with.
+        std: Divided by, by channel; by default the standard deviation of the training images.
     """
 
     name: str = "digits"
     path: Text | None = None
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     seed: Seed = 0
-    mean: Annotated[tuple[float, ...] | None, BeforeValidator(_tuple)] = None
-    std: Annotated[tuple[Annotated[float, Field(gt=0)], ...] | None, BeforeValidator(_tuple)] = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[Positive, ...] | None = None
 
 
 class DataConfig(DataSection):
-    """The data set; each has settings of its own beside these."""
+    """The data set. Each has further settings beside these."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -80,17 +85,17 @@ class TrainConfig(Section):
         init: `default`, or `sum`: every fusion operator starts as the exact sum of its inputs.
         momentum: Nesterov momentum of SGD.
         weight_decay: L2 penalty on convolution and linear weights; not on biases and normalisations.
-        loss: What is minimised: `cross_entropy`, or the user's own `module:function`, which gets the network's
-            outputs and the labels of a batch and returns a scalar tensor.
+        loss: What is minimised: `cross_entropy`, or a user-defined `module:function`, which gets the network's outputs
+            and the labels of a batch and returns a scalar tensor.
         label_smoothing: Share of the target spread over all classes, in the cross-entropy.
         augment: How batches are changed at random, in this order.
         schedule: `one_cycle` (cosine up, cosine down), `triangular` (straight up, straight down), or `step`
             (straight up, a tenth after 75 % of the training, a hundredth after 87.5 %).
         warmup: Share of the steps in which the learning rate rises.
         device: `auto` (a GPU where there is one), `cpu` or `cuda`.
-        compile: `none`, or `ops`: fusion operators run compiled, each by itself, with graphs that a worker's
-            candidates share. Worth its compile time in long trainings on a GPU only; most operators get slower on a
-            CPU, where it needs a C++ compiler.
+        compile: `none`, or `ops`: each fusion operator runs compiled; a worker's candidates share the graphs. It is
+            worth the time to compile in long trainings on a GPU. On a CPU it needs a C++ compiler, and most operators
+            get slower.
     """
 
     epochs: Count = 8
@@ -101,7 +106,7 @@ class TrainConfig(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     loss: str = CROSS_ENTROPY
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    augment: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
+    augment: tuple[str, ...] = ()
     schedule: Literal["one_cycle", "triangular", "step"] = "one_cycle"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.25
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -119,16 +124,16 @@ class LimitsConfig(Section):
     """When a training is given up, and what a run may use.
 
     Args:
-        device_hours: The run ends when its candidates have been in training for so many hours of devices, all
-            together, those before a resume included; `null` for no limit. A device is a GPU where the workers
-            have GPUs (`ray.gpus_per_trial`, fractions count as such), else a CPU core (`ray.cpus_per_trial`).
-            The time in training is known at every rung; start-up and waiting do not count.
-        checkpoint_gb: Disk space of the run's `checkpoints`, in 10⁹ bytes; `null` for no limit. When they take
-            more, weights of finished candidates are removed, the oldest first; those on the front and whatever
-            is in training stay, even where they alone take more.
         trial_seconds: Longest training; `null` for no limit.
-        stall_seconds: Longest time without progress, which is a pass of the network; `null` for no limit.
+        stall_seconds: Longest time without a pass of the network; `null` for no limit.
         retries: How often a candidate whose worker was lost is started again.
+        device_hours: The run ends when its candidates have been in training for so many hours of devices in total,
+            those before a resume included; `null` for no limit. A device is a GPU where the workers have GPUs
+            (`ray.gpus_per_trial`, fractions of one included), else a CPU core (`ray.cpus_per_trial`). The time in
+            training is added up at every rung, without start-up and waiting.
+        checkpoint_gb: Disk space of the run's `checkpoints`, in 10⁹ bytes; `null` for no limit. When they take more,
+            weights of finished candidates are removed, the oldest first. Candidates on the front and in training keep
+            theirs, even where these alone take more.
     """
 
     trial_seconds: Positive | None = None

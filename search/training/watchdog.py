@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
-from search.training.files import VERDICT, CandidateFiles
+from search.training.files import VERDICT, CandidateFiles, Identified
+from search.training.settings import LimitsConfig
 
-__all__ = ["Watchdog", "end_worker", "leave_verdict", "verdict"]
+__all__ = ["Watchdog", "end_worker", "take_verdict"]
 
 PERIOD = 0.5
 EXIT_CODE = 75
@@ -26,83 +28,71 @@ class Watchdog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tell: Callable[[str], None] | None = None
-        self._thread: threading.Thread | None = None
-        self._stall = self._limit = float("inf")
+        self._watched: tuple[CandidateFiles, Identified] | None = None
+        self._limits = LimitsConfig()
         self._beat = self._started = 0.0
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
+    @contextmanager
     def watch(
-        self,
-        tell: Callable[[str], None],
-        *,
-        stall_seconds: float | None,
-        trial_seconds: float | None,
-        spent: float,
-    ) -> None:
-        """Begin to watch a training.
+        self, files: CandidateFiles, candidate: Identified, limits: LimitsConfig, *, spent: float
+    ) -> Iterator[None]:
+        """End this process if what is done within makes no progress, or takes a training past its time.
 
         Args:
-            tell: Called with the reason before the process ends.
-            stall_seconds: Longest time between two calls of `beat`.
-            trial_seconds: Longest training.
+            files: Where the verdict is left.
+            candidate: What is trained.
+            limits: `stall_seconds` between two calls of `beat`, and `trial_seconds` of the whole training.
             spent: Seconds that it has been in training before.
         """
         with self._lock:
-            self._tell = tell
-            self._stall = float("inf") if stall_seconds is None else stall_seconds
-            self._limit = float("inf") if trial_seconds is None else trial_seconds
+            self._watched, self._limits = (files, candidate), limits
             self._beat = time.monotonic()
             self._started = self._beat - spent
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        if not self._thread.is_alive():
             self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watched = None
 
     def beat(self) -> None:
-        """Say that the training makes progress."""
+        """Note that the training makes progress."""
         self._beat = time.monotonic()
-
-    def rest(self) -> None:
-        """Stop watching until the next `watch`."""
-        with self._lock:
-            self._tell = None
 
     def _run(self) -> None:
         while True:
             time.sleep(PERIOD)
             with self._lock:
-                tell, reason = self._tell, self._overdue()
-                if tell is not None and reason is not None:
-                    end_worker(tell, reason)
+                reason = self._overdue()
+                if self._watched is not None and reason is not None:
+                    end_worker(*self._watched, reason)
 
     def _overdue(self) -> str | None:
-        now = time.monotonic()
-        if now - self._beat > self._stall:
-            return f"timeout: no progress for {self._stall:g} s"
-        if now - self._started > self._limit:
-            return f"timeout: not done after {self._limit:g} s"
+        now, stall, longest = time.monotonic(), self._limits.stall_seconds, self._limits.trial_seconds
+        if stall is not None and now - self._beat > stall:
+            return f"timeout: no progress for {stall:g} s"
+        if longest is not None and now - self._started > longest:
+            return f"timeout: not done after {longest:g} s"
         return None
 
 
-def end_worker(tell: Callable[[str], None], reason: str) -> NoReturn:
-    """End this process, its reason told before; ten seconds at most are waited for that."""
+def end_worker(files: CandidateFiles, candidate: Identified, reason: str) -> NoReturn:
+    """End this process once the reason is left for who would start the candidate again, or after ten seconds."""
     deadline = threading.Timer(LAST_WORDS_SECONDS, os._exit, (EXIT_CODE,))
     deadline.daemon = True
     deadline.start()
     try:
-        tell(reason)
+        files.write(candidate, VERDICT, reason.encode())
     finally:
         os._exit(EXIT_CODE)
 
 
-def leave_verdict(files: CandidateFiles, candidate_id: str, reason: str) -> None:
-    """Write down why a candidate's worker ends, for who would start it again."""
-    files.write(candidate_id, VERDICT, reason.encode())
-
-
-def verdict(files: CandidateFiles, candidate_id: str) -> str | None:
-    """Return why a candidate's worker ended itself, or `None` if it did not; say it once."""
-    reason = files.read(candidate_id, VERDICT)
+def take_verdict(files: CandidateFiles, candidate: Identified) -> str | None:
+    """Return why a candidate's worker ended itself, or `None` if it did not, and remove that."""
+    reason = files.read(candidate, VERDICT)
     if reason is None:
         return None
-    files.remove(candidate_id, VERDICT)
+    files.remove(candidate, VERDICT)
     return reason.decode()

@@ -25,10 +25,6 @@ class Largest(FusionOperator):
     def fuse(self, *features: Tensor) -> Tensor:
         return torch.stack(features).amax(0)
 
-    @classmethod
-    def cost(cls, channels: int, inputs: int, positions: int, **settings: Any) -> Cost:
-        return Cost()
-
 
 @pytest.fixture
 def largest() -> Iterator[FusionChoice]:

@@ -1,6 +1,7 @@
 """`train.compile`: a worker compiles its operators where the config says so, and only there."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import fusion_ops
 from fusion_ops.errors import ConfigError
 from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
+from search.training.files import FolderFiles
+from search.training.job import Job
 from search.training.settings import TrainConfig
 
 
@@ -21,19 +24,18 @@ def plain_again() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def job(compile_: str) -> dict[str, Any]:
-    values = SearchConfig.from_dict({"train": {"compile": compile_, "device": "cpu"}}).to_dict()
-    return {**values, "folders": (), "cpus": 1, "gpus": 0, "run_dir": "run"}
+def told(compile_: str) -> dict[str, Any]:
+    return {"job": Job(FolderFiles(Path("run")), train=TrainConfig(compile=compile_, device="cpu")), "candidate": None}
 
 
 def test_a_worker_follows_the_config() -> None:
     plain = fusion_ops.AFF.fuse
     worker = CandidateTrainable.__new__(CandidateTrainable)
-    worker.setup({"candidate": {}, "job": job("ops")})
+    worker.setup(told("ops"))
     assert fusion_ops.AFF.fuse is plain
     worker._take_job()
     assert fusion_ops.AFF.fuse is not plain
-    worker.reset_config({"candidate": {}, "job": job("none")})
+    worker.reset_config(told("none"))
     worker._take_job()
     assert fusion_ops.AFF.fuse is plain
 

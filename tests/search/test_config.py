@@ -41,7 +41,7 @@ def test_defaults_are_those_of_the_contract():
                  device: auto, compile: none}
         objectives: [accuracy, params]
         constraints: {}
-        search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, strategy: scratch,
+        search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true,
                  patience: null, random_baseline: false, one_epoch_baseline: false}
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null,
                  checkpoint_gb: null}
@@ -67,6 +67,13 @@ def test_resolved_is_kept_but_is_not_part_of_the_config(tmp_path):
     config = load(tmp_path, "resolved: {started: '2026-01-01', dataset: {name: digits}}\nsearch: {trials: 3}")
     assert config.resolved == {"started": "2026-01-01", "dataset": {"name": "digits"}}
     assert "resolved" not in config.to_dict()
+
+
+def test_the_one_strategy_may_be_named_but_is_not_written_down(tmp_path):
+    config = load(tmp_path, "search: {strategy: scratch, trials: 3}")
+    assert "strategy" not in config.to_dict()["search"]
+    assert config == load(tmp_path, "search: {trials: 3}")
+    assert "strategy" not in refusal(tmp_path, "search:\n  zzz: 1")
 
 
 def test_a_section_without_keys_has_its_defaults(tmp_path):
@@ -110,16 +117,17 @@ BAD = [
         "must be one of one_cycle, triangular, step; got text `triangle`; did you mean",
     ),
     ("train:\n  device: gpu", 2, "must be one of auto, cpu, cuda"),
+    ("data:\n  name: image_folder\n  path: x\n  channels: 2", 4, "`data.channels` must be one of 3, 1; got 2."),
     ("search:\n  trials: 0", 2, "`search.trials` must be at least 1; got 0"),
     ("search:\n  baselines: 1", 2, "`search.baselines` must be true or false; got 1"),
     ("search:\n  seed: -1", 2, "`search.seed` must be at least 0"),
     (
         "search:\n  sampler: tpee",
         2,
-        "unknown sampler `tpee`; did you mean `tpe`?; known: auto, evolution, gp, local, nsga2, tpe, random",
+        "unknown sampler `tpee`; did you mean `tpe`?; known: auto, random, evolution, local, tpe, nsga2, gp",
     ),
     ("search:\n  pruner: paretto", 2, "unknown pruner `paretto`; did you mean `pareto`?"),
-    ("search:\n  strategy: supernet", 2, "`search.strategy: supernet` is not available in this version; use `scratch`"),
+    ("search:\n  strategy: supernet", 2, "`search.strategy` must be one of scratch; got text `supernet`."),
     ("search:\n  strategy: scratches", 2, "must be one of scratch; got text `scratches`; did you mean `scratch`?"),
     ("search: 3", 1, "`search` must be a mapping of keys; got 3"),
     ("space:\n  name: resnt", 2, "unknown space `resnt`; did you mean `resnet`?; known: resnet"),
@@ -136,7 +144,7 @@ BAD = [
     ("space:\n  depth: 6000000002", 2, "`space.depth` must be at most 100,000"),
     ("space:\n  input_size: [8]", 2, "`space.input_size[1]` is missing; got the list [8]"),
     ("space:\n  tie: al", 2, "must be one of none, stage, all"),
-    ("data:\n  name: digit", 2, "unknown data set `digit`; did you mean `digits`?; known: digits"),
+    ("data:\n  name: digit", 2, "unknown data set `digit`; did you mean `digits`?; known: cifar10, cifar100, digits"),
     ("data:\n  val_fraction: 0", 2, "`data.val_fraction` must be more than 0; got 0"),
     ("data:\n  val_fraction: 1.0", 2, "`data.val_fraction` must be less than 1; got 1.0"),
     ("data:\n  path: ''", 2, "`data.path` must not be empty"),
@@ -146,7 +154,7 @@ BAD = [
     ("objectives: accuracy", 1, "`objectives` must be a list; got text `accuracy`; write [accuracy]"),
     ("objectives:\n- accuracy\n- params\n- accuracy", 4, "objective `accuracy` is named twice"),
     ("objectives: [miou]", 1, "`miou` does not fit `data.name: digits`, a classification set"),
-    ("objectives: [accuracy, 'mine:size']", 1, "objective `mine:size`: there is no module `mine`"),
+    ("objectives: [accuracy, 'mine:size']", 1, "`mine:size`: there is no module `mine`"),
     ("constraints:\n  parms: 3", 2, "unknown key `parms` in `constraints`; did you mean `params`?"),
     ("constraints:\n  params: -3", 2, "`constraints.params` must be a positive number; got -3"),
     ("constraints:\n  params: no", 2, "must be a positive number; got false (written `no`)"),
@@ -268,7 +276,7 @@ def test_overrides_are_read_as_yaml_and_beat_the_file(tmp_path):
     config = load(tmp_path, "search: {trials: 3, timeout: 5}\ndata: {val_fraction: 0.5}", **overrides)
     assert config.search.trials == 8
     assert config.search.timeout is None
-    assert config.space.settings == {"ops": ["sum", "aff"]}
+    assert config.space.settings == {"ops": ("sum", "aff")}
     assert config.train.lr == 1e-3
     assert config.constraints == {"params": 1e5}
     assert config.objectives == ("loss", "flops")
@@ -305,7 +313,7 @@ def test_errors_of_a_dict_have_no_place():
 
 
 def test_passwords_are_not_written_down(monkeypatch):
-    monkeypatch.setattr("search.config.sections._require_driver", lambda *names: None)
+    monkeypatch.setattr("search.config.sections.find_spec", lambda name: name)
     config = SearchConfig.from_dict({"storage": {"url": "postgresql://me:s3cret@host:5432/db"}})
     assert config.storage.url == "postgresql://me:s3cret@host:5432/db"
     assert config.to_dict()["storage"] == {"url": "postgresql://me:***@host:5432/db"}
@@ -315,7 +323,7 @@ def test_passwords_are_not_written_down(monkeypatch):
 
 
 def test_a_missing_database_driver_is_named(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("search.config.sections.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="needs a driver that is not installed: pip install fusion-nas\\[postgres\\]"):
         SearchConfig.from_dict({"storage": {"url": "postgresql://me@host/db"}})
 

@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 from fusion_ops.errors import DataError, UnknownNameError
 from search.training import data
 from search.training.data import Dataset, Split
+from search.training.data.assemble import stratified
 from search.training.data.dataset import channel_statistics
-from search.training.data.splitting import stratified
 from search.training.settings import DataConfig
 
 
@@ -88,9 +88,24 @@ def test_info_is_what_a_run_notes(digits):
     }
 
 
-def test_digits_have_no_path():
-    with pytest.raises(DataError, match=r"digits .* has no path; got `data\.path: somewhere`"):
-        data.load(DataConfig(path="somewhere"))
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"path": "somewhere"},
+            "data set digits is not read from files and has no path; got `data.path: somewhere`. Leave it out.",
+        ),
+        ({"images": 5}, "data set digits has no setting `data.images`; leave it out."),
+        (
+            {"name": "cifar100", "path": "x", "classes": 50},
+            "data set cifar100: `data.classes`: input should be 100 or 20; got 50.",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named(settings, message):
+    with pytest.raises(DataError) as caught:
+        data.load(DataConfig.model_validate(settings))
+    assert str(caught.value) == message
 
 
 def test_digits_need_scikit_learn(monkeypatch):
@@ -100,7 +115,7 @@ def test_digits_need_scikit_learn(monkeypatch):
 
 
 def test_too_small_a_validation_set():
-    with pytest.raises(DataError, match=r"validation is empty.*data\.val_fraction"):
+    with pytest.raises(DataError, match=r"too few to set 0\.01% .* as validation; .* change `data\.val_fraction`"):
         data.load(DataConfig(val_fraction=1e-4))
 
 
@@ -147,7 +162,7 @@ def test_a_good_data_set_is_frozen():
         ({"train": split(dtype=torch.float32)}, r"train needs uint8 images .* got torch\.float32 \(3, 1, 2, 2\)"),
         ({"train": split(shape=(2, 2))}, r"train needs uint8 images \(N, C, H, W\)"),
         ({"train": Split(split().images, torch.zeros(3))}, "int64 labels"),
-        ({"test": Split(split().images, torch.tensor([1]))}, "got 3 images, 1 labels"),
+        ({"test": Split(split().images, torch.tensor([1]))}, "got 3 images and 1 labels"),
         ({"mean": (0.5, 0.5)}, "one value a channel"),
         ({"std": (0.0,)}, "std above 0"),
         ({"std": (float("nan"),)}, "std above 0"),

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,7 +19,9 @@ from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
 from search.run.jobs import launch, resume
 from search.training import checkpoint
-from search.training.files import TRAINING, FolderFiles
+from search.training.files import FolderFiles
+from search.training.job import Assignment, Job, Progress
+from search.training.settings import DataConfig, TrainConfig
 from tests.runs import check_sound, fusion_nas
 
 CONFIG = """
@@ -28,62 +29,50 @@ space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [
 train: {epochs: 4, lr: 0.2}
 search: {trials: 6, sampler: random, pruner: none, seed: 1}
 """
+SPACE = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8))
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
 def test_a_damaged_state_is_told_with_its_checksum_and_kept(tmp_path: Path, damage: str) -> None:
-    files, candidate = FolderFiles(tmp_path), "0123456789abcdef"
+    files, candidate = FolderFiles(tmp_path), Assignment(7, SPACE.uniform("sum"), 0)
     checkpoint.save_training(files, candidate, {"curve": [1.0], "weight": torch.ones(100)})
     loaded = checkpoint.load_training(files, candidate)
     assert loaded is not None
     assert loaded["weight"].sum() == 100
-    path = tmp_path / candidate / TRAINING
+    path = tmp_path / candidate.id / "training-7.pt"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes({"flipped": content, "cut": content[: len(content) // 2], "empty": b""}[damage])
     with pytest.raises(checkpoint.DamagedStateError, match=r"SHA-256 .*… expected, [0-9a-f]{16}…"):
         checkpoint.load_training(files, candidate)
     assert not path.exists()
-    assert path.with_name("training.pt.damaged").exists()
+    assert path.with_name("training-7.pt.damaged").exists()
     assert checkpoint.load_training(files, candidate) is None
 
 
-def job(run_dir: Path) -> dict[str, Any]:
-    values = SearchConfig.from_dict({"train": {"epochs": 4}}).to_dict()
-    sections = ("imports", "objectives", "train", "data", "limits", "latency")
-    return {section: values[section] for section in sections} | {
-        "folders": (),
-        "cpus": 1,
-        "gpus": 0,
-        "run_dir": str(run_dir),
-        "quality": "accuracy",
-        "maximize": True,
-    }
+def step(job: Job, candidate: Assignment) -> Progress:
+    """Have a worker of its own train a candidate to the next rung."""
+    return CandidateTrainable({"job": job, "candidate": candidate}).step()["progress"]
 
 
 def test_a_candidate_with_a_damaged_state_begins_again_and_says_so(tmp_path: Path) -> None:
-    space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8))
-    architecture = space.uniform("sum")
-    candidate = {"number": 0, "architecture": architecture.to_dict(), "seed": 0}
-    config = {"job": job(tmp_path), "candidate": candidate}
-    first = CandidateTrainable(config).step()
-    assert (len(first["curve"]), first["note"]) == (1, "")
-    again = CandidateTrainable(config).step()
-    assert (len(again["curve"]), again["note"]) == (2, "")
-    path = tmp_path / "checkpoints" / architecture.id / TRAINING
+    job, candidate = Job(FolderFiles(tmp_path), train=TrainConfig(epochs=4)), Assignment(7, SPACE.uniform("sum"), 0)
+    first = step(job, candidate)
+    assert (len(first.curve), first.note) == (1, "")
+    again = step(job, candidate)
+    assert (len(again.curve), again.note) == (2, "")
+    path = tmp_path / candidate.id / "training-7.pt"
     path.write_bytes(path.read_bytes()[:-7])
-    restarted = CandidateTrainable(config).step()
-    assert len(restarted["curve"]) == 1
-    assert restarted["note"].startswith("began again: the state of its training was damaged (SHA-256 ")
+    restarted = step(job, candidate)
+    assert len(restarted.curve) == 1
+    assert restarted.note.startswith("began again: the state of its training was damaged (SHA-256 ")
 
 
 def test_a_worker_that_cannot_read_the_data_blames_no_candidate(tmp_path: Path) -> None:
-    space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8))
-    candidate = {"number": 0, "architecture": space.uniform("sum").to_dict(), "seed": 0}
-    missing = SearchConfig.from_dict({"data": {"name": "npz", "path": str(tmp_path / "gone.npz")}}).to_dict()["data"]
-    told = CandidateTrainable({"job": job(tmp_path) | {"data": missing}, "candidate": candidate}).step()
-    assert re.fullmatch(r"worker \S+:\d+ cannot begin: DataError: .*gone\.npz.*; put that right", told["halt"])
-    assert (told["ended"], told["failure"], told["curve"]) == (False, None, [])
+    missing = DataConfig(name="npz", path=str(tmp_path / "gone.npz"))
+    told = step(Job(FolderFiles(tmp_path), data=missing), Assignment(0, SPACE.uniform("sum"), 0))
+    assert re.fullmatch(r"worker \S+:\d+ cannot begin: DataError: .*gone\.npz.*; put that right", told.halt)
+    assert (told.done, told.failure, told.curve) == (False, None, ())
 
 
 @pytest.fixture

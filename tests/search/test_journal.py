@@ -37,16 +37,20 @@ def test_optunas_own_backend_reads_and_continues_it(tmp_path: Path) -> None:
     assert [trial.values for trial in again.trials] == [[0.5, 7.0]] * 3
 
 
-def test_parameters_do_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parameters_and_reports_do_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = optuna.create_study(storage=JournalStorage(Journal(tmp_path / "study.journal")))
     waits, real = [], os.fsync
     monkeypatch.setattr(os, "fsync", lambda handle: (waits.append(handle), real(handle)))
     trial = study.ask()
     before = len(waits)
     trial.suggest_categorical("op", ["sum", "aff"])
+    trial.report(0.5, step=1)
+    trial.set_user_attr("curve:1", {"accuracy": 0.5})
     assert len(waits) == before
-    trial.set_user_attr("curve", [0.5])
+    trial.set_user_attr("candidate", {"curve": [0.5]})
     assert len(waits) == before + 1
+    trial.set_user_attr("curves", [0.5])
+    assert len(waits) == before + 2
 
 
 def test_what_does_not_fit_on_the_disk_leaves_the_journal_whole(tmp_path: Path) -> None:

@@ -135,6 +135,23 @@ def test_baselines_come_first_and_are_never_pruned(open_ledger, space):
     assert ledger.ask().kind == "search"
 
 
+@pytest.mark.parametrize("pruner", ["auto", "median"])
+def test_a_baseline_runs_to_its_end_where_others_are_stopped(open_ledger, space, pruner):
+    ledger = open_ledger(objectives=("accuracy",), pruner=pruner, trials=30)
+    trained = set()
+    for index in range(9):
+        candidate = ledger.ask()
+        trained.add(candidate.architecture)
+        start = 0.3 + index / 20
+        ledger.report(candidate.number, Progress(curve(start, start + 0.3), 1.0, "host:1", done=True))
+    new = (architecture for architecture in space.enumerate() if architecture not in trained)
+    stops = []
+    for kind in ("search", "baseline"):
+        ledger.enqueue(next(new), kind)
+        stops.append(ledger.report(ledger.ask().number, Progress(curve(0.01), 0.1, "w")))
+    assert stops == [True, False]
+
+
 def test_what_cannot_add_to_the_front_is_pruned(open_ledger):
     ledger = open_ledger(trials=30)
     for index in range(8):
@@ -172,6 +189,18 @@ def test_after_a_kill_the_running_come_first_with_their_number(open_ledger):
     ids = Counter(c.architecture.id for c in after.candidates.values() if c.state == "complete")
     assert len(ids) == 6
     assert set(ids.values()) == {1}
+
+
+def test_releasing_reads_the_study_not_once(open_ledger, monkeypatch):
+    ledger = open_ledger(trials=6)
+    lost = [ledger.ask() for _ in range(4)]
+    reads = []
+    storage = ledger.study._storage
+    real = storage.get_all_trials
+    monkeypatch.setattr(storage, "get_all_trials", lambda *args, **more: reads.append(1) or real(*args, **more))
+    assert ledger.release() == lost
+    assert reads == []
+    assert [ledger.ask().number for _ in lost] == [candidate.number for candidate in lost]
 
 
 def test_a_result_written_but_not_told_is_told_on_resume(open_ledger, monkeypatch):

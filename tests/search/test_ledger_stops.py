@@ -13,9 +13,10 @@ import spaces
 from fusion_ops.errors import Infeasible
 from reports import candidates as table
 from search.strategy.pruners import ParetoPruner
+from search.strategy.pruners.rule import ParetoRule
 from search.strategy.samplers import create_sampler
 from search.study.bounds import broken, require_reachable
-from search.study.contests import one_epoch_controls, random_controls, top_controls
+from search.study.controls import one_epoch_controls, random_controls, top_controls
 from search.study.ledger import Ledger
 from search.study.stall import Stall
 from search.training.job import Progress
@@ -35,8 +36,9 @@ def train_some(ledger, count: int) -> None:
 
 
 @pytest.mark.parametrize(("share", "state"), [(0.0, "pruned"), (1.0, "complete")])
-def test_what_is_audited_runs_on_and_the_table_says_so(open_ledger, share, state):
-    ledger = open_ledger(made=ParetoPruner(("accuracy",), epochs=2, share=share), objectives=("accuracy",))
+def test_what_is_audited_runs_on_and_the_table_says_so(open_ledger, space, share, state):
+    made = ParetoPruner(space, ParetoRule(("accuracy",), epochs=2, share=share))
+    ledger = open_ledger(made=made, objectives=("accuracy",))
     train_some(ledger, 8)
     candidate = ledger.ask()
     stopped = ledger.report(candidate.number, Progress(curve(0.3), 0.5, "host:1"))
@@ -169,7 +171,7 @@ def test_a_search_whose_front_does_not_move_ends_and_goes_on_with_more_patience(
 # What the search is compared with
 
 
-def contest(ledger, controls, *accuracies: float) -> list:
+def train_controls(ledger, controls, *accuracies: float) -> list:
     ledger.queue_controls(controls)
     asked = []
     while (candidate := ledger.ask()) is not None:
@@ -185,15 +187,15 @@ def test_the_search_is_compared_at_its_own_epochs(open_ledger):
     train_some(ledger, 6)
     random = random_controls(ledger, 2)
     assert len(random) == 6
-    trained = contest(ledger, random, 0.4, 0.6)
+    trained = train_controls(ledger, random, 0.4, 0.6)
     assert all((one.kind, one.series, one.state) == ("control", "random", "complete") for one in trained)
     assert random_controls(ledger, 2) == []
     short = one_epoch_controls(ledger, 2)
     assert len(short) == 6
-    contest(ledger, short, 0.4)
+    train_controls(ledger, short, 0.4)
     top = top_controls(ledger, 2)
     assert len(top) == 3
-    contest(ledger, top, 0.4, 0.7)
+    train_controls(ledger, top, 0.4, 0.7)
     assert top_controls(ledger, 2) == []
     spent = {"one_epoch": 0, "one_epoch_top": 0, "random": 0}
     for candidate in ledger.candidates.values():
@@ -230,7 +232,7 @@ def test_an_interrupted_comparison_goes_on_and_leaves_nothing_waiting(open_ledge
     again = open_ledger(trials=3)
     again.release()
     again.queue_controls(random_controls(again, 2))
-    back = contest(again, [], 0.4, 0.6)
+    back = train_controls(again, [], 0.4, 0.6)
     assert back[0].number == lost.number
     assert len(back) == len({one.architecture.id for one in back})
     assert all(trial.state.is_finished() for trial in again.study.trials)

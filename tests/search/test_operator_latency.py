@@ -21,13 +21,16 @@ from search.run.budget import Budget
 from search.run.preliminaries import Preliminaries
 from search.strategy.proposals.encoding import Encoding
 from search.strategy.surrogate.additive import AdditiveLatency
+from search.strategy.trials import OPERATOR_LATENCY
+from search.training.files import FolderFiles
+from search.training.job import Job
 from search.training.measuring.operators import NETWORKS, ROUNDS, DeviceTimer, measured_table
 from search.training.settings import LatencyConfig
 from search.watching.events import EventLog
 from search.watching.live import LiveFile
 from search.watching.progress import ProgressDisplay
 from search.watching.time_left import TimeLeft
-from spaces.latency import ATTRIBUTE, LatencyTable, Operator, operators
+from spaces.latency import LatencyTable, Operator, operators
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 QUICK = LatencyConfig(seconds=0.003)
@@ -52,19 +55,17 @@ class CountingTimer(DeviceTimer):
         self.asked: Counter[Operator] = Counter()
         self.networks = 0
 
-    def operator(self, operator):
-        self.asked[operator] += 1
-        return super().operator(operator)
-
-    def network(self, architecture):
-        self.networks += 1
-        return super().network(architecture)
+    def time(self, what):
+        if isinstance(what, Operator):
+            self.asked[what] += 1
+        else:
+            self.networks += 1
+        return super().time(what)
 
 
 def timed(space: spaces.SearchSpace) -> tuple[LatencyTable, CountingTimer, dict[str, str]]:
     timer = CountingTimer(space)
-    failed: dict[str, str] = {}
-    table = measured_table(space, timer, QUICK, lambda what, reason: failed.update({what: reason} if reason else {}))
+    table, failed = measured_table(space, QUICK, timer.device, timer.time, lambda _: None)
     return table, timer, failed
 
 
@@ -123,7 +124,7 @@ def test_points_of_a_traced_network_are_measured_in_a_study_of_ones_own() -> Non
     table = search.measure_operators(study, space, device="cpu", seconds=0.003)
     assert {operator.sizes for operator in table.times} == {((6, 6), (6, 6))}
     assert {operator.out_channels for operator in table.times} == {4, 8}
-    assert LatencyTable.from_dict(study.user_attrs[ATTRIBUTE]) == table
+    assert LatencyTable.from_dict(study.user_attrs[OPERATOR_LATENCY]) == table
     assert table.predict(space.uniform("aff", 2), space) > table.predict(space.uniform("sum"), space) > 0
 
 
@@ -173,7 +174,7 @@ def searched(space: spaces.SearchSpace, table: LatencyTable, kept: LatencyTable 
     sampler = search.create_sampler("auto", space, objectives=objectives, seed=seed)
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
     if kept is not None:
-        study.set_user_attr(ATTRIBUTE, kept.to_dict())
+        study.set_user_attr(OPERATOR_LATENCY, kept.to_dict())
     noise = np.random.default_rng(7)
     for _ in range(count):
         trial = study.ask()
@@ -188,7 +189,7 @@ def error_of_latency(sampler, space: spaces.SearchSpace, table: LatencyTable) ->
     codes = encoding.draw(np.random.default_rng(3), 300)
     belief = next(belief for belief in sampler._beliefs if belief.index == 1)
     surrogate, _, _ = belief.settled(np.empty((0, encoding.slots), dtype=int))
-    expected = surrogate.forecast(sampler._features(codes)).expected
+    expected = surrogate.posterior(codes).expected
     return float(np.sqrt(np.mean((expected - np.log(AdditiveLatency(encoding, table)(codes))) ** 2)))
 
 
@@ -206,7 +207,7 @@ def test_auto_takes_up_latencies_that_come_later() -> None:
     table = invented(space)
     sampler, study = searched(space, table, None, 16)
     before = error_of_latency(sampler, space, table)
-    study.set_user_attr(ATTRIBUTE, table.to_dict())
+    study.set_user_attr(OPERATOR_LATENCY, table.to_dict())
     space.suggest(study.ask())
     assert error_of_latency(sampler, space, table) < 0.4 * before
 
@@ -245,6 +246,6 @@ def preliminaries(ledger, tmp_path) -> Preliminaries:
 def test_nothing_is_measured_that_is_known_or_that_nobody_reads(open_ledger, tmp_path, changes, kept) -> None:
     ledger = open_ledger(**changes)
     if kept:
-        ledger.study.set_user_attr(ATTRIBUTE, {})
-    preliminaries(ledger, tmp_path).measure({}, cpus=1, gpus=0)
+        ledger.study.set_user_attr(OPERATOR_LATENCY, {})
+    preliminaries(ledger, tmp_path).measure(Job(FolderFiles(tmp_path)))
     assert not (tmp_path / "log.jsonl").exists()

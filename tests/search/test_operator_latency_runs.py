@@ -11,7 +11,8 @@ import optuna
 import pytest
 
 import spaces
-from spaces.latency import ATTRIBUTE, LatencyTable, operators
+from search.strategy.trials import OPERATOR_LATENCY
+from spaces.latency import LatencyTable, operators
 from tests.runs import check_sound, driving, events, fusion_nas, wait_for_more
 
 CONFIG = """
@@ -64,7 +65,7 @@ class Snare(Trap):
 
 def kept(run: Path) -> LatencyTable | None:
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(run / "study.journal")))
-    values = optuna.load_study(study_name=None, storage=storage).user_attrs.get(ATTRIBUTE)
+    values = optuna.load_study(study_name=None, storage=storage).user_attrs.get(OPERATOR_LATENCY)
     return values and LatencyTable.from_dict(values)
 
 

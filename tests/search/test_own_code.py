@@ -1,4 +1,4 @@
-"""A whole run with the user's own operator, loss, metric and cost, and with latency and memory measured."""
+"""A whole run with a user-defined operator, loss, metric and cost, and with latency and memory measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 from fusion_ops.errors import SpecError
 from reports.measures import MEASURES
-from search.training.own_objectives import declare_own
+from search.training.user_objectives import declare_objective
 
 OWN = """
 import torch
@@ -128,5 +128,5 @@ def test_what_is_no_objective_is_refused(
     (tmp_path / "own_wrong.py").write_text(source)
     monkeypatch.delitem(sys.modules, "own_wrong", raising=False)
     with pytest.raises(SpecError, match=words):
-        declare_own("own_wrong:x")
+        declare_objective("own_wrong:x")
     assert "own_wrong:x" not in MEASURES

@@ -1,4 +1,4 @@
-"""The example of a network of one's own: launched, resumed, reported, exported, and verified."""
+"""The example of a user-defined network: launched, resumed, reported, exported, and verified."""
 
 from __future__ import annotations
 

@@ -15,25 +15,26 @@ import search
 import spaces
 from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
 from search.strategy.curves import fit, jitter
-from search.strategy.pruners import PRUNERS, Curve, ParetoPruner, check_pruner, create_pruner
-from search.strategy.pruners.history import History
+from search.strategy.pruners import PRUNERS, ParetoPruner, check_pruner, create_pruner
+from search.strategy.pruners.history import Curve, History
+from search.strategy.pruners.rule import ParetoRule
 from search.training.schedule import rungs
 
 ONE, TWO = ("accuracy",), ("accuracy", "params")
 STOCK = ("median", "percentile", "asha", "hyperband", "wilcoxon", "patient")
 
 
-def taught(pruner: ParetoPruner, count: int = 10, cost: float = 100.0) -> ParetoPruner:
-    """Return the pruner after completed candidates that gain 0.3 from epoch 1 to 2, each dearer and better."""
+def taught(rule: ParetoRule, count: int = 10, cost: float = 100.0) -> ParetoRule:
+    """Return the rule after completed candidates that gain 0.3 from epoch 1 to 2, each dearer and better."""
     for i in range(count):
         first = 0.5 + i / 50 + 0.001 * (i % 3)
-        costs = (cost + 10 * i,) if pruner.costs else ()
-        pruner.learn(Curve(i, {1: (first,), 2: (first + 0.3,)}, costs, (first + 0.3,)))
-    return pruner
+        costs = (cost + 10 * i,) if rule.costs else ()
+        rule.learn(Curve(i, {1: (first,), 2: (first + 0.3,)}, costs, (first + 0.3,)))
+    return rule
 
 
-def pareto(objectives=TWO, **settings) -> ParetoPruner:
-    return ParetoPruner(objectives, epochs=2, **({"share": 0.0} | settings))
+def pareto(objectives=TWO, **settings) -> ParetoRule:
+    return ParetoRule(objectives, epochs=2, **({"share": 0.0} | settings))
 
 
 def test_a_dominated_optimistic_end_is_stopped_and_says_by_whom():
@@ -59,10 +60,10 @@ def test_too_few_peers_stop_nothing():
 
 
 def test_peers_are_compared_at_the_same_epoch():
-    pruner = pareto()
+    rule = pareto()
     for i in range(10):
-        pruner.learn(Curve(i, {2: (0.8,)}, (100.0,), (0.8,)))
-    assert pruner.judge(Curve(99, {1: (0.0,)}, (900.0,))) is None
+        rule.learn(Curve(i, {2: (0.8,)}, (100.0,), (0.8,)))
+    assert rule.judge(Curve(99, {1: (0.0,)}, (900.0,))) is None
 
 
 def test_a_cost_that_is_not_known_yet_stops_nothing():
@@ -80,27 +81,27 @@ def test_the_last_epoch_is_no_place_to_stop():
 
 def test_the_whole_curve_counts():
     """Slow starters that reach the same end: the value at epoch 2 alone says nothing, its slope says all."""
-    pruner = ParetoPruner(TWO, epochs=4, share=0.0)
+    rule = ParetoRule(TWO, epochs=4, share=0.0)
     rng = np.random.default_rng(0)
     for i in range(40):
         first, slope = rng.uniform(0.2, 0.6), rng.uniform(0.0, 0.2)
         end = first + 3 * slope
-        pruner.learn(Curve(i, {1: (first,), 2: (first + slope,), 4: (end,)}, (100.0,), (end,)))
-    assert pruner.judge(Curve(90, {1: (0.55,), 2: (0.6,)}, (100.0,))) is not None
-    assert pruner.judge(Curve(91, {1: (0.36,), 2: (0.58,)}, (99.9,))) is None
+        rule.learn(Curve(i, {1: (first,), 2: (first + slope,), 4: (end,)}, (100.0,), (end,)))
+    assert rule.judge(Curve(90, {1: (0.55,), 2: (0.6,)}, (100.0,))) is not None
+    assert rule.judge(Curve(91, {1: (0.36,), 2: (0.58,)}, (99.9,))) is None
 
 
 def test_the_architecture_counts_where_curves_say_little():
     """Curves that start alike and end apart: what tells them apart is the operator."""
-    pruner = ParetoPruner(TWO, epochs=4, share=0.0)
+    rule = ParetoRule(TWO, epochs=4, share=0.0)
     rng = np.random.default_rng(0)
     for i in range(40):
         good = i % 2
         end = 0.6 + 0.2 * good + rng.normal(0, 0.005)
-        pruner.learn(Curve(i, {1: (rng.uniform(0.2, 0.3),), 4: (end,)}, (100.0,), (end,), (1.0 - good, float(good))))
+        rule.learn(Curve(i, {1: (rng.uniform(0.2, 0.3),), 4: (end,)}, (100.0,), (end,), (1.0 - good, float(good))))
     start = {1: (0.25,)}
-    assert pruner.judge(Curve(90, start, (99.0,), (), (0.0, 1.0))) is None
-    assert pruner.judge(Curve(91, start, (101.0,), (), (1.0, 0.0))) is not None
+    assert rule.judge(Curve(90, start, (99.0,), (), (0.0, 1.0))) is None
+    assert rule.judge(Curve(91, start, (101.0,), (), (1.0, 0.0))) is not None
 
 
 def test_traits_that_say_nothing_change_next_to_nothing():
@@ -115,10 +116,10 @@ def test_traits_that_say_nothing_change_next_to_nothing():
 
 
 def test_caution_grows_towards_half_of_a_training():
-    pruner = ParetoPruner(TWO, epochs=16, deviations=(0.5, 1.5))
-    granted = [pruner._granted(epoch) for epoch in (1, 2, 4, 8, 12)]
+    rule = ParetoRule(TWO, epochs=16, deviations=(0.5, 1.5))
+    granted = [rule._granted(epoch) for epoch in (1, 2, 4, 8, 12)]
     assert granted == pytest.approx([0.5, 0.5 + 1 / 3, 0.5 + 2 / 3, 1.5, 1.5])
-    assert ParetoPruner(TWO, epochs=2, deviations=(0.5, 1.5))._granted(1) == 1.5
+    assert ParetoRule(TWO, epochs=2, deviations=(0.5, 1.5))._granted(1) == 1.5
 
 
 def test_predictions_rest_on_how_many_are_known_not_on_when_they_were_asked_for():
@@ -169,15 +170,15 @@ trained = st.lists(st.tuples(values, values, costs), min_size=2, max_size=8)
 @given(completed, trained, st.tuples(st.floats(0, 3), st.floats(0, 3)), st.integers(0, 99))
 def test_decisions_of_one_state_of_knowledge_never_contradict_dominance(peers, candidates, deviations, seed):
     """Whatever is known of the architectures: here, two random traits."""
-    pruner = ParetoPruner(TWO, epochs=4, peers=4, deviations=deviations, share=0.0)
+    rule = ParetoRule(TWO, epochs=4, peers=4, deviations=deviations, share=0.0)
     traits = np.random.default_rng(seed).normal(size=(200, 2))
     for i, (first, second, last, cost) in enumerate(peers):
-        pruner.learn(Curve(i, {1: (first,), 2: (second,), 4: (last,)}, (cost,), (last,), tuple(traits[i])))
+        rule.learn(Curve(i, {1: (first,), 2: (second,), 4: (last,)}, (cost,), (last,), tuple(traits[i])))
     decided = [
         (
             second,
             cost,
-            pruner.judge(Curve(100 + i, {1: (first,), 2: (second,)}, (cost,), (), tuple(traits[100 + i]))) is not None,
+            rule.judge(Curve(100 + i, {1: (first,), 2: (second,)}, (cost,), (), tuple(traits[100 + i]))) is not None,
         )
         for i, (first, second, cost) in enumerate(candidates)
     ]
@@ -193,10 +194,10 @@ def test_the_order_in_which_candidates_completed_does_not_matter(peers, candidat
     first, second, cost = candidate
     verdicts = []
     for _ in range(2):
-        pruner = ParetoPruner(TWO, epochs=4, peers=4, share=0.0)
+        rule = ParetoRule(TWO, epochs=4, peers=4, share=0.0)
         for i, (one, two, last, peer_cost) in peers_in_order(peers, random):
-            pruner.learn(Curve(i, {1: (one,), 2: (two,), 4: (last,)}, (peer_cost,), (last,)))
-        verdicts.append(pruner.judge(Curve(99, {1: (first,), 2: (second,)}, (cost,))) is None)
+            rule.learn(Curve(i, {1: (one,), 2: (two,), 4: (last,)}, (peer_cost,), (last,)))
+        verdicts.append(rule.judge(Curve(99, {1: (first,), 2: (second,)}, (cost,))) is None)
     assert verdicts[0] == verdicts[1]
 
 
@@ -208,8 +209,8 @@ def peers_in_order(peers, random):
 
 def test_about_a_share_of_the_stopped_runs_on_chosen_by_seed_and_number():
     def audited(seed: int) -> list[int]:
-        pruner = taught(pareto(share=0.05, seed=seed))
-        stops = [pruner.judge(Curve(number, {1: (0.4,)}, (300.0,))) for number in range(100, 1100)]
+        rule = taught(pareto(share=0.05, seed=seed))
+        stops = [rule.judge(Curve(number, {1: (0.4,)}, (300.0,))) for number in range(100, 1100)]
         assert all(stop is not None for stop in stops)
         return [number for number, stop in enumerate(stops) if stop.audit]
 

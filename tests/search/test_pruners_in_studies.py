@@ -96,6 +96,25 @@ def test_the_same_seed_makes_the_same_decisions_and_a_new_pruner_goes_on_with_th
     assert first + drive(study, space, 15) == whole
 
 
+def test_a_new_pruner_learns_in_the_order_in_which_parallel_trainings_ended(space):
+    """What a prediction rests on is a number of the first that ended."""
+    study = several(space)
+    at_work = []
+    for _ in range(30):
+        trial = study.ask()
+        at_work.append((trial, space.cost(space.suggest(trial)).params))
+        search.report(trial, epoch=1, accuracy=accuracy(trial.number, 1, 8))
+        search.should_prune(trial)
+        if len(at_work) == 4:
+            ended, params = at_work.pop(trial.number % 3)
+            study.tell(ended, [accuracy(ended.number, 8, 8), params])
+    old, new = study.pruner, several(space).pruner
+    for pruner in (old, new):
+        pruner.prune(study, study.trials[at_work[0][0].number])
+    learnt = [[curve.number for curve in pruner._rule.history._curves] for pruner in (old, new)]
+    assert learnt[0] == learnt[1] != sorted(learnt[0])
+
+
 def test_epochs_without_a_report_are_no_peers(space):
     study = several(space)
     for _ in range(10):

@@ -18,6 +18,8 @@ import search
 import spaces
 from fusion_ops.errors import ConfigError, Infeasible, SpecError, UnknownNameError
 from search.strategy.samplers import SAMPLERS
+from search.strategy.samplers.optuna_samplers import FlatSampler
+from search.strategy.samplers.proposing import Problem
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 FAST = [name for name in SAMPLERS.names() if name != "gp"]
@@ -90,6 +92,26 @@ def test_gp_beyond_its_start(tiny) -> None:
     assert len({architecture.id for architecture in architectures}) == 11
 
 
+def test_gp_is_shown_what_is_completed_and_what_is_in_training(tiny) -> None:
+    shown = []
+
+    class Spy(optuna.samplers.RandomSampler):
+        def infer_relative_search_space(self, study, trial):
+            shown.append([(known.state, len(known.params)) for known in study.trials if known.number < trial.number])
+            return super().infer_relative_search_space(study, trial)
+
+    sampler = FlatSampler(Problem(tiny, OBJECTIVES[2]), Spy(seed=0))
+    study = optuna.create_study(directions=DIRECTIONS[2], sampler=sampler)
+    trials = [study.ask() for _ in range(4)]
+    for trial in trials:
+        tiny.suggest(trial)
+    told(study, tiny, trials[2], 2)
+    study.tell(trials[1], state=TrialState.PRUNED)
+    tiny.suggest(study.ask())
+    slots = len(tiny.slots)
+    assert shown[-1] == [(TrialState.COMPLETE, slots), (TrialState.RUNNING, slots), (TrialState.RUNNING, slots)]
+
+
 @pytest.mark.parametrize("name", FAST)
 def test_same_seed_same_sequence(name, space) -> None:
     first, again, other = (proposed(created(name, space, seed=seed), space, 24) for seed in (3, 3, 4))
@@ -118,6 +140,15 @@ def test_no_repeat_while_anything_is_unseen(name, tiny) -> None:
     architectures = proposed(created(name, tiny), tiny, 30)
     assert len({architecture.id for architecture in architectures[:27]}) == 27
     assert all(architecture in set(tiny.enumerate()) for architecture in architectures[27:])
+
+
+def test_local_proposes_neighbours_of_the_best(space) -> None:
+    study = created("local", space, objectives=1)
+    best = max(proposed(study, space, 10, objectives=1), key=worth)
+    for _ in range(20):
+        neighbour = told(study, space, study.ask(), 1)
+        assert sum(mine != other for mine, other in zip(neighbour.choices, best.choices, strict=True)) == 1
+        best = max(best, neighbour, key=worth)
 
 
 @pytest.mark.parametrize("name", FAST)

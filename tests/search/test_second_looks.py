@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
+from typing import Any
 
 import numpy as np
 import optuna
@@ -12,6 +14,8 @@ from optuna.trial import TrialState
 import search
 import spaces
 from reports import candidates as table
+from reports.candidate import Candidate
+from reports.second_looks import SecondLooks, second_looks
 from search.strategy.observations import Observation, Observations
 from search.strategy.proposals.encoding import Encoding
 from search.strategy.surrogate.evidence import Yardstick
@@ -37,32 +41,31 @@ def created(space, sampler="auto", **more):
     )
 
 
-def drive(study, space, trials: int, limit: float) -> list[tuple[str, int | None]]:
-    """Stop what is worth more than `limit` the first time; return architectures and what they look at again."""
-    proposed: list[tuple[str, int | None]] = []
+def drive(study, space, trials: int, limit: float) -> list[str]:
+    """Stop what is worth more than `limit` the first time; return the ids of the architectures."""
+    proposed: list[str] = []
     for _ in range(trials):
         trial = study.ask()
         architecture = space.suggest(trial)
-        again = trial.user_attrs.get("second_look")
-        if worth(architecture) > limit and again is None:
+        if worth(architecture) > limit and architecture.id not in proposed:
             study.tell(trial, state=TrialState.PRUNED)
         else:
             study.tell(trial, worth(architecture))
-        proposed.append((architecture.id, again))
+        proposed.append(architecture.id)
     return proposed
 
 
-def test_what_was_stopped_wrongly_is_proposed_again_once_and_marked(tiny) -> None:
+def test_what_was_stopped_wrongly_is_proposed_again_once(tiny) -> None:
     study = created(tiny)
     proposed = drive(study, tiny, 24, limit=2.4)
-    looks = [(index, number) for index, (_, number) in enumerate(proposed) if number is not None]
+    looks = [number for number, one in enumerate(proposed) if one in proposed[:number]]
     assert looks
-    for index, number in looks:
-        assert study.trials[number].state == TrialState.PRUNED
-        assert study.trials[number].params == study.trials[index].params
-    assert len({number for _, number in looks}) == len(looks)
-    fresh = [architecture for architecture, number in proposed if number is None]
-    assert len(set(fresh)) == len(fresh)
+    for number in looks:
+        first = proposed.index(proposed[number])
+        assert study.trials[first].state == TrialState.PRUNED
+        assert study.trials[first].params == study.trials[number].params
+    assert max(Counter(proposed).values()) == 2
+    assert all(trial.user_attrs == {} for trial in study.trials)
     assert study.best_value > 2.4
     assert drive(created(tiny), tiny, 24, limit=2.4) == proposed
 
@@ -71,43 +74,79 @@ def test_nothing_is_looked_at_again_while_new_ones_promise_more() -> None:
     """What was stopped is bad indeed, and the surrogate knows."""
     wide = spaces.create("resnet", depth=14, width=4, in_channels=1, input_size=(8, 8), ops=tuple(WORTH))
     study = created(wide)
+    ids = set()
     for _ in range(26):
         trial = study.ask()
-        value = worth(wide.suggest(trial))
-        assert "second_look" not in trial.user_attrs
-        if value < 6.0:
+        architecture = wide.suggest(trial)
+        ids.add(architecture.id)
+        if worth(architecture) < 6.0:
             study.tell(trial, state=TrialState.PRUNED)
         else:
-            study.tell(trial, value)
+            study.tell(trial, worth(architecture))
+    assert len(ids) == 26
     assert sum(trial.state == TrialState.PRUNED for trial in study.trials) > 4
 
 
 @pytest.mark.parametrize("sampler", ["random", "evolution", "local"])
 def test_other_samplers_propose_nothing_again(sampler, tiny) -> None:
-    proposed = drive(created(tiny, sampler), tiny, 20, limit=1.5)
-    assert len({architecture for architecture, _ in proposed}) == 20
-    assert all(number is None for _, number in proposed)
+    assert len(set(drive(created(tiny, sampler), tiny, 20, limit=1.5))) == 20
 
 
-def test_a_second_look_that_was_stopped_too_or_failed_is_the_last(tiny) -> None:
-    encoding = Encoding(tiny)
-    one, other, third = itertools.islice(tiny.enumerate(), 3)
-    for end in (TrialState.PRUNED, TrialState.FAIL):
-        study = created(tiny)
-        for architecture, state, attributes in [
-            (one, TrialState.PRUNED, {}),
-            (other, TrialState.PRUNED, {}),
-            (one, end, {"second_look": 0}),
-            (other, TrialState.FAIL, {}),
-            (third, TrialState.PRUNED, {}),
-        ]:
-            study.enqueue_trial(tiny.params(architecture), user_attrs=attributes)
-            trial = study.ask()
-            tiny.suggest(trial)
-            study.tell(trial, state=state)
-        seen = Observations(encoding)
-        seen.update(study, besides=-1)
-        assert [known.number for known in seen.stopped.values()] == [1, 4]
+def told(study, space, architecture, state: TrialState, **attributes) -> None:
+    study.enqueue_trial(space.params(architecture), user_attrs=attributes)
+    trial = study.ask()
+    space.suggest(trial)
+    study.tell(trial, 0.5 if state == TrialState.COMPLETE else None, state=state)
+
+
+@pytest.mark.parametrize("end", [TrialState.PRUNED, TrialState.FAIL, TrialState.COMPLETE])
+def test_a_second_look_is_the_last_however_it_ends(tiny, end) -> None:
+    one, other = itertools.islice(tiny.enumerate(), 2)
+    study = created(tiny)
+    for architecture, state in [(one, TrialState.PRUNED), (other, TrialState.PRUNED), (one, end)]:
+        told(study, tiny, architecture, state)
+    seen = Observations(Encoding(tiny))
+    seen.update(study, besides=-1)
+    assert [known.number for known in seen.stopped.values()] == [1]
+
+
+def test_what_is_looked_at_again_now_is_not_proposed_meanwhile(tiny) -> None:
+    one = next(tiny.enumerate())
+    study = created(tiny)
+    told(study, tiny, one, TrialState.PRUNED)
+    seen = Observations(Encoding(tiny))
+    seen.update(study, besides=-1)
+    assert len(seen.stopped) == 1
+    study.enqueue_trial(tiny.params(one))
+    seen.update(study, besides=-1)
+    assert not seen.stopped
+    tiny.suggest(study.ask())
+    seen.update(study, besides=-1)
+    assert not seen.stopped
+
+
+def record(space, architecture, **fields) -> dict[str, Any]:
+    cost = space.cost(architecture)
+    return Candidate(0, architecture, "search", 0, cost.params, cost.flops, **fields).to_attrs()
+
+
+@pytest.mark.parametrize(
+    ("fields", "left"),
+    [
+        ({"state": "duplicate"}, True),
+        ({"state": "complete", "series": "random"}, True),
+        ({"state": "failed", "again": True}, False),
+        ({"state": "infeasible", "again": True}, False),
+    ],
+)
+def test_what_a_run_tells_as_failed_is_a_look_if_it_was_trained(tiny, fields, left) -> None:
+    one = next(tiny.enumerate())
+    study = created(tiny)
+    told(study, tiny, one, TrialState.PRUNED, candidate=record(tiny, one, state="pruned"))
+    told(study, tiny, one, TrialState.FAIL, candidate=record(tiny, one, **fields))
+    seen = Observations(Encoding(tiny))
+    seen.update(study, besides=-1)
+    assert bool(seen.stopped) is left
 
 
 def test_a_completed_second_look_takes_the_place_of_its_stopped_curve(tiny) -> None:
@@ -130,14 +169,20 @@ def test_the_pruner_stops_no_second_look(tiny) -> None:
         for epoch in range(1, 9):
             search.report(trial, epoch=epoch, accuracy=0.5 + 0.01 * number + 0.02 * epoch)
         study.tell(trial, 0.7 + 0.01 * number)
-    stops = []
-    for attributes in ({}, {"second_look": 0}):
-        study.enqueue_trial(tiny.params(tiny.uniform("sum")), user_attrs=attributes)
+
+    def ask_about(architecture) -> bool:
+        study.enqueue_trial(tiny.params(architecture))
         trial = study.ask()
         tiny.suggest(trial)
         search.report(trial, epoch=1, accuracy=0.1)
-        stops.append(search.should_prune(trial))
-    assert stops == [True, False]
+        stopped = search.should_prune(trial)
+        study.tell(trial, state=TrialState.PRUNED if stopped else TrialState.FAIL)
+        return stopped
+
+    assert [ask_about(tiny.uniform("sum")) for _ in range(2)] == [True, False]
+    assert ask_about(tiny.uniform("sk"))
+    study.pruner = search.create_pruner("auto", tiny, objectives=("accuracy",), epochs=8, seed=0)
+    assert not ask_about(tiny.uniform("sk"))
 
 
 # In a run
@@ -161,24 +206,26 @@ def with_one_stopped(open_ledger, space):
     raise AssertionError
 
 
-def propose(ledger, architecture, **attributes) -> None:
-    ledger.study.enqueue_trial(ledger.space.params(architecture), user_attrs=attributes)
+def propose(ledger, architecture) -> None:
+    ledger.study.enqueue_trial(ledger.space.params(architecture))
 
 
 def test_a_second_look_is_trained_to_its_end_and_the_table_says_why(open_ledger, space) -> None:
     ledger, stopped = with_one_stopped(open_ledger, space)
     trained = ledger.count("complete", "pruned", "failed")
-    propose(ledger, stopped.architecture, second_look=stopped.number)
+    propose(ledger, stopped.architecture)
     again = ledger.ask()
     assert (again.architecture, again.state, again.curve) == (stopped.architecture, "running", [])
     assert not ledger.report(again.number, Progress(curve(0.3), 0.5, "host:1"))
     ledger.report(again.number, Progress(curve(0.3, 0.95), 1.0, "host:1", done=True))
     assert ledger.count("complete", "pruned", "failed") == trained + 1
-    rows = table.frame(ledger.records(), ("accuracy",)).set_index("number")
+    frame = table.frame(ledger.records(), ("accuracy",))
+    rows = frame.set_index("number")
     assert rows.loc[stopped.number, "state"] == "pruned"
     row = rows.loc[again.number]
-    assert (row["state"], row["second_look"], row["on_front"]) == ("complete", stopped.number, True)
+    assert (row["state"], row["id"], row["on_front"]) == ("complete", stopped.id, True)
     assert row["reason"] == f"a second look at candidate {stopped.number}, which was stopped at epoch 1"
+    assert second_looks(frame) == SecondLooks(complete=1, on_front=1)
     propose(ledger, stopped.architecture)
     ledger.ask()
     copy = next(c for c in ledger.all() if c.state == "duplicate")
@@ -186,26 +233,62 @@ def test_a_second_look_is_trained_to_its_end_and_the_table_says_why(open_ledger,
     assert copy.curve == again.curve
 
 
-def test_without_the_samplers_word_a_stopped_one_is_a_duplicate(open_ledger, space) -> None:
+@pytest.mark.parametrize("end", ["failed", "infeasible", "pruned", "running"])
+def test_an_architecture_gets_one_second_look_however_it_ends(open_ledger, space, end) -> None:
     ledger, stopped = with_one_stopped(open_ledger, space)
     complete = next(candidate for candidate in ledger.all() if candidate.state == "complete")
+    propose(ledger, complete.architecture)
     propose(ledger, stopped.architecture)
-    propose(ledger, complete.architecture, second_look=complete.number)
-    propose(ledger, stopped.architecture, second_look=complete.number)
-    ledger.ask()
-    ends = [candidate.state for candidate in ledger.all()[-4:]]
-    assert ends == ["duplicate"] * 3 + ["running"]
+    again = ledger.ask()
+    assert (again.id, ledger.candidates[again.number - 1].state) == (stopped.id, "duplicate")
+    if end != "running":
+        ledger.finish(again.number, end)
+        ledger = open_ledger(objectives=("accuracy",), trials=20, epochs=2)
+    propose(ledger, stopped.architecture)
+    fresh = ledger.ask()
+    assert ledger.candidates[again.number + 1].reason == f"same architecture as candidate {again.number}"
+    assert fresh.id != stopped.id
+
+
+def test_optunas_pruners_stop_no_second_look_of_a_run(open_ledger, space) -> None:
+    ledger = open_ledger(objectives=("accuracy",), pruner="median", trials=20, epochs=2)
+    for index in range(6):
+        ledger.report(ledger.ask().number, Progress(curve(0.5, 0.8 + index / 100), 1.0, "host:1", done=True))
+    stopped = ledger.ask()
+    assert ledger.report(stopped.number, Progress(curve(0.3), 0.5, "host:1"))
+    propose(ledger, stopped.architecture)
+    again = ledger.ask()
+    assert again.again
+    assert not ledger.report(again.number, Progress(curve(0.3), 0.5, "host:1"))
 
 
 def test_an_interrupted_second_look_goes_on_as_one(open_ledger, space) -> None:
     ledger, stopped = with_one_stopped(open_ledger, space)
-    propose(ledger, stopped.architecture, second_look=stopped.number)
+    propose(ledger, stopped.architecture)
     again = ledger.ask()
     ledger.release()
     reopened = open_ledger(objectives=("accuracy",), trials=20, epochs=2)
-    assert stopped.architecture.id in reopened.to_go_on()
+    assert stopped.id in {waiting.id for waiting in reopened.to_go_on()}
     taken = reopened.ask()
-    assert (taken.number, taken.second_look) == (again.number, stopped.number)
+    assert (taken.number, taken.again) == (again.number, True)
     assert not reopened.report(taken.number, Progress(curve(0.1), 0.5, "host:1"))
     reopened.report(taken.number, Progress(curve(0.1, 0.2), 0.5, "host:1", done=True))
     assert reopened.candidates[taken.number].state == "complete"
+
+
+def test_a_second_look_that_an_earlier_version_marked_is_one_still(open_ledger, space) -> None:
+    ledger, stopped = with_one_stopped(open_ledger, space)
+    propose(ledger, stopped.architecture)
+    again = ledger.ask()
+    ledger.release()
+    marked = {name: value for name, value in again.to_attrs().items() if name != "again"}
+    trial = ledger.study.get_trials(deepcopy=False)[again.number]
+    ledger.study._storage.set_trial_user_attr(trial._trial_id, "candidate", marked | {"second_look": stopped.number})
+    ledger.study._storage.set_trial_user_attr(trial._trial_id, "second_look", stopped.number)
+    reopened = open_ledger(objectives=("accuracy",), trials=20, epochs=2)
+    taken = reopened.ask()
+    assert (taken.number, taken.again) == (again.number, True)
+    assert not reopened.report(taken.number, Progress(curve(0.1), 0.5, "host:1"))
+    reopened.finish(taken.number, "failed")
+    propose(reopened, stopped.architecture)
+    assert reopened.ask().id != stopped.id

@@ -73,19 +73,13 @@ def weights(model: nn.Module) -> Tensor:
     return torch.cat([tensor.flatten().double() for tensor in model.state_dict().values()])
 
 
-def without_time(results):
-    return [replace(result, seconds=0.0) for result in results]
-
-
 def test_a_small_network_learns_digits(loaded):
     session = Session(network("sum"), TrainConfig(epochs=6), CPU)
     results = list(train(session, loaded, TrainConfig(epochs=6), seed=0))
-    assert [result.epoch for result in results] == [1, 2, 3, 4, 5, 6]
-    assert results[-1].measures["accuracy"] > 0.9
-    assert results[-1].measures["loss"] < 0.5 < results[0].measures["loss"]
-    assert results[-1].train_loss < results[0].train_loss
-    assert all(result.seconds > 0 for result in results)
-    assert evaluate(session.model, loaded, 128) == results[-1].measures
+    assert len(results) == 6
+    assert results[-1]["accuracy"] > 0.9
+    assert results[-1]["loss"] < 0.5 < results[0]["loss"]
+    assert evaluate(session.model, loaded, 128) == results[-1]
 
 
 @pytest.mark.parametrize("build", [network, Random], ids=["aff", "dropout"])
@@ -108,7 +102,7 @@ def test_a_continued_training_equals_an_uninterrupted_one(few, build, momentum, 
     second.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
     after = list(train(second, few, settings, seed=5))
 
-    assert without_time(before + after) == without_time(uninterrupted)
+    assert before + after == uninterrupted
     assert torch.equal(weights(second.model), weights(whole.model))
 
 
@@ -121,9 +115,9 @@ def test_augmented_batches_are_drawn_anew_and_continue_the_same(few):
     second = Session(network(), settings, CPU)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     after = list(train(second, few, settings, seed=5))
-    assert without_time([before, *after]) == without_time(uninterrupted)
+    assert [before, *after] == uninterrupted
     plain = TrainConfig(epochs=2, batch_size=32)
-    assert without_time(train(Session(network(), plain, CPU), few, plain, seed=5)) != without_time(uninterrupted)
+    assert list(train(Session(network(), plain, CPU), few, plain, seed=5)) != uninterrupted
 
 
 def test_loaded_momentum_takes_the_memory_order_of_its_weights(few):
@@ -138,7 +132,7 @@ def test_loaded_momentum_takes_the_memory_order_of_its_weights(few):
             values["momentum_buffer"] = moment.to(memory_format=torch.channels_last)
     other = Session(network(), settings, CPU)
     other.load_state_dict(state)
-    assert without_time(train(other, few, settings, seed=0)) == without_time(train(session, few, settings, seed=0))
+    assert list(train(other, few, settings, seed=0)) == list(train(session, few, settings, seed=0))
     assert torch.equal(weights(other.model), weights(session.model))
 
 
@@ -147,7 +141,7 @@ def test_seeds_give_other_batches_and_leave_other_draws_alone(few):
 
     def result(seed: int):
         (only,) = train(Session(network(), settings, CPU), few, settings, seed=seed)
-        return replace(only, seconds=0.0)
+        return only
 
     assert result(1) == result(1)
     assert result(1) != result(2)
@@ -174,12 +168,12 @@ parts = [
     Split(torch.randint(256, (size, 1, 8, 8), dtype=torch.uint8), torch.arange(size) % 10) for size in (256, 64, 10)
 ]
 dataset = Dataset("noise", "classification", tuple("0123456789"), *parts, mean=(0.5,), std=(0.3,))
-# Width 4 has strided convolutions of few channels, where channels-last memory order is not safe on CPUs.
+# Channels-last memory order is not safe in training on a CPU with PyTorch 2.13.
 space = spaces.create("resnet", depth=8, width=4, num_classes=10, in_channels=1, input_size=(8, 8), ops=("iaff",))
 settings, cpu = TrainConfig(epochs=2, batch_size=64), torch.device("cpu")
 session = Session(space.build(space.uniform("iaff")), settings, cpu)
 for result in train(session, DeviceData(dataset, cpu), settings, seed=3):
-    print(result.measures["accuracy"], result.measures["loss"].hex(), result.train_loss.hex())
+    print(result["accuracy"], result["loss"].hex())
 print(torch.cat([t.flatten().double() for t in session.model.state_dict().values()]).sum().item().hex())
 """
 
@@ -350,7 +344,7 @@ def test_on_a_gpu_it_learns_and_continues_in_mixed_precision(digits):
     on_gpu = DeviceData(digits, cuda)
     session = Session(network("aff"), settings, cuda)
     results = list(train(session, on_gpu, settings, seed=0))
-    assert results[-1].measures["accuracy"] > 0.9
+    assert results[-1]["accuracy"] > 0.9
     assert next(session.model.parameters()).dtype == torch.float32
     other = Session(network("aff", seed=1), settings, cuda)
     other.load_state_dict(session.state_dict())

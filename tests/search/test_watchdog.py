@@ -8,29 +8,39 @@ from pathlib import Path
 
 import pytest
 
+import spaces
 from search.training.files import FolderFiles
-from search.training.watchdog import EXIT_CODE, verdict
+from search.training.job import Assignment
+from search.training.watchdog import EXIT_CODE, take_verdict
 
-CANDIDATE = "0123456789abcdef"
+ARCHITECTURE = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8)).uniform("sum")
+CANDIDATE = Assignment(3, ARCHITECTURE, 0)
 SCRIPT = """
 import sys, time
-from functools import partial
 from pathlib import Path
 from search.training.files import FolderFiles
-from search.training.watchdog import Watchdog, leave_verdict
+from search.training.job import Assignment
+from search.training.settings import LimitsConfig
+from search.training.watchdog import Watchdog
+from spaces import Architecture
 
 watchdog = Watchdog()
-watchdog.watch(partial(leave_verdict, FolderFiles(Path(sys.argv[1])), "{candidate}"), {limits}, spent={spent})
-for _ in range(20):
-    time.sleep(0.1)
-    {each}
+candidate = Assignment(3, Architecture.from_json(sys.argv[2]), 0)
+with watchdog.watch(FolderFiles(Path(sys.argv[1])), candidate, LimitsConfig({limits}), spent={spent}):
+    for _ in range({within}):
+        time.sleep(0.1)
+        {each}
+time.sleep({after})
 print("survived")
 """
 
 
-def run(folder: Path, limits: str, each: str = "pass", spent: float = 0.0) -> subprocess.CompletedProcess:
-    script = SCRIPT.format(limits=limits, each=each, spent=spent, candidate=CANDIDATE)
-    return subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, timeout=60)
+def run(
+    folder: Path, limits: str, each: str = "pass", *, spent: float = 0.0, within: int = 20, after: int = 0
+) -> subprocess.CompletedProcess:
+    script = SCRIPT.format(limits=limits, each=each, spent=spent, within=within, after=after)
+    command = [sys.executable, "-c", script, folder, ARCHITECTURE.to_json()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +54,8 @@ def test_what_is_overdue_is_ended_with_its_reason_told_once(tmp_path, limits, ea
     done = run(tmp_path, limits, each)
     assert (done.returncode, done.stdout) == (EXIT_CODE, "")
     files = FolderFiles(tmp_path)
-    assert verdict(files, CANDIDATE) == reason
-    assert verdict(files, CANDIDATE) is None
+    assert take_verdict(files, CANDIDATE) == reason
+    assert take_verdict(files, CANDIDATE) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -55,17 +65,17 @@ def test_time_spent_before_an_interruption_counts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("limits", "each"),
+    ("limits", "each", "times"),
     [
-        ("stall_seconds=1.0, trial_seconds=None", "watchdog.beat()"),
-        ("stall_seconds=0.5, trial_seconds=0.5", "watchdog.rest()"),
-        ("stall_seconds=None, trial_seconds=None", "pass"),
+        ("stall_seconds=1.0, trial_seconds=None", "watchdog.beat()", {}),
+        ("stall_seconds=0.5, trial_seconds=0.5", "pass", {"within": 1, "after": 2}),
+        ("stall_seconds=None, trial_seconds=None", "pass", {}),
     ],
 )
-def test_what_makes_progress_rests_or_has_no_limit_survives(tmp_path, limits, each):
-    done = run(tmp_path, limits, each)
+def test_what_makes_progress_is_over_or_has_no_limit_survives(tmp_path, limits, each, times):
+    done = run(tmp_path, limits, each, **times)
     assert (done.returncode, done.stdout.strip()) == (0, "survived")
-    assert verdict(FolderFiles(tmp_path), CANDIDATE) is None
+    assert take_verdict(FolderFiles(tmp_path), CANDIDATE) is None
 
 
 @pytest.mark.parametrize("last_words", ["time.sleep(60)", "raise OSError('gone')"])
@@ -74,11 +84,12 @@ def test_a_worker_that_cannot_tell_why_ends_all_the_same(last_words):
 import time
 from search.training import watchdog
 
-def tell(reason):
-    {last_words}
+class Files:
+    def write(self, *_):
+        {last_words}
 
 watchdog.LAST_WORDS_SECONDS = 0.2
-watchdog.end_worker(tell, "timeout")
+watchdog.end_worker(Files(), None, "timeout")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert done.returncode == EXIT_CODE

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from optuna.distributions import CategoricalDistribution
 
-from fusion_ops import FusionChoice
 from fusion_ops.errors import SpecError
 from reports.measures import MEASURES
 from spaces import Architecture, SearchSpace
-from spaces.space import Slot
 
 __all__ = ["EXACT", "Code", "Codes", "Encoding", "Values", "key"]
 
-Code = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int64]
+Code = npt.NDArray[np.int64]  # (s,), one architecture
+Codes = npt.NDArray[np.int64]  # (n, s), many
 Values = npt.NDArray[np.float64]
 EXACT = tuple(name for name in MEASURES if MEASURES[name].exact)
 
@@ -39,6 +37,7 @@ class Encoding:
         space: The search space.
 
     Attributes:
+        slots: Number of decisions, s.
         sizes: `(s,)`, choices at each slot.
         ops: `(s, c)`, index of the choice's operator; -1 fills up.
         log_r: `(s, c)`, log₂ of the choice's ratio; 0 without one.
@@ -50,58 +49,56 @@ class Encoding:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        choices = [slot.choices for slot in space.slots]
-        shape = len(choices), max(map(len, choices))
-        self.choices = choices
-        self.sizes = np.array([len(row) for row in choices])
+        self.choices = [slot.choices for slot in space.slots]
+        self.sizes = np.array([len(row) for row in self.choices])
+        self.slots = len(self.sizes)
+        shape = self.slots, int(self.sizes.max())
         self.ops = np.full(shape, -1)
         self.log_r, self.chances = np.zeros(shape), np.zeros(shape)
         self.costs = {name: np.full(shape, math.nan) for name in EXACT}
         host = space.host.cost()
         self.fixed = {name: float(getattr(host, name)) for name in EXACT}
-        self.distributions = _distributions(space.slots)
-        self._params = [
-            [_params(slot, choice) for choice in row] for slot, row in zip(space.slots, choices, strict=True)
-        ]
+        self._params = [[slot.params(choice) for choice in slot.choices] for slot in space.slots]
+        self.distributions = _distributions(self._params)
+        self._rows = np.arange(self.slots)
         for s, slot in enumerate(space.slots):
-            for c, choice in enumerate(choices[s]):
+            for c, choice in enumerate(self.choices[s]):
                 self.ops[s, c] = space.ops.index(choice.op)
                 self.log_r[s, c] = math.log2(choice.r) if choice.r else 0.0
                 self.chances[s, c] = 1.0 / len(slot.reductions) / max(len(slot.reductions[choice.op]), 1)
                 costs = [point.cost(choice) for point in slot.points]
                 for name in EXACT:
                     self.costs[name][s, c] = sum(getattr(cost, name) for cost in costs)
-        self._bounds = np.cumsum(self.chances, axis=1)
-        self._bounds[:, -1] = np.inf
-        self._rows = np.arange(shape[0])
-
-    @property
-    def slots(self) -> int:
-        """Number of decisions."""
-        return len(self.sizes)
 
     def cost(self, name: str, codes: Codes) -> Values:
         """Return an exact cost of each of `(n, s)` codes."""
-        out: Values = self.costs[name][self._rows, codes].sum(axis=-1) + self.fixed[name]
-        return out
+        return np.asarray(self.costs[name][self._rows, codes].sum(axis=-1) + self.fixed[name])
+
+    def log_costs(self, codes: Codes, names: Sequence[str] = EXACT) -> Values:
+        """Return the logarithms of exact costs of `(n, s)` codes: `(n, k)`."""
+        return np.log([self.cost(name, codes) for name in names]).reshape(len(names), len(codes)).T
 
     def range(self, name: str) -> tuple[float, float]:
         """Return the smallest and the largest value of an exact cost in the space."""
-        table = self.costs[name]
-        return (
-            float(np.nanmin(table, axis=1).sum()) + self.fixed[name],
-            float(np.nanmax(table, axis=1).sum()) + self.fixed[name],
-        )
+        low, high = (end(self.costs[name], axis=1).sum() + self.fixed[name] for end in (np.nanmin, np.nanmax))
+        return float(low), float(high)
 
-    def draw(self, rng: np.random.Generator, count: int) -> Codes:
-        """Return `(count, s)` random codes: at each slot an operator, then a ratio, each uniformly."""
-        places = rng.random((count, self.slots, 1))
-        out: Codes = np.minimum((places >= self._bounds).sum(axis=2), self.sizes - 1)
-        return out
+    def draw(self, rng: np.random.Generator, count: int, chances: Values | None = None) -> Codes:
+        """Return `(count, s)` random codes.
 
-    def uniform(self) -> Codes:
-        """Return the codes of the space's uniform baselines."""
-        return np.array([self.encode(architecture) for architecture in self.space.baselines()])
+        Args:
+            rng: Generator.
+            count: How many.
+            chances: `(s, c)`, how likely each choice is, relative to the others of its slot; by default an operator,
+                then a ratio, each uniformly.
+        """
+        bounds = np.cumsum(self.chances if chances is None else chances, axis=1)
+        places = rng.random((count, self.slots, 1)) * bounds[:, -1:]
+        return np.asarray(np.minimum((places >= bounds).sum(axis=2), self.sizes - 1))
+
+    def draw_one(self, rng: np.random.Generator) -> Code:
+        """Return a random code: at each slot an operator, then a ratio, each uniformly."""
+        return np.asarray(self.draw(rng, 1)[0])
 
     def params(self, code: Code) -> dict[str, Any]:
         """Return the trial parameters with which `space.suggest` returns the architecture."""
@@ -132,22 +129,9 @@ class Encoding:
         return code
 
 
-def _distributions(slots: tuple[Slot, ...]) -> dict[str, CategoricalDistribution]:
-    out = {}
-    for slot in slots:
-        if len(slot.reductions) > 1:
-            out[f"{slot.name}.op"] = CategoricalDistribution(tuple(slot.reductions))
-        for op, ratios in slot.reductions.items():
-            if len(ratios) > 1:
-                out[f"{slot.name}.{op}.r"] = CategoricalDistribution(ratios)
-    return out
-
-
-def _params(slot: Slot, choice: FusionChoice) -> dict[str, Any]:
-    """Return the parameters of one slot, as `SearchSpace.params` names them."""
-    params: dict[str, Any] = {}
-    if len(slot.reductions) > 1:
-        params[f"{slot.name}.op"] = choice.op
-    if len(slot.reductions[choice.op]) > 1:
-        params[f"{slot.name}.{choice.op}.r"] = choice.r
-    return params
+def _distributions(slots: list[list[dict[str, Any]]]) -> dict[str, CategoricalDistribution]:
+    """Return the distribution of each parameter, given the parameters of every choice at every slot."""
+    values: dict[str, dict[Any, None]] = {}
+    for name, value in (item for row in slots for params in row for item in params.items()):
+        values.setdefault(name, {})[value] = None
+    return {name: CategoricalDistribution(tuple(choices)) for name, choices in values.items()}

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fusion_ops.errors import Infeasible
-from search.strategy.proposals.encoding import EXACT, Code, Codes, Encoding, key
+from search.strategy.proposals.encoding import EXACT, Code, Codes, Encoding, Values, key
+from search.strategy.proposals.moves import mutate
 
 __all__ = ["Feasible"]
 
@@ -67,6 +68,11 @@ class Feasible:
             code[slot] = rng.choice(np.flatnonzero(cheaper[slot]))
         return None
 
+    def fresh(self, codes: Codes, seen: Collection[bytes]) -> Codes:
+        """Return those of `(n, s)` codes that meet the bounds and are not in `seen`, each once."""
+        fresh = {known: code for code in codes[self(codes)] if (known := key(code)) not in seen}
+        return np.array(list(fresh.values()), dtype=np.int64).reshape(-1, self.encoding.slots)
+
     def unseen(self, code: Code, seen: Collection[bytes], rng: np.random.Generator) -> Code:
         """Return the code if it may be proposed, else one near it that may.
 
@@ -74,7 +80,7 @@ class Feasible:
         """
         kept = self._some
         for attempt in range(DRAWS):
-            repaired = self.repair(self._changed(code, attempt, rng), rng)
+            repaired = self.repair(mutate(self.encoding, code[None], (attempt + 3) // 4, rng)[0], rng)
             if repaired is not None:
                 kept = repaired
                 if key(repaired) not in seen:
@@ -87,30 +93,21 @@ class Feasible:
 
         A depth-first search in random order over the slots, cut where even the cheapest rest breaks a bound.
         """
-        encoding = self.encoding
-        names = list(self.bounds)
-        tables = [encoding.costs[name] for name in names]
-        rests = [np.append(np.cumsum(np.nanmin(table, axis=1)[::-1])[::-1], 0.0) for table in tables]
+        encoding, limits = self.encoding, np.array(list(self.bounds.values()))
+        costs = np.array([encoding.costs[name] for name in self.bounds]).reshape(-1, *encoding.ops.shape)
+        rests = [np.nanmin(costs[:, depth:], axis=2).sum(axis=1) for depth in range(encoding.slots + 1)]
         orders = [rng.permutation(size) for size in encoding.sizes]
-        stack: list[tuple[tuple[int, ...], tuple[float, ...]]] = [((), tuple(encoding.fixed[name] for name in names))]
+        start = np.array([encoding.fixed[name] for name in self.bounds])
+        stack: list[tuple[tuple[int, ...], Values]] = [((), start)]
         while stack:
             chosen, spent = stack.pop()
             depth = len(chosen)
-            if depth == encoding.slots:
-                code = np.array(chosen)
-                if key(code) not in seen:
-                    return code
-                continue
-            for choice in orders[depth].tolist():
-                after = tuple(s + float(table[depth, choice]) for s, table in zip(spent, tables, strict=True))
-                limits = zip(names, after, rests, strict=True)
-                if all(cost + rest[depth + 1] <= self.bounds[name] for name, cost, rest in limits):
-                    stack.append(((*chosen, choice), after))
+            if depth < encoding.slots:
+                after = (spent[:, None] + costs[:, depth, orders[depth]]).T
+                possible = (after + rests[depth + 1] <= limits).all(axis=1)
+                stack += [
+                    ((*chosen, c), a) for c, a, p in zip(orders[depth].tolist(), after, possible, strict=True) if p
+                ]
+            elif key(np.array(chosen)) not in seen:
+                return np.array(chosen)
         return None
-
-    def _changed(self, code: Code, changes: int, rng: np.random.Generator) -> Code:
-        """Return the code with a number of slots drawn anew."""
-        slots = rng.permutation(self.encoding.slots)[: (changes + 3) // 4]
-        out = code.copy()
-        out[slots] = self.encoding.draw(rng, 1)[0][slots]
-        return out

@@ -1,4 +1,4 @@
-"""Steps from one code to another: one slot drawn anew, several, or two parents crossed."""
+"""Steps from one code to another: one slot drawn anew, or several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from search.strategy.proposals.encoding import Code, Codes, Encoding
 
-__all__ = ["cross", "mutate", "neighbors"]
+__all__ = ["mutate", "neighbors"]
 
 
 def neighbors(encoding: Encoding, code: Code) -> Codes:
@@ -15,7 +15,7 @@ def neighbors(encoding: Encoding, code: Code) -> Codes:
     slots = np.repeat(np.arange(encoding.slots), encoding.sizes)
     choices = np.concatenate([np.arange(size) for size in encoding.sizes.tolist()])
     other = choices != code[slots]
-    out: Codes = np.repeat(code[None], int(other.sum()), axis=0)
+    out = np.repeat(code[None], int(other.sum()), axis=0)
     out[np.arange(len(out)), slots[other]] = choices[other]
     return out
 
@@ -31,11 +31,4 @@ def mutate(encoding: Encoding, codes: Codes, changes: npt.ArrayLike, rng: np.ran
     """
     order = rng.random(codes.shape).argsort(axis=1).argsort(axis=1)
     drawn = (rng.random(codes.shape) * encoding.sizes).astype(np.int64)
-    out: Codes = np.where(order < np.reshape(changes, (-1, 1)), drawn, codes)
-    return out
-
-
-def cross(first: Codes, second: Codes, rng: np.random.Generator) -> Codes:
-    """Return children that take every slot from one of two parents; `(n, s)` each."""
-    out: Codes = np.where(rng.random(first.shape) < 0.5, first, second)
-    return out
+    return np.where(order < np.reshape(changes, (-1, 1)), drawn, codes)

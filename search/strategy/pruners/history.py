@@ -1,8 +1,8 @@
-"""The completed candidates, as a pruner needs them: curves by epoch, and their front."""
+"""Candidates as a pruner sees them: curves by epoch, and what is known of the completed ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,36 @@ import numpy as np
 
 from reports.pareto import non_dominated
 from search.strategy.curves import Forecast, fit, jitter
-from search.strategy.pruners.curve import Curve
 
-__all__ = ["History"]
+__all__ = ["Curve", "History", "features"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 LATEST = 256
 SHARE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A candidate up to the epoch that it has reached.
+
+    Args:
+        number: Its number in the study.
+        quality: By epoch, the value of each objective that is a quality; greater is better.
+        costs: Its objectives that are costs; smaller is better, NaN where not known yet.
+        final: Of a completed candidate, what was told as its qualities; greater is better.
+        traits: What describes its architecture, as many numbers for every candidate; none where that is not known.
+    """
+
+    number: int
+    quality: Mapping[int, tuple[float, ...]]
+    costs: tuple[float, ...]
+    final: tuple[float, ...] = ()
+    traits: tuple[float, ...] = ()
+
+    @property
+    def epoch(self) -> int:
+        """The last epoch that was reported; 0 before the first one."""
+        return max(self.quality, default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +57,24 @@ class History:
     A prediction rests on the latest 256 of them, and is made anew when they are more by about a sixteenth, so that its
     cost does not grow with the study. On which it rests depends on how many there are alone: a pruner that is created
     anew goes on as the old one would have.
+
+    Attributes:
+        front: The candidates that no other one dominates.
     """
 
     def __init__(self) -> None:
-        self._curves: dict[int, Curve] = {}
-        self._front: list[Curve] = []
+        self._curves: list[Curve] = []
+        self.front: list[Curve] = []
         self._jitter: list[tuple[float, ...]] = []
         self._forecasts: dict[tuple[int, ...], _Fitted] = {}
 
-    def __contains__(self, number: int) -> bool:
-        return number in self._curves
-
-    def __len__(self) -> int:
-        return len(self._curves)
-
-    @property
-    def front(self) -> tuple[Curve, ...]:
-        """The candidates that no other one dominates."""
-        return tuple(self._front)
-
     def learn(self, curve: Curve) -> None:
-        """Take in a completed candidate; a number that is known already changes nothing."""
-        if curve.number in self._curves:
-            return
-        self._curves[curve.number] = curve
+        """Take in a completed candidate."""
+        self._curves.append(curve)
         self._jitter.append(_jitter(curve))
-        points = [[*(-value for value in peer.final), *peer.costs] for peer in [*self._front, curve]]
-        kept = non_dominated(np.asarray(points, dtype=np.float64))
-        self._front = [peer for peer, on_front in zip([*self._front, curve], kept, strict=True) if on_front]
+        known = [*self.front, curve]
+        kept = non_dominated([[*(-value for value in peer.final), *peer.costs] for peer in known])
+        self.front = [peer for peer, on_front in zip(known, kept, strict=True) if on_front]
 
     def peers(self, epochs: Sequence[int]) -> int:
         """Return how many completed candidates a prediction from these epochs rests on: those that reported there."""
@@ -72,17 +85,17 @@ class History:
         return self._at(tuple(epochs)).forecasts
 
     def _at(self, epochs: tuple[int, ...]) -> _Fitted:
-        known = _basis(len(self))
+        known = _basis(len(self._curves))
         fitted = self._forecasts.get(epochs)
         if fitted is None or fitted.known != known:
-            latest = list(self._curves.values())[:known][-LATEST:]
+            latest = self._curves[:known][-LATEST:]
             peers = [curve for curve in latest if all(epoch in curve.quality for epoch in epochs)]
             forecasts = self._fitted(peers, epochs) if len(peers) > 2 else []
             fitted = self._forecasts[epochs] = _Fitted(known, len(peers), forecasts)
         return fitted
 
     def _fitted(self, peers: Sequence[Curve], epochs: tuple[int, ...]) -> list[Forecast]:
-        noise = np.median(np.asarray(self._jitter[: _basis(len(self))][-LATEST:]), axis=0)
+        noise = np.median(np.asarray(self._jitter[: _basis(len(self._curves))][-LATEST:]), axis=0)
         return [
             fit(
                 np.stack([features(peer, epochs, index) for peer in peers]),

@@ -1,97 +1,48 @@
-"""`pareto` (and `auto`): stops what cannot be expected to add to the front of the completed candidates."""
+"""`pareto` (and `auto`): a pruner of Optuna's that works on several objectives, too."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 from optuna.pruners import BasePruner
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from fusion_ops.errors import SpecError
 from reports.measures import MEASURES
-from search.strategy.curves import looks
-from search.strategy.pruners.curve import Curve, Stop
-from search.strategy.pruners.history import History, features
-from search.strategy.pruners.registry import PRUNERS, PrunerKind, Setting
-from search.strategy.pruners.reporting import AUDIT, NO_ARCHITECTURE, trial_curve
-from search.strategy.pruners.traits import traits, traits_of
-from search.strategy.second_looks import second_look
-from spaces import Architecture, SearchSpace
+from search.strategy.observations import Observations
+from search.strategy.proposals.encoding import EXACT, Code, Encoding, key
+from search.strategy.pruners.history import Curve
+from search.strategy.pruners.rule import ParetoRule
+from search.strategy.surrogate.features import Features
+from search.strategy.trials import audited, learning_curve, same_study, save_decision
+from spaces import SearchSpace
 
 __all__ = ["ParetoPruner"]
 
-SHARE = 0.04
-Decision = tuple[tuple[float, ...], int, bool]
+# The coarser ones among the linear features of `auto`'s surrogate: few candidates are completed.
+TRAITS = ("shares", "operators")
 
 
 class ParetoPruner(BasePruner):
-    """Stops what cannot add to the front of the completed candidates, on one objective or several.
+    """Asks a rule about the trials of a study, and leaves the rule's decision in the trial.
 
-    After e epochs the final quality of the completed candidates is regressed on their whole curves up to e
-    (the values at e, e/2, e/4 and e/8), on their exact costs and, as far as that helps, on their operators. A
-    candidate's optimistic end is the expected final quality plus some standard errors, which are never smaller
-    than the noise of a training. It is stopped when a completed candidate has at least that quality at no more of
-    any cost: then what it would still add to the front's hypervolume, optimistically, is nothing. It is also
-    stopped when its optimistic end breaks a bound on a quality. A candidate with a cost that is not known is
-    never stopped.
-
-    As long as no further candidate is completed, decisions at an epoch never contradict dominance: what is
-    no better and no cheaper there than a stopped candidate is stopped, and what is no worse and no dearer
-    than one that went on goes on.
-
-    A second look at a candidate that was stopped is never stopped.
-
-    A share of the stopped runs on to the end, chosen by seed and number: how many of them reach the front is
-    the rate of wrong stops.
+    An architecture that was stopped and is trained again is never stopped: it gets a second look. Nor is a trial that
+    runs on as an audit.
 
     Args:
-        objectives: Names of the objectives, in the study's order.
-        space: The search space, for the exact costs of a study's trials; `None` where `judge` is called with
-            curves alone.
-        epochs: Epochs of a whole training.
-        seed: Seed of the choice of audited candidates.
-        constraints: Bounds by measure.
-        deviations: Standard errors granted to a candidate after the first epoch and after half of a training;
-            in between they grow with the logarithm of the epoch. Later forecasts are surer, so that caution costs
-            few epochs there.
-        peers: Completed candidates that must have reported at an epoch before anything is stopped there, at
-            least 4.
-        share: Share of the stopped that runs on.
+        space: The search space; it gives the exact costs.
+        rule: Who decides.
     """
 
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        space: SearchSpace | None = None,
-        *,
-        epochs: int,
-        seed: int = 0,
-        constraints: Mapping[str, float] | None = None,
-        deviations: tuple[float, float] = (0.5, 0.75),
-        peers: int = 8,
-        share: float = SHARE,
-    ) -> None:
-        self.objectives = tuple(objectives)
-        self.qualities = tuple(name for name in self.objectives if MEASURES[name].quality)
-        self.costs = tuple(name for name in self.objectives if not MEASURES[name].quality)
-        bounds = constraints or {}
-        self._least = [-MEASURES[name].sign * bounds[name] if name in bounds else None for name in self.qualities]
-        self._space = space
-        self._epochs = epochs
-        self._seed = seed
-        self._deviations = deviations
-        self._peers = max(peers, 4)
-        self._share = share
-        self._start("")
-
-    def _start(self, study: str) -> None:
-        self._study = study
-        self.history = History()
-        self._decided: dict[int, list[Decision]] = {}
+    def __init__(self, space: SearchSpace, rule: ParetoRule) -> None:
+        self.qualities = rule.qualities
+        self._rule = rule
+        self._encoding = Encoding(space)
+        self._features = Features(self._encoding)
+        self._study: Study | None = None
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Return whether a study's trial is stopped now; what Optuna calls.
@@ -99,112 +50,49 @@ class ParetoPruner(BasePruner):
         Raises:
             SpecError: The trial has no architecture of the space.
         """
-        if self._study != study.study_name:
-            self._start(study.study_name)
-        for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            if other.number not in self.history and (curve := self._curve(other)) is not None:
-                self.learn(curve)
-        if AUDIT in trial.user_attrs or second_look(trial.user_attrs) is not None:
+        self._learn(study, trial)
+        code = self._encoding.decode(trial.params)
+        if code is None:
+            raise SpecError(
+                "the trial has no architecture of the pruner's space; call `space.suggest(trial)` with that space "
+                "before the first `report`."
+            )
+        if audited(trial) or key(code) in self._seen.stopped:
             return False
-        curve = self._curve(trial)
-        if curve is None:
-            raise SpecError(NO_ARCHITECTURE)
-        stop = self.judge(curve)
-        if stop is not None and stop.audit:
-            note = {"epoch": stop.epoch, "reason": stop.reason}
-            study._storage.set_trial_user_attr(trial._trial_id, AUDIT, note)
+        decision = self._rule.judge(self._curve(trial.number, code, learning_curve(trial)))
+        if decision is None:
             return False
-        return stop is not None
+        save_decision(study, trial, decision)
+        return not decision.audit
 
-    def _curve(self, trial: FrozenTrial) -> Curve | None:
-        """Return what a study knows of a trial, or `None` if it has no architecture of the space."""
-        curve = trial_curve(trial, self.objectives, self._space)
-        if self._space is None:
-            return curve
-        known = traits(self._space, trial.params)
-        return None if known is None else replace(curve, traits=known)
+    def _learn(self, study: Study, trial: FrozenTrial) -> None:
+        """Let the rule know of what is complete by now."""
+        if self._study is None or not same_study(study, self._study):
+            self._study, self._seen, self._known = study, Observations(self._encoding), 0
+            self._rule.forget()
+        self._seen.update(study, besides=trial.number)
+        # In the order of their ends, a pruner that is created anew goes on as the old one would have.
+        for seen in sorted(self._seen.ended[self._known :], key=lambda seen: seen.end):
+            if seen.values is not None:
+                told = dict(zip(self._rule.objectives, (self._seen.signs * seen.values).tolist(), strict=True))
+                self._rule.learn(self._curve(seen.number, seen.code, seen.curve, told))
+        self._known = len(self._seen.ended)
 
-    def traits(self, architecture: Architecture) -> tuple[float, ...]:
-        """Return what the regression is told of an architecture of the space."""
-        return () if self._space is None else traits_of(self._space, architecture)
+    def _curve(
+        self, number: int, code: Code, curve: Mapping[int, Mapping[str, float]], told: Mapping[str, float] | None = None
+    ) -> Curve:
+        """Return a candidate as the rule sees it; of a complete one, `told` has its objectives."""
+        exact = {name: float(self._encoding.cost(name, code[None])[0]) for name in EXACT}
+        known = told or {name: value for measures in curve.values() for name, value in measures.items()} | exact
+        linear = self._features(code[None]).linear
+        return Curve(
+            number,
+            {epoch: self._greater_is_better(measures) for epoch, measures in curve.items()},
+            tuple(known.get(name, math.nan) for name in self._rule.costs),
+            self._greater_is_better(told) if told else (),
+            tuple(np.concatenate([linear[name][0] for name in TRAITS]).tolist()),
+        )
 
-    def learn(self, curve: Curve) -> None:
-        """Take in a completed candidate."""
-        if curve.final and all(np.isfinite(curve.final)):
-            self.history.learn(curve)
-            self._decided.clear()
-
-    def judge(self, curve: Curve) -> Stop | None:
-        """Return the decision to stop a candidate at its last epoch, or `None` to let it go on."""
-        epoch = curve.epoch
-        if not 0 < epoch < self._epochs or not all(np.isfinite(curve.costs)):
-            return None
-        epochs = looks(curve.quality)
-        if self.history.peers(epochs) < self._peers:
-            epochs = (epoch,)
-        if self.history.peers(epochs) < self._peers:
-            return None
-        point = (*curve.quality[epoch], *(-cost for cost in curve.costs))
-        decided = self._decided.setdefault(epoch, [])
-        reason = self._bound_by(point, decided, epoch)
-        if reason is None:
-            reason = self._verdict(curve, epochs)
-        decided.append((point, curve.number, bool(reason)))
-        return Stop(epoch, reason, self._audited(curve.number)) if reason else None
-
-    def _bound_by(self, point: tuple[float, ...], decided: Sequence[Decision], epoch: int) -> str | None:
-        """Return what earlier decisions demand: a reason to stop, nothing (go on), or `None` (no demand)."""
-        for other, number, stopped in decided:
-            if stopped and _no_better(point, other):
-                return f"at epoch {epoch} no better and no cheaper than candidate {number}, which was stopped there"
-        if any(not stopped and _no_better(other, point) for other, _, stopped in decided):
-            return ""
-        return None
-
-    def _verdict(self, curve: Curve, epochs: tuple[int, ...]) -> str:
-        reach = []
-        said = []
-        for index, forecast in enumerate(self.history.forecasts(epochs)):
-            expected, error = forecast.at(features(curve, epochs, index))
-            best = max(values[index] for values in curve.quality.values())
-            reach.append(max(expected + self._granted(curve.epoch) * error, best))
-            sign = -MEASURES[self.qualities[index]].sign
-            said.append(f"{self.qualities[index]} {sign * expected:.4f} ± {error:.4f}")
-        promise = f"expected {' and '.join(said)} from epoch {curve.epoch}"
-        for name, top, least in zip(self.qualities, reach, self._least, strict=True):
-            if least is not None and top < least:
-                return f"{promise}; its constraint on {name} is out of reach"
-        for peer in self.history.front:
-            better = all(mine <= theirs for mine, theirs in zip(reach, peer.final, strict=True))
-            if better and all(mine >= theirs for mine, theirs in zip(curve.costs, peer.costs, strict=True)):
-                sign = -MEASURES[self.qualities[0]].sign
-                cost = " at no more cost" if self.costs else ""
-                return f"{promise}; candidate {peer.number} has {sign * peer.final[0]:.4f}{cost}"
-        return ""
-
-    def _granted(self, epoch: int) -> float:
-        """Return how many standard errors a candidate is granted at an epoch."""
-        first, half = self._deviations
-        way = math.log(epoch) / math.log(self._epochs / 2) if self._epochs > 2 else 1.0
-        return first + min(way, 1.0) * (half - first)
-
-    def _audited(self, number: int) -> bool:
-        return float(np.random.default_rng([self._seed, number]).random()) < self._share
-
-
-def _no_better(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
-
-
-def _build(setting: Setting) -> ParetoPruner:
-    return ParetoPruner(
-        setting.objectives,
-        setting.space,
-        epochs=setting.epochs,
-        seed=setting.seed,
-        constraints=setting.constraints,
-    )
-
-
-PRUNERS.register("auto")(PrunerKind(_build))
-PRUNERS.register("pareto")(PrunerKind(_build))
+    def _greater_is_better(self, measures: Mapping[str, float]) -> tuple[float, ...]:
+        """Return the qualities; a single objective's reports have no name."""
+        return tuple(-MEASURES[name].sign * measures.get(name, measures.get("", math.nan)) for name in self.qualities)

@@ -1,6 +1,7 @@
-"""Who proposes the next architecture: Optuna samplers by name, one a module.
+"""Who proposes the next architecture: Optuna samplers by name.
 
-Every module of this package is imported here, so adding a sampler is adding a file.
+Every module of this package is imported here, so adding a sampler is adding a file, or a line to the table of
+Optuna's own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from optuna.samplers import BaseSampler
 
 from fusion_ops.errors import ConfigError, SpecError
 from reports.measures import MEASURES
-from search.strategy.samplers.registry import SAMPLERS, Problem
+from search.strategy.samplers.proposing import SAMPLERS, Problem
 from spaces import SearchSpace
 
 __all__ = ["SAMPLERS", "create_sampler"]
@@ -57,7 +58,7 @@ def create_sampler(
         if ":" not in measure:
             _ = MEASURES[measure]
     if all(measure in MEASURES and MEASURES[measure].exact for measure in names):
-        raise ConfigError(f"`objectives` needs one that training tells, such as accuracy; got {list(names)}.")
+        raise ConfigError(f"`objectives` needs one that only training shows, such as accuracy; got {list(names)}.")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise SpecError(f"`seed` must be a whole number of at least 0; got {seed!r}.")
     return factory(Problem(space, names, seed, dict(constraints or {})))

@@ -1,16 +1,13 @@
-"""Latency of architectures as the sum of what their parts took, from the table that a study keeps."""
+"""Latency of architectures as the sum of what their parts took."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from optuna.study import Study
 
 from search.strategy.proposals.encoding import Codes, Encoding, Values
-from spaces.latency import ATTRIBUTE, LatencyTable
+from spaces.latency import LatencyTable
 
-__all__ = ["AdditiveLatency", "kept_latency"]
+__all__ = ["AdditiveLatency"]
 
 DRAWS = 512
 SHORTEST = 1e-9
@@ -34,27 +31,15 @@ class AdditiveLatency:
         self._times = np.zeros(encoding.ops.shape)
         self._slots = np.arange(encoding.slots)
         for s, slot in enumerate(encoding.space.slots):
-            for c, choice in enumerate(encoding.choices[s]):
+            for c, choice in enumerate(slot.choices):
                 self._times[s, c] = sum(table.time(point, choice) for point in slot.points)
         logs = np.log(self(encoding.draw(np.random.default_rng(0), DRAWS)))
         self._centre, self._spread = float(logs.mean()), max(float(logs.std()), 1e-9)
 
     def __call__(self, codes: Codes) -> Values:
         """Return the predicted latency of each of `(n, s)` codes, in milliseconds."""
-        sums: Values = self._times[self._slots, codes].sum(axis=1) + self._rest
-        return np.maximum(sums, SHORTEST)
+        return np.asarray(np.maximum(self._times[self._slots, codes].sum(axis=1) + self._rest, SHORTEST))
 
     def feature(self, codes: Codes) -> Values:
         """Return the feature of `(n, s)` codes: `(n, 1)`."""
-        out: Values = ((np.log(self(codes)) - self._centre) / self._spread)[:, None]
-        return out
-
-
-def kept_latency(study: Study, encoding: Encoding) -> AdditiveLatency | None:
-    """Return what the operators' latencies predict that a study keeps; `None` where it keeps none.
-
-    Raises:
-        SpecError: They were measured for another space, or by another version.
-    """
-    kept: Any = study.user_attrs.get(ATTRIBUTE)
-    return None if kept is None else AdditiveLatency(encoding, LatencyTable.from_dict(kept))
+        return ((np.log(self(codes)) - self._centre) / self._spread)[:, None]

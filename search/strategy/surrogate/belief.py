@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from reports.measures import MEASURES
 from reports.pareto import ranks
 from search.strategy.observations import Observation
-from search.strategy.proposals.encoding import EXACT, Codes, Encoding
+from search.strategy.proposals.encoding import Codes, Encoding, Values
 from search.strategy.surrogate.evidence import Evidence, Yardstick
-from search.strategy.surrogate.features import BLOCKS, LATENCY, Features
-from search.strategy.surrogate.surrogate import Kernel, Surrogate
+from search.strategy.surrogate.features import Features
+from search.strategy.surrogate.surrogate import Surrogate
 
 __all__ = ["Belief"]
 
-Values = np.ndarray[Any, np.dtype[np.float64]]
 GROWTH = 0.1
 MOST = 320
 
 
 class Belief:
-    """What is believed of one objective that only training tells.
+    """What is believed of one objective that only training shows.
 
     The surrogate is fitted anew when the study has grown by a tenth; in between, new values are taken in with
     the kernels as they are. Of long studies the best part, the latest and a random rest are kept, so that
@@ -36,46 +35,31 @@ class Belief:
         measure: Name of the objective.
         index: Its position among the study's objectives.
         sign: What turns it into one to minimise: -1 or 1.
-        ended: The candidates that ended; some were completed.
-        rng: Generator of the first fit.
     """
 
-    def __init__(
-        self,
-        encoding: Encoding,
-        features: Features,
-        measure: str,
-        index: int,
-        sign: float,
-        ended: Sequence[Observation],
-        rng: np.random.Generator,
-    ) -> None:
-        self.index = index
+    def __init__(self, encoding: Encoding, features: Features, measure: str, index: int, sign: float) -> None:
         self._encoding = encoding
         self._features = features
-        self._measure = measure
-        self._sign = sign
-        timed = measure == "latency" and features.latency is not None
-        self._blocks = (*BLOCKS, LATENCY) if timed else BLOCKS
+        self._measure, self.index, self._sign = measure, index, sign
         self._logarithmic = measure in MEASURES and MEASURES[measure].direction == "minimize"
         self._fitted = self._read = 0
-        self._fit(ended, rng, ())
+        self._surrogate: Surrogate
 
     def loss(self, value: float) -> float:
         """Return a value to minimise as the model sees it: losses and costs by their logarithm."""
         return math.log(max(value, 1e-12)) if self._logarithmic else value
 
-    def limit(self, bound: float) -> float:
-        """Return a bound on the objective, as users give it, as a value that the model sees."""
-        return self.loss(self._sign * bound)
+    def limit(self, constraints: Mapping[str, float]) -> float:
+        """Return the user's bound on the objective as a value that the model sees; infinite where there is none."""
+        return self.loss(self._sign * constraints.get(self._measure, self._sign * math.inf))
 
     def update(self, ended: Sequence[Observation], rng: np.random.Generator) -> None:
-        """Take in what has ended since."""
+        """Take in what has ended since; the first time, that holds a completed candidate."""
         fresh = ended[self._read :]
         if len(ended) - self._fitted >= max(GROWTH * min(len(ended), 2 * MOST), 1):
-            self._fit(ended, rng, self._surrogate.kernels)
+            self._fit(ended, rng)
         elif fresh:
-            self._extend(fresh)
+            self._extend(self._yardstick(fresh))
         self._read = len(ended)
 
     def settled(self, pending: Codes) -> tuple[Surrogate, Codes, Values]:
@@ -84,39 +68,37 @@ class Belief:
         Their codes are `(n, s)`, their expected values `(n,)`: those of completed candidates, then those of
         what is in training.
         """
-        surrogate = self._surrogate.copy()
+        surrogate, codes = self._surrogate, self._codes[self._complete]
         values = surrogate.fitted()[self._complete]
-        codes = self._codes[self._complete]
-        if len(pending):
-            values = np.concatenate([values, surrogate.believe(self._features(pending))])
-            codes = np.concatenate([codes, pending])
-        return surrogate, codes, values
+        if not len(pending):
+            return surrogate, codes, values
+        expected = surrogate.posterior(pending).expected
+        surrogate = surrogate.extended(pending, expected, np.zeros(len(pending)))
+        return surrogate, np.concatenate([codes, pending]), np.concatenate([values, expected])
 
-    def _fit(self, ended: Sequence[Observation], rng: np.random.Generator, known: tuple[Kernel, ...]) -> None:
+    def _fit(self, ended: Sequence[Observation], rng: np.random.Generator) -> None:
         self._yardstick = Yardstick(ended, self.index, self._measure, self._sign, self.loss)
         evidence = self._yardstick(ended)
         evidence = evidence[_kept(evidence, self._encoding, rng)]
+        kernels = self._surrogate.kernels if self._fitted else ()
+        self._surrogate = Surrogate(self._features, evidence.codes, evidence.values, evidence.doubt, rng, kernels)
         self._codes, self._complete = evidence.codes, evidence.complete
-        self._surrogate = Surrogate(
-            self._features(evidence.codes), evidence.values, evidence.doubt, rng, known, self._blocks
-        )
-        self._fitted = self._read = len(ended)
+        self._fitted = len(ended)
 
-    def _extend(self, fresh: Sequence[Observation]) -> None:
-        evidence = self._yardstick(fresh)
+    def _extend(self, evidence: Evidence) -> None:
         if len(evidence):
-            self._surrogate.extend(self._features(evidence.codes), evidence.values, evidence.doubt)
+            self._surrogate = self._surrogate.extended(evidence.codes, evidence.values, evidence.doubt)
             self._codes = np.concatenate([self._codes, evidence.codes])
             self._complete = np.concatenate([self._complete, evidence.complete])
 
 
-def _kept(evidence: Evidence, encoding: Encoding, rng: np.random.Generator) -> Any:
+def _kept(evidence: Evidence, encoding: Encoding, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return the rows that a surrogate of limited size rests on: the front's layers, the latest, some others."""
     count = len(evidence)
     if count <= MOST:
         return np.arange(count)
-    costs = [encoding.cost(name, evidence.codes) for name in EXACT]
-    order = np.argsort(ranks(np.stack([evidence.values, *costs], axis=1)), kind="stable")
+    points = np.column_stack([evidence.values, encoding.log_costs(evidence.codes)])
+    order = np.argsort(ranks(points), kind="stable")
     latest = np.arange(count - MOST // 6, count)
     rest = np.setdiff1d(order[MOST // 2 :], latest)
     others = rng.choice(rest, size=min(MOST // 3, len(rest)), replace=False)

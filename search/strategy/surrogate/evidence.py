@@ -1,4 +1,4 @@
-"""What a study says of one objective: told values, forecasts of what was stopped, a poor value for what failed."""
+"""What a study says of one objective: final values, forecasts of what was stopped, a poor value for what failed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from search.strategy.curves import Forecast, fit, looks
 from search.strategy.observations import Observation
-from search.strategy.proposals.encoding import Codes, key
+from search.strategy.proposals.encoding import Code, Codes, Values, key
 
 __all__ = ["Evidence", "Yardstick"]
 
-Values = np.ndarray[Any, np.dtype[np.float64]]
 PEERS = 5
 LEAST = 0.05
 
@@ -33,7 +33,7 @@ class Evidence:
     codes: Codes
     values: Values
     doubt: Values
-    complete: np.ndarray[Any, np.dtype[np.bool_]]
+    complete: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.values)
@@ -64,39 +64,34 @@ class Yardstick:
         self, ended: Sequence[Observation], index: int, measure: str, sign: float, loss: Callable[[float], float]
     ) -> None:
         self._index, self._measure, self._sign, self._loss = index, measure, sign, loss
-        self._complete = [(seen, self._final(seen.values)) for seen in ended if seen.values is not None]
-        self._known = {key(seen.code) for seen, _ in self._complete}
-        told = np.array([final for _, final in self._complete])
-        high = float(np.quantile(told, 0.75))
-        self._cap = high + 1.5 * (high - float(told.min()))
-        self._worst = float(told.max())
-        self._mean, self._variance = float(told.mean()), max(float(told.var()), 1e-18)
-        self._curves = [(self._curve(seen), final) for seen, final in self._complete]
+        complete = [(seen, self._final(seen.values)) for seen in ended if seen.values is not None]
+        self._known = {key(seen.code) for seen, _ in complete}
+        self._curves = [(self._curve(seen), final) for seen, final in complete]
+        finals = np.array([final for _, final in complete])
+        high = float(np.quantile(finals, 0.75))
+        self._cap = high + 1.5 * (high - float(finals.min()))
+        self._worst = float(finals.max())
+        self._mean, self._variance = float(finals.mean()), max(float(finals.var()), 1e-18)
         self._forecasts: dict[tuple[int, ...], Forecast | None] = {}
 
     def __call__(self, candidates: Sequence[Observation]) -> Evidence:
         """Return what these candidates say."""
-        rows = [(seen.code, *told) for seen in candidates if (told := self._told(seen)) is not None]
-        return Evidence(
-            np.array([row[0] for row in rows]),
-            np.minimum(np.array([row[1] for row in rows]), self._cap),
-            np.array([row[2] for row in rows]),
-            np.array([row[3] for row in rows], dtype=np.bool_),
-        )
+        rows = [row for seen in candidates if (row := self._row(seen)) is not None]
+        codes, values, doubt, complete = zip(*rows, strict=True) if rows else ((), (), (), ())
+        capped = np.minimum(np.array(values), self._cap)
+        return Evidence(np.array(codes), capped, np.array(doubt), np.array(complete, dtype=np.bool_))
 
-    def _told(self, seen: Observation) -> tuple[float, float, bool] | None:
-        """Return a candidate's value, the doubt about it and whether it is complete."""
+    def _row(self, seen: Observation) -> tuple[Code, float, float, bool] | None:
+        """Return a candidate's code and value, the doubt about it, and whether its training was completed."""
         if seen.values is not None:
-            return self._final(seen.values), 0.0, True
-        if seen.outcome == "failed":
-            return None if key(seen.code) in self._known else (self._worst, self._variance, False)
+            return seen.code, self._final(seen.values), 0.0, True
         if key(seen.code) in self._known:
             return None
+        if seen.outcome == "failed":
+            return seen.code, self._worst, self._variance, False
         curve = self._curve(seen)
         epochs = looks(curve)
-        if epochs not in self._forecasts:
-            self._forecasts[epochs] = self._forecast(epochs)
-        forecast = self._forecasts[epochs]
+        forecast = self._forecast(epochs)
         if forecast is None:
             return None
         expected, error = forecast.at(np.array([curve[epoch] for epoch in epochs]))
@@ -104,20 +99,22 @@ class Yardstick:
         precision = 1.0 / error**2 - 1.0 / self._variance
         if precision * self._variance < LEAST:
             return None
-        return (expected / error**2 - self._mean / self._variance) / precision, 1.0 / precision, False
+        value = (expected / error**2 - self._mean / self._variance) / precision
+        return seen.code, value, 1.0 / precision, False
 
     def _final(self, values: Values) -> float:
         return self._loss(float(values[self._index]))
 
     def _forecast(self, epochs: tuple[int, ...]) -> Forecast | None:
         """Return the regression of final values on those at these epochs; `None` without enough peers."""
-        peers = [(curve, final) for curve, final in self._curves if all(epoch in curve for epoch in epochs)]
-        if not epochs or len(peers) < PEERS:
-            return None
-        told = np.array([[curve[epoch] for epoch in epochs] for curve, _ in peers])
-        return fit(told, np.array([final for _, final in peers]))
+        if epochs not in self._forecasts:
+            peers = [(curve, final) for curve, final in self._curves if all(epoch in curve for epoch in epochs)]
+            starts = np.array([[curve[epoch] for epoch in epochs] for curve, _ in peers])
+            enough = epochs and len(peers) >= PEERS
+            self._forecasts[epochs] = fit(starts, np.array([final for _, final in peers])) if enough else None
+        return self._forecasts[epochs]
 
     def _curve(self, seen: Observation) -> dict[int, float]:
         """Return the objective by epoch, as the model sees it; a measure without a name is the objective."""
-        told = {epoch: of.get(self._measure, of.get("", np.nan)) for epoch, of in seen.curve.items()}
-        return {epoch: self._loss(self._sign * value) for epoch, value in told.items() if np.isfinite(value)}
+        raw = {epoch: of.get(self._measure, of.get("", np.nan)) for epoch, of in seen.curve.items()}
+        return {epoch: self._loss(self._sign * value) for epoch, value in raw.items() if np.isfinite(value)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
+
+from search.strategy.proposals.encoding import Values
 
 __all__ = ["expected_gain", "expected_improvement"]
 
-Values = np.ndarray[Any, np.dtype[np.float64]]
 CELLS = {0: 1, 1: 400, 2: 24, 3: 9}
 
 
@@ -35,30 +36,20 @@ def expected_gain(mean: Values, deviation: Values, others: Values, front: Values
     for point in front[np.argsort(-front[:, 0])]:
         reached = tuple(slice(int(np.searchsorted(edge, c)), None) for edge, c in zip(edges, point[1:], strict=True))
         level[reached] = point[0]
-    gain = expected_improvement(mean[:, None], deviation[:, None], level.reshape(1, -1))
+    improvement = expected_improvement(mean[:, None], deviation[:, None], level.reshape(1, -1))
     volume = np.ones((len(mean), 1))
     for axis, edge in enumerate(edges):
         ends = np.append(edge[1:], reference[1 + axis])
         length = np.clip(ends - np.maximum(edge, others[:, axis : axis + 1]), 0.0, None)
         volume = (volume[:, :, None] * length[:, None, :]).reshape(len(mean), -1)
-    out: Values = (gain * volume).sum(axis=1)
-    return out
+    return np.asarray((improvement * volume).sum(axis=1))
 
 
 def expected_improvement(mean: Values, deviation: Values, level: Values) -> Values:
     """Return E[max(level − e, 0)] for e ~ N(mean, deviation²); arguments broadcast."""
     z = (level - mean) / deviation
     density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    out: Values = np.maximum(deviation * (z * _below(z, density) + density), 0.0)
-    return out
-
-
-def _below(z: Values, density: Values) -> Values:
-    """Return the normal distribution function, error below 1e-7 (Abramowitz and Stegun 26.2.17)."""
-    t = 1.0 / (1.0 + 0.2316419 * np.abs(z))
-    tail = density * t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-    out: Values = np.where(z > 0, 1.0 - tail, tail)
-    return out
+    return np.asarray(np.maximum(deviation * (z * ndtr(z) + density), 0.0))
 
 
 def _edges(values: Values, reference: float, most: int) -> Values:

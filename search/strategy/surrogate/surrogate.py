@@ -1,25 +1,26 @@
-"""A model of what training tells: Gaussian processes whose kernels weigh the blocks of features differently."""
+"""A model of what training shows: Gaussian processes whose kernels weigh the blocks of features differently."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from search.strategy.surrogate.features import BLOCKS, Matrix, Sight
+from search.strategy.proposals.encoding import Codes, Values
+from search.strategy.surrogate.features import Features, Inputs, Matrix
 
-__all__ = ["MEMBERS", "Forecast", "Kernel", "Surrogate"]
+__all__ = ["MEMBERS", "Kernel", "Posterior", "Surrogate"]
 
-Values = np.ndarray[Any, np.dtype[np.float64]]
+Likeness = tuple[list[Matrix], Matrix]
 MEMBERS = 3
 REACHES = (0.15, 0.4)
 NOISES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-JITTER = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class Posterior:
     """What an ensemble says of `m` architectures.
 
     Args:
@@ -35,63 +36,35 @@ class Forecast:
     @property
     def expected(self) -> Values:
         """`(m,)`, the mean over the members."""
-        out: Values = self.weights @ self.mean
-        return out
+        return self.weights @ self.mean
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Variances of the blocks, of the noise, and how far `whole` reaches, for values of unit variance.
+    """Variances of the blocks and of the noise, and how far `whole` reaches, for values of unit variance.
 
     Args:
-        names: The linear blocks.
-        blocks: Variance of each of them, then of `whole`.
+        blocks: Variance of each linear block, then of `whole`.
         noise: Variance of the noise.
         reach: How far `whole` reaches.
     """
 
-    names: tuple[str, ...]
     blocks: tuple[float, ...]
     noise: float
     reach: float
 
-    def __call__(self, grams: dict[str, Matrix], distance: Matrix) -> Values:
+    def __call__(self, likeness: Likeness) -> Values:
         """Return the covariance, noise apart."""
+        grams, distance = likeness
         out = np.full(distance.shape, 1.0, dtype=np.float32)
-        for name, variance in zip(self.names, self.blocks[:-1], strict=True):
-            out += np.float32(variance) * grams[name]
+        for gram, variance in zip(grams, self.blocks[:-1], strict=True):
+            out += np.float32(variance) * gram
         out += np.float32(self.blocks[-1]) * np.exp(-distance / np.float32(self.reach))
         return out.astype(np.float64)
 
-
-class Member:
-    """One Gaussian process: a kernel and the inverse of its covariance on what was observed."""
-
-    def __init__(self, kernel: Kernel, grams: dict[str, Matrix], distance: Matrix, doubt: Values) -> None:
-        self.kernel = kernel
-        covariance = kernel(grams, distance)
-        self.diagonal = covariance.diagonal().copy()
-        self.noise = kernel.noise + doubt + JITTER
-        covariance[np.diag_indices_from(covariance)] += self.noise
-        self.factor = np.linalg.cholesky(covariance)
-        half = np.linalg.inv(self.factor)
-        self.inverse: Values = half.T @ half
-
-    def evidence(self, y: Values) -> float:
-        """Return the logarithm of the marginal likelihood, apart from a constant."""
-        return float(-0.5 * y @ self.inverse @ y - np.log(self.factor.diagonal()).sum())
-
-    def extend(self, cross: Values, own: Values, doubt: Values) -> None:
-        """Take in further architectures: `cross` is `(n, p)`, `own` `(p, p)`, `doubt` `(p,)`."""
-        noise = self.kernel.noise + doubt + JITTER
-        gain = self.inverse @ cross
-        rest = own + np.diag(noise) - cross.T @ gain
-        block = np.linalg.inv(rest)
-        corner = -gain @ block
-        upper = np.concatenate([self.inverse - corner @ gain.T, corner], axis=1)
-        self.inverse = np.concatenate([upper, np.concatenate([corner.T, block], axis=1)])
-        self.noise = np.concatenate([self.noise, noise])
-        self.diagonal = np.concatenate([self.diagonal, own.diagonal()])
+    def observed(self, likeness: Likeness, doubt: Values) -> Values:
+        """Return the covariance of observations; `doubt` is the variance of each beyond the noise."""
+        return self(likeness) + np.diag(self.noise + doubt)
 
 
 class Surrogate:
@@ -103,117 +76,113 @@ class Surrogate:
     their likelihood (empirical Bayes with a mixture instead of one maximum).
 
     Args:
-        sight: The observed architectures, n.
+        features: Describes architectures.
+        codes: `(n, s)`, the observed ones.
         values: `(n,)`, what was observed.
         doubt: `(n,)`, variance of each observation beyond that of a completed training, in squared units of `values`.
         rng: Generator of the draws of the variances.
-        known: Kernels to start from, best first: those of an earlier fit.
-        names: The linear blocks that count.
+        start: Kernels to start from, best first: those of an earlier fit.
+
+    Attributes:
+        kernels: Those of the members, the most likely first.
     """
 
     def __init__(
         self,
-        sight: Sight,
+        features: Features,
+        codes: Codes,
         values: Values,
         doubt: Values,
         rng: np.random.Generator,
-        known: tuple[Kernel, ...] = (),
-        names: tuple[str, ...] = BLOCKS,
+        start: Sequence[Kernel] = (),
     ) -> None:
-        self._sight = sight
-        self._names = names
-        self._centre = float(values.mean())
-        self._scale = max(float(values.std()), 1e-9)
-        self._y = (values - self._centre) / self._scale
-        self._grams, self._distance = _likeness(sight, sight)
-        doubt = doubt / self._scale**2
-        scored = self._search(doubt, rng, known)
-        scored.sort(key=lambda pair: -pair[0])
-        self.kernels = tuple(kernel for _, kernel in scored[:MEMBERS])
-        best = np.array([score for score, _ in scored[:MEMBERS]])
-        self._weights = np.exp(best - best.max())
-        self._weights /= self._weights.sum()
-        self._members = [Member(kernel, self._grams, self._distance, doubt) for kernel in self.kernels]
+        self._features = features
+        self._inputs = features(codes)
+        self._centre, self._scale = float(values.mean()), max(float(values.std()), 1e-9)
+        self._values = (values - self._centre) / self._scale
+        likeness, doubt = _likeness(self._inputs, self._inputs), doubt / self._scale**2
+        scored = _search(lambda kernel: _score(kernel, likeness, self._values, doubt), likeness, rng, start)
+        best = sorted(scored, key=lambda pair: -pair[0])[:MEMBERS]
+        weights = np.exp([score - best[0][0] for score, _ in best])
+        self._weights = weights / weights.sum()
+        self.kernels = [kernel for _, kernel in best]
+        self._doubt = doubt
+        half = np.linalg.inv(np.linalg.cholesky([kernel.observed(likeness, doubt) for kernel in self.kernels]))
+        self._inverse = half.swapaxes(1, 2) @ half
 
-    def __len__(self) -> int:
-        return len(self._sight)
-
-    def extend(self, sight: Sight, values: Values, doubt: Values) -> None:
-        """Take in further observations, with the kernels as they are."""
-        cross, own = _likeness(self._sight, sight), _likeness(sight, sight)
-        for member in self._members:
-            member.extend(member.kernel(*cross), member.kernel(*own), doubt / self._scale**2)
-        self._sight = self._sight.joined(sight)
-        self._y = np.concatenate([self._y, (values - self._centre) / self._scale])
-
-    def believe(self, sight: Sight) -> Values:
-        """Take in architectures in training at their expected values; return these."""
-        expected = self.forecast(sight).expected
-        self.extend(sight, expected, np.zeros(len(sight)))
-        return expected
-
-    def copy(self) -> Surrogate:
-        """Return a surrogate that can be extended without changing this one."""
-        twin = object.__new__(Surrogate)
-        twin.__dict__.update(self.__dict__)
-        twin._members = []
-        for member in self._members:
-            same = object.__new__(Member)
-            same.__dict__.update(member.__dict__)
-            twin._members.append(same)
-        return twin
+    def extended(self, codes: Codes, values: Values, doubt: Values) -> Surrogate:
+        """Return a surrogate with further observations and the same kernels."""
+        inputs, doubt = self._features(codes), doubt / self._scale**2
+        cross = _stacked(self.kernels, _likeness(self._inputs, inputs))
+        among = _likeness(inputs, inputs)
+        # The inverse of a matrix that grows by some rows and columns, by blocks.
+        weights = self._inverse @ cross
+        own = np.stack([kernel.observed(among, doubt) for kernel in self.kernels])
+        block = np.linalg.inv(own - cross.swapaxes(1, 2) @ weights)
+        corner = -weights @ block
+        rest = self._inverse - corner @ weights.swapaxes(1, 2)
+        longer = copy(self)
+        longer._inputs = self._inputs.joined(inputs)
+        longer._values = np.concatenate([self._values, (values - self._centre) / self._scale])
+        longer._doubt = np.concatenate([self._doubt, doubt])
+        longer._inverse = np.block([[rest, corner], [corner.swapaxes(1, 2), block]])
+        return longer
 
     def fitted(self) -> Values:
         """Return the expected values of the observed architectures themselves: what noise leaves of them."""
-        rows = [self._y - member.noise * (member.inverse @ self._y) for member in self._members]
-        out: Values = self._centre + self._scale * (self._weights @ np.array(rows))
-        return out
+        noise = np.array([kernel.noise + self._doubt for kernel in self.kernels])
+        rows = self._values - noise * (self._inverse @ self._values)
+        return np.asarray(self._centre + self._scale * (self._weights @ rows))
 
-    def forecast(self, sight: Sight, members: int = MEMBERS) -> Forecast:
-        """Return what is expected of architectures, by the most likely members."""
-        grams, distance = _likeness(sight, self._sight)
-        own = {name: (block**2).sum(axis=1) for name, block in sight.linear.items()}
-        means, deviations = [], []
-        for member in self._members[:members]:
-            cross = member.kernel(grams, distance)
-            means.append(cross @ (member.inverse @ self._y))
-            prior = member.kernel(own, np.zeros(len(sight), dtype=np.float32))
-            variance = prior - ((cross @ member.inverse) * cross).sum(axis=1)
-            deviations.append(np.sqrt(np.maximum(variance, 1e-8)))
+    def posterior(self, codes: Codes, members: int = MEMBERS) -> Posterior:
+        """Return what is expected of `(m, s)` codes by the most likely members."""
+        inputs, kernels, inverse = self._features(codes), self.kernels[:members], self._inverse[:members]
+        cross = _stacked(kernels, _likeness(inputs, self._inputs))
+        own = [(block**2).sum(axis=1) for block in inputs.linear.values()], np.zeros(len(inputs), dtype=np.float32)
+        mean = (cross @ (inverse @ self._values)[:, :, None])[:, :, 0]
+        variance = _stacked(kernels, own) - ((cross @ inverse) * cross).sum(axis=2)
+        deviation = np.sqrt(np.maximum(variance, 1e-8))
         weights = self._weights[:members] / self._weights[:members].sum()
-        return Forecast(self._centre + self._scale * np.array(means), self._scale * np.array(deviations), weights)
-
-    def _search(self, doubt: Values, rng: np.random.Generator, known: tuple[Kernel, ...]) -> list[tuple[float, Kernel]]:
-        """Return kernels with their evidence."""
-        count = 12 if len(self) > 200 else 48
-        drawn = list(known) + [_draw(self._names, rng) for _ in range(count // 4 if known else count)]
-        scored = [(self._evidence(kernel, doubt), kernel) for kernel in drawn]
-        for _ in range(count // 2):
-            start = max(scored, key=lambda pair: pair[0])[1]
-            near = _near(start, rng)
-            scored.append((self._evidence(near, doubt), near))
-        return scored
-
-    def _evidence(self, kernel: Kernel, doubt: Values) -> float:
-        prior = -0.5 * sum((np.log10(variance) + 1.0) ** 2 for variance in kernel.blocks) / 2.0
-        covariance = kernel(self._grams, self._distance)
-        covariance[np.diag_indices_from(covariance)] += kernel.noise + doubt + JITTER
-        factor = np.linalg.cholesky(covariance)
-        half = np.linalg.solve(factor, self._y)
-        return float(prior - 0.5 * half @ half - np.log(factor.diagonal()).sum())
+        return Posterior(self._centre + self._scale * mean, self._scale * deviation, weights)
 
 
-def _likeness(first: Sight, second: Sight) -> tuple[dict[str, Matrix], Matrix]:
-    """Return the products of every block and the distances of whole architectures, `(n, m)` each."""
-    grams = {name: block @ second.linear[name].T for name, block in first.linear.items()}
-    equal = (first.places**2).sum(axis=1).max(initial=1e-9)
-    distance = np.maximum(1.0 - first.places @ second.places.T / equal, 0.0)
+def _likeness(first: Inputs, second: Inputs) -> Likeness:
+    """Return the products of every linear block and the distances of whole architectures, `(n, m)` each."""
+    grams = [block @ second.linear[name].T for name, block in first.linear.items()]
+    equal = (first.whole**2).sum(axis=1).max(initial=1e-9)
+    distance = np.maximum(1.0 - first.whole @ second.whole.T / equal, 0.0)
     return grams, distance.astype(np.float32)
 
 
-def _draw(names: tuple[str, ...], rng: np.random.Generator) -> Kernel:
-    variances = 10.0 ** rng.uniform(-3.0, 1.0, size=len(names) + 1)
-    return Kernel(names, tuple(variances.tolist()), float(rng.choice(NOISES)), float(rng.choice(REACHES)))
+def _stacked(kernels: Sequence[Kernel], likeness: Likeness) -> Values:
+    return np.stack([kernel(likeness) for kernel in kernels])
+
+
+def _score(kernel: Kernel, likeness: Likeness, values: Values, doubt: Values) -> float:
+    """Return the logarithm of a kernel's prior and marginal likelihood, apart from a constant."""
+    prior = -0.25 * sum((np.log10(variance) + 1.0) ** 2 for variance in kernel.blocks)
+    factor = np.linalg.cholesky(kernel.observed(likeness, doubt))
+    half = np.linalg.solve(factor, values)
+    return float(prior - 0.5 * half @ half - np.log(factor.diagonal()).sum())
+
+
+def _search(
+    score: Callable[[Kernel], float], likeness: Likeness, rng: np.random.Generator, start: Sequence[Kernel]
+) -> list[tuple[float, Kernel]]:
+    """Return kernels with their scores."""
+    grams, distance = likeness
+    count = 12 if len(distance) > 200 else 48
+    drawn = [*start, *(_draw(len(grams) + 1, rng) for _ in range(count // 4 if start else count))]
+    scored = [(score(kernel), kernel) for kernel in drawn]
+    for _ in range(count // 2):
+        near = _near(max(scored, key=lambda pair: pair[0])[1], rng)
+        scored.append((score(near), near))
+    return scored
+
+
+def _draw(blocks: int, rng: np.random.Generator) -> Kernel:
+    variances = 10.0 ** rng.uniform(-3.0, 1.0, size=blocks)
+    return Kernel(tuple(variances.tolist()), float(rng.choice(NOISES)), float(rng.choice(REACHES)))
 
 
 def _near(kernel: Kernel, rng: np.random.Generator) -> Kernel:
@@ -221,6 +190,6 @@ def _near(kernel: Kernel, rng: np.random.Generator) -> Kernel:
     logs = np.log(np.array([*kernel.blocks, kernel.noise]))
     changed = rng.permutation(len(logs))[: rng.integers(1, 3)]
     logs[changed] += rng.normal(0.0, 1.0, size=len(changed))
-    values = np.exp(np.clip(logs, np.log(1e-4), np.log(30.0)))
+    *blocks, noise = np.exp(np.clip(logs, np.log(1e-4), np.log(30.0))).tolist()
     reach = float(rng.choice(REACHES)) if rng.random() < 0.2 else kernel.reach
-    return Kernel(kernel.names, tuple(values[:-1].tolist()), float(max(values[-1], 1e-3)), reach)
+    return Kernel(tuple(blocks), max(noise, 1e-3), reach)

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from fusion_ops.errors import DataError
 from search.training.data.dataset import Dataset, Split
-from search.training.data.own import OWN
 from search.training.data.source import DATASETS, DatasetSource
+from search.training.data.user_defined import USER_DEFINED
 
 if TYPE_CHECKING:
     from search.training.settings import DataConfig
@@ -23,12 +23,12 @@ __all__ = ["DATASETS", "Dataset", "DatasetSource", "Split", "load", "source_of"]
 
 
 def source_of(name: str) -> DatasetSource[Any]:
-    """Return how the data set of that name, or of the user's own `module:function`, is had.
+    """Return where the data set of that name, or of a user-defined `module:function`, comes from.
 
     Raises:
         UnknownNameError: No such data set.
     """
-    return OWN if ":" in name else DATASETS[name]
+    return USER_DEFINED if ":" in name else DATASETS[name]
 
 
 def load(config: DataConfig) -> Dataset:
@@ -36,16 +36,25 @@ def load(config: DataConfig) -> Dataset:
 
     Raises:
         UnknownNameError: No such data set.
-        DataError: It is missing, corrupt, or unfit.
+        DataError: A setting is wrong, or the set is missing, corrupt, or unfit.
     """
-    found = source_of(config.name)
+    source = source_of(config.name)
     try:
-        section = found.section(config)
+        section = source.section(config)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"data set {config.name}: `{where}`: {first['msg']}; got {first['input']!r}.") from None
-    return found.dataset(section)
+        raise DataError(_worded(config.name, error)) from None
+    return source.dataset(section)
+
+
+def _worded(name: str, error: ValidationError) -> str:
+    """Return the first wrong setting as one line."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    key, rule = ".".join(map(str, ("data", *first["loc"]))), first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] == "extra_forbidden":
+        return f"data set {name} has no setting `{key}`; leave it out."
+    return f"data set {name}: `{key}`: {rule}; got {first['input']!r}."
 
 
 for _module in iter_modules(__path__):

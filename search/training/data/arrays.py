@@ -1,4 +1,4 @@
-"""Images, labels and masks from arrays that a user hands over; what does not fit is explained."""
+"""Images, labels and masks from arrays that a user hands over."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED, Split
+from search.training.data.dataset import IGNORED, Split, check_pairs
 
-__all__ = ["Layout", "images_from", "labels_from", "split_from"]
+__all__ = ["Layout", "split_from"]
 
 Layout = Literal["auto", "nchw", "nhwc"]
 CHANNELS = (1, 3, 4)
@@ -28,27 +28,16 @@ def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto") ->
         layout: Where the channels are; `auto` takes the axis that has 1, 3 or 4 entries.
 
     Raises:
-        DataError: An array has a wrong type, shape, or length.
+        DataError: An array has a wrong type, shape, or length, a mask has a value beyond 255, or it is not clear which
+            axis has the channels.
     """
-    split = Split(images_from(images, f"{where} images", layout), labels_from(labels, f"{where} labels"))
-    if len(split.images) != len(split.labels):
-        raise DataError(
-            f"{where} needs one label an image; got {len(split.images)} images and {len(split.labels)} labels."
-        )
-    if split.labels.ndim == 3 and split.labels.shape[1:] != split.images.shape[2:]:
-        raise DataError(
-            f"{where}: a mask has the size of its image; got images {tuple(split.images.shape[2:])} and masks "
-            f"{tuple(split.labels.shape[1:])}."
-        )
+    split = Split(_images(images, f"{where} images", layout), _labels(labels, f"{where} labels"))
+    check_pairs(split, where)
     return split
 
 
-def images_from(value: Any, where: str, layout: Layout = "auto") -> Tensor:
-    """Return images as `(N, C, H, W)` uint8.
-
-    Raises:
-        DataError: They are not uint8, or their channels cannot be told.
-    """
+def _images(value: Any, where: str, layout: Layout) -> Tensor:
+    """Return images as `(N, C, H, W)` uint8."""
     array = _array(value, where)
     if array.dtype != np.uint8:
         raise DataError(f"{where} must be uint8 from 0 to 255; got {_kind(array)}. Convert them when they are saved.")
@@ -60,12 +49,8 @@ def images_from(value: Any, where: str, layout: Layout = "auto") -> Tensor:
     return tensor.permute(0, 3, 1, 2).contiguous() if _order(array.shape, where, layout) == "nhwc" else tensor
 
 
-def labels_from(value: Any, where: str) -> Tensor:
-    """Return labels `(N,)` as int64, or masks `(N, H, W)` as uint8.
-
-    Raises:
-        DataError: They are not whole numbers, or have another shape, or a mask's value is not in 0 … 255.
-    """
+def _labels(value: Any, where: str) -> Tensor:
+    """Return labels `(N,)` as int64, or masks `(N, H, W)` as uint8."""
     array = _array(value, where)
     if array.dtype.kind not in "iu":
         raise DataError(f"{where} must be whole numbers; got {_kind(array)}.")
@@ -100,7 +85,7 @@ def _kind(array: NDArray[Any]) -> str:
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
-    """Return a tensor on the same memory where torch may have it, else on a copy."""
+    """Return a tensor on the same memory where torch can use that, else on a copy."""
     usable = array.flags.writeable and array.dtype.isnative and all(stride >= 0 for stride in array.strides)
     return torch.from_numpy(array if usable else array.copy())
 
@@ -111,7 +96,7 @@ def _order(shape: tuple[int, ...], where: str, layout: Layout) -> Layout:
     first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
     if first == last:
         raise DataError(
-            f"{where}: which axis has the channels cannot be told from shape {shape}; write `data.layout: nchw` or "
-            "`nhwc`, or hand over (N, C, H, W) with 1, 3 or 4 channels."
+            f"{where}: shape {shape} does not show which axis has the channels; write `data.layout: nchw` or `nhwc`, "
+            "or hand over (N, C, H, W) with 1, 3 or 4 channels."
         )
     return "nchw" if first else "nhwc"

@@ -1,4 +1,4 @@
-"""A data set from what there is: parts that are missing are set apart from the training images."""
+"""A data set from the parts that there are: missing ones are set apart from the training images."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
 from search.training.data.dataset import IGNORED, Dataset, Split, channel_statistics
-from search.training.data.digits import TEST_FRACTION, TEST_SEED
-from search.training.data.splitting import stratified
 from search.training.settings import DataSection
 
-__all__ = ["assembled", "class_numbers"]
+__all__ = ["TEST_FRACTION", "TEST_SEED", "assembled", "class_numbers", "stratified"]
 
+TEST_FRACTION = 0.2
+TEST_SEED = 20_260_101
 MOST_CLASSES = 100_000
 
 logger = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ def assembled(
         section: The `data` section.
         classes: Names of the classes.
         train: Training images.
-        validation: Validation images, where the set has its own.
-        test: Test images, where the set has its own.
+        validation: Validation images, where the set has them.
+        test: Test images, where the set has them.
 
     Raises:
         DataError: What `Dataset` finds wrong, or too few images to divide.
@@ -59,7 +60,7 @@ def assembled(
         dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)  # type: ignore[arg-type]
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
-    _warn_of_overlap(section.name, parts)
+    _warn_of_overlap(dataset)
     return dataset
 
 
@@ -72,27 +73,44 @@ def class_numbers(splits: Iterable[Split]) -> list[str]:
     return [str(label) for label in range(largest + 1)]
 
 
+def stratified(
+    labels: NDArray[np.int64], indices: NDArray[np.int64], fraction: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide `indices` into the rest and a part with `fraction` of every class, both in ascending order.
+
+    Args:
+        labels: Labels of all images.
+        indices: The images to divide.
+        fraction: Share of the part, in (0, 1).
+        seed: Seed of the choice.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for label in np.unique(labels[indices]):
+        members = rng.permutation(indices[labels[indices] == label])
+        chosen.append(members[: round(fraction * len(members))])
+    part = np.sort(np.concatenate(chosen))
+    return np.setdiff1d(indices, part), part
+
+
 def _divided(section: DataSection, split: Split, fraction: float, seed: int, name: str) -> tuple[Split, Split]:
     indices = np.arange(len(split))
     labels = split.labels.numpy() if split.labels.ndim == 1 else np.zeros(len(split), dtype=np.int64)
     rest, part = stratified(labels, indices, fraction, seed) if len(indices) else (indices, indices)
     if not len(rest) or not len(part):
+        hint = ", or change `data.val_fraction`" if name == "validation" else ""
         raise DataError(
-            f"data set {section.name}: {len(split)} images are too few to set {fraction:.0%} of every class apart as "
-            f"{name}; add images, or a {name} part of its own."
+            f"data set {section.name}: {len(split)} images are too few to set {100 * fraction:g}% of every class apart "
+            f"as {name}; add images or a {name} part{hint}."
         )
-    return _taken(split, rest), _taken(split, part)
+    kept, taken = (Split(split.images[index], split.labels[index]) for index in map(torch.from_numpy, (rest, part)))
+    return kept, taken
 
 
-def _taken(split: Split, indices: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Split:
-    index = torch.from_numpy(indices)
-    return Split(split.images[index], split.labels[index])
-
-
-def _warn_of_overlap(name: str, parts: dict[str, Split]) -> None:
+def _warn_of_overlap(dataset: Dataset) -> None:
     digests = {
         part: [hashlib.blake2b(image.numpy().tobytes(), digest_size=16).digest() for image in split.images]
-        for part, split in parts.items()
+        for part, split in dataset.parts.items()
     }
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
         known = set(digests[first])
@@ -101,5 +119,5 @@ def _warn_of_overlap(name: str, parts: dict[str, Split]) -> None:
             logger.warning(
                 "data set %s: %d images of %s are in %s, too (the first is image %d of %s); what is measured on them "
                 "is too good.",
-                name, len(shared), second, first, shared[0], second,
+                dataset.name, len(shared), second, first, shared[0], second,
             )  # fmt: skip

@@ -14,8 +14,8 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,13 @@ import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import Dataset, Split
+from search.training.data.dataset import PART_NAMES, Dataset, Split
 
-__all__ = ["cached", "default_folder", "files_state", "shared"]
+__all__ = ["cached", "default_folder", "files_in", "files_state", "shared"]
 
 FORMAT = 1
 DESCRIPTION = "dataset.json"
-PARTS = ("train", "validation", "test")
+KINDS = ("images", "labels")
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +55,15 @@ def cached(settings: dict[str, Any], state: Any, build: Callable[[], Dataset]) -
         DataError: What `build` raises.
     """
     folder = Path(settings.get("cache") or default_folder()).expanduser()
-    own = {key: value for key, value in settings.items() if key != "cache"}
-    family = folder / f"{_plain(str(settings['name']))}-{_hash([FORMAT, own])}"
+    name = "".join(char if char.isalnum() or char in "_." else "_" for char in settings["name"])
+    content = {key: value for key, value in settings.items() if key != "cache"}
+    family = folder / f"{name}-{_hash([FORMAT, content])}"
     entry = family / _hash(state)
     with ExitStack() as held:
         try:
             family.mkdir(parents=True, exist_ok=True)
-            held.enter_context(_locked(family / "lock"))
+            lock = held.enter_context((family / "lock").open("a"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as error:
             _warn(settings, folder, error)
             return build()
@@ -78,8 +80,8 @@ def cached(settings: dict[str, Any], state: Any, build: Callable[[], Dataset]) -
 
 def _warn(settings: dict[str, Any], folder: Path, error: OSError) -> None:
     logger.warning(
-        "data set %s cannot be cached in %s (%s): every worker holds a copy of its own; set `data.cache` to a folder "
-        "that can be written.",
+        "data set %s cannot be cached in %s (%s): each worker holds a separate copy; set `data.cache` to a folder that "
+        "can be written.",
         settings["name"], folder, error.strerror,
     )  # fmt: skip
 
@@ -93,27 +95,34 @@ def shared(dataset: Dataset, folder: str | None) -> Dataset:
     return cached(settings, None, lambda: dataset)
 
 
-def files_state(files: Iterable[Path]) -> list[list[Any]]:
-    """Return path, size and time of the last change of every file, in order of their paths.
+def files_in(root: Path) -> list[Path]:
+    """Return the files in a folder and the folders in it, in order of their paths, hidden ones left out.
+
+    Raises:
+        DataError: A folder cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise DataError(f"folder {error.filename} cannot be read ({error.strerror}).")
+
+    inside = os.walk(root, onerror=fail, followlinks=True)
+    return sorted(Path(folder, name) for folder, _, names in inside for name in names if not name.startswith("."))
+
+
+def files_state(root: Path) -> list[list[Any]]:
+    """Return path, size and time of the last change of a file, or of all files in a folder.
 
     Raises:
         DataError: A file cannot be read.
     """
     rows = []
-    for path in sorted(files):
+    for path in [root] if root.is_file() else files_in(root):
         try:
             found = path.stat()
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror}).") from None
         rows.append([str(path), found.st_size, found.st_mtime_ns])
     return rows
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _write(dataset: Dataset, entry: Path) -> Dataset:
@@ -140,15 +149,9 @@ def _read(entry: Path) -> Dataset | None:
         noted = json.loads((entry / DESCRIPTION).read_text(encoding="utf-8"))
         if any((entry / name).stat().st_size != size for name, size in noted["files"].items()):
             raise ValueError("a file has another size than when it was written")
-        tensors = {name: _mapped(entry / f"{name}.npy") for name in _names()}
-        return Dataset(
-            noted["name"],
-            noted["task"],
-            classes=tuple(noted["classes"]),
-            mean=tuple(noted["mean"]),
-            std=tuple(noted["std"]),
-            **{part: Split(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in PARTS},
-        )
+        splits = {part: Split(*(_mapped(entry / f"{part}_{kind}.npy") for kind in KINDS)) for part in PART_NAMES}
+        classes, mean, std = (tuple(noted[key]) for key in ("classes", "mean", "std"))
+        return Dataset(noted["name"], noted["task"], classes=classes, mean=mean, std=std, **splits)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, DataError) as error:
@@ -157,26 +160,13 @@ def _read(entry: Path) -> Dataset | None:
 
 
 def _mapped(path: Path) -> Tensor:
-    # Mode "c" shares the pages of the file, and a process that writes to one gets a page of its own.
+    # Mode "c" shares the pages of the file; a process that writes to one gets a private copy of the page.
     return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
 
 
-def _names() -> list[str]:
-    return [f"{part}_{kind}" for part in PARTS for kind in ("images", "labels")]
-
-
 def _tensors(dataset: Dataset) -> dict[str, Tensor]:
-    splits: dict[str, Split] = {part: getattr(dataset, part) for part in PARTS}
-    return {
-        f"{part}_{kind}": tensor
-        for part, split in splits.items()
-        for kind, tensor in (("images", split.images), ("labels", split.labels))
-    }
+    return {f"{part}_{kind}": getattr(split, kind) for part, split in dataset.parts.items() for kind in KINDS}
 
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _plain(name: str) -> str:
-    return "".join(char if char.isalnum() or char in "_." else "_" for char in name)

@@ -1,8 +1,8 @@
 """`cluttered_digits`: handwritten digits of several scales among clutter, composed on the fly.
 
-The digits are scikit-learn's, 8 × 8 pixels. Each part of the set is composed of digits of its own: 60 % of them
-for training, 20 % for validation, 20 % for the test, the test's the same for every seed. The k-th image of a part
-does not depend on how many there are.
+The digits are scikit-learn's, 8 × 8 pixels. No digit is in two parts of the set: 60 % of them are for training, 20 %
+for validation and 20 % for the test, the latter the same for every seed. The k-th image of a part does not depend on
+how many there are.
 """
 
 from __future__ import annotations
@@ -11,26 +11,23 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, field_validator
-from torch import Tensor
 
 from fusion_ops.errors import DataError
+from search.training.data.assemble import TEST_FRACTION, TEST_SEED, stratified
 from search.training.data.compose import Scenery, compose
-from search.training.data.dataset import Dataset, Split, Task, channel_statistics
-from search.training.data.digits import TEST_FRACTION, TEST_SEED, read_digits
+from search.training.data.dataset import Dataset, Split, channel_statistics
+from search.training.data.digits import DIGITS, read_digits
 from search.training.data.source import DATASETS, CachedSection, DatasetSource, PathlessSection
-from search.training.data.splitting import stratified
 
 __all__ = ["ClutteredDigits", "load_cluttered_digits", "sources"]
 
 # Raised whenever the same settings give other images.
 VERSION = 2
 VALIDATION_FRACTION = 0.25
-DIGITS = tuple("0123456789")
 # By task: least and largest number of whole digits, and how much they are enlarged.
 WHOLE = {"classification": ((1, 1), (1.0, 3.0)), "segmentation": ((2, 3), (1.0, 2.0))}
-
-
 Scale = Annotated[float, Field(ge=0.5, le=4)]
 
 
@@ -87,13 +84,14 @@ def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
         chosen = torch.from_numpy(part)
         seed = (TEST_SEED if name == "test" else section.seed) * len(counts) + number
         digits = images[chosen, 0].float() / 255
-        splits[name] = _split(compose(digits, torch.from_numpy(labels[part]), counts[name], scenery, seed), masked)
+        drawn, targets, masks = compose(digits, torch.from_numpy(labels[part]), counts[name], scenery, seed)
+        splits[name] = Split(drawn, masks if masked else targets)
     mean, std = channel_statistics(splits["train"].images)
     classes = ("background", *DIGITS) if masked else DIGITS
     return Dataset("cluttered_digits", section.task, classes=classes, mean=mean, std=std, **splits)
 
 
-def sources(seed: int) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def sources(seed: int) -> dict[str, NDArray[np.int64]]:
     """Return, by part, the indices of the digits that it is composed of; no digit is in two parts."""
     _, labels = read_digits()
     rest, test = stratified(labels, np.arange(len(labels)), TEST_FRACTION, TEST_SEED)
@@ -101,15 +99,6 @@ def sources(seed: int) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
     return {"train": train, "validation": validation, "test": test}
 
 
-def _split(composed: tuple[Tensor, Tensor, Tensor], masked: bool) -> Split:
-    images, labels, masks = composed
-    return Split(images, masks if masked else labels)
-
-
-def _task(section: ClutteredDigits) -> Task:
-    return section.task
-
-
 DATASETS.register("cluttered_digits")(
-    DatasetSource(_task, load_cluttered_digits, ClutteredDigits, state=lambda _: VERSION)
+    DatasetSource(lambda section: section.task, load_cluttered_digits, ClutteredDigits, state=lambda _: VERSION)
 )

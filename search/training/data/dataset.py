@@ -10,10 +10,12 @@ from torch import Tensor
 
 from fusion_ops.errors import DataError
 
-__all__ = ["IGNORED", "Dataset", "Split", "Task", "channel_statistics"]
+__all__ = ["IGNORED", "PART_NAMES", "Dataset", "Split", "Task", "channel_statistics", "check_pairs"]
 
 Task = Literal["classification", "segmentation"]
 IGNORED = 255
+# By part of a data set: what a folder, a file or a split with it may be called.
+PART_NAMES = {"train": ("train",), "validation": ("val", "validation", "valid"), "test": ("test",)}
 COUNTED = 2**24
 _LABELS = {
     "classification": (1, torch.int64, "int64 labels (N,)"),
@@ -27,7 +29,7 @@ class Split:
 
     Args:
         images: `(N, C, H, W)`, uint8.
-        labels: Classification: `(N,)`, int64. Segmentation: `(N, H, W)`, uint8, 255 where nothing is known.
+        labels: Classification: `(N,)`, int64. Segmentation: `(N, H, W)`, uint8, 255 for unknown pixels.
     """
 
     images: Tensor
@@ -71,7 +73,7 @@ class Dataset:
             raise self._error(f"a data set has at least two classes; got {list(self.classes)}.")
         if len(self.classes) > IGNORED and self.task == "segmentation":
             raise self._error(f"segmentation has at most {IGNORED} classes; got {len(self.classes)}.")
-        for name, split in self._splits().items():
+        for name, split in self.parts.items():
             self._check(name, split)
         present = torch.unique(self.train.labels)
         present = present[present != IGNORED] if self.task == "segmentation" else present
@@ -84,6 +86,11 @@ class Dataset:
                 f"mean and std have one value a channel, std above 0; got {self.mean} and {self.std} "
                 f"for {channels} channels."
             )
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The three parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -100,11 +107,8 @@ class Dataset:
             "input_shape": list(self.input_shape),
             "mean": list(self.mean),
             "std": list(self.std),
-            **{name: len(split) for name, split in self._splits().items()},
+            **{name: len(split) for name, split in self.parts.items()},
         }
-
-    def _splits(self) -> dict[str, Split]:
-        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     def _error(self, message: str) -> DataError:
         return DataError(f"data set {self.name}: {message}")
@@ -117,19 +121,13 @@ class Dataset:
                 f"{name} needs uint8 images (N, C, H, W) and {words}; got {images.dtype} "
                 f"{tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
             )
-        if len(images) != len(labels):
-            raise self._error(f"{name} needs one label an image; got {len(images)} images, {len(labels)} labels.")
+        check_pairs(split, f"data set {self.name}: {name}")
         if images.numel() == 0:
             raise self._error(f"{name} is empty; got images {tuple(images.shape)}. See `data.val_fraction`.")
         if images.shape[1:] != self.train.images.shape[1:]:
             raise self._error(
                 f"all images have one shape; {name} has {tuple(images.shape[1:])}, "
                 f"train has {tuple(self.train.images.shape[1:])}."
-            )
-        if ndim == 3 and labels.shape[1:] != images.shape[2:]:
-            raise self._error(
-                f"a mask has the size of its image; {name} has images {tuple(images.shape[2:])} and masks "
-                f"{tuple(labels.shape[1:])}."
             )
         wrong = (labels < 0) | (labels >= len(self.classes))
         if self.task == "segmentation":
@@ -140,6 +138,20 @@ class Dataset:
                 f"{name} labels are 0 … {len(self.classes) - 1}; image {int(first[0])} has label "
                 f"{int(labels[tuple(first)])}."
             )
+
+
+def check_pairs(split: Split, where: str) -> None:
+    """Check that every image has one label, or one mask of its size.
+
+    Raises:
+        DataError: A label is missing or left over, or the sizes differ; the message begins with `where`.
+    """
+    images, labels = split.images, split.labels
+    if len(images) != len(labels):
+        raise DataError(f"{where} needs one label an image; got {len(images)} images and {len(labels)} labels.")
+    if labels.ndim == 3 and labels.shape[1:] != images.shape[2:]:
+        sizes = f"images {tuple(images.shape[2:])} and masks {tuple(labels.shape[1:])}"
+        raise DataError(f"{where}: a mask has the size of its image; got {sizes}.")
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

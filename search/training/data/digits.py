@@ -1,7 +1,4 @@
-"""`digits`: 1,797 handwritten digits of 8 × 8 pixels, part of scikit-learn; nothing is downloaded.
-
-A test set of 20 % is set apart by a constant seed, so that it is the same for every `data.seed`.
-"""
+"""`digits`: 1,797 handwritten digits of 8 × 8 pixels, part of scikit-learn; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -14,14 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import Dataset, Split, channel_statistics
+from search.training.data.assemble import assembled
+from search.training.data.dataset import Dataset, Split
 from search.training.data.source import DATASETS, DatasetSource, PathlessSection
-from search.training.data.splitting import stratified
 
-__all__ = ["TEST_FRACTION", "TEST_SEED", "load_digits", "read_digits"]
+__all__ = ["DIGITS", "load_digits", "read_digits"]
 
-TEST_FRACTION = 0.2
-TEST_SEED = 20_260_101
+DIGITS = tuple("0123456789")
 LARGEST = 16
 SIZE = (8, 8)
 
@@ -41,17 +37,10 @@ def load_digits(section: PathlessSection) -> Dataset:
     """Return the handwritten digits: `(1, 8, 8)` images, ten classes.
 
     Raises:
-        DataError: `val_fraction` is so small that the validation set is empty, or scikit-learn is not installed.
+        DataError: `val_fraction` leaves a part without images, or scikit-learn is not installed.
     """
     images, labels = read_digits()
-    rest, test = stratified(labels, np.arange(len(labels)), TEST_FRACTION, TEST_SEED)
-    train, validation = stratified(labels, rest, section.val_fraction, section.seed)
-    parts = {"train": train, "validation": validation, "test": test}
-    splits = {
-        name: Split(images[torch.from_numpy(part)], torch.from_numpy(labels[part])) for name, part in parts.items()
-    }
-    mean, std = channel_statistics(splits["train"].images)
-    return Dataset("digits", "classification", classes=tuple("0123456789"), mean=mean, std=std, **splits)
+    return assembled(section, DIGITS, Split(images, torch.from_numpy(labels)))
 
 
 def _file() -> Path:

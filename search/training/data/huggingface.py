@@ -7,30 +7,29 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from fusion_ops.errors import DataError, nearest
 from search.training.data.assemble import assembled, class_numbers
-from search.training.data.cache import files_state
-from search.training.data.dataset import Dataset, Split
-from search.training.data.pictures import Size, decoded, picture, stacked
-from search.training.data.source import DATASETS, CachedSection, DatasetSource
+from search.training.data.cache import files_in
+from search.training.data.dataset import PART_NAMES, Dataset, Split
+from search.training.data.pictures import MaskSection, decoded, stacked
+from search.training.data.source import DATASETS, DatasetSource
 from search.training.settings import Text
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["HuggingFace", "load_huggingface"]
 
-PARTS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
-MASK_MODES = ("L", "P")
 
-
-class HuggingFace(CachedSection):
+class HuggingFace(MaskSection):
     """The `data` section of `huggingface`; either `path` or `dataset` is given.
 
     `path` is a folder written by `save_to_disk`, a Parquet file, or a folder of Parquet files whose names begin with
@@ -42,20 +41,22 @@ class HuggingFace(CachedSection):
         revision: Its version: a tag or a commit; without one the newest is taken when it is first loaded.
         image: Column of the images.
         label: Column of the labels, or of the masks.
-        size: Height and width to which the images are brought: the shorter side is resized, the middle cut out;
-            `null` for images that have one size already.
-        channels: 3 for colour, 1 for grey.
-        classes: Names of the classes; empty: those that the set notes, else their numbers.
     """
+
+    model_config = ConfigDict(validate_default=True)
 
     dataset: Text | None = None
     subset: Text | None = None
     revision: Text | None = None
     image: Text = "image"
     label: Text = "label"
-    size: Size | None = None
-    channels: Literal[3, 1] = 3
-    classes: tuple[str, ...] = ()
+
+    @field_validator("dataset")
+    @classmethod
+    def _one_source(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        if (info.data.get("path") is None) == (dataset is None):
+            raise ValueError("data set huggingface needs either `data.path` or `data.dataset`; give one of them.")
+        return dataset
 
 
 def load_huggingface(section: HuggingFace) -> Dataset:
@@ -80,10 +81,10 @@ def _opened(section: HuggingFace, scratch: str) -> Any:
     try:
         if section.path is None:
             return datasets.load_dataset(section.dataset, section.subset, revision=section.revision)
-        root = Path(section.path).expanduser()
-        if root.is_dir() and not _parquet(root):
+        root = section.existing()
+        files = [root] if root.is_file() else [file for file in files_in(root) if file.suffix == ".parquet"]
+        if not files:
             return datasets.load_from_disk(str(root))
-        files = [root] if root.is_file() else _parquet(root)
         return datasets.load_dataset("parquet", data_files=_by_part(files), cache_dir=scratch)
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
@@ -91,14 +92,10 @@ def _opened(section: HuggingFace, scratch: str) -> Any:
         raise DataError(f"data set huggingface: {what} cannot be loaded ({type(error).__name__}: {first}).") from error
 
 
-def _parquet(root: Path) -> list[Path]:
-    return sorted(root.rglob("*.parquet"))
-
-
 def _by_part(files: Sequence[Path]) -> dict[str, list[str]]:
     parts: dict[str, list[str]] = {}
     for file in files:
-        part = next((part for part, names in PARTS.items() if file.name.startswith(names)), "train")
+        part = next((part for part, names in PART_NAMES.items() if file.name.startswith(names)), "train")
         parts.setdefault(part, []).append(str(file))
     return parts
 
@@ -106,7 +103,7 @@ def _by_part(files: Sequence[Path]) -> dict[str, list[str]]:
 def _parts(opened: Any) -> dict[str, Any]:
     if not isinstance(opened, dict):
         return {"train": opened}
-    found = {part: opened[name] for part, names in PARTS.items() for name in names if name in opened}
+    found = {part: opened[name] for part, names in PART_NAMES.items() for name in names if name in opened}
     if "train" not in found:
         raise DataError(f"data set huggingface has no split `train`; it has {', '.join(opened)}.")
     return found
@@ -120,13 +117,11 @@ def _split(table: Any, part: str, section: HuggingFace) -> Split:
             known = ", ".join(table.column_names)
             hint = nearest(column, table.column_names)
             raise DataError(f"data set huggingface, {part}: there is no column `{column}`{hint}; known: {known}.")
-    pictures = _pictures(table, section.image, part)
-    images = stacked(
-        range(len(table)), lambda row: picture(pictures(row), section.size, section.channels), lambda row: f"row {row}"
-    )
+    rows, read = range(len(table)), _pictures(table, section.image, part)
+    images = stacked(rows, lambda row: section.pixels(read(row)), lambda row: f"row {row}")
     if isinstance(table.features[section.label], datasets.Image):
-        drawn = _pictures(table, section.label, part)
-        return Split(images, stacked(range(len(table)), lambda row: _mask(drawn(row), row, section)))
+        drawn, where = _pictures(table, section.label, part), f"data set huggingface, {part}, row"
+        return Split(images, stacked(rows, lambda row: section.mask(drawn(row), f"{where} {row}")))
     labels = table.with_format(None)[section.label][:]
     wrong = next((row for row, label in enumerate(labels) if not isinstance(label, int)), None)
     if wrong is not None:
@@ -134,7 +129,7 @@ def _split(table: Any, part: str, section: HuggingFace) -> Split:
     return Split(images, torch.tensor(labels, dtype=torch.int64))
 
 
-def _pictures(table: Any, column: str, part: str) -> Any:
+def _pictures(table: Any, column: str, part: str) -> Callable[[int], Image.Image]:
     import datasets
 
     if not isinstance(table.features[column], datasets.Image):
@@ -142,7 +137,7 @@ def _pictures(table: Any, column: str, part: str) -> Any:
         raise DataError(f"data set huggingface: column `{column}` must hold images; got {kind}.")
     raw = table.select_columns([column]).cast_column(column, datasets.Image(decode=False))
 
-    def read(row: int) -> Any:
+    def read(row: int) -> Image.Image:
         cell = raw[row][column]
         if cell is None:
             raise DataError(f"data set huggingface, {part}, row {row}: column `{column}` is empty.")
@@ -152,25 +147,10 @@ def _pictures(table: Any, column: str, part: str) -> Any:
     return read
 
 
-def _mask(image: Any, row: int, section: HuggingFace) -> NDArray[np.uint8]:
-    if image.mode not in MASK_MODES:
-        raise DataError(
-            f"data set huggingface, row {row}: a mask has 8 bits, grey or with a palette; got mode {image.mode}."
-        )
-    return picture(image, section.size, 0, smooth=False)
-
-
 def _state(section: HuggingFace) -> Any:
-    if (section.path is None) == (section.dataset is None):
-        raise DataError("data set huggingface needs either `data.path` or `data.dataset`; give one of them.")
     if find_spec("datasets") is None:
         raise DataError("data set huggingface needs the package datasets: pip install fusion-nas[hf].")
-    if section.path is None:
-        return section.revision
-    root = Path(section.path).expanduser()
-    if not root.exists():
-        raise DataError(f"data set huggingface: `data.path` does not exist; got {root.absolute()}.")
-    return files_state([root] if root.is_file() else [path for path in root.rglob("*") if path.is_file()])
+    return section.revision if section.path is None else section.state()
 
 
 DATASETS.register("huggingface")(DatasetSource(None, load_huggingface, HuggingFace, state=_state))

@@ -1,4 +1,4 @@
-"""How a data set is had: its settings, its task, and the function that loads it."""
+"""Where a data set comes from: its settings, its task, and the function that loads it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, create_model, field_validator
+from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from fusion_ops.errors import DataError
 from fusion_ops.registry import Registry
-from search.training.data.cache import cached
+from search.training.data.cache import cached, files_state
 from search.training.data.dataset import Dataset, Task
-from search.training.settings import DataConfig, DataSection, Section, Text
+from search.training.settings import DataConfig, DataSection, Text
 
 __all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection"]
 
 NORMALISATION = ("mean", "std")
 S = TypeVar("S", bound=DataSection)
-
-
-class CachedSection(DataSection):
-    """The `data` section of a set that is kept as uint8 files, which the workers of a machine share.
-
-    Args:
-        cache: Folder for these files; `null` is `fusion-nas/data` in the user's cache folder.
-    """
-
-    cache: Text | None = None
 
 
 class PathlessSection(DataSection):
@@ -45,6 +35,35 @@ class PathlessSection(DataSection):
         return path
 
 
+class CachedSection(DataSection):
+    """The `data` section of a set that is kept as uint8 files, which the workers of a machine share.
+
+    Args:
+        cache: Folder for these files; `null` is `fusion-nas/data` in the user's cache folder.
+    """
+
+    cache: Text | None = None
+
+    def existing(self) -> Path:
+        """Return the file or folder at `path`.
+
+        Raises:
+            DataError: It does not exist.
+        """
+        root = Path(self.path or "").expanduser()
+        if not root.exists():
+            raise DataError(f"data set {self.name}: `data.path` does not exist; got {root.absolute()}.")
+        return root
+
+    def state(self) -> list[list[Any]]:
+        """Return what the set is made from: path, size and time of the last change of every file at `path`.
+
+        Raises:
+            DataError: There is none, or one cannot be read.
+        """
+        return files_state(self.existing())
+
+
 class FileSection(CachedSection):
     """The `data` section of a set that is read from a file or a folder, named by `path`."""
 
@@ -57,28 +76,13 @@ class FileSection(CachedSection):
             raise ValueError(f"data set {info.data['name']} is read from files; `data.path` must say where they lie.")
         return path
 
-    @property
-    def root(self) -> Path:
-        """The file or folder."""
-        return Path(self.path or "").expanduser()
-
-    def existing(self) -> Path:
-        """Return the file or folder.
-
-        Raises:
-            DataError: It does not exist.
-        """
-        if not self.root.exists():
-            raise DataError(f"data set {self.name}: `data.path` does not exist; got {self.root.absolute()}.")
-        return self.root
-
 
 @dataclass(frozen=True, slots=True)
 class DatasetSource(Generic[S]):
-    """How a data set is had.
+    """Where a data set comes from.
 
     Args:
-        task: What is learned on it, or a function that tells it from the settings; `None` where it is known
+        task: What is learned on it, or a function that returns it for the settings; `None` where it is known
             only after loading.
         load: Returns the data set that a `data` section describes.
         settings: The keys of the `data` section.
@@ -102,13 +106,7 @@ class DatasetSource(Generic[S]):
         Raises:
             pydantic.ValidationError: A key is unknown, or a value breaks a rule.
         """
-        values = {key: _tuples(value) for key, value in config.model_dump().items()}
-        checked: S = self.model().model_validate({"data": values}).data  # type: ignore[attr-defined]
-        return checked
-
-    def model(self) -> type[BaseModel]:
-        """Return the model that `section` checks with: a config of which only the section `data` is known."""
-        return create_model("Config", __base__=Section, data=(self.settings, ...))
+        return self.settings.model_validate(config.model_dump())
 
     def dataset(self, section: S) -> Dataset:
         """Return the data set, from the cache where it is one that is cached.
@@ -123,10 +121,6 @@ class DatasetSource(Generic[S]):
             loaded = cached(settings, self.state(section), lambda: self.load(section))
         given = {key: getattr(section, key) for key in NORMALISATION}
         return replace(loaded, **{key: value for key, value in given.items() if value is not None})
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 DATASETS: Registry[DatasetSource[Any]] = Registry("data set")

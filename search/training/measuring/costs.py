@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from reports.measures import MEASURES
-from search.training.measuring.device_lock import own_lock
+from search.training.job import Job
+from search.training.loop import DeviceData, loss_function
+from search.training.measuring.device_lock import device_alone, device_shared
 from search.training.measuring.latency import measure_latency
 from search.training.measuring.memory import measure_memory
-from search.training.own_objectives import functions, number
-
-if TYPE_CHECKING:
-    from search.training.loop import DeviceData
-    from search.training.settings import LatencyConfig
+from search.training.user_objectives import as_number, user_functions
 
 __all__ = ["Costs"]
 
@@ -26,36 +22,26 @@ class Costs:
     """Measures what the objectives ask for and what cannot be computed.
 
     Args:
-        objectives: Names of the objectives.
+        job: What all candidates of the run share.
         data: The images, on the device that candidates are trained on.
-        protocol: How inference is timed.
-        batch_size: Images of a training step.
-        loss: Loss of a batch, from outputs and labels.
     """
 
-    def __init__(
-        self,
-        objectives: Sequence[str],
-        data: DeviceData,
-        protocol: LatencyConfig,
-        batch_size: int,
-        loss: Callable[[Tensor, Tensor], Tensor],
-    ) -> None:
-        self._data, self._protocol, self._batch_size, self._loss = data, protocol, batch_size, loss
-        self._timed = "latency" in objectives
-        self._weighed = "memory" in objectives
-        self._own = functions(objectives, quality=False)
-        self._lock = own_lock(data.device)
+    def __init__(self, job: Job, data: DeviceData) -> None:
+        self._data, self._protocol, self._batch_size = data, job.latency, job.train.batch_size
+        self._loss = loss_function(data, job.train)
+        self._timed = "latency" in job.objectives
+        self._weighed = "memory" in job.objectives
+        self._user_defined = user_functions(job.objectives, quality=False)
 
     def training(self) -> AbstractContextManager[None]:
         """Return the time in which a candidate trains: beside others, not beside a timed one."""
-        return self._lock.shared() if self._timed else nullcontext()
+        return device_shared(self._data.device) if self._timed else nullcontext()
 
     def measure(self, model: nn.Module) -> dict[str, float]:
         """Return the costs of a trained network by column; it is left as it was.
 
         Raises:
-            CandidateError: A function of the user's own returned something that is not a finite number.
+            CandidateError: A user-defined function returned something that is not a finite number.
         """
         found: dict[str, float] = {}
         if self._weighed:
@@ -65,20 +51,21 @@ class Costs:
             found["memory_inference_bytes"] = float(memory.inference)
         if self._timed:
             images, _ = self._batch(self._protocol.batch_size)
-            with self._lock.alone():
+            with device_alone(self._data.device):
                 latency = measure_latency(model, images, threads=self._protocol.threads, seconds=self._protocol.seconds)
             found["latency_ms"], found["latency_iqr_ms"] = latency.median, latency.iqr
-        return found | self._measure_own(model)
+        return found | self._measure_user_defined(model)
 
-    def _measure_own(self, model: nn.Module) -> dict[str, float]:
-        if not self._own:
+    def _measure_user_defined(self, model: nn.Module) -> dict[str, float]:
+        if not self._user_defined:
             return {}
         images, _ = self._batch(self._batch_size)
         training = model.training
         model.eval()
         with torch.no_grad():
             values = {
-                MEASURES[name].column: number(name, measure(model, images)) for name, measure in self._own.items()
+                MEASURES[name].column: as_number(name, measure(model, images))
+                for name, measure in self._user_defined.items()
             }
         model.train(training)
         return values

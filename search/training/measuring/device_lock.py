@@ -1,4 +1,8 @@
-"""Who may use a device: many trainings at a time, or one measurement alone."""
+"""Who may use a device of this machine: many trainings at a time, or one measurement alone.
+
+It is the operating system's lock on two files, for all processes of this user, so that a process that dies lets go of
+it. A measurement that waits keeps further trainings from starting their next stretch, so its turn comes.
+"""
 
 from __future__ import annotations
 
@@ -11,44 +15,34 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["DeviceLock", "own_lock"]
+__all__ = ["device_alone", "device_shared"]
 
 
-class DeviceLock:
-    """A lock of one device of one machine, for all processes that train on it.
-
-    It is the operating system's lock on two files, so that a process that dies lets go of it. A measurement
-    that waits keeps further trainings from starting their next stretch, so its turn comes.
-
-    Args:
-        folder: A folder on this machine that all these processes share.
-        device: Name of the device, for example `cpu` or `cuda:0`.
-    """
-
-    def __init__(self, folder: str | Path, device: str) -> None:
-        name = device.replace(":", "-")
-        self._device = Path(folder) / f"{name}.lock"
-        self._turnstile = Path(folder) / f"{name}.turn.lock"
-        Path(folder).mkdir(parents=True, exist_ok=True)
-
-    @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Use the device beside others that train, not beside a measurement."""
-        with ExitStack() as held:
-            with _locked(self._turnstile, fcntl.LOCK_EX):
-                held.enter_context(_locked(self._device, fcntl.LOCK_SH))
-            yield
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Use the device alone: wait until all others have ended their stretch, and let nobody in."""
-        with _locked(self._turnstile, fcntl.LOCK_EX), _locked(self._device, fcntl.LOCK_EX):
-            yield
+@contextmanager
+def device_shared(device: torch.device) -> Iterator[None]:
+    """Use a device beside others that train, not beside a measurement."""
+    turnstile, lock = _files(device)
+    with ExitStack() as held:
+        with _locked(turnstile, fcntl.LOCK_EX):
+            held.enter_context(_locked(lock, fcntl.LOCK_SH))
+        yield
 
 
-def own_lock(device: torch.device) -> DeviceLock:
-    """Return the lock of a device that all of this user's processes on this machine share."""
-    return DeviceLock(Path(tempfile.gettempdir()) / f"fusion-nas-{os.getuid()}", _device_name(device))
+@contextmanager
+def device_alone(device: torch.device) -> Iterator[None]:
+    """Use a device alone: wait until all others have ended their stretch, and let nobody in."""
+    turnstile, lock = _files(device)
+    with _locked(turnstile, fcntl.LOCK_EX), _locked(lock, fcntl.LOCK_EX):
+        yield
+
+
+def _files(device: torch.device) -> tuple[Path, Path]:
+    """Return the two files to lock, the same in every process."""
+    folder = Path(tempfile.gettempdir()) / f"fusion-nas-{os.getuid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    on_gpu = device.type == "cuda"
+    name = f"cuda-{torch.cuda.get_device_properties(device).uuid}" if on_gpu else device.type
+    return folder / f"{name}.turn.lock", folder / f"{name}.lock"
 
 
 @contextmanager
@@ -59,10 +53,3 @@ def _locked(path: Path, kind: int) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _device_name(device: torch.device) -> str:
-    """Return a name of the device that is the same in every process of this machine."""
-    if device.type != "cuda":
-        return device.type
-    return f"cuda-{torch.cuda.get_device_properties(device).uuid}"

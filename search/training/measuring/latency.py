@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.benchmark import Measurement, Timer
+
+from search.training.device import precision
 
 __all__ = ["Latency", "measure_latency"]
 
@@ -26,12 +27,10 @@ class Latency:
     Args:
         median: Median time of a batch in milliseconds.
         iqr: Interquartile range of the times in milliseconds.
-        runs: Inferences that were timed.
     """
 
     median: float
     iqr: float
-    runs: int
 
 
 def measure_latency(model: nn.Module, *inputs: Tensor, threads: int, seconds: float, blocks: int = 1) -> Latency:
@@ -49,17 +48,13 @@ def measure_latency(model: nn.Module, *inputs: Tensor, threads: int, seconds: fl
         blocks: Fewest blocks that are measured.
     """
     timed = copy.deepcopy(model).eval()
-    with torch.inference_mode(), _precision(inputs[0].device), _cudnn_benchmark():
+    with torch.inference_mode(), precision(inputs[0].device), _cudnn_benchmark():
         timer = Timer("model(*inputs)", globals={"model": timed, "inputs": inputs}, num_threads=threads)
         timer.timeit(WARM_UP)
         result = timer.blocked_autorange(min_run_time=seconds)
         further = [timer.timeit(result.number_per_run).raw_times for _ in range(blocks - len(result.raw_times))]
         result = Measurement(result.number_per_run, [*result.raw_times, *chain(*further)], result.task_spec)
-    return Latency(result.median * SECOND, result.iqr * SECOND, result.number_per_run * len(result.times))
-
-
-def _precision(device: torch.device) -> Any:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+    return Latency(result.median * SECOND, result.iqr * SECOND)
 
 
 @contextmanager

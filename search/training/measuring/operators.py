@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,14 +16,14 @@ import fusion_ops
 from fusion_ops import FusionChoice
 from fusion_ops.errors import MeasurementError
 from search.training.device import free_memory, is_lost, memory_format, place
-from search.training.measuring.device_lock import own_lock
 from search.training.measuring.latency import measure_latency
 from search.training.settings import LatencyConfig
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator, operators
 
-__all__ = ["DeviceTimer", "OperatorTimer", "Timing", "device_timer", "measured_table"]
+__all__ = ["DeviceTimer", "measured_table"]
 
+Measure = Callable[[Operator | Architecture, str], float | None]
 SHARE = 0.1
 ROUNDS = 3
 BLOCKS = 2
@@ -32,34 +31,8 @@ NETWORKS = 4
 TRIES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """What became of one measurement.
-
-    Args:
-        ms: Median time in milliseconds; `None` where it could not be measured.
-        reason: Why not.
-    """
-
-    ms: float | None
-    reason: str = ""
-
-
-class OperatorTimer(Protocol):
-    """Times operators and networks on a device, here or on another machine."""
-
-    def device(self) -> str:
-        """Return the name of the device."""
-
-    def operator(self, operator: Operator) -> Timing:
-        """Time one operator alone."""
-
-    def network(self, architecture: Architecture) -> Timing:
-        """Time a whole network."""
-
-
 class DeviceTimer:
-    """Times on a device of this process; the caller sees to it that nothing else uses it.
+    """Times operators and networks on a device of this process; the caller sees to it that nothing else uses it.
 
     Maps are random, in the memory order and precision that they have in a network on that device. In all rounds
     together an operator is measured for a tenth of the time that a network is, but in two blocks a round at least.
@@ -73,51 +46,38 @@ class DeviceTimer:
     def __init__(self, space: SearchSpace, device: torch.device, protocol: LatencyConfig) -> None:
         self._space, self._device, self._protocol = space, device, protocol
 
+    @property
     def device(self) -> str:
-        """Return the name of the device."""
+        """Name of the device."""
         return torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "cpu"
 
-    def operator(self, operator: Operator) -> Timing:
-        """Time one operator alone."""
-        dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
-
-        def build() -> tuple[nn.Module, list[Tensor]]:
-            maps = [
-                self._map(channels, size, dtype)
-                for channels, size in zip(operator.in_channels, operator.sizes, strict=True)
-            ]
-            return fusion_ops.build(operator.choice, operator.in_channels, operator.out_channels), maps
-
-        return self._timed(build, self._protocol.seconds * SHARE / ROUNDS)
-
-    def network(self, architecture: Architecture) -> Timing:
-        """Time a whole network."""
-        host = self._space.host
-
-        def build() -> tuple[nn.Module, list[Tensor]]:
-            return self._space.build(architecture), [self._map(host.in_channels, host.input_size, torch.float32)]
-
-        return self._timed(build, self._protocol.seconds)
-
-    def _timed(self, build: Callable[[], tuple[nn.Module, list[Tensor]]], seconds: float) -> Timing:
-        """Return how long the inference of what `build` returns takes: module and inputs.
+    def time(self, what: Operator | Architecture) -> float | str:
+        """Return the median time of an operator or a network in milliseconds, or why it cannot be measured.
 
         Raises:
             MeasurementError: The device answers no more.
         """
+        seconds = self._protocol.seconds * (SHARE / ROUNDS if isinstance(what, Operator) else 1.0)
         try:
-            module, inputs = build()
-            threads = self._protocol.threads
-            timed = measure_latency(
-                place(module, self._device), *inputs, threads=threads, seconds=seconds, blocks=BLOCKS
-            )
-            return Timing(timed.median)
+            module, maps = self._operator(what) if isinstance(what, Operator) else self._network(what)
+            module, threads = place(module, self._device), self._protocol.threads
+            return measure_latency(module, *maps, threads=threads, seconds=seconds, blocks=BLOCKS).median
         except Exception as error:
             reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
         if is_lost(self._device):
             raise MeasurementError(f"the device answers no more: {reason}")
         free_memory(self._device)
-        return Timing(None, reason)
+        return reason
+
+    def _operator(self, operator: Operator) -> tuple[nn.Module, list[Tensor]]:
+        dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
+        shapes = zip(operator.in_channels, operator.sizes, strict=True)
+        maps = [self._map(channels, size, dtype) for channels, size in shapes]
+        return fusion_ops.build(operator.choice, operator.in_channels, operator.out_channels), maps
+
+    def _network(self, architecture: Architecture) -> tuple[nn.Module, list[Tensor]]:
+        host = self._space.host
+        return self._space.build(architecture), [self._map(host.in_channels, host.input_size, torch.float32)]
 
     def _map(self, channels: int, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
         shape = self._protocol.batch_size, channels, *size
@@ -126,64 +86,70 @@ class DeviceTimer:
 
 
 def measured_table(
-    space: SearchSpace, timer: OperatorTimer, protocol: LatencyConfig, tell: Callable[[str, str], None]
-) -> LatencyTable:
+    space: SearchSpace,
+    protocol: LatencyConfig,
+    device: str,
+    time: Callable[[Operator | Architecture], float | str],
+    show: Callable[[str], None],
+) -> tuple[LatencyTable, dict[str, str]]:
     """Measure every operator of a space, then a few networks for the rest.
 
     Operators are measured in three rounds, so that what disturbs the device for a moment hits none of them alone.
     The rest of the network is the median of what the latencies of four random networks exceed the sums of their
-    operators by. What cannot run is told and left out.
+    operators by.
 
     Args:
         space: The search space.
-        timer: Measures.
-        protocol: How it does.
-        tell: Called with what is measured next and an empty text, or with what could not be measured and why.
+        protocol: How inference is timed.
+        device: Name of the device.
+        time: Measures, as `DeviceTimer.time` does.
+        show: Called with what is measured next.
+
+    Returns:
+        The table, and what could not be measured, with the reason.
 
     Raises:
         MeasurementError: At some point no operator could be measured, or no network.
     """
-    times = _times(operators(space), timer, tell)
-    table = LatencyTable(0.0, times, timer.device(), protocol.model_dump())
-    rests = _rests(space, table, timer, tell)
-    return LatencyTable(max(median(rests), 0.0), times, table.device, table.protocol)
+    failed: dict[str, str] = {}
+
+    def measure(what: Operator | Architecture, shown: str) -> float | None:
+        show(shown)
+        found = time(what)
+        if isinstance(found, str):
+            failed[str(what) if isinstance(what, Operator) else f"network {what.id}"] = found
+            return None
+        return found
+
+    table = LatencyTable(0.0, _operator_times(operators(space), measure), device, protocol.model_dump())
+    return replace(table, rest=max(median(_rests(space, table, measure)), 0.0)), failed
 
 
-def _times(
-    wanted: tuple[Operator, ...], timer: OperatorTimer, tell: Callable[[str, str], None]
-) -> dict[Operator, float | None]:
-    """Return the median over the rounds of each operator's time; `None` for one that failed once."""
-    times: dict[Operator, list[float]] = {operator: [] for operator in wanted}
-    failed = set()
+def _operator_times(wanted: tuple[Operator, ...], measure: Measure) -> dict[Operator, float | None]:
+    """Return the median time of each operator; one that fails is not tried again."""
+    rounds: dict[Operator, list[float]] = {operator: [] for operator in wanted}
     for number, (_, operator) in enumerate(product(range(ROUNDS), wanted)):
-        if operator in failed:
-            continue
-        tell(f"operators, {number * 100 // (ROUNDS * len(wanted))} %: {operator}", "")
-        timing = timer.operator(operator)
-        if timing.ms is None:
-            failed.add(operator)
-            tell(str(operator), timing.reason)
-        else:
-            times[operator].append(timing.ms)
-    return {operator: None if operator in failed else median(times[operator]) for operator in wanted}
+        if operator in rounds:
+            percent = number * 100 // (ROUNDS * len(wanted))
+            ms = measure(operator, f"operators, {percent} %: {operator}")
+            if ms is None:
+                del rounds[operator]
+            else:
+                rounds[operator].append(ms)
+    return {operator: median(rounds[operator]) if operator in rounds else None for operator in wanted}
 
 
-def _rests(
-    space: SearchSpace, table: LatencyTable, timer: OperatorTimer, tell: Callable[[str, str], None]
-) -> list[float]:
+def _rests(space: SearchSpace, table: LatencyTable, measure: Measure) -> list[float]:
     """Return what the latencies of random networks exceed the sums of their operators by."""
     rng = np.random.default_rng(0)
     rests: list[float] = []
     for _ in range(TRIES):
         architecture = _drawn(space, table, rng)
-        tell(f"network {len(rests) + 1} of {NETWORKS}", "")
-        timing = timer.network(architecture)
-        if timing.ms is None:
-            tell(f"network {architecture.id}", timing.reason)
-        else:
-            rests.append(timing.ms - table.predict(architecture, space))
+        ms = measure(architecture, f"network {len(rests) + 1} of {NETWORKS}")
+        if ms is not None:
+            rests.append(ms - table.predict(architecture, space))
         if len(rests) == NETWORKS:
-            return rests
+            break
     if not rests:
         raise MeasurementError("no network of the space could be measured")
     return rests
@@ -199,10 +165,3 @@ def _drawn(space: SearchSpace, table: LatencyTable, rng: np.random.Generator) ->
         choice = able[rng.integers(len(able))]
         chosen |= {point.name: choice for point in slot.points}
     return Architecture(space.ref, tuple((point.name, chosen[point.name]) for point in space.points))
-
-
-@contextmanager
-def device_timer(space: SearchSpace, device: torch.device, protocol: LatencyConfig) -> Iterator[DeviceTimer]:
-    """Hold a device of this machine alone, and yield what times on it."""
-    with own_lock(device).alone():
-        yield DeviceTimer(space, device, protocol)

@@ -48,6 +48,17 @@ def test_a_changed_file_makes_a_new_entry(load, archive, tmp_path):
     assert changed.test.images[0].numpy().tobytes() in {(255 - image).tobytes() for image in X[:40, :, :5, :5]}
 
 
+def test_the_state_of_a_folder_is_that_of_all_its_files(tmp_path):
+    for name in ("b/2.png", "a.png", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"12")
+    before = cache.files_state(tmp_path)
+    assert [row[:2] for row in before] == [[str(tmp_path / name), 2] for name in ("a.png", "b/2.png")]
+    assert cache.files_state(tmp_path / "a.png") == before[:1]
+    (tmp_path / "b" / "2.png").write_bytes(b"123")
+    assert cache.files_state(tmp_path) != before
+
+
 def test_other_settings_and_paths_have_entries_of_their_own(load, archive, tmp_path):
     other = archive.with_name("other.npz")
     other.write_bytes(archive.read_bytes())

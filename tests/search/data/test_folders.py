@@ -106,7 +106,7 @@ def test_empty_folders_are_named(load, animals, tmp_path):
     with pytest.raises(DataError, match=r"emu has no image; images end in \.png"):
         load("image_folder", path=str(root))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty has no image"):
+    with pytest.raises(DataError, match=r"empty needs one folder a class, at least two; got none"):
         load("image_folder", path=str(tmp_path / "empty"))
     with pytest.raises(DataError, match=r"`data\.path` does not exist; got .*missing"):
         load("image_folder", path=str(tmp_path / "missing"))

@@ -84,7 +84,7 @@ NAN[3, 1, 2, 4] = np.nan
         ({"x_train": X, "y_train": Y * 0}, r"at least two classes; got \['0'\]"),
         ({"x_train": X[:0], "y_train": Y[:0]}, "0 images are too few"),
         ({"x_train": X[:, 0, 0], "y_train": Y}, r"\(N, H, W\); got shape \(20, 6\)"),
-        ({"x_train": X[:, :, :3, :3], "y_train": Y}, "channels cannot be told from shape"),
+        ({"x_train": X[:, :, :3, :3], "y_train": Y}, "does not show which axis has the channels"),
         ({"x_train": X, "y_train": np.zeros((20, 5, 5), int)}, r"images \(5, 6\) and masks \(5, 5\)"),
         ({"x_train": X, "y_train": np.full((20, 5, 6), 300)}, "masks are 0 … 255; image 0 has 300"),
         ({"x_train": X, "y_train": np.array([{}] * 20)}, "holds Python objects"),

@@ -1,0 +1,99 @@
+"""What a search is compared with: random search at its budget, and one epoch for all, then the top K.
+
+Each returns controls: architectures, each with the series that it belongs to.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reports.candidate import TRAINED, Candidate
+from reports.hypervolume import shares
+from reports.measures import MEASURES
+from reports.pareto import ranks
+from search.study.bounds import broken, exact
+from search.study.ledger import Ledger
+from search.study.repeats import ONE_EPOCH
+from spaces import Architecture
+
+__all__ = ["one_epoch_controls", "random_controls", "top_controls"]
+
+RANDOM, TOP = "random", "one_epoch_top"
+DRAWS = 50
+STREAM = 77
+
+
+def random_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
+    """Return random architectures to train in full, for as many epochs as the search has trained.
+
+    Args:
+        ledger: The run's candidates; the search has ended.
+        epochs: Epochs of a whole training.
+    """
+    count = max(1, round(_spent(ledger) / epochs))
+    return _missing(ledger, _drawn(ledger, count), RANDOM)
+
+
+def one_epoch_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
+    """Return random architectures to train for one epoch: as many as the search has trained, or for half its epochs.
+
+    Args:
+        ledger: The run's candidates; the search has ended.
+        epochs: Epochs of a whole training.
+    """
+    return _missing(ledger, _drawn(ledger, _short(ledger, epochs)), ONE_EPOCH)
+
+
+def top_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
+    """Return the best after one epoch, to train in full with what is left of the search's epochs.
+
+    They are taken by Pareto rank on the objectives after one epoch, then by share of the hypervolume.
+
+    Args:
+        ledger: The run's candidates; `one_epoch_controls` are trained.
+        epochs: Epochs of a whole training.
+    """
+    short = [one for one in _series(ledger, ONE_EPOCH) if one.curve]
+    if not short:
+        return []
+    left = _spent(ledger) - _short(ledger, epochs)
+    count = min(len(short), max(1, round(left / epochs)))
+    points = np.array([_losses(ledger, candidate) for candidate in short])
+    order = np.lexsort((-shares(points), ranks(points)))
+    return _missing(ledger, [short[index].architecture for index in order[:count]], TOP)
+
+
+def _short(ledger: Ledger, epochs: int) -> int:
+    spent = _spent(ledger)
+    return max(1, min(ledger.count(*TRAINED), spent - epochs if spent >= 2 * epochs else spent // 2))
+
+
+def _spent(ledger: Ledger) -> int:
+    return sum(candidate.epochs for candidate in _series(ledger, "") if candidate.state in TRAINED)
+
+
+def _drawn(ledger: Ledger, count: int) -> list[Architecture]:
+    """Return different random architectures that meet the exact constraints; fewer in a space that has fewer."""
+    drawn: dict[str, Architecture] = {}
+    rng, bounds = np.random.default_rng([ledger.seed, STREAM]), exact(ledger.constraints)
+    for _ in range(DRAWS * count):
+        architecture = ledger.space.sample(rng)
+        if not broken(bounds, ledger.space.cost(architecture).measures()):
+            drawn.setdefault(architecture.id, architecture)
+        if len(drawn) == count:
+            break
+    return list(drawn.values())
+
+
+def _missing(ledger: Ledger, wanted: list[Architecture], series: str) -> list[tuple[Architecture, str]]:
+    there = {candidate.id for candidate in _series(ledger, series)}
+    return [(architecture, series) for architecture in wanted if architecture.id not in there]
+
+
+def _series(ledger: Ledger, series: str) -> list[Candidate]:
+    return [candidate for candidate in ledger.all() if candidate.series == series]
+
+
+def _losses(ledger: Ledger, candidate: Candidate) -> list[float]:
+    values = candidate.curve[0] | candidate.exact
+    return [MEASURES[name].sign * values.get(name, 0.0) for name in ledger.objectives]

@@ -1,0 +1,100 @@
+"""A candidate's training from rung to rung: kept after each, so that any other worker can go on with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+import spaces
+from search.training import checkpoint
+from search.training.files import WEIGHTS
+from search.training.job import Assignment, Job
+from search.training.loop import DeviceData, Session, train
+from search.training.schedule import rungs
+from search.training.user_objectives import user_functions
+
+__all__ = ["ResumableTraining"]
+
+
+class ResumableTraining:
+    """Trains a candidate, from where the last worker kept its state.
+
+    Args:
+        job: What all candidates of the run share.
+        candidate: The candidate.
+        data: The images, on the device that it is trained on.
+        beat: Called at every pass of the network.
+
+    Attributes:
+        curve: Validation measures after each epoch.
+        seconds: Time in training, that of earlier workers included.
+        note: What the table should say of how it was trained.
+    """
+
+    def __init__(self, job: Job, candidate: Assignment, data: DeviceData, beat: Callable[[], None]) -> None:
+        self._settings, self._quality = job.train, job.quality
+        self._candidate, self._files = candidate, job.files
+        self.curve: list[dict[str, float]] = []
+        self.seconds, self.note = 0.0, ""
+        self._best: dict[str, Tensor] = {}
+        torch.manual_seed(candidate.seed)
+        model = spaces.from_ref(candidate.architecture.space).build(candidate.architecture, init=job.train.init)
+        model.register_forward_pre_hook(lambda *_: beat())
+        self.session = Session(model, job.train, data.device)
+        self._resume()
+        metrics = user_functions(job.objectives, quality=True)
+        self._epochs = train(self.session, data, job.train, seed=candidate.seed, metrics=metrics)
+
+    @property
+    def done(self) -> bool:
+        """Whether its last epoch is trained."""
+        return len(self.curve) >= self._settings.epochs
+
+    def advance(self) -> None:
+        """Train to the next rung; the time counts whatever comes of it."""
+        target = next(rung for rung in rungs(self._settings.epochs) if rung > len(self.curve))
+        started = time.monotonic()
+        try:
+            while len(self.curve) < target:
+                self.curve.append(next(self._epochs))
+                self._note_best()
+        finally:
+            self.seconds += time.monotonic() - started
+
+    def keep(self) -> None:
+        """Write the state from which it goes on or, where it is done, the weights of its best epoch.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+        if self.done:
+            # The state stays until the driver knows that the training has ended.
+            self._files.write(self._candidate, WEIGHTS, self._weights())
+        else:
+            known = {"number": self._candidate.number, "curve": self.curve, "seconds": self.seconds, "best": self._best}
+            checkpoint.save_training(self._files, self._candidate, known | {"session": self.session.state_dict()})
+
+    def _weights(self) -> bytes:
+        """Return the weights of the best epoch as safetensors, with a header that says whose they are."""
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in self._best.items()}
+        header = {"number": str(self._candidate.number), "architecture": self._candidate.architecture.to_json()}
+        return save(tensors, metadata=header)
+
+    def _resume(self) -> None:
+        try:
+            state = checkpoint.load_training(self._files, self._candidate)
+        except checkpoint.DamagedStateError as error:
+            state, self.note = None, f"began again: {error}"
+        if state is not None and state["number"] == self._candidate.number:
+            self.session.load_state_dict(state["session"])
+            self.curve, self.seconds, self._best = state["curve"], state["seconds"], state["best"]
+
+    def _note_best(self) -> None:
+        *before, latest = (self._quality.loss(measures[self._quality.name]) for measures in self.curve)
+        if all(latest < loss for loss in before):
+            weights = self.session.model.state_dict()
+            self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}

@@ -1,0 +1,131 @@
+"""What is learned on a data set: the loss that is minimised, and the measures taken on the validation set."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fusion_ops.registry import Registry
+from search.training.data.dataset import IGNORED, Task
+
+__all__ = ["TASKS", "LearningTask", "Tally"]
+
+
+class Tally(ABC):
+    """Adds up measures over batches, on the device; it is read once, at the end.
+
+    Args:
+        classes: Number of classes K.
+        device: Where outputs and labels are.
+    """
+
+    @abstractmethod
+    def __init__(self, classes: int, device: torch.device) -> None: ...
+
+    @abstractmethod
+    def add(self, outputs: Tensor, labels: Tensor) -> None:
+        """Take in a batch: the network's outputs and the labels."""
+
+    @abstractmethod
+    def measures(self) -> dict[str, float]:
+        """Return every measure of the task by name, and `loss`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearningTask:
+    """What is learned.
+
+    Args:
+        name: Its registered name.
+        quality: The measure that says how good a network is.
+        tally: What adds up the measures.
+        loss: From outputs `(B, K, …)`, labels and the keyword `label_smoothing` to the mean loss of a batch, a scalar
+            in float32.
+    """
+
+    name: Task
+    quality: str
+    tally: type[Tally]
+    loss: Callable[..., Tensor]
+
+
+class _Correct(Tally):
+    """Share of images classified correctly, and mean cross-entropy, of logits `(B, K)` and labels `(B,)`."""
+
+    def __init__(self, classes: int, device: torch.device) -> None:
+        self._sums = torch.zeros(2, device=device)
+        self._images = 0
+
+    def add(self, outputs: Tensor, labels: Tensor) -> None:
+        correct = (outputs.argmax(dim=1) == labels).sum()
+        loss = functional.cross_entropy(outputs.float(), labels, reduction="sum")
+        self._sums += torch.stack([correct.float(), loss])
+        self._images += len(labels)
+
+    def measures(self) -> dict[str, float]:
+        accuracy, loss = (self._sums / self._images).tolist()
+        return {"accuracy": accuracy, "loss": loss}
+
+
+class _Confusion(Tally):
+    """Mean intersection over union, and mean cross-entropy, of logits `(B, K, H, W)` and masks `(B, H, W)`.
+
+    `IoU_k = |P_k ∩ T_k| / |P_k ∪ T_k|` over all pixels of all images together, P_k those predicted as class k
+    and T_k those labelled so; the mean is over the classes whose union is not empty. Pixels labelled 255 are
+    left out everywhere. Everingham et al., "The PASCAL Visual Object Classes Challenge" (2015), section 4.3.
+    """
+
+    def __init__(self, classes: int, device: torch.device) -> None:
+        self._classes = classes
+        self._counts = torch.zeros(classes, classes, dtype=torch.int64, device=device)
+        self._loss = torch.zeros((), dtype=torch.float64, device=device)
+
+    def add(self, outputs: Tensor, labels: Tensor) -> None:
+        truth = labels.long()
+        # What is ignored goes into one more row, so that no pixel has to be picked out on the host.
+        row = torch.where(truth == IGNORED, self._classes, truth)
+        cells = row * self._classes + outputs.argmax(dim=1)
+        size = (self._classes + 1) * self._classes
+        counts = torch.zeros(size, dtype=torch.int64, device=labels.device)
+        counts.scatter_add_(0, cells.flatten(), torch.ones_like(cells.flatten()))
+        self._counts += counts.view(-1, self._classes)[:-1]
+        self._loss += functional.cross_entropy(outputs.float(), truth, ignore_index=IGNORED, reduction="sum")
+
+    def measures(self) -> dict[str, float]:
+        counts = self._counts.double().cpu()
+        hits = counts.diagonal()
+        union = counts.sum(dim=0) + counts.sum(dim=1) - hits
+        pixels = counts.sum().clamp(min=1)
+        return {
+            "miou": float((hits / union)[union > 0].mean()) if bool((union > 0).any()) else 0.0,
+            "loss": float(self._loss.cpu() / pixels),
+        }
+
+
+def _loss_of_labels(outputs: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """Return the mean cross-entropy against labels `(B,)` or, after mixup, probabilities `(B, K)`."""
+    return functional.cross_entropy(outputs.float(), labels, label_smoothing=label_smoothing)
+
+
+def _loss_of_masks(outputs: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """Return the mean cross-entropy over the pixels whose label is not 255; 0 where there are none."""
+    truth = labels.long()
+    total = functional.cross_entropy(
+        outputs.float(), truth, ignore_index=IGNORED, label_smoothing=label_smoothing, reduction="sum"
+    )
+    labelled: Tensor = (truth != IGNORED).sum().clamp(min=1)
+    return total / labelled
+
+
+TASKS: Registry[LearningTask] = Registry("task")
+
+for _task in (
+    LearningTask("classification", "accuracy", _Correct, _loss_of_labels),
+    LearningTask("segmentation", "miou", _Confusion, _loss_of_masks),
+):
+    TASKS.register(_task.name)(_task)

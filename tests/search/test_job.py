@@ -1,0 +1,32 @@
+"""What passes between driver and workers arrives as it was sent."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+
+from ray import cloudpickle
+
+from search.config import SearchConfig
+from search.training.files import FolderFiles
+from search.training.job import Assignment, Job, Progress
+
+
+def test_a_job_with_settings_of_its_data_set_an_assignment_and_progress_survive_pickling(space) -> None:
+    data = {"name": "cluttered_digits", "images": 100, "task": "segmentation"}
+    config = SearchConfig.from_dict({"data": data, "objectives": ["miou", "params"], "train": {"augment": ["flip"]}})
+    files = FolderFiles(Path("checkpoints"))
+    job = Job(files, config.objectives, config.train, config.data, folders=config.folders, gpus=0.5)
+    assignment = Assignment(3, space.uniform("aff", 2), 7)
+    progress = Progress(({"miou": 0.5, "loss": 1.0},), 1.5, "host:1", measured={"latency_ms": 2.0})
+    for sent in (job, assignment, progress):
+        for by in (pickle, cloudpickle):
+            arrived = by.loads(by.dumps(sent))
+            assert arrived == sent
+            assert repr(arrived) == repr(sent)
+    assert "images=100" in repr(job)
+    assert job != Job(files, config.objectives, config.train, config.data, folders=config.folders, gpus=1.0)
+    assert assignment.id == space.uniform("aff", 2).id
+    assert (job.quality.name, job.quality.sign) == ("miou", -1.0)
+    assert copy.deepcopy({"job": job})["job"] is job
