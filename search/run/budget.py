@@ -6,19 +6,17 @@ import math
 import time
 from collections.abc import Callable
 
-__all__ = ["DEVICE_HOURS", "TIMEOUT", "Budget"]
-
-TIMEOUT, DEVICE_HOURS = "search.timeout", "limits.device_hours"
+__all__ = ["Budget"]
 
 
 class Budget:
-    """Tells when a run ends before all of its candidates are trained.
+    """Says when a run ends before all of its candidates are trained.
 
     Args:
         timeout: Seconds from `start`; `None` for no limit.
         device_hours: Hours of devices in training, those before a resume included; `None` for no limit.
         devices: Devices of one worker: its GPUs, or its CPU cores where it uses no GPU.
-        trained: Tells the seconds that all candidates together have been in training.
+        trained: Returns the seconds that all candidates together have been in training.
     """
 
     def __init__(
@@ -42,8 +40,8 @@ class Budget:
     def used_up(self) -> str | None:
         """Return the config key of the limit that is reached, or `None`."""
         if time.monotonic() > self._deadline:
-            return TIMEOUT
-        return DEVICE_HOURS if self.device_hours >= self._device_hours else None
+            return "search.timeout"
+        return "limits.device_hours" if self.device_hours >= self._device_hours else None
 
     def seconds_left(self, workers: int) -> float:
         """Return the seconds until a limit is reached with so many workers in training; infinite without one."""
