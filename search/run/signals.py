@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 __all__ = ["Interrupted", "Signals", "interrupt"]
@@ -17,10 +17,6 @@ class Interrupted(KeyboardInterrupt):
     Where a plain `KeyboardInterrupt` passes a string that `exec` runs, as in the definition of a dataclass, Python ends
     by the signal itself in the end, whoever has handled it and whatever the exit code was to be.
     """
-
-
-class _Abandoned(Interrupted):
-    """Ends what `unless_received` does."""
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
@@ -37,7 +33,6 @@ class Signals:
 
     def __init__(self) -> None:
         self.received = False
-        self._abandons = False
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
@@ -52,19 +47,7 @@ class Signals:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def unless_received(self, action: Callable[[], None]) -> None:
-        """Do what takes long until a signal ends it; after a signal it is not begun."""
-        with suppress(_Abandoned):
-            self._abandons = True
-            try:
-                if not self.received:
-                    action()
-            finally:
-                self._abandons = False
-
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again, self.received = self.received, True
         if again:
-            raise Interrupted
-        if self._abandons:
-            raise _Abandoned
+            interrupt(number, frame)
