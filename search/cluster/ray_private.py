@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ LIBRARY = "_raylet.so"
 # Connects to a head node, in a process of its own: Ray ends the process that waits in vain.
 PROBE = "import sys, ray._raylet as raylet; raylet.GcsClient(address=sys.argv[1])"
 _COMPLAINT = re.compile(r"(?:^E\d{4} [^\]]*\]|^\[[^\]]* [CE] [^\]]*\] (?:\(\w+\) )?\S+:) *(.+?)[. ]*$")
+GENTLE_SECONDS = 3.0
 _SERVERS = ("gcs_server", "raylet")
 
 
@@ -56,10 +58,10 @@ class StartedProcesses:
         self._all: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Note what `ray.init` starts within the block; this process's handler of SIGTERM stays in place.
+    def watched(self, stopped: Callable[[], bool]) -> Iterator[None]:
+        """Note what `ray.init` starts within the block, and end it by an error as soon as it is `stopped`.
 
-        Ray's own handlers end the process at once, or abort it.
+        This process's handler of SIGTERM stays in place: Ray's own handlers end the process at once, or abort it.
         """
         from ray._private import services, utils
 
@@ -67,12 +69,16 @@ class StartedProcesses:
         node: Any = services.get_node
 
         def started(*arguments: Any, **settings: Any) -> Any:
+            _require(not stopped(), "it was stopped")
             info = start(*arguments, **settings)
             self._all.append((arguments[1], info.process))
             return info
 
         def found(*arguments: Any) -> Any:
-            self._require_servers()
+            _require(not stopped(), "it was stopped")
+            for name, process in self._all:
+                ended = name in _SERVERS and process.poll() is not None
+                _require(not ended, f"its {name} ended with exit code {process.returncode}")
             return node(*arguments)
 
         with ExitStack() as stack:
@@ -82,17 +88,20 @@ class StartedProcesses:
             yield
 
     def end(self) -> None:
-        """End those that still run."""
+        """End those that still run: gently at first, as a raylet then ends its own agents and workers."""
+        deadline = time.monotonic() + GENTLE_SECONDS
         for _, process in self._all:
-            process.kill()
+            process.terminate()
         for _, process in self._all:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(1)
+                process.wait(max(deadline - time.monotonic(), 0))
+            process.kill()
+            process.wait()
 
-    def _require_servers(self) -> None:
-        for name, process in self._all:
-            if name in _SERVERS and process.poll() is not None:
-                raise RunError(f"its {name} ended with exit code {process.returncode}")
+
+def _require(fine: bool, rule: str) -> None:
+    if not fine:
+        raise RunError(rule)
 
 
 def complaint(folder: Path) -> str:

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def ray_session(
     cpus: int,
     gpus: int,
     folders: Iterable[str] = (),
-    starting: Callable[[Callable[[], None]], None] = lambda start: start(),
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Path]:
     """Start Ray for the time of the block, and yield a private folder for Tune's own files.
 
@@ -67,7 +67,7 @@ def ray_session(
         cpus: CPU cores of a private Ray.
         gpus: GPUs of a private Ray.
         folders: Where the user's own modules lie; a cluster's nodes get what the run has imported from them.
-        starting: Calls the start; it may leave it out or end it early, and then the block is without Ray.
+        stopped: Whether to give up; where it returns `True` before Ray has started, the block is without Ray.
 
     Raises:
         RayStartError: Ray does not start, or the cluster does not answer.
@@ -82,7 +82,7 @@ def ray_session(
         else:
             settings["runtime_env"] = runtime_environment(folders, _SETTINGS, folder / "shipment")
         try:
-            starting(partial(_start, processes, folder, **settings))
+            _start(processes, folder, stopped, **settings)
             yield folder / "tune"
         finally:
             _end(processes)
@@ -104,7 +104,6 @@ def _environment(address: str | None) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-        reread_environment()
 
 
 @cache
@@ -113,8 +112,8 @@ def _own_token() -> str:
     return secrets.token_hex(32)
 
 
-def _start(processes: StartedProcesses, folder: Path, **settings: Any) -> None:
-    """Start Ray, again where that fails soon.
+def _start(processes: StartedProcesses, folder: Path, stopped: Callable[[], bool], **settings: Any) -> None:
+    """Start Ray, again where that fails soon, and until it is stopped.
 
     Raises:
         RayStartError: It does not start.
@@ -125,10 +124,12 @@ def _start(processes: StartedProcesses, folder: Path, **settings: Any) -> None:
     for attempt in range(1, STARTS + 1):
         began = time.monotonic()
         try:
-            with processes.watched():
+            with processes.watched(stopped):
                 ray.init(include_dashboard=False, **settings)
         except Exception as error:
             _end(processes)
+            if stopped():
+                return
             if attempt == STARTS or time.monotonic() - began > SOON_SECONDS:
                 raise RayStartError(f"Ray does not start: {_reason(error, folder)}.") from error
         else:

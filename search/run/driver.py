@@ -174,7 +174,7 @@ class Driver:
                 cpus=cpus_there,
                 gpus=gpus_there,
                 folders=config.folders,
-                starting=self._signals.unless_received,
+                stopped=self._stopped,
             )
             with session as folder:
                 if self._stopped():

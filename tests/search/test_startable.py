@@ -144,21 +144,28 @@ def test_a_server_that_has_ended_is_not_waited_for(started) -> None:
 
     from fusion_ops.errors import RunError
 
-    with started.watched():
+    with started.watched(lambda: False):
         start("raise SystemExit(3)", "raylet").wait()
         with pytest.raises(RunError, match="its raylet ended with exit code 3"):
             services.get_node("127.0.0.1:1", "0")
+
+
+def test_a_start_that_is_stopped_starts_nothing_more(started) -> None:
+    from fusion_ops.errors import RunError
+
+    with started.watched(lambda: True), pytest.raises(RunError, match="it was stopped"):
+        start("", "raylet")
 
 
 def test_what_a_start_has_left_is_ended_and_handlers_stay(started) -> None:
     from ray._private import utils
 
     before = signal.getsignal(signal.SIGTERM)
-    with started.watched():
+    with started.watched(lambda: False):
         process = start("import time; time.sleep(60)", "gcs_server")
         utils.set_sigterm_handler(lambda *_: None)
     started.end()
-    assert process.poll() == -signal.SIGKILL
+    assert process.poll() == -signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before
 
 
