@@ -19,7 +19,7 @@ LIBRARY = "_raylet.so"
 # Connects to a head node, in a process of its own: Ray ends the process that waits in vain.
 PROBE = "import sys, ray._raylet as raylet; raylet.GcsClient(address=sys.argv[1])"
 _COMPLAINT = re.compile(r"(?:^E\d{4} [^\]]*\]|^\[[^\]]* [CE] [^\]]*\] (?:\(\w+\) )?\S+:) *(.+?)[. ]*$")
-GENTLE_SECONDS = 3.0
+GENTLE_SECONDS = 2.0
 _SERVERS = ("gcs_server", "raylet")
 
 
