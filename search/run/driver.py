@@ -12,8 +12,7 @@ import reports
 from fusion_ops.errors import RunError
 from reports import candidates as table
 from reports.candidate import TERMINAL, Candidate
-from search.cluster.joining import room
-from search.cluster.session import ray_session
+from search.cluster.session import ray_session, room
 from search.cluster.supervisor import Supervisor
 from search.config import SearchConfig
 from search.run.budget import Budget
@@ -143,8 +142,8 @@ class Driver:
         """Return what the log says at the end: states, device time, and why a search ended with candidates left."""
         summary: dict[str, Any] = {state: self.ledger.count(state) for state in TERMINAL}
         summary["device_hours"] = round(self.budget.device_hours, 6)
-        if self.ledger.stalled:
-            summary["unchanged"] = self.ledger.unchanged
+        if self.ledger.stall.reached:
+            summary["unchanged"] = self.ledger.stall.since
         elif self.ledger.exhausted:
             summary["exhausted"] = True
         if self._is_left() and (limit := self.budget.used_up()):

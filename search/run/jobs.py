@@ -23,10 +23,9 @@ from search.run.run import Run
 from search.run.same_config import require_changeable, require_same, state_config
 from search.run.signals import Interrupted
 from search.strategy.samplers import create_sampler
-from search.study.clock import utc_now
 from search.study.opening import create_study, load_study, remove_study
-from search.study.run_directory import RunDirectory
-from search.study.storage import guarded, require_new_study
+from search.study.run_directory import RunDirectory, utc_now
+from search.study.storage import guarded
 from search.training import data
 from search.training.disk import unwritable_told, write_whole
 from search.watching.status import how_to_resume, read_status
@@ -61,7 +60,6 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
     directory = RunDirectory(run_dir)
     directory.require_new()
     space, dataset = plan(config)
-    require_new_study(config.storage.url, _name(directory))
     directory.create()
     with directory.locked(), guarded(config.storage.url):
         with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from search.study.clock import utc_now
+from search.study.run_directory import utc_now
 
 __all__ = ["EventLog", "last_event"]
 

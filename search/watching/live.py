@@ -9,8 +9,8 @@ from typing import Any
 
 from reports.atomic import write_text
 from reports.candidate import Candidate
-from search.study.clock import utc_now
 from search.study.ledger import Ledger
+from search.study.run_directory import utc_now
 from search.watching.time_left import TimeLeft
 
 __all__ = ["LiveFile", "read_live"]
