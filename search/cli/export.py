@@ -28,7 +28,7 @@ def export(
     Example: fusion-nas export runs/a -o exported --pick knee
     """
     import reports
-    from search.run.evaluation import validation
+    from search.run.run import validation
 
     folder = reports.export(run_dir, output, pick=pick, onnx=onnx, evaluate=validation(run_dir))
     for module in json.loads((folder / "config.json").read_text())["own_modules"]:

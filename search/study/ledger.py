@@ -113,6 +113,11 @@ class Ledger:
         """Return the seconds in training of all candidates together, of those that wait to go on, too."""
         return sum(candidate.seconds for candidate in (*self.candidates.values(), *self._released.values()))
 
+    def trained_epochs(self) -> int:
+        """Return the epochs that were trained for all candidates together; what a duplicate copies does not count."""
+        begun = (*self.candidates.values(), *self._released.values())
+        return sum(candidate.epochs for candidate in begun if candidate.state != "duplicate")
+
     def to_go_on(self) -> list[Candidate]:
         """Return the candidates that wait for their training to go on."""
         return list(self._released.values())

@@ -14,8 +14,7 @@ from reports.candidate import STATES, TRAINED
 from reports.measures import quality_of
 from reports.run import read_config
 from search.study.run_directory import RunDirectory, holder, last_holder
-from search.watching.events import last_event
-from search.watching.live import read_live
+from search.watching.files import last_event, read_live
 
 __all__ = ["ending", "how_to_resume", "read_status"]
 
