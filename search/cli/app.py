@@ -1,12 +1,20 @@
-"""The application `fusion-nas`; each command is a module beside this one."""
+"""The application `fusion-nas`, and what its commands share; each command is a module beside this one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["app"]
+__all__ = ["AsJson", "RunDir", "WithTensorBoard", "app", "parse_overrides"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RunDir = Annotated[Path, typer.Argument(help="The run directory.")]
+WithTensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Write TensorBoard event files into RUN_DIR/tensorboard.")
+]
 
 app = typer.Typer(
     name="fusion-nas",
@@ -24,3 +32,16 @@ def fusion_nas(
 
     Start with: fusion-nas launch examples/digits.yaml --run-dir runs/a
     """
+
+
+def parse_overrides(pairs: Sequence[str] | None) -> dict[str, str]:
+    """Return what `--set KEY=VALUE` overrides, by key; the config reads the values as YAML."""
+    from fusion_ops.errors import ConfigError
+
+    overrides = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set takes KEY=VALUE, for example search.trials=8; got {pair!r}.")
+        overrides[key.strip()] = value
+    return overrides

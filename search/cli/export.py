@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from search.cli.app import app
+from search.cli.app import RunDir, app
 
 
 @app.command()
 def export(
-    run_dir: Annotated[Path, typer.Argument(help="The run directory.")],
+    run_dir: RunDir,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
     pick: Annotated[
         str, typer.Option(metavar="best|knee|ID", help="The best candidate, the knee of the front, or an id.")
@@ -28,7 +28,7 @@ def export(
     Example: fusion-nas export runs/a -o exported --pick knee
     """
     import reports
-    from search.run.evaluation import validation
+    from search.run.run import validation
 
     folder = reports.export(run_dir, output, pick=pick, onnx=onnx, evaluate=validation(run_dir))
     for module in json.loads((folder / "config.json").read_text())["own_modules"]:

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from search.cli.app import app
-from search.cli.overrides import parse_overrides
+from search.cli.app import WithTensorBoard, app, parse_overrides
 
 
 @app.command()
@@ -27,9 +26,7 @@ def launch(
         bool,
         typer.Option("--dry-run", help="Check config, data, space, resources; print what would run; start nothing."),
     ] = False,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write TensorBoard event files into RUN_DIR/tensorboard.")
-    ] = False,
+    tensorboard: WithTensorBoard = False,
     submit: Annotated[
         str | None,
         typer.Option(

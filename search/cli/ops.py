@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from search.cli.app import app
+from search.cli.app import AsJson, app
 
 CHANNELS, SIZE, R = 64, 32, 4
 LETTERS = (
@@ -16,7 +14,7 @@ LETTERS = (
 
 
 @app.command()
-def ops(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def ops(as_json: AsJson = False) -> None:
     """List the fusion operators with formula, options and cost.
 
     The costs are those of one operator for two inputs of 64 channels and 32 × 32 positions, with r = 4.

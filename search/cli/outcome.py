@@ -15,11 +15,10 @@ from fusion_ops.errors import DataError
 from reports.candidates import FILE
 from reports.measures import MEASURES
 from search.cli.console import print_table
-from search.cli.ending import ending
 from search.config import SearchConfig
 from search.run.planning import plan
 from search.run.run import Run
-from search.watching.status import how_to_resume, read_status
+from search.watching.status import ending, how_to_resume, read_status
 from spaces import Architecture, SearchSpace
 
 __all__ = ["print_plan", "print_run"]

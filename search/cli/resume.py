@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.cli.app import app
-from search.cli.overrides import parse_overrides
+from search.cli.app import RunDir, WithTensorBoard, app, parse_overrides
 
 
 @app.command()
 def resume(
-    run_dir: Annotated[Path, typer.Argument(help="The run directory.")],
+    run_dir: RunDir,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -23,9 +21,7 @@ def resume(
             "search.one_epoch_baseline, limits.*, ray.*, storage.url; repeatable.",
         ),
     ] = None,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write TensorBoard event files into RUN_DIR/tensorboard.")
-    ] = False,
+    tensorboard: WithTensorBoard = False,
 ) -> None:
     """Continue a run, or train more candidates in it.
 

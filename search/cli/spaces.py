@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.cli.app import app
+from search.cli.app import AsJson, app
 
 if TYPE_CHECKING:
     from spaces import Architecture, SearchSpace
@@ -28,7 +28,7 @@ def spaces(
     example: Annotated[
         str, typer.Option(metavar="SHAPE", help="With --model: shape of an input, batch first.")
     ] = "1,3,224,224",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the spaces, or show the fusion points and size of one.
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from search.cli.app import app
+from search.cli.app import AsJson, RunDir, app
 
 
 @app.command()
-def status(
-    run_dir: Annotated[Path, typer.Argument(help="The run directory.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def status(run_dir: RunDir, as_json: AsJson = False) -> None:
     """Show how far a run is, from any terminal.
 
     Example: fusion-nas status runs/a --json
     """
     from reports.run import read_config
-    from search.cli.ending import ending
-    from search.watching.status import read_status
+    from search.watching.status import ending, read_status
 
     found = read_status(run_dir)
     if as_json:

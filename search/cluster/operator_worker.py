@@ -114,11 +114,7 @@ class RemoteTimer:
             self._worker = None
 
     def _ask(self, patience: float, method: str, *arguments: Any) -> Any:
-        """Return the worker's answer.
-
-        Raises:
-            MeasurementError: The run is stopped, or the worker does not answer in time.
-        """
+        """Return the worker's answer; raise `MeasurementError` if it does not come in time, or the run is stopped."""
         answer = getattr(self._worker, method).remote(*arguments)
         deadline = time.monotonic() + patience
         while not ray.wait([answer], timeout=PERIOD)[0]:
@@ -132,19 +128,12 @@ class RemoteTimer:
 def measured_on_worker(
     job: Job, space: SearchSpace, stopped: Callable[[], bool], show: Callable[[str], None]
 ) -> tuple[LatencyTable, dict[str, str]]:
-    """Have a worker of the size of all others measure the operators of a space; Ray is started.
+    """Have a worker of the size of all others measure the operators of a space; `show` gets what comes next.
 
-    Args:
-        job: What all candidates of the run share.
-        space: The search space.
-        stopped: Returns whether the run is to end.
-        show: Called with what is measured next.
-
-    Returns:
-        The table, and what could not be measured, with the reason.
+    Returns the table, and by what could not be measured the reason.
 
     Raises:
-        MeasurementError: Workers are lost or stall one after another, or could not measure; or the run is stopped.
+        MeasurementError: Workers are lost or stall one after another, or cannot measure; or the run is stopped.
     """
     timer = RemoteTimer(job, space, stopped)
     try:

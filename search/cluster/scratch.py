@@ -23,13 +23,11 @@ def scratch_folder() -> Iterator[Path]:
     A process that is killed leaves its folder behind, and with it a lock that nobody holds: such ones go first.
     """
     _remove_abandoned(Path(tempfile.gettempdir()))
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    try:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         with (folder / MARK).open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_abandoned(parent: Path) -> None:

@@ -17,7 +17,7 @@ from search.cluster.ray_private import StartedProcesses, complaint, forming_clus
 from search.cluster.scratch import scratch_folder
 from search.cluster.shipment import runtime_environment
 
-__all__ = ["RayStartError", "available_cpus", "ray_session"]
+__all__ = ["RayStartError", "available_cpus", "ray_session", "room"]
 
 # A start that fails soon is tried again: another Ray of this machine may just have taken its ports.
 STARTS, SOON_SECONDS = 3, 10.0
@@ -66,7 +66,7 @@ def ray_session(
         address: Address of a running cluster, or `None`.
         cpus: CPU cores of a private Ray.
         gpus: GPUs of a private Ray.
-        folders: Where the user's own modules lie; a cluster's nodes get what the run has imported from them.
+        folders: Where user-defined modules lie; a cluster's nodes get what the run has imported from them.
         stopped: Whether to give up; where it returns `True` before Ray has started, the block is without Ray.
 
     Raises:
@@ -86,6 +86,18 @@ def ray_session(
             yield folder / "tune"
         finally:
             _end(processes)
+
+
+def room(cpus: float, gpus: float) -> str:
+    """Return in words how many nodes of the cluster can hold a worker; Ray is attached to it."""
+    import ray
+
+    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = [node["Resources"] for node in known if node["Alive"]]
+    fitting = sum(node.get("CPU", 0.0) >= cpus and node.get("GPU", 0.0) >= gpus for node in nodes)
+    if fitting:
+        return f"{fitting} of {len(nodes)} nodes of the cluster can hold workers"
+    return f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs; waiting for one that joins"
 
 
 @contextmanager

@@ -9,39 +9,34 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PACKAGES", "runtime_environment", "stage", "user_modules"]
+__all__ = ["PACKAGES", "runtime_environment", "user_modules"]
 
 PACKAGES = ("fusion_ops", "spaces", "reports", "search")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
 def runtime_environment(folders: Iterable[str], settings: Mapping[str, str], staging: Path) -> dict[str, Any]:
-    """Return Ray's runtime environment for the workers of a run.
+    """Return Ray's runtime environment for the workers of a run, or for its driver.
 
-    The packages of fusion-nas and the user's own modules are copied into one folder, which Ray sends to every
-    node once, also to those that join later. What it needs beside (torch, Ray itself, …) must be installed there.
+    The packages of fusion-nas and user-defined modules are copied into one folder, which Ray sends to every
+    node once, also to those that join later. All other packages (torch, Ray itself, …) must be installed there.
 
     Args:
-        folders: Where the user's own modules lie.
-        settings: Environment variables of the workers.
+        folders: Where user-defined modules lie.
+        settings: Environment variables there.
         staging: A folder to make, for the copies.
     """
-    stage(folders, staging)
-    return {"working_dir": str(staging), "env_vars": dict(settings)}
-
-
-def stage(folders: Iterable[str], staging: Path) -> None:
-    """Copy the packages of fusion-nas and the user's own modules in `folders` into a new folder."""
     staging.mkdir(parents=True)
     for name in PACKAGES:
         source = Path(str(import_module(name).__file__)).parent
         shutil.copytree(source, staging / name, ignore=_LEFT_OUT)
     for source in user_modules(folders):
         _copy(source, staging)
+    return {"working_dir": str(staging), "env_vars": dict(settings)}
 
 
 def user_modules(folders: Iterable[str]) -> Iterator[Path]:
-    """Yield the modules and packages in `folders` that belong to the user's own code.
+    """Yield the user-defined modules and packages in `folders`.
 
     These are the packages of which something has been imported, and, where anything has been, every module that
     lies directly in the folder: some may be imported only when the training begins.

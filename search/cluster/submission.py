@@ -19,7 +19,7 @@ import yaml
 from fusion_ops.errors import ConfigError, RunError
 from search.cluster.exposure import token_source
 from search.cluster.scratch import scratch_folder
-from search.cluster.shipment import stage
+from search.cluster.shipment import runtime_environment
 from search.config import SearchConfig
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _ENVIRONMENT = {"RAY_OVERRIDE_JOB_RUNTIME_ENV": "1", "RAY_USAGE_STATS_ENABLED": 
 def submit(config: SearchConfig, run_dir: str | Path, server: str, *, tensorboard: bool = False) -> str:
     """Have the job server of a Ray cluster launch a search; return the job's id.
 
-    The config, fusion-nas and the user's own modules travel with the job. Nothing runs on this machine.
+    The config, fusion-nas and user-defined modules travel with the job. Nothing runs on this machine.
 
     Args:
         config: The config, as loaded and checked here.
@@ -65,9 +65,8 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str, *, tensorboar
     logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
     with scratch_folder() as folder:
         job = folder / "job"
-        stage(config.folders, job)
+        environment = runtime_environment(config.folders, _ENVIRONMENT, job)
         (job / CONFIG).write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
-        environment = {"working_dir": str(job), "env_vars": _ENVIRONMENT}
         try:
             return _started(JobSubmissionClient(server), _entrypoint(run_dir, tensorboard), environment)
         except (ConnectionError, RuntimeError) as error:

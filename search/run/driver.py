@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,9 +11,8 @@ import reports
 from fusion_ops.errors import RunError
 from reports import candidates as table
 from reports.candidate import TERMINAL, Candidate
-from search.cluster.joining import room
-from search.cluster.session import ray_session
-from search.cluster.supervisor import Supervisor
+from search.cluster.session import ray_session, room
+from search.cluster.supervisor import supervised
 from search.config import SearchConfig
 from search.run.budget import Budget
 from search.run.checkpoint_room import make_room
@@ -27,10 +25,9 @@ from search.study.controls import one_epoch_controls, random_controls, top_contr
 from search.study.ledger import Ledger
 from search.study.run_directory import RunDirectory
 from search.training import data
-from search.training.files import TRAINING, FolderFiles
+from search.training.files import TRAINING, CandidateFiles, FolderFiles
 from search.training.job import Job
-from search.watching.events import EventLog
-from search.watching.live import LiveFile
+from search.watching.files import EventLog, LiveFile
 from search.watching.progress import ProgressDisplay
 from search.watching.tensorboard import TensorBoardFiles
 from search.watching.time_left import TimeLeft
@@ -51,10 +48,18 @@ class Driver:
         space: The search space.
         study: The run's study.
         dataset: Its data set, for the workers of a cluster.
+        tensorboard: Whether to write TensorBoard event files, also those of what has been trained.
     """
 
     def __init__(
-        self, config: SearchConfig, directory: RunDirectory, space: SearchSpace, study: Any, dataset: data.Dataset
+        self,
+        config: SearchConfig,
+        directory: RunDirectory,
+        space: SearchSpace,
+        study: Any,
+        dataset: data.Dataset,
+        *,
+        tensorboard: bool = False,
     ) -> None:
         self.config = config
         self.dataset = dataset
@@ -80,8 +85,7 @@ class Driver:
             patience=config.search.patience,
         )
         self._signals = Signals()
-        self._keeper: Any = None
-        self._events: TensorBoardFiles | None = None
+        self._events = TensorBoardFiles(directory.path, self.ledger.candidates.values()) if tensorboard else None
         cpus, gpus, _, _ = resources(config)
         self.budget = Budget(
             timeout=config.search.timeout,
@@ -107,11 +111,6 @@ class Driver:
             for architecture in self.ledger.space.baselines(BASELINE_R)[: self.config.search.trials]:
                 self.ledger.enqueue(architecture, "baseline")
 
-    def write_events(self, wanted: bool) -> None:
-        """Write TensorBoard event files from now on, if that is wanted, and those of what has been trained."""
-        if wanted:
-            self._events = TensorBoardFiles(self.directory.path, self.ledger.candidates.values())
-
     def run(self, event: str) -> Run:
         """Train what is left to train, then write the table and the report.
 
@@ -124,7 +123,7 @@ class Driver:
         try:
             with self._signals.heeded(), self.display:
                 if not self._stopped() and self._is_left():
-                    self._train()
+                    supervised(self.ledger, self._train, self.display.say)
         finally:
             self.ledger.release()
             self._write_table()
@@ -143,19 +142,59 @@ class Driver:
         """Return what the log says at the end: states, device time, and why a search ended with candidates left."""
         summary: dict[str, Any] = {state: self.ledger.count(state) for state in TERMINAL}
         summary["device_hours"] = round(self.budget.device_hours, 6)
-        if self.ledger.stalled:
-            summary["unchanged"] = self.ledger.unchanged
+        if self.ledger.stall.reached:
+            summary["unchanged"] = self.ledger.stall.since
         elif self.ledger.exhausted:
             summary["exhausted"] = True
         if self._is_left() and (limit := self.budget.used_up()):
             summary["limit"] = limit
         return summary
 
-    def _train(self) -> None:
-        config, (cpus, gpus, cpus_there, gpus_there) = self.config, resources(self.config)
-        address = config.ray.address
-        alone = Job(
-            self._files,
+    def _train(self, most: Callable[[], int | None]) -> None:
+        """Start Ray and train what is left, at most so many candidates at once (`None`: as many as fit)."""
+        cpus, gpus, cpus_there, gpus_there = resources(self.config)
+        address = self.config.ray.address
+        self.display.say("starting Ray workers")
+        session = ray_session(
+            address=address,
+            cpus=cpus_there,
+            gpus=gpus_there,
+            folders=self.config.folders,
+            stopped=self._stopped,
+        )
+        with session as folder:
+            if self._stopped():
+                return
+            from search.cluster.keeper import start_keeper
+            from search.cluster.tuning import run_tune
+
+            files: CandidateFiles = self._files
+            if address is not None:
+                self.display.say(room(cpus, gpus))
+                # It lives as long as its handle.
+                _keeper, files = start_keeper(self.directory.path)
+            job = self._job(files, cpus, gpus)
+            self._preliminaries.measure(job)
+            tune = partial(
+                run_tune,
+                self.ledger,
+                job,
+                folder=folder,
+                concurrent=lambda: most() or self.config.ray.max_concurrent,
+                stopped=self._stopped,
+                dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
+            )
+            if not self._stopped() and self.ledger.unfinished():
+                tune()
+            while not self._stopped() and (controls := self._controls()):
+                self.display.say(f"training {len(controls)} architectures to compare the search with")
+                self.ledger.queue_controls(controls)
+                tune()
+
+    def _job(self, files: CandidateFiles, cpus: float, gpus: float) -> Job:
+        config = self.config
+        return Job(
+            files,
             config.objectives,
             train=config.train,
             data=config.data,
@@ -166,45 +205,6 @@ class Driver:
             imports=config.imports,
             folders=config.folders,
         )
-
-        def train(most: Callable[[], int | None]) -> None:
-            self.display.say("starting Ray workers")
-            session = ray_session(
-                address=address,
-                cpus=cpus_there,
-                gpus=gpus_there,
-                folders=config.folders,
-                stopped=self._stopped,
-            )
-            with session as folder:
-                if self._stopped():
-                    return
-                from search.cluster.keeper import start_keeper
-                from search.cluster.tuning import run_tune
-
-                job = alone
-                if address is not None:
-                    self.display.say(room(cpus, gpus))
-                    self._keeper, files = start_keeper(self.directory.path)
-                    job = replace(alone, files=files)
-                self._preliminaries.measure(job)
-                tune = partial(
-                    run_tune,
-                    self.ledger,
-                    job,
-                    folder=folder,
-                    concurrent=lambda: most() or config.ray.max_concurrent,
-                    stopped=self._stopped,
-                    dataset=self.dataset if address is not None and config.ray.data == "send" else None,
-                )
-                if not self._stopped() and self.ledger.unfinished():
-                    tune()
-                while not self._stopped() and (controls := self._controls()):
-                    self.display.say(f"training {len(controls)} architectures to compare the search with")
-                    self.ledger.queue_controls(controls)
-                    tune()
-
-        Supervisor(self.ledger, train, self.display.say).run()
 
     def _controls(self) -> list[tuple[Architecture, str]]:
         """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
@@ -237,7 +237,7 @@ class Driver:
                 self._write_table()
         if self._events is not None:
             self._events.update(event, candidate)
-        self.time_left.update(event, candidate)
+        self.time_left.update()
         self.live.update()
         self.display.update(event, candidate)
 

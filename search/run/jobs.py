@@ -23,10 +23,9 @@ from search.run.run import Run
 from search.run.same_config import require_changeable, require_same, state_config
 from search.run.signals import Interrupted
 from search.strategy.samplers import create_sampler
-from search.study.clock import utc_now
 from search.study.opening import create_study, load_study, remove_study
-from search.study.run_directory import RunDirectory
-from search.study.storage import guarded, require_new_study
+from search.study.run_directory import RunDirectory, utc_now
+from search.study.storage import guarded
 from search.training import data
 from search.training.disk import unwritable_told, write_whole
 from search.watching.status import how_to_resume, read_status
@@ -61,12 +60,10 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
     directory = RunDirectory(run_dir)
     directory.require_new()
     space, dataset = plan(config)
-    require_new_study(config.storage.url, _name(directory))
     directory.create()
     with directory.locked(), guarded(config.storage.url):
         with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():
-            driver = _begun(config, directory, space, dataset)
-            driver.write_events(tensorboard)
+            driver = _begun(config, directory, space, dataset, tensorboard)
         try:
             with _resumable(directory):
                 return driver.run("launched")
@@ -77,7 +74,9 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
             raise
 
 
-def _begun(config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset) -> Driver:
+def _begun(
+    config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset, tensorboard: bool
+) -> Driver:
     """Return the driver of a new run, whose config and study are written."""
     name = _name(directory)
     directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset, name)})
@@ -87,7 +86,7 @@ def _begun(config: SearchConfig, directory: RunDirectory, space: SearchSpace, da
     sampler = _sampler(config, space, config.search.seed)
     study = create_study(directory.study, config.storage.url, config.objectives, sampler, name)
     state_config(study, config)
-    driver = Driver(config, directory, space, study, dataset)
+    driver = Driver(config, directory, space, study, dataset, tensorboard=tensorboard)
     driver.enqueue_baselines()
     return driver
 
@@ -119,15 +118,13 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         if seen != dataset.info():
             raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
         # A model-based sampler continues with draws of its own, not with those that it made before.
-        seed = config.search.seed + (directory.log.stat().st_size if directory.log.is_file() else 0)
-        keyed = config.search.seed if config.search.sampler == "random" else seed
-        sampler = _sampler(config, space, keyed)
+        drawn = directory.log.stat().st_size if config.search.sampler != "random" and directory.log.is_file() else 0
+        sampler = _sampler(config, space, config.search.seed + drawn)
         # A run of a version that did not write the name down has its study under the name that its folder had.
         name, known = config.resolved.get("study", _name(directory)), "study" in config.resolved
         study = load_study(directory.study, config.storage.url, config.objectives, sampler, name, guessed=not known)
         require_same(study, config)
-        driver = Driver(config, directory, space, study, dataset)
-        driver.write_events(tensorboard)
+        driver = Driver(config, directory, space, study, dataset, tensorboard=tensorboard)
         directory.write_config(config.to_dict() | {"resolved": config.resolved | {"study": study.study_name}})
         driver.ledger.release()
         return driver.run("resumed")

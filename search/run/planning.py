@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 
 from fusion_ops.errors import ConfigError
-from search.cluster.joining import require_cluster
+from search.cluster.readiness import require_cluster, require_no_ray, require_startable
 from search.cluster.session import available_cpus
-from search.cluster.startable import require_no_ray, require_startable
 from search.config import SearchConfig
 from search.study.bounds import require_reachable
 from search.study.storage import require_storage

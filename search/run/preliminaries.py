@@ -9,8 +9,7 @@ from fusion_ops.errors import MeasurementError
 from search.strategy.trials import OPERATOR_LATENCY
 from search.study.ledger import Ledger
 from search.training.job import Job
-from search.watching.events import EventLog
-from search.watching.live import LiveFile
+from search.watching.files import EventLog, LiveFile
 from search.watching.progress import ProgressDisplay
 from spaces.latency import LatencyTable
 

@@ -1,15 +1,24 @@
-"""A run, looked at from outside: its table, its report, its export."""
+"""A run, looked at from outside: its table, its report, its export, and its validation set."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+from torch import nn
 
 import reports
 from reports import candidates as table
+from reports.run import read_config
+from search.config import SearchConfig
+from search.study.run_directory import RunDirectory
+from search.training import data
+from search.training.device import place, resolve_device
+from search.training.loop import DeviceData, evaluate
+from search.training.user_objectives import user_functions
 
-__all__ = ["Run"]
+__all__ = ["Run", "validation"]
 
 
 class Run:
@@ -35,3 +44,23 @@ class Run:
     def export(self, out_dir: str | Path, *, pick: str = "best") -> Path:
         """Export a candidate; see `reports.export`."""
         return reports.export(self.path, out_dir, pick=pick)
+
+
+def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
+    """Return a function that measures a network on the run's validation set.
+
+    It returns the measures of the run's task by name, computed as during the search.
+
+    Raises:
+        RunError: There is no run there that this version can read.
+    """
+    read_config(run_dir)
+    config = SearchConfig.load(RunDirectory(run_dir).config)
+    metrics = user_functions(config.objectives, quality=True)
+
+    def measure(model: nn.Module) -> dict[str, float]:
+        device = resolve_device(config.train.device)
+        loaded = DeviceData(data.load(config.data), device)
+        return evaluate(place(model, device), loaded, config.train.batch_size, metrics)
+
+    return measure

@@ -1,6 +1,7 @@
 """What a search is compared with: random search at its budget, and one epoch for all, then the top K.
 
-Each returns controls: architectures, each with the series that it belongs to.
+Each takes the ledger of a search that has ended and the epochs of a whole training, and returns controls:
+architectures, each with the series that it belongs to.
 """
 
 from __future__ import annotations
@@ -24,34 +25,21 @@ STREAM = 77
 
 
 def random_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
-    """Return random architectures to train in full, for as many epochs as the search has trained.
-
-    Args:
-        ledger: The run's candidates; the search has ended.
-        epochs: Epochs of a whole training.
-    """
+    """Return random architectures to train in full, for as many epochs as the search has trained."""
     count = max(1, round(_spent(ledger) / epochs))
     return _missing(ledger, _drawn(ledger, count), RANDOM)
 
 
 def one_epoch_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
-    """Return random architectures to train for one epoch: as many as the search has trained, or for half its epochs.
-
-    Args:
-        ledger: The run's candidates; the search has ended.
-        epochs: Epochs of a whole training.
-    """
+    """Return random architectures to train for one epoch: as many as the search has trained, or for half its epochs."""
     return _missing(ledger, _drawn(ledger, _short(ledger, epochs)), ONE_EPOCH)
 
 
 def top_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
     """Return the best after one epoch, to train in full with what is left of the search's epochs.
 
-    They are taken by Pareto rank on the objectives after one epoch, then by share of the hypervolume.
-
-    Args:
-        ledger: The run's candidates; `one_epoch_controls` are trained.
-        epochs: Epochs of a whole training.
+    They are taken by Pareto rank on the objectives after one epoch, then by share of the hypervolume;
+    `one_epoch_controls` are trained already.
     """
     short = [one for one in _series(ledger, ONE_EPOCH) if one.curve]
     if not short:

@@ -18,8 +18,8 @@ from reports.candidate import TERMINAL, TRAINED, Candidate
 from reports.measures import MEASURES
 from search.strategy import trials as stored
 from search.study.bounds import broken, exact, excesses
-from search.study.clock import utc_now
 from search.study.repeats import ONE_EPOCH, Repeats
+from search.study.run_directory import utc_now
 from search.study.stall import Stall
 from search.training.job import Progress
 from spaces import Architecture, SearchSpace
@@ -48,6 +48,7 @@ class Ledger:
     Attributes:
         candidates: By number, all but those that wait for their training to go on.
         exhausted: Whether nothing new can be proposed.
+        stall: How long the front has not changed.
         halt: Why nothing can go on, as of a full disk; empty while it can.
     """
 
@@ -77,7 +78,7 @@ class Ledger:
         self.halt = ""
         self._pruner = pruner
         self._notify = notify
-        self._stall = Stall(patience)
+        self.stall = Stall(patience)
         self._measured_bounds = {name: bound for name, bound in constraints.items() if not MEASURES[name].exact}
         self._controls: deque[tuple[Architecture, str]] = deque()
         self._open: dict[int, optuna.Trial] = {}
@@ -102,25 +103,20 @@ class Ledger:
 
     def remaining(self) -> int:
         """Return how many of the search's candidates are still to be handed out."""
-        return 0 if self.exhausted or self.stalled else self.trials - self.count(*TRAINED, "running")
+        return 0 if self.exhausted or self.stall.reached else self.trials - self.count(*TRAINED, "running")
 
     def unfinished(self) -> bool:
         """Return whether anything is to be handed out: of the search, of its controls, or what waits in the queue."""
         return self.remaining() > 0 or bool(self._controls) or self._queued > 0
 
-    @property
-    def stalled(self) -> bool:
-        """Whether the front has not changed for so long that the search ends."""
-        return self._stall.reached
-
-    @property
-    def unchanged(self) -> int:
-        """How many candidates ended since the front changed."""
-        return self._stall.since
-
     def trained_seconds(self) -> float:
         """Return the seconds in training of all candidates together, of those that wait to go on, too."""
         return sum(candidate.seconds for candidate in (*self.candidates.values(), *self._released.values()))
+
+    def trained_epochs(self) -> int:
+        """Return the epochs that were trained for all candidates together; what a duplicate copies does not count."""
+        begun = (*self.candidates.values(), *self._released.values())
+        return sum(candidate.epochs for candidate in begun if candidate.state != "duplicate")
 
     def to_go_on(self) -> list[Candidate]:
         """Return the candidates that wait for their training to go on."""
@@ -339,7 +335,7 @@ class Ledger:
         if candidate.series or candidate.state not in TRAINED:
             return
         values = self._values(candidate) if candidate.state == "complete" and candidate.feasible else None
-        self._stall.ended(values and [MEASURES[n].sign * v for n, v in zip(self.objectives, values, strict=True)])
+        self.stall.ended(values and [MEASURES[n].sign * v for n, v in zip(self.objectives, values, strict=True)])
 
     def _save(self, candidate: Candidate, event: str) -> None:
         stored.save(self._open[candidate.number], candidate)

@@ -50,7 +50,10 @@ def create_study(
             )
             study.set_metric_names(list(objectives))
     except optuna.exceptions.DuplicatedStudyError:
-        raise RunError(f"the storage has a study `{name}` already; choose another run directory.") from None
+        raise RunError(
+            f"the storage {masked(url or journal.name)} has a study `{name}` already; "
+            "choose a run directory of another name."
+        ) from None
     return study
 
 

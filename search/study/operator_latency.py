@@ -24,9 +24,9 @@ def measure_operators(
     threads: int = 1,
     seconds: float = 0.5,
 ) -> LatencyTable:
-    """Measure how long inference of every operator of a space takes, and keep that in a study of one's own.
+    """Measure how long inference of every operator of a space takes, and keep the times in a study.
 
-    The sampler `auto` finds it there and predicts the latency of architectures by it, where `latency` is an
+    The sampler `auto` finds them there and predicts the latency of architectures by them, where `latency` is an
     objective. A run of `search.launch` does the same by itself. Measured again, the study keeps the new times; a
     sampler that has begun to learn keeps those that it has.
 

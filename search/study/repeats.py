@@ -24,9 +24,6 @@ class Repeats:
         self._candidates = candidates
         self._standing: dict[str, int] = {}
 
-    def __contains__(self, architecture_id: str) -> bool:
-        return architecture_id in self._standing
-
     def remember(self, candidate: Candidate) -> None:
         """Take in a candidate."""
         if candidate.again:

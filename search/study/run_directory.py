@@ -9,6 +9,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import yaml
 from fusion_ops.errors import RunError
 from search.training.disk import write_whole
 
-__all__ = ["CHECKPOINTS", "CONFIG", "LOCK", "RunDirectory", "holder", "last_holder"]
+__all__ = ["CHECKPOINTS", "CONFIG", "LOCK", "RunDirectory", "holder", "last_holder", "utc_now"]
 
 CONFIG, STUDY, LOG, LOCK = "config.yaml", "study.journal", "log.jsonl", "driver.lock"
 CHECKPOINTS = "checkpoints"
@@ -110,6 +111,11 @@ class RunDirectory:
             # Only a driver that was killed while writing leaves Optuna's own lock behind.
             self.study.with_name(f"{STUDY}.lock").unlink(missing_ok=True)
             yield
+
+
+def utc_now() -> str:
+    """Return the time as a run directory has it: ISO 8601, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def holder(path: Path) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from fusion_ops.errors import RunError, StorageLost
 from search.config.document import masked
 from search.training.disk import causes
 
-__all__ = ["guarded", "open_storage", "require_new_study", "require_storage", "storage_error"]
+__all__ = ["guarded", "open_storage", "require_storage", "storage_error"]
 
 CONNECT_SECONDS = 5
 PATIENCE_SECONDS = 10.0
@@ -58,14 +58,6 @@ def require_storage(url: str | None) -> None:
         engine = sqlalchemy.create_engine(_with_driver(url), **_engine_settings(url))
         engine.connect().close()
         engine.dispose()
-
-
-def require_new_study(url: str | None, name: str) -> None:
-    """Raise `RunError` if the storage at `url` has a study of that name already."""
-    if url is not None and name in optuna.get_all_study_names(open_storage(url)):
-        raise RunError(
-            f"the storage {masked(url)} has a study `{name}` already; choose a run directory of another name."
-        )
 
 
 @contextmanager

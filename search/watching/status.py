@@ -1,4 +1,4 @@
-"""How far a run is, read from its directory."""
+"""How far a run is, and why it ended: read from its directory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from reports.candidate import STATES, TRAINED
 from reports.measures import quality_of
 from reports.run import read_config
 from search.study.run_directory import RunDirectory, holder, last_holder
-from search.watching.events import last_event
-from search.watching.live import read_live
+from search.watching.files import last_event, read_live
 
-__all__ = ["how_to_resume", "read_status"]
+__all__ = ["ending", "how_to_resume", "read_status"]
 
 
 def read_status(run_dir: str | Path) -> dict[str, Any]:
@@ -73,6 +72,33 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
 def how_to_resume(status: Mapping[str, Any]) -> str:
     """Return what is said of a run that was interrupted."""
     return f"{status['done']} of {status['trials']} done; resume with `fusion-nas resume {status['path']}`"
+
+
+def ending(status: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
+    """Return why a run that ended did so early, and how it goes on; `None` where all candidates were trained."""
+    done, trials, search, limits = status["done"], status["trials"], config["search"], config["limits"]
+    ended, resume = f"the search ended after {done} of {trials} candidates", f"fusion-nas resume {status['path']}"
+    match status["ended_by"]:
+        case "search.patience" as key:
+            patience = search["patience"]
+            return (
+                f"{ended}: its front did not change for {patience} (`{key}`); a larger one goes on with "
+                f"`{resume} --set {key}={2 * patience}`"
+            )
+        case "search.timeout" as key:
+            return f"{ended}: its {search['timeout']:g} s are over (`{key}`); `{resume}` goes on for as long again"
+        case "limits.device_hours" as key:
+            hours = limits["device_hours"]
+            return (
+                f"{ended}: its {hours:g} device hours are used up (`{key}`); more go on with "
+                f"`{resume} --set {key}={2 * hours:g}`"
+            )
+    if done >= trials:
+        return None
+    if status["exhausted"]:
+        which = " within the constraints" if config["constraints"] else ""
+        return f"{ended}: the space has no further architecture{which}"
+    return f"{trials - done} of {trials} candidates were not trained; see log.jsonl"
 
 
 def _named(owner: Mapping[str, Any] | None) -> str | None:

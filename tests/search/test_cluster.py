@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 import search
 from fusion_ops.errors import ConfigError, RunError
-from search.cluster.joining import require_cluster
+from search.cluster.readiness import require_cluster
 from search.cluster.shipment import PACKAGES
 from tests.clusters import TOKEN, Cluster
 

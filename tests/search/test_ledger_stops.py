@@ -162,8 +162,8 @@ def test_a_search_whose_front_does_not_move_ends_and_goes_on_with_more_patience(
     finish(ledger, ledger.ask(), 0.9)
     for _ in range(3):
         finish(ledger, ledger.ask(), 0.5)
-    assert (ledger.stalled, ledger.remaining(), ledger.ask()) == (True, 0, None)
-    assert open_ledger(objectives=("accuracy",), patience=3, pruner="none").stalled
+    assert (ledger.stall.reached, ledger.remaining(), ledger.ask()) == (True, 0, None)
+    assert open_ledger(objectives=("accuracy",), patience=3, pruner="none").stall.reached
     more = open_ledger(objectives=("accuracy",), patience=5, pruner="none")
     assert more.ask() is not None
 

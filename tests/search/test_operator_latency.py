@@ -26,8 +26,7 @@ from search.training.files import FolderFiles
 from search.training.job import Job
 from search.training.measuring.operators import NETWORKS, ROUNDS, DeviceTimer, measured_table
 from search.training.settings import LatencyConfig
-from search.watching.events import EventLog
-from search.watching.live import LiveFile
+from search.watching.files import EventLog, LiveFile
 from search.watching.progress import ProgressDisplay
 from search.watching.time_left import TimeLeft
 from spaces.latency import LatencyTable, Operator, operators

@@ -20,7 +20,8 @@ import pytest
 
 from fusion_ops.errors import RunError
 from search.cli import app, errors, launch  # noqa: F401 - the import registers the command
-from search.study.storage import open_storage, require_new_study, require_storage
+from search.study.opening import create_study
+from search.study.storage import open_storage, require_storage
 
 PASSWORD = "s3cret/p@ss"  # noqa: S105
 ENCODED = "s3cret%2Fp%40ss"
@@ -175,9 +176,10 @@ def test_a_short_restart_is_waited_for(server: PostgresServer):
 
 def test_a_study_of_that_name_is_refused(server: PostgresServer):
     optuna.create_study(storage=open_storage(server.url), study_name="taken")
-    require_new_study(server.url, "free")
+    settings = Path("study.journal"), server.url, ("accuracy",), optuna.samplers.RandomSampler()
+    create_study(*settings, "free")
     with pytest.raises(RunError, match=r"postgresql\+psycopg://nas:\*\*\*@.* has a study `taken` already"):
-        require_new_study(server.url, "taken")
+        create_study(*settings, "taken")
 
 
 @pytest.mark.parametrize("how", ["launch", "dry run"])

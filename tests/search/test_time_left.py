@@ -33,7 +33,7 @@ class Bench:
         self.ledger.report(candidate.number, Progress(curve, seconds, worker, done=state == "complete"))
         if state == "pruned":
             self.ledger.finish(candidate.number, "pruned")
-        self.left.update("progress" if state == "running" else "finished", candidate)
+        self.left.update()
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_lost_worker_leaves_the_estimate_as_it_was(bench):
     candidate = run.train("host:1", pace=1.0, epochs=1, state="running")
     before = run.left.seconds()
     run.ledger.retry(candidate.number)
-    run.left.update("retried", candidate)
+    run.left.update()
     assert run.left.seconds() == before == pytest.approx(11.0 + ENDING)
 
 

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from fusion_ops.errors import Infeasible
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Encoding, Values, key
-from search.strategy.proposals.moves import mutate
 
 __all__ = ["Feasible"]
 
@@ -80,7 +79,7 @@ class Feasible:
         """
         kept = self._some
         for attempt in range(DRAWS):
-            repaired = self.repair(mutate(self.encoding, code[None], (attempt + 3) // 4, rng)[0], rng)
+            repaired = self.repair(self._changed(code, (attempt + 3) // 4, rng), rng)
             if repaired is not None:
                 kept = repaired
                 if key(repaired) not in seen:
@@ -111,3 +110,9 @@ class Feasible:
             elif key(np.array(chosen)) not in seen:
                 return np.array(chosen)
         return None
+
+    def _changed(self, code: Code, slots: int, rng: np.random.Generator) -> Code:
+        """Return the code with some slots drawn anew."""
+        out, anew = code.copy(), rng.permutation(len(code))[:slots]
+        out[anew] = self.encoding.draw_one(rng)[anew]
+        return out

@@ -1,24 +1,65 @@
-"""A running Ray cluster, looked at before a run attaches to it: is it there, and does it ask for a token?"""
+"""Whether Ray can be started here, or a running cluster be joined: found before anything is started or written."""
 
 from __future__ import annotations
 
 import os
 import re
+import resource
+import shutil
 import socket
 import subprocess
 import sys
-from typing import Any
+import tempfile
+from pathlib import Path
 
 from fusion_ops.errors import ConfigError, RunError
 from search.cluster.exposure import token_source
 from search.cluster.ray_private import PROBE
+from search.cluster.scratch import PREFIX
 
-__all__ = ["require_cluster", "room"]
+__all__ = ["require_cluster", "require_no_ray", "require_startable"]
 
+# The longest path of a socket that the kernel takes, and the longest one in Ray's folder.
+SOCKET_BYTES = 107
+LONGEST_SOCKET = "session_2026-01-01_00-00-00_000000_{pid}/sockets/plasma_store"
+# Ray writes logs from its start on, and hangs where it cannot.
+FREE_BYTES = 10_000_000
+OPEN_FILES, OPEN_FILES_PER_CPU = 64, 16
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})")
 _REFUSED = "InvalidAuthToken"
+
+
+def require_no_ray() -> None:
+    """Raise `RunError` if this process uses Ray: a search would end it together with its own."""
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        raise RunError(
+            "a search starts and ends Ray for itself; got a process that uses Ray already. "
+            "Call `ray.shutdown()` first, or search in another process."
+        )
+
+
+def require_startable(cpus: int) -> None:
+    """Check that a private Ray with so many CPU cores can start here.
+
+    Raises:
+        RunError: The folder for temporary files has too long a path or no room, or too few files may be open.
+    """
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:
+        raise RunError("Ray needs a folder for temporary files; got none that can be written. Set TMPDIR.") from None
+    _require_short(folder)
+    if (free := shutil.disk_usage(folder).free) < FREE_BYTES:
+        raise RunError(
+            f"Ray needs {FREE_BYTES / 1e6:.0f} MB in the folder for temporary files; got {free / 1e6:.1f} MB in "
+            f"{folder}. Make room, or set TMPDIR to another folder."
+        )
+    needed, allowed = OPEN_FILES + OPEN_FILES_PER_CPU * cpus, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if 0 <= allowed < needed:
+        raise RunError(f"Ray needs {needed} open files at a time; got {allowed}. Raise the limit: ulimit -n {needed}.")
 
 
 def require_cluster(address: str) -> None:
@@ -53,16 +94,14 @@ def require_cluster(address: str) -> None:
         raise RunError(f"the Ray cluster at {address} cannot be used: {fix} (token from {token_source()}).")
 
 
-def room(cpus: float, gpus: float) -> str:
-    """Return in words how many nodes of the cluster can hold a worker; Ray is attached to it."""
-    import ray
-
-    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    nodes = [node["Resources"] for node in known if node["Alive"]]
-    fitting = sum(node.get("CPU", 0.0) >= cpus and node.get("GPU", 0.0) >= gpus for node in nodes)
-    if fitting:
-        return f"{fitting} of {len(nodes)} nodes of the cluster can hold workers"
-    return f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs; waiting for one that joins"
+def _require_short(folder: str) -> None:
+    below = Path(f"{PREFIX}12345678", LONGEST_SOCKET.format(pid=os.getpid()))
+    room, length = SOCKET_BYTES - len(os.fsencode(below)) - 1, len(os.fsencode(folder))
+    if length > room:
+        raise RunError(
+            f"the path of the folder for temporary files may have {room} bytes, as Ray keeps its sockets there; "
+            f"got {length}: {folder}. Set TMPDIR to a shorter path, such as /tmp."
+        )
 
 
 def _connect(host: str, port: int, address: str) -> None:

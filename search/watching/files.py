@@ -1,4 +1,4 @@
-"""`live.json`: what a run is doing now, written by its driver for whoever looks from outside."""
+"""`log.jsonl` and `live.json`: what happened in a run, and what it does now, for whoever looks from outside."""
 
 from __future__ import annotations
 
@@ -9,13 +9,30 @@ from typing import Any
 
 from reports.atomic import write_text
 from reports.candidate import Candidate
-from search.study.clock import utc_now
 from search.study.ledger import Ledger
+from search.study.run_directory import utc_now
 from search.watching.time_left import TimeLeft
 
-__all__ = ["LiveFile", "read_live"]
+__all__ = ["EventLog", "LiveFile", "last_event", "read_live"]
 
 PERIOD = 1.0
+
+
+class EventLog:
+    """Appends events to a file.
+
+    Args:
+        path: The file; it is created with the first event.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one event with the time and these fields."""
+        line = json.dumps({"time": utc_now(), "event": event, **fields}, ensure_ascii=False)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
 
 
 class LiveFile:
@@ -53,6 +70,15 @@ class LiveFile:
         }
         write_text(self._path, json.dumps(values))
         self._written, self._doing = time.monotonic(), doing
+
+
+def last_event(path: Path) -> dict[str, Any] | None:
+    """Return the last event of a log, or `None` where there is none, or where its last line is torn."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return dict(json.loads(lines[-1])) if lines else None
+    except (OSError, ValueError):
+        return None
 
 
 def read_live(path: Path) -> dict[str, Any]:
