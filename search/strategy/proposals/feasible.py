@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from fusion_ops.errors import Infeasible
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Encoding, Values, key
-from search.strategy.proposals.moves import mutate
 
 __all__ = ["Feasible"]
 
@@ -80,7 +79,7 @@ class Feasible:
         """
         kept = self._some
         for attempt in range(DRAWS):
-            repaired = self.repair(mutate(self.encoding, code[None], (attempt + 3) // 4, rng)[0], rng)
+            repaired = self.repair(self.encoding.mutate(code[None], (attempt + 3) // 4, rng)[0], rng)
             if repaired is not None:
                 kept = repaired
                 if key(repaired) not in seen:
