@@ -41,8 +41,7 @@ import spaces
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import Codes, Encoding
 from search.strategy.proposals.feasible import Feasible
-from search.strategy.surrogate.additive import AdditiveLatency
-from search.strategy.surrogate.features import Features
+from search.strategy.surrogate.features import AdditiveLatency, Features
 from search.strategy.surrogate.surrogate import Surrogate
 from search.training.measuring.latency import measure_latency
 from spaces.latency import LatencyTable

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
 import spaces
-from search.training import checkpoint
-from search.training.files import WEIGHTS
+from search.training.files import DAMAGED, TRAINING, WEIGHTS, CandidateFiles, Identified
 from search.training.job import Assignment, Job
 from search.training.loop import DeviceData, Session, train
 from search.training.schedule import rungs
 from search.training.user_objectives import user_functions
 
-__all__ = ["ResumableTraining"]
+__all__ = ["DamagedStateError", "ResumableTraining", "load_training", "save_training"]
 
 
 class ResumableTraining:
@@ -76,7 +78,7 @@ class ResumableTraining:
             self._files.write(self._candidate, WEIGHTS, self._weights())
         else:
             known = {"number": self._candidate.number, "curve": self.curve, "seconds": self.seconds, "best": self._best}
-            checkpoint.save_training(self._files, self._candidate, known | {"session": self.session.state_dict()})
+            save_training(self._files, self._candidate, known | {"session": self.session.state_dict()})
 
     def _weights(self) -> bytes:
         """Return the weights of the best epoch as safetensors, with a header that says whose they are."""
@@ -86,8 +88,8 @@ class ResumableTraining:
 
     def _resume(self) -> None:
         try:
-            state = checkpoint.load_training(self._files, self._candidate)
-        except checkpoint.DamagedStateError as error:
+            state = load_training(self._files, self._candidate)
+        except DamagedStateError as error:
             state, self.note = None, f"began again: {error}"
         if state is not None and state["number"] == self._candidate.number:
             self.session.load_state_dict(state["session"])
@@ -98,3 +100,41 @@ class ResumableTraining:
         if all(latest < loss for loss in before):
             weights = self.session.model.state_dict()
             self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+
+class DamagedStateError(Exception):
+    """A training's state is not what was written."""
+
+
+def save_training(files: CandidateFiles, candidate: Identified, state: Mapping[str, Any]) -> None:
+    """Write what a training needs to go on, its SHA-256 in the first line."""
+    buffer = BytesIO()
+    torch.save(dict(state), buffer)
+    content = buffer.getvalue()
+    files.write(candidate, TRAINING, _digest(content) + b"\n" + content)
+
+
+def load_training(files: CandidateFiles, candidate: Identified) -> dict[str, Any] | None:
+    """Return what `save_training` wrote, or `None` where there is nothing. Nothing is unpickled.
+
+    Raises:
+        DamagedStateError: It is not what was written. It is kept as `training-NUMBER.pt.damaged`.
+    """
+    written = files.read(candidate, TRAINING)
+    if written is None:
+        return None
+    expected, _, content = written.partition(b"\n")
+    found = _digest(content)
+    if found != expected:
+        files.write(candidate, DAMAGED, written)
+        files.remove(candidate, TRAINING)
+        shown = expected[:16].decode("ascii", "backslashreplace")
+        raise DamagedStateError(
+            f"the state of its training was damaged (SHA-256 {shown}… expected, {found[:16].decode()}…)"
+        )
+    state: dict[str, Any] = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    return state
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()

@@ -18,7 +18,7 @@ from fusion_ops.errors import RunError
 from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
 from search.run.jobs import launch, resume
-from search.training import checkpoint
+from search.training import resumable
 from search.training.files import FolderFiles
 from search.training.job import Assignment, Job, Progress
 from search.training.settings import DataConfig, TrainConfig
@@ -35,19 +35,19 @@ SPACE = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
 def test_a_damaged_state_is_told_with_its_checksum_and_kept(tmp_path: Path, damage: str) -> None:
     files, candidate = FolderFiles(tmp_path), Assignment(7, SPACE.uniform("sum"), 0)
-    checkpoint.save_training(files, candidate, {"curve": [1.0], "weight": torch.ones(100)})
-    loaded = checkpoint.load_training(files, candidate)
+    resumable.save_training(files, candidate, {"curve": [1.0], "weight": torch.ones(100)})
+    loaded = resumable.load_training(files, candidate)
     assert loaded is not None
     assert loaded["weight"].sum() == 100
     path = tmp_path / candidate.id / "training-7.pt"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes({"flipped": content, "cut": content[: len(content) // 2], "empty": b""}[damage])
-    with pytest.raises(checkpoint.DamagedStateError, match=r"SHA-256 .*… expected, [0-9a-f]{16}…"):
-        checkpoint.load_training(files, candidate)
+    with pytest.raises(resumable.DamagedStateError, match=r"SHA-256 .*… expected, [0-9a-f]{16}…"):
+        resumable.load_training(files, candidate)
     assert not path.exists()
     assert path.with_name("training-7.pt.damaged").exists()
-    assert checkpoint.load_training(files, candidate) is None
+    assert resumable.load_training(files, candidate) is None
 
 
 def step(job: Job, candidate: Assignment) -> Progress:

@@ -20,7 +20,7 @@ from fusion_ops.operator import OPERATORS
 from search.run.budget import Budget
 from search.run.preliminaries import Preliminaries
 from search.strategy.proposals.encoding import Encoding
-from search.strategy.surrogate.additive import AdditiveLatency
+from search.strategy.surrogate.features import AdditiveLatency
 from search.strategy.trials import OPERATOR_LATENCY
 from search.training.files import FolderFiles
 from search.training.job import Job

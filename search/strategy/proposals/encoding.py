@@ -1,4 +1,4 @@
-"""Architectures as rows of whole numbers: the index of the choice at every slot of a space."""
+"""Architectures as rows of whole numbers, the index of the choice at every slot of a space; and steps between them."""
 
 from __future__ import annotations
 
@@ -99,6 +99,21 @@ class Encoding:
     def draw_one(self, rng: np.random.Generator) -> Code:
         """Return a random code: at each slot an operator, then a ratio, each uniformly."""
         return np.asarray(self.draw(rng, 1)[0])
+
+    def neighbors(self, code: Code) -> Codes:
+        """Return `(n, s)`: every code that differs in one slot."""
+        slots = np.repeat(self._rows, self.sizes)
+        choices = np.concatenate([np.arange(size) for size in self.sizes.tolist()])
+        other = choices != code[slots]
+        out = np.repeat(code[None], int(other.sum()), axis=0)
+        out[np.arange(len(out)), slots[other]] = choices[other]
+        return out
+
+    def mutate(self, codes: Codes, changes: npt.ArrayLike, rng: np.random.Generator) -> Codes:
+        """Return `(n, s)` codes with so many slots of each, a number or `(n,)`, drawn anew: uniformly, each slot's."""
+        order = rng.random(codes.shape).argsort(axis=1).argsort(axis=1)
+        drawn = (rng.random(codes.shape) * self.sizes).astype(np.int64)
+        return np.where(order < np.reshape(changes, (-1, 1)), drawn, codes)
 
     def params(self, code: Code) -> dict[str, Any]:
         """Return the trial parameters with which `space.suggest` returns the architecture."""

@@ -10,7 +10,6 @@ import numpy as np
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import Codes, Encoding
 from search.strategy.proposals.feasible import Feasible
-from search.strategy.proposals.moves import mutate, neighbors
 
 __all__ = ["Pool"]
 
@@ -44,14 +43,14 @@ class Pool:
         if self.whole is not None:
             return self._feasible.fresh(self.whole, seen)
         parents = front[rng.integers(len(front), size=MUTANTS)]
-        mutants = mutate(self._encoding, parents, 1 + rng.geometric(0.5, size=MUTANTS), rng)
+        mutants = self._encoding.mutate(parents, 1 + rng.geometric(0.5, size=MUTANTS), rng)
         first, second = front[rng.integers(len(front), size=(2, CHILDREN))]
         crossed = np.where(rng.random(first.shape) < 0.5, first, second)
-        children = mutate(self._encoding, crossed, rng.integers(0, 2, size=CHILDREN), rng)
+        children = self._encoding.mutate(crossed, rng.integers(0, 2, size=CHILDREN), rng)
         strangers = self._design.tilted(float(rng.uniform(-1.0, 1.0)), STRANGERS, rng)
         return self._feasible.fresh(np.concatenate([mutants, children, strangers]), seen)
 
     def steps(self, climbers: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Codes:
         """Return neighbours of some codes: `(n, s)`, n may be 0."""
-        around = np.concatenate([neighbors(self._encoding, code) for code in climbers])
+        around = np.concatenate([self._encoding.neighbors(code) for code in climbers])
         return self._feasible.fresh(around[rng.permutation(len(around))[:STEPS]], seen)

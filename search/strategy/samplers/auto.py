@@ -12,9 +12,8 @@ from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Values
 from search.strategy.proposals.pool import Pool
 from search.strategy.samplers.proposing import SAMPLERS, Problem, ProposingSampler
-from search.strategy.surrogate.additive import AdditiveLatency
 from search.strategy.surrogate.belief import Belief
-from search.strategy.surrogate.features import Features
+from search.strategy.surrogate.features import AdditiveLatency, Features
 from search.strategy.surrogate.gain import expected_gain
 from search.strategy.surrogate.surrogate import MEMBERS, Surrogate
 from search.strategy.trials import OPERATOR_LATENCY

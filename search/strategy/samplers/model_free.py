@@ -8,7 +8,6 @@ from optuna.trial import FrozenTrial
 
 from reports.pareto import non_dominated, ranks
 from search.strategy.proposals.encoding import Code
-from search.strategy.proposals.moves import mutate, neighbors
 from search.strategy.samplers.proposing import SAMPLERS, ProposingSampler
 
 __all__ = ["EvolutionSampler", "LocalSampler", "UniformSampler"]
@@ -46,7 +45,7 @@ class EvolutionSampler(ProposingSampler):
         order = ranks(np.array([worst if member.values is None else member.values for member in population]))
         drawn = rng.choice(POPULATION, size=TOURNAMENT, replace=False)
         parent = population[drawn[order[drawn].argmin()]]
-        return np.asarray(mutate(self.encoding, parent.code[None], 1, rng)[0])
+        return np.asarray(self.encoding.mutate(parent.code[None], 1, rng)[0])
 
 
 @SAMPLERS.register("local")
@@ -64,7 +63,7 @@ class LocalSampler(ProposingSampler):
         complete = [seen for seen in self.observations.ended if seen.values is not None]
         if len(complete) >= START:
             on_front = np.flatnonzero(non_dominated(np.array([seen.values for seen in complete])))
-            around = [neighbors(self.encoding, complete[index].code) for index in rng.permutation(on_front)]
+            around = [self.encoding.neighbors(complete[index].code) for index in rng.permutation(on_front)]
             widest = max((self.feasible.fresh(codes, self.observations.seen) for codes in around), key=len)
             if len(widest):
                 return np.asarray(rng.choice(widest))

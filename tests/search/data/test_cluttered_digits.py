@@ -9,8 +9,7 @@ from fusion_ops.errors import ConfigError, DataError
 from search.config.data import check_data
 from search.config.document import Document
 from search.training import data
-from search.training.data.cluttered_digits import sources
-from search.training.data.compose import Scenery, compose
+from search.training.data.cluttered_digits import Scenery, compose, sources
 from search.training.data.digits import read_digits
 from search.training.settings import DataConfig
 
