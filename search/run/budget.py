@@ -12,13 +12,13 @@ TIMEOUT, DEVICE_HOURS = "search.timeout", "limits.device_hours"
 
 
 class Budget:
-    """Tells when a run ends before all of its candidates are trained.
+    """Says when a run ends before all of its candidates are trained.
 
     Args:
         timeout: Seconds from `start`; `None` for no limit.
         device_hours: Hours of devices in training, those before a resume included; `None` for no limit.
         devices: Devices of one worker: its GPUs, or its CPU cores where it uses no GPU.
-        trained: Tells the seconds that all candidates together have been in training.
+        trained: Returns the seconds in training of all candidates together.
     """
 
     def __init__(
