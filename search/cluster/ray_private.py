@@ -33,7 +33,7 @@ def forming_cluster(forms: bool) -> Iterator[None]:
 
     with (
         _replaced(ray_constants, "ENABLE_RAY_CLUSTER", forms),
-        # What becomes of a lost worker is reported by the driver; a raylet would add paragraphs of its own.
+        # What becomes of a lost worker is reported by the driver; a raylet would add paragraphs.
         _replaced(worker, "_worker_logs_enabled", False),
     ):
         yield

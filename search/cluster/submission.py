@@ -75,14 +75,13 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str, *, tensorboar
 
 
 def _require_absolute(config: SearchConfig, run_dir: str | Path) -> None:
-    data = config.data.path
-    for name, value in (("--run-dir", run_dir), ("data.path", data)):
+    for name, value in (("--run-dir", run_dir), ("data.path", config.data.path)):
         if value is not None and not Path(value).is_absolute():
             raise ConfigError(f"`{name}` must be an absolute path on the head node with `--submit`; got `{value}`.")
 
 
 def _require_guarded(server: str) -> None:
-    """Check that the job server answers, and refuses who has no token."""
+    """Check that the job server answers, and refuses a client without a token."""
     try:
         urllib.request.urlopen(f"{server}/api/jobs/", timeout=ANSWER_SECONDS).close()  # noqa: S310 - http or https
     except urllib.error.HTTPError as error:
@@ -111,7 +110,7 @@ def _started(client: JobSubmissionClient, entrypoint: str, runtime_environment: 
 
 
 def _entrypoint(run_dir: str | Path, tensorboard: bool) -> str:
-    """Return the command line of the job; Ray tells it the cluster's address in RAY_ADDRESS."""
+    """Return the command line of the job; it finds the cluster's address in RAY_ADDRESS."""
     options = ["--tensorboard"] if tensorboard else []
     command = shlex.join(["python", "-m", "search", "launch", CONFIG, "--run-dir", str(run_dir), *options])
     return f'{command} --set "ray.address=$RAY_ADDRESS"'

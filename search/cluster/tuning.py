@@ -24,21 +24,14 @@ __all__ = ["run_tune"]
 
 
 class Unsaved:
-    """Pickles as nothing: Tune writes down what it is given, for a restore that never happens here."""
+    """Pickles as nothing: Tune saves what it is given for a restore, which never happens here."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
 
 class LedgerSearcher(Unsaved, Searcher):
-    """Hands the ledger's candidates to Tune; keeps no state that is not the ledger's.
-
-    Args:
-        ledger: The candidates.
-        job: What all candidates share.
-        concurrent: Returns how many candidates may be in flight now.
-        stopped: Returns whether no further candidate is to be started.
-    """
+    """Hands the ledger's candidates to Tune, as long as `stopped` does not say otherwise; the ledger has all state."""
 
     def __init__(self, ledger: Ledger, job: Job, concurrent: Callable[[], int], stopped: Callable[[], bool]) -> None:
         super().__init__()
@@ -64,12 +57,7 @@ class LedgerSearcher(Unsaved, Searcher):
 
 
 class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
-    """Reports every rung to the ledger, and stops what the ledger says to stop.
-
-    Args:
-        ledger: The candidates.
-        stopped: Returns whether all is to end; asked several times a second.
-    """
+    """Reports every rung to the ledger, and stops what the ledger says to stop, or all once `stopped` says so."""
 
     def __init__(self, ledger: Ledger, stopped: Callable[[], bool]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -77,7 +65,7 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
         self._controller: Any = None
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Note who starts the workers; the ledger knows the candidate since it handed it out."""
+        """Keep the controller, which starts the workers; the ledger knows the candidate already."""
         self._controller = tune_controller
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> str:

@@ -28,17 +28,12 @@ class CandidateTrainable(tune.Trainable):
     """Trains one candidate, one rung a step.
 
     The trial's config holds `job`, a `Job`, and `candidate`, an `Assignment`; a step returns its `Progress` as
-    `progress`. An error in training is a result, not an exception: only a lost worker is Tune's to retry. Nor does a
-    result say that Tune is to stop the trial: the driver does, where an error of its own is heard.
+    `progress`. An error in training is a result, not an exception: Tune retries lost workers only. A result does
+    not ask Tune to stop the trial, either: the driver stops it, where an error in doing so is noticed.
     """
 
     def setup(self, config: dict[str, Any], dataset: data.Dataset | None = None) -> None:
-        """Start the worker: device and data stay for all its candidates.
-
-        Args:
-            config: The first candidate's.
-            dataset: The data set, where the driver sends it.
-        """
+        """Start the worker, whose device and data stay for all its candidates; `dataset` is what the driver sends."""
         self._sent = dataset
         self._taken: Job | None = None
         self._watchdog = Watchdog()

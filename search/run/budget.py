@@ -16,7 +16,7 @@ class Budget:
         timeout: Seconds from `start`; `None` for no limit.
         device_hours: Hours of devices in training, those before a resume included; `None` for no limit.
         devices: Devices of one worker: its GPUs, or its CPU cores where it uses no GPU.
-        trained: Returns the seconds that all candidates together have been in training.
+        trained: Returns the seconds in training of all candidates together.
     """
 
     def __init__(

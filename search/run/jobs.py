@@ -117,7 +117,7 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         seen = config.resolved.get("dataset")
         if seen != dataset.info():
             raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
-        # A model-based sampler continues with draws of its own, not with those that it made before.
+        # A model-based sampler continues with new draws, not with those that it made before.
         drawn = directory.log.stat().st_size if config.search.sampler != "random" and directory.log.is_file() else 0
         sampler = _sampler(config, space, config.search.seed + drawn)
         # A run of a version that did not write the name down has its study under the name that its folder had.

@@ -19,14 +19,7 @@ __all__ = ["Preliminaries"]
 class Preliminaries:
     """Has a worker measure the operators' latencies, and keeps them in the study.
 
-    It is tried once by a driver, and never again once the study has them. Without them the search goes on.
-
-    Args:
-        ledger: The run's candidates.
-        log: The run's log.
-        display: What the user sees.
-        live: What is seen from outside.
-        stopped: Returns whether the run is to end.
+    A driver tries it once, and not at all if the study has them. Without them the search goes on.
     """
 
     def __init__(

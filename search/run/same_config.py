@@ -47,7 +47,7 @@ def require_same(study: Any, config: SearchConfig) -> None:
     Raises:
         RunError: It was edited since; the message has the differences.
     """
-    # A study of an earlier version tells nothing, or not of keys that are new.
+    # A study of an earlier version has no config, or lacks the keys that are new.
     before, after = study.user_attrs.get(CONFIG, {}), _fixed(config)
     changes = [
         f"{key} was {json.dumps(value)}, is {json.dumps(after[key])}"

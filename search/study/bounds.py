@@ -24,9 +24,7 @@ def exact(bounds: Mapping[str, float]) -> dict[str, float]:
 def excesses(bounds: Mapping[str, float], values: Mapping[str, float]) -> dict[str, float]:
     """Return by how much each measured value breaks its bound; 0 or less where it is met.
 
-    Args:
-        bounds: At most on a measure to minimise, at least on one to maximise.
-        values: Measured values by name; what is missing is left out.
+    A bound is the most for a measure to minimise, the least for one to maximise. What was not measured is left out.
     """
     return {name: MEASURES[name].sign * (values[name] - bound) for name, bound in bounds.items() if name in values}
 

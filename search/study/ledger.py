@@ -307,7 +307,7 @@ class Ledger:
         self._repeats.remember(candidate)
 
     def _judge(self, candidate: Candidate, trial: optuna.trial.FrozenTrial) -> None:
-        """Ask the pruner, as any study does; it leaves the reason in the trial if it is the project's own."""
+        """Ask the pruner, as any study does; a pruner of fusion-nas leaves the reason in the trial."""
         stopped = self._pruner.prune(self.study, trial)
         made = stored.decision(self._open[candidate.number], candidate.epochs)
         if stopped:
@@ -320,7 +320,7 @@ class Ledger:
             self._save(candidate, "audited")
 
     def _tell(self, candidate: Candidate) -> None:
-        """Tell the study how a candidate ended; controls teach the sampler nothing."""
+        """Enter into the study how a candidate ended; the sampler learns nothing from controls."""
         trial = self._open.pop(candidate.number)
         state = TrialState.FAIL if candidate.series else _OPTUNA_STATES.get(candidate.state, TrialState.FAIL)
         if state != TrialState.FAIL:

@@ -25,11 +25,7 @@ CHECKPOINTS = "checkpoints"
 
 
 class RunDirectory:
-    """A run directory: its files, made, found or removed.
-
-    Args:
-        path: The folder.
-    """
+    """A run directory: its files, made, found or removed."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).resolve()

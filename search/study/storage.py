@@ -32,7 +32,7 @@ def open_storage(url: str) -> RDBStorage:
     Raises:
         RunError: The database does not answer, refuses, or its driver does not load.
     """
-    with _refusals_told(url):
+    with _refusals_reported(url):
         storage = RDBStorage(_with_driver(url), engine_kwargs=_engine_settings(url))
     _wait_for_restarts(storage.engine)
     weakref.finalize(storage, storage.engine.dispose)
@@ -54,7 +54,7 @@ def require_storage(url: str | None) -> None:
         return
     import sqlalchemy
 
-    with _refusals_told(url):
+    with _refusals_reported(url):
         engine = sqlalchemy.create_engine(_with_driver(url), **_engine_settings(url))
         engine.connect().close()
         engine.dispose()
@@ -93,8 +93,8 @@ def _with_driver(url: str) -> str:
 def _engine_settings(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {}
-    own = {} if "connect_timeout=" in url else {"connect_timeout": CONNECT_SECONDS}
-    return {"pool_pre_ping": True, "connect_args": own}
+    timeout = {} if "connect_timeout=" in url else {"connect_timeout": CONNECT_SECONDS}
+    return {"pool_pre_ping": True, "connect_args": timeout}
 
 
 def _wait_for_restarts(engine: Any) -> None:
@@ -122,7 +122,7 @@ def _wait_for_restarts(engine: Any) -> None:
 
 
 @contextmanager
-def _refusals_told(url: str) -> Iterator[None]:
+def _refusals_reported(url: str) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:

@@ -19,11 +19,7 @@ PERIOD = 1.0
 
 
 class EventLog:
-    """Appends events to a file.
-
-    Args:
-        path: The file; it is created with the first event.
-    """
+    """Appends events to a file, which is created with the first one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,13 +32,7 @@ class EventLog:
 
 
 class LiveFile:
-    """Writes what is in training and how long the rest will take, at most once a second.
-
-    Args:
-        path: The file.
-        ledger: The run's candidates.
-        time_left: Estimates the time left.
-    """
+    """Writes what is in training and how long the rest will take, at most once a second."""
 
     def __init__(self, path: Path, ledger: Ledger, time_left: TimeLeft) -> None:
         self._path, self._ledger, self._time_left = path, ledger, time_left

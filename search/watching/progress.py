@@ -24,12 +24,7 @@ LINE_PERIOD = 10.0
 
 
 class ProgressDisplay:
-    """Shows on stderr how far a run is.
-
-    Args:
-        ledger: The run's candidates.
-        time_left: Estimates the time left.
-    """
+    """Shows on stderr how far a run is."""
 
     def __init__(self, ledger: Ledger, time_left: TimeLeft) -> None:
         self._ledger, self._time_left = ledger, time_left
@@ -133,7 +128,7 @@ class ProgressDisplay:
 
 
 def _trouble(event: str, candidate: Candidate) -> str | None:
-    """Return what a user should hear of at once: a lost worker, a candidate that failed or took too much memory."""
+    """Return what is reported at once: a lost worker, a candidate that failed or took too much memory."""
     if event == "retried":
         return "lost its worker and goes on from its last rung"
     memory = candidate.state == "infeasible" and candidate.reason.startswith("out of memory")

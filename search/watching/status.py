@@ -70,7 +70,7 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
 
 
 def how_to_resume(status: Mapping[str, Any]) -> str:
-    """Return what is said of a run that was interrupted."""
+    """Return the line for a run that was interrupted."""
     return f"{status['done']} of {status['trials']} done; resume with `fusion-nas resume {status['path']}`"
 
 

@@ -75,6 +75,6 @@ class TimeLeft:
         begun = [one for one in self._ledger.all() if one.state == "running" and not one.series]
         left = sum((self._epochs - one.epochs) * (1 if one.runs_on else expected / self._epochs) for one in begun)
         search = full * self._epochs + (waiting - full) * expected + left
+        trained = sum(one.epochs for one in self._ledger.all() if not one.series and one.state != "duplicate")
         apart = sum(one.epochs for one in self._ledger.all() if one.series)
-        contests = self._contests * (search + self._ledger.trained_epochs() - apart) - apart
-        return search + max(contests, 0.0)
+        return search + max(self._contests * (search + trained) - apart, 0.0)

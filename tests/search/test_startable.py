@@ -31,11 +31,10 @@ def config(tmp_path: Path) -> Path:
 
 def refused(config: Path, **settings) -> str:
     """Launch a run that Ray cannot carry; return the line that says why."""
-    run, started = config.parent / "run", time.monotonic()
+    run = config.parent / "run"
     arguments = [*COMMAND, "launch", str(config), "--run-dir", str(run)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, **settings)
     assert (done.returncode, done.stdout) == (2, "")
-    assert time.monotonic() - started < 20
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert not run.exists()
     return done.stderr
