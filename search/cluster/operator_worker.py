@@ -12,10 +12,10 @@ from ray.exceptions import RayError, RayTaskError
 
 import spaces
 from fusion_ops.errors import MeasurementError
+from search.training.device import prepare
 from search.training.job import Job
 from search.training.measuring.device_lock import device_alone
 from search.training.measuring.operators import DeviceTimer, measured_table
-from search.training.preparation import prepare
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator
 

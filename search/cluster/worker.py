@@ -12,12 +12,11 @@ from ray import tune
 
 from fusion_ops.errors import CandidateError, OutOfMemory
 from search.training import data
-from search.training.device import free_memory, is_lost
+from search.training.device import free_memory, is_lost, prepare
 from search.training.disk import trouble
 from search.training.job import Assignment, Job, Progress
 from search.training.loop import DeviceData
 from search.training.measuring.costs import Costs
-from search.training.preparation import prepare
 from search.training.resumable import ResumableTraining
 from search.training.watchdog import Watchdog, end_worker, take_verdict
 

@@ -1,4 +1,7 @@
-"""The data section of a config: its settings checked by the data set that they belong to."""
+"""The data section of a config: its settings checked by the data set that they belong to.
+
+What is wrong with it is a `ConfigError` with its place in the config.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,7 @@ __all__ = ["check_augment", "check_data", "located", "resolved_data"]
 
 
 def check_data(config: DataConfig, document: Document) -> Task | None:
-    """Check name and settings of a data set, without loading it; return its task where that is known.
-
-    Raises:
-        ConfigError: The data set or a setting is unknown, or a setting has an impossible value.
-    """
+    """Check name and settings of a data set, without loading it; return its task where that is known."""
     with document.placing("data", "name"):
         source = data.source_of(config.name)
     try:
@@ -32,11 +31,7 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
 
 
 def check_augment(names: Sequence[str], task: Task | None, document: Document) -> None:
-    """Check the names in `train.augment`, and that they fit the task where it is known.
-
-    Raises:
-        ConfigError: One is unknown, named twice, or not for this task.
-    """
+    """Check the names in `train.augment`, and that they fit the task where it is known."""
     for index in range(len(names)):
         with document.placing("train", "augment", index):
             augmentation.check(names[: index + 1], task)

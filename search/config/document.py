@@ -94,11 +94,7 @@ class Document:
             raise self.error(path, str(error)) from None
 
     def override(self, key: str, value: Any) -> None:
-        """Set one value, whatever was there.
-
-        Args:
-            key: Dotted key, for example `search.trials`.
-            value: The value; text is read as YAML.
+        """Set the value of a dotted key such as `search.trials`, whatever was there; text is read as YAML.
 
         Raises:
             ConfigError: The text is not YAML.
@@ -189,12 +185,7 @@ def _text(path: Path, name: str) -> str:
 
 
 class _Reader:
-    """Turns the nodes of one YAML text into plain values, and notes in a document where they stand.
-
-    Args:
-        document: Where lines and texts are noted.
-        with_lines: Whether messages name lines.
-    """
+    """Turns the nodes of one YAML text into plain values, and notes in a document where they stand."""
 
     def __init__(self, document: Document, *, with_lines: bool) -> None:
         self._document, self._with_lines = document, with_lines

@@ -28,13 +28,9 @@ _BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at mos
 
 
 def config_error(error: ValidationError, model: type[BaseModel], document: Document, *section: str) -> ConfigError:
-    """Return the first problem that pydantic found as one line.
+    """Return the first problem that pydantic found, in a document or a section of it, as one line.
 
-    Args:
-        error: What pydantic raised.
-        model: The model that was validated; it knows the keys.
-        document: Where the values came from.
-        section: The part of the document that was validated; by default all of it.
+    `model` is what was validated; it knows the keys.
     """
     details = {(*section, *detail["loc"]): detail for detail in error.errors(include_url=False)}
     path = min(details, key=lambda path: _order(document, path))

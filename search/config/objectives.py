@@ -25,14 +25,7 @@ LARGEST = 1e18
 
 
 def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None, document: Document) -> None:
-    """Check that the objectives are known, fit the data set, and have a quality among them.
-
-    Args:
-        objectives: Their names, in the study's order.
-        dataset: Name of the data set.
-        task: What is learned on it; `None` where that is not known yet.
-        document: Where they were read from.
-    """
+    """Check that the objectives are known, fit the data set, as far as its task is known, and have a quality."""
     qualities = _qualities(task)
     for index, name in enumerate(objectives):
         with document.placing("objectives", index):
@@ -62,12 +55,6 @@ def check_constraints(
     """Check that every constraint is a possible bound on something that is known of each candidate.
 
     Exact costs are known before training; a quality of the task, and every objective, after it.
-
-    Args:
-        constraints: Bounds by measure.
-        objectives: Names of the objectives.
-        task: What is learned; `None` where that is not known yet.
-        document: Where they were read from.
     """
     known = tuple(dict.fromkeys([*COSTS, *_qualities(task), *objectives]))
     for name, bound in constraints.items():

@@ -1,4 +1,7 @@
-"""The space section of a config: settings checked, and the space created for a data set."""
+"""The space section of a config: settings checked, and the space created for a data set.
+
+What is wrong with it is a `ConfigError` with its place in the config.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +36,7 @@ OF_THE_DATA = ("num_classes", "in_channels", "input_size")
 
 
 def check_space(config: SpaceConfig, document: Document) -> None:
-    """Check name and settings of a space, without a data set.
-
-    Raises:
-        ConfigError: The space or a setting is unknown, or a setting has an impossible value.
-    """
+    """Check name and settings of a space, without a data set."""
     with document.placing("space", "name"):
         sized = HOSTS[config.name].sized
     model = _model(config.name)
@@ -57,9 +56,6 @@ def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> S
     """Return the space for the images and classes of a data set.
 
     `num_classes`, `in_channels` and `input_size` are the data set's.
-
-    Raises:
-        ConfigError: A setting has an impossible value, or is not the data set's, or the space is for another task.
     """
     settings = config.settings
     channels, *size = dataset.input_shape
@@ -83,11 +79,7 @@ def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> S
 
 
 def stated_space(config: SpaceConfig, document: Document) -> SearchSpace | None:
-    """Return the space if the config itself states classes, channels and size of the images; no data set is read.
-
-    Raises:
-        ConfigError: A setting has an impossible value.
-    """
+    """Return the space if the config itself states classes, channels and size of the images; no data set is read."""
     stated = all(key in config.settings for key in OF_THE_DATA)
     return _create(config.name, config.settings, document) if stated else None
 

@@ -78,13 +78,10 @@ def _ridge(x: Values, y: Values, penalty: float) -> tuple[float, Values, Values]
 
 
 def jitter(values: Values) -> float:
-    """Return the noise of one evaluation, from how the second half of a learning curve bends to and fro.
+    """Return the noise of one evaluation, from how the second half of a curve by epoch, `(e,)`, bends to and fro.
 
     The second difference of equal independent errors has 6 times their variance; its median size over the
     half is taken, so that a few real bends do not count.
-
-    Args:
-        values: `(e,)`, by epoch.
     """
     late = values[len(values) // 2 :]
     if len(late) < 4:

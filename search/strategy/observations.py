@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +16,6 @@ from search.strategy.trials import every_trial, learning_curve, parameters, same
 
 __all__ = ["Observation", "Observations"]
 
-Outcome = Literal["pending", "complete", "stopped", "failed"]
-_OUTCOMES: dict[TrialState, Outcome] = {
-    TrialState.WAITING: "pending",
-    TrialState.RUNNING: "pending",
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "stopped",
-    TrialState.FAIL: "failed",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -34,7 +24,7 @@ class Observation:
     Args:
         number: Number of its trial.
         code: Its architecture.
-        outcome: `pending` (queued or in training), `complete`, `stopped` (by a pruner) or `failed`.
+        state: That of its trial; a pruner stopped what is `PRUNED`.
         values: `(k,)`, its objectives, all to minimise, where it is complete.
         curve: By epoch, the measures by name; empty where none were reported.
         end: When it ended; the earliest time there is where the study does not say.
@@ -42,7 +32,7 @@ class Observation:
 
     number: int
     code: Code
-    outcome: Outcome
+    state: TrialState
     values: npt.NDArray[np.float64] | None = None
     curve: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     end: datetime = datetime.min
@@ -52,9 +42,6 @@ class Observations:
     """The candidates of one study, read again only where something can have changed.
 
     `ended` and `pending` hold them by number, further ended ones behind, and `seen` the keys of all that was proposed.
-
-    Args:
-        encoding: Codes of the space.
     """
 
     def __init__(self, encoding: Encoding) -> None:
@@ -84,12 +71,7 @@ class Observations:
         self.seen.add(key(code))
 
     def update(self, study: Study, besides: int) -> None:
-        """Read what is new in the study.
-
-        Args:
-            study: The study.
-            besides: Number of the trial that is being proposed or judged, which is left out.
-        """
+        """Read what is new in the study, but for the trial of number `besides`, which is being proposed or judged."""
         if self._study is None or not same_study(study, self._study):
             self._begin()
             self._study = study
@@ -101,8 +83,8 @@ class Observations:
         for trial in new:
             if trial.state.is_finished():
                 self._take(trial)
-        coded = ((trial.number, self._code(trial)) for trial in new if not trial.state.is_finished())
-        self.pending = [Observation(number, code, "pending") for number, code in coded if code is not None]
+        coded = ((trial, self._code(trial)) for trial in new if not trial.state.is_finished())
+        self.pending = [Observation(trial.number, code, trial.state) for trial, code in coded if code is not None]
         self.seen.update(key(candidate.code) for candidate in self.pending)
 
     def _take(self, trial: FrozenTrial) -> None:
@@ -111,15 +93,15 @@ class Observations:
         self._proposed.pop(trial.number, None)
         if code is None:
             return
-        outcome, known = _OUTCOMES[trial.state], key(code)
-        values = self.signs * np.asarray(trial.values) if outcome == "complete" else None
+        known = key(code)
+        values = self.signs * np.asarray(trial.values) if trial.state == TrialState.COMPLETE else None
         end = trial.datetime_complete or datetime.min
-        candidate = Observation(trial.number, code, outcome, values, learning_curve(trial), end)
+        candidate = Observation(trial.number, code, trial.state, values, learning_curve(trial), end)
         self.ended.append(candidate)
         self.seen.add(known)
         if trained(trial):
             self._stopped.pop(known, None)
-            if outcome == "stopped" and known not in self._trained:
+            if trial.state == TrialState.PRUNED and known not in self._trained:
                 self._stopped[known] = candidate
             self._trained.add(known)
 

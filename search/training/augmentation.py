@@ -60,19 +60,8 @@ def check(names: Sequence[str], task: Task | None = None) -> None:
 def pipeline(names: Sequence[str], task: Task, classes: int) -> Augment:
     """Return one function that applies the augmentations in the order given.
 
-    Args:
-        names: Names of `AUGMENTATIONS`; none of them gives a function that changes nothing.
-        task: What is learned.
-        classes: Number of classes K.
-
-    Returns:
-        A function from images `(B, C, H, W)` uint8, labels and a generator on their device to images of the same
-        shape and type, and labels. The labels keep their form, unless one of the augmentations is soft (`mixup`):
-        then they are probabilities `(B, K)`, float32, which `functional.cross_entropy` takes as targets.
-
-    Raises:
-        UnknownNameError: No such augmentation.
-        ConfigError: One is named twice, or is not for this task.
+    The labels keep their form, unless one of the augmentations is soft (`mixup`): then they become probabilities
+    `(B, K)` of the K classes, float32, which `functional.cross_entropy` takes as targets. Raises what `check` raises.
     """
     check(names, task)
     steps = [AUGMENTATIONS[name] for name in names]

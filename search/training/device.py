@@ -1,4 +1,4 @@
-"""A worker's device: which it is, how networks lie on it, its share of the memory, and whether it answers."""
+"""A worker's process and its device: what is set up first, how networks lie on the device, whether it answers."""
 
 from __future__ import annotations
 
@@ -7,16 +7,35 @@ import gc
 import torch
 from torch import nn
 
+import fusion_ops
 from fusion_ops.errors import ConfigError
+from search.training.job import Job
+from search.training.user_objectives import declare_objective
+from spaces.importing import import_modules, is_reference, make_importable
 
-__all__ = ["free_memory", "is_lost", "limit_memory", "memory_format", "place", "precision", "resolve_device"]
+__all__ = ["free_memory", "is_lost", "limit_memory", "memory_format", "place", "precision", "prepare", "resolve_device"]
+
+
+def prepare(job: Job) -> torch.device:
+    """Make this process a worker of a run, and return its device.
+
+    Raises:
+        ConfigError: `train.device` is cuda on a machine where PyTorch sees no GPU.
+        SpecError: The user's code cannot be imported.
+    """
+    make_importable(*job.folders)
+    import_modules(job.imports)
+    for name in filter(is_reference, job.objectives):
+        declare_objective(name)
+    device = resolve_device(job.train.device)
+    limit_memory(device, job.gpus)
+    fusion_ops.compiled(job.train.compile == "ops")
+    torch.set_num_threads(max(1, int(job.cpus)))
+    return device
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device that `train.device` means.
-
-    Args:
-        name: `auto` (a GPU where there is one), `cpu` or `cuda`.
+    """Return the device that `train.device` means; `auto` is a GPU where there is one.
 
     Raises:
         ConfigError: `cuda` on a machine where PyTorch sees no GPU.
@@ -48,12 +67,7 @@ def precision(device: torch.device) -> torch.autocast:
 
 
 def limit_memory(device: torch.device, gpus: float) -> None:
-    """Keep this process within its share of a GPU: beyond it, PyTorch is out of memory, and its neighbors are not.
-
-    Args:
-        device: The worker's device; nothing happens on a CPU.
-        gpus: GPUs of a worker, as `ray.gpus_per_trial` resolves; a fraction shares one.
-    """
+    """Keep this process within its fraction of a GPU: beyond, PyTorch is out of memory, and its neighbors are not."""
     if device.type == "cuda" and 0 < gpus < 1:
         torch.cuda.set_per_process_memory_fraction(gpus)
 
@@ -68,10 +82,7 @@ def free_memory(device: torch.device) -> None:
 def is_lost(device: torch.device) -> bool:
     """Return whether a GPU answers this process no more, as after a failed assertion in a kernel.
 
-    Nothing but another process helps then.
-
-    Args:
-        device: The worker's device; a CPU is never lost.
+    Nothing but another process helps then. A CPU is never lost.
     """
     if device.type != "cuda":
         return False

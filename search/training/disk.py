@@ -52,12 +52,7 @@ def disk_error(error: BaseException) -> OSError | None:
 
 
 def trouble(error: OSError, path: Path | None = None) -> str:
-    """Return what is wrong with a disk, which path, and what helps.
-
-    Args:
-        error: What `disk_error` found.
-        path: What was to be written, where the error does not say it.
-    """
+    """Return what is wrong with a disk, which path (`path` where the error names none), and what helps."""
     where = error.filename or path
     if error.errno in FULL:
         return f"no space left on the disk of {where}; make room"
@@ -66,14 +61,9 @@ def trouble(error: OSError, path: Path | None = None) -> str:
 
 @contextmanager
 def unwritable_told(path: Path, then: str) -> Iterator[None]:
-    """Turn the error of a disk that cannot be written, however it is wrapped, into one line.
+    """Turn the error of a disk that cannot be written, however it is wrapped, into a `RunError` of one line.
 
-    Args:
-        path: The run directory.
-        then: What to do after that.
-
-    Raises:
-        RunError: There was such an error within the block.
+    It ends with what to do `then`, after that is put right.
     """
     try:
         yield

@@ -31,12 +31,7 @@ __all__ = ["DeviceData", "Session", "evaluate", "loss_function", "train"]
 
 
 class DeviceData:
-    """Training and validation images on a device, as uint8; a batch is normalised when it is used.
-
-    Args:
-        dataset: The data set.
-        device: Where its images go.
-    """
+    """Training and validation images on a device, as uint8; a batch is normalised when it is used."""
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self.device = device
@@ -58,10 +53,7 @@ class DeviceData:
 class Session:
     """A training that can be put down after any epoch and taken up again, on another machine too.
 
-    Args:
-        model: The network; it is moved to the device.
-        settings: Settings of the training.
-        device: Where it is trained.
+    The network is moved to the device.
     """
 
     def __init__(self, model: nn.Module, settings: TrainConfig, device: torch.device) -> None:
@@ -117,13 +109,6 @@ def train(
     a continued training equals an uninterrupted one. A last incomplete batch is left out. Nothing waits for
     the device within an epoch. On a GPU in bf16 mixed precision, on a CPU in float32.
 
-    Args:
-        session: The training; it knows how many epochs are done.
-        data: The images, on the session's device.
-        settings: Settings of the training.
-        seed: Seed of the batches, and of random layers.
-        metrics: User-defined measures by name; see `evaluate`.
-
     Raises:
         Diverged: The loss became NaN or infinite.
     """
@@ -172,14 +157,9 @@ def loss_function(data: DeviceData, settings: TrainConfig) -> Callable[[Tensor, 
 def evaluate(
     model: nn.Module, data: DeviceData, batch_size: int, metrics: Mapping[str, Metric] | None = None
 ) -> dict[str, float]:
-    """Return the task's measures on the validation images, by name, and the user-defined ones.
+    """Return the task's measures on the validation images, by name, and the user-defined `metrics`.
 
-    Args:
-        model: The network, on the data's device.
-        data: The images.
-        batch_size: Images at a time.
-        metrics: User-defined measures by name; each gets the outputs for all validation images, in float32,
-            and all their labels.
+    Each of the latter gets the outputs for all validation images, in float32, and all their labels.
 
     Raises:
         CandidateError: A user-defined measure is no finite number.

@@ -25,11 +25,7 @@ __all__ = ["DamagedStateError", "ResumableTraining", "load_training", "save_trai
 class ResumableTraining:
     """Trains a candidate, from where the last worker kept its state.
 
-    Args:
-        job: What all candidates of the run share.
-        candidate: The candidate.
-        data: The images, on the device that it is trained on.
-        beat: Called at every pass of the network.
+    It is trained on the device of the data; `beat` is called at every pass of the network.
 
     Attributes:
         curve: Validation measures after each epoch.

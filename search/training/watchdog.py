@@ -39,11 +39,8 @@ class Watchdog:
     ) -> Iterator[None]:
         """End this process if what is done within makes no progress, or takes a training past its time.
 
-        Args:
-            files: Where the verdict is left.
-            candidate: What is trained.
-            limits: `stall_seconds` between two calls of `beat`, and `trial_seconds` of the whole training.
-            spent: Seconds that it has been in training before.
+        That is `stall_seconds` between two calls of `beat`, and `trial_seconds` with the seconds that were `spent`
+        before.
         """
         with self._lock:
             self._watched, self._limits = (files, candidate), limits

@@ -130,14 +130,14 @@ def test_predictions_rest_on_how_many_are_known_not_on_when_they_were_asked_for(
     asked, peers = History(), []
     for curve in curves:
         asked.learn(curve)
-        peers.append(asked.peers((1,)))
+        peers.append(asked.at((1,)).peers)
     assert peers[:32] == list(range(1, 33))
     assert peers[62:73] == [62, 64, 64, 64, 64, 68, 68, 68, 68, 72, 72]
     new = History()
     for curve in curves:
         new.learn(curve)
-    assert new.forecasts((1,))[0].weights == pytest.approx(asked.forecasts((1,))[0].weights, rel=1e-12)
-    assert new.peers((1,)) == 88
+    assert new.at((1,)).forecasts[0].weights == pytest.approx(asked.at((1,)).forecasts[0].weights, rel=1e-12)
+    assert new.at((1,)).peers == 88
 
 
 def test_a_quality_out_of_reach_of_its_constraint_is_stopped():

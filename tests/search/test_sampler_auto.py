@@ -7,6 +7,7 @@ import math
 import numpy as np
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 import search
 import spaces
@@ -112,16 +113,19 @@ def test_extending_a_surrogate_is_fitting_its_kernels_to_all(encoding) -> None:
     assert surrogate.posterior(codes[:5]).expected == pytest.approx(before)
 
 
-def observation(number, code, outcome, value=None, curve=()):
+def observation(number, code, state, value=None, curve=()):
     values = None if value is None else np.array([-value])
-    return Observation(number, code, outcome, values, {e: {"accuracy": v} for e, v in enumerate(curve, start=1)})
+    return Observation(number, code, state, values, {e: {"accuracy": v} for e, v in enumerate(curve, start=1)})
 
 
 def test_stopped_candidates_count_with_what_their_start_predicts(encoding) -> None:
     codes = encoding.draw(np.random.default_rng(7), 12)
-    ended = [observation(i, codes[i], "complete", 0.5 + 0.04 * i, (0.25 + 0.02 * i, 0.5 + 0.04 * i)) for i in range(10)]
-    stopped = observation(10, codes[10], "stopped", None, (0.25 + 0.02 * 4.5,))
-    silent = observation(11, codes[11], "stopped")
+    ended = [
+        observation(i, codes[i], TrialState.COMPLETE, 0.5 + 0.04 * i, (0.25 + 0.02 * i, 0.5 + 0.04 * i))
+        for i in range(10)
+    ]
+    stopped = observation(10, codes[10], TrialState.PRUNED, None, (0.25 + 0.02 * 4.5,))
+    silent = observation(11, codes[11], TrialState.PRUNED)
     evidence = Yardstick(ended, 0, "accuracy", -1.0, float)([*ended, stopped, silent])
     assert len(evidence) == 11
     assert evidence.values[10] == pytest.approx(-(0.5 + 0.04 * 4.5), abs=1e-3)
@@ -136,21 +140,21 @@ def test_what_a_start_adds_is_told_apart_from_what_is_known_of_all(encoding) -> 
     codes = encoding.draw(rng, 401)
     end = rng.normal(0.7, 0.02, 400)
     starts = end + rng.normal(0.0, 0.02, 400)
-    ended = [observation(i, codes[i], "complete", end[i], (starts[i], end[i])) for i in range(400)]
-    stopped = observation(400, codes[400], "stopped", None, (0.74,))
+    ended = [observation(i, codes[i], TrialState.COMPLETE, end[i], (starts[i], end[i])) for i in range(400)]
+    stopped = observation(400, codes[400], TrialState.PRUNED, None, (0.74,))
     evidence = Yardstick(ended, 0, "accuracy", -1.0, float)([*ended, stopped])
     # Bayes: the start observes the end with variance 0.02², wherever the others are.
     assert evidence.values[400] == pytest.approx(-0.74, abs=0.008)
     assert evidence.doubt[400] == pytest.approx(0.02**2, rel=0.3)
     unrelated = rng.normal(0.3, 0.02, 400)
-    ended = [observation(i, codes[i], "complete", end[i], (unrelated[i], end[i])) for i in range(400)]
+    ended = [observation(i, codes[i], TrialState.COMPLETE, end[i], (unrelated[i], end[i])) for i in range(400)]
     assert len(Yardstick(ended, 0, "accuracy", -1.0, float)([*ended, stopped])) == 400
 
 
 def test_failed_candidates_count_as_poor_and_diverged_ones_are_drawn_in(encoding) -> None:
     codes = encoding.draw(np.random.default_rng(8), 9)
-    ended = [observation(i, codes[i], "complete", 0.9 - 0.01 * i) for i in range(7)]
-    ended += [observation(7, codes[7], "complete", -50.0), observation(8, codes[8], "failed")]
+    ended = [observation(i, codes[i], TrialState.COMPLETE, 0.9 - 0.01 * i) for i in range(7)]
+    ended += [observation(7, codes[7], TrialState.COMPLETE, -50.0), observation(8, codes[8], TrialState.FAIL)]
     evidence = Yardstick(ended, 0, "accuracy", -1.0, float)(ended)
     assert evidence.values.max() < -0.7
     assert evidence.values[8] == evidence.values[7] == evidence.values.max()
@@ -159,7 +163,7 @@ def test_failed_candidates_count_as_poor_and_diverged_ones_are_drawn_in(encoding
 
 def test_curves_are_read_wherever_they_are_kept() -> None:
     def trial(**more):
-        return optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED, **more)
+        return optuna.trial.create_trial(state=TrialState.PRUNED, **more)
 
     assert learning_curve(trial()) == {}
     kept = trial(user_attrs={"candidate": {"curve": [{"accuracy": 0.5}, {"accuracy": 0.6}]}})

@@ -153,10 +153,10 @@ def test_a_completed_second_look_takes_the_place_of_its_stopped_curve(tiny) -> N
     codes = Encoding(tiny).draw(np.random.default_rng(7), 60)
     codes = np.unique(codes, axis=0)[:10]
     ended = [
-        Observation(i, code, "complete", np.array([-0.5 - 0.04 * i]), {1: {"accuracy": 0.25 + 0.02 * i}})
+        Observation(i, code, TrialState.COMPLETE, np.array([-0.5 - 0.04 * i]), {1: {"accuracy": 0.25 + 0.02 * i}})
         for i, code in enumerate(codes)
     ]
-    stopped = Observation(10, codes[3], "stopped", None, {1: {"accuracy": 0.3}})
+    stopped = Observation(10, codes[3], TrialState.PRUNED, None, {1: {"accuracy": 0.3}})
     assert len(Yardstick(ended, 0, "accuracy", -1.0, float)([*ended, stopped])) == 10
 
 

@@ -22,10 +22,6 @@ class Design:
     First the uniform baselines that were not proposed yet. Then spread ones: random architectures have middling
     costs, as a sum of many draws has, so each is drawn with choices tilted towards cheap or dear ones, in strata of
     which early ones are far apart; of many such draws the one is taken that differs most from its nearest predecessor.
-
-    Args:
-        encoding: Codes of the space.
-        feasible: What may be proposed.
     """
 
     def __init__(self, encoding: Encoding, feasible: Feasible) -> None:
@@ -37,13 +33,7 @@ class Design:
         self.size = len(self._baselines) + len(STRATA)
 
     def propose(self, before: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Code:
-        """Return the next code.
-
-        Args:
-            before: `(n, s)`, what was proposed.
-            seen: The same as keys.
-            rng: Generator.
-        """
+        """Return the next code; what was proposed is in `before`, `(n, s)`, and as keys in `seen`."""
         for baseline in self._baselines:
             if key(baseline) not in seen:
                 return baseline

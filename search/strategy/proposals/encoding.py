@@ -86,11 +86,8 @@ class Encoding:
     def draw(self, rng: np.random.Generator, count: int, chances: Values | None = None) -> Codes:
         """Return `(count, s)` random codes.
 
-        Args:
-            rng: Generator.
-            count: How many.
-            chances: `(s, c)`, how likely each choice is, relative to the others of its slot; by default an operator,
-                then a ratio, each uniformly.
+        `chances`, `(s, c)`, says how likely each choice is, relative to the others of its slot; by default an operator
+        is drawn, then a ratio, each uniformly.
         """
         bounds = np.cumsum(self.chances if chances is None else chances, axis=1)
         places = rng.random((count, self.slots, 1)) * bounds[:, -1:]

@@ -16,11 +16,7 @@ DRAWS = 64
 
 
 class Feasible:
-    """Draws codes that meet upper bounds on exact costs.
-
-    Args:
-        encoding: Codes of the space.
-        constraints: Bounds by measure; those on exact costs count here.
+    """Draws codes that meet upper bounds on exact costs; other constraints do not count here.
 
     Raises:
         Infeasible: No architecture meets the bounds.

@@ -19,12 +19,7 @@ STEPS = 96
 
 
 class Pool:
-    """Draws feasible codes that were not proposed yet.
-
-    Args:
-        encoding: Codes of the space.
-        feasible: What may be proposed.
-        design: Draws strangers from cheap to dear.
+    """Draws feasible codes that were not proposed yet; the design draws the strangers, from cheap to dear.
 
     Attributes:
         whole: Every code, if the space is small: `draw` returns what is left of it, and there is nothing to climb to.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import optuna
 from optuna.pruners import (
@@ -37,19 +38,19 @@ class PrunerKind:
     """A pruner by name.
 
     Args:
-        build: Returns the pruner, for a space, the rule of `pareto` for the search, and its epochs.
+        build: Returns the pruner, for a space, what makes the rule of `pareto`, and the epochs of a whole training.
         one_value: Why it makes no sense with several objectives, as the end of a sentence that starts with
             its name; empty where it does.
     """
 
-    build: Callable[[SearchSpace, ParetoRule, int], BasePruner]
+    build: Callable[[SearchSpace, Callable[[], ParetoRule], int], BasePruner]
     one_value: str = ""
 
 
 PRUNERS: Registry[PrunerKind] = Registry("pruner")
 for _name, _kind in {
-    "auto": PrunerKind(lambda space, rule, _: ParetoPruner(space, rule)),
-    "pareto": PrunerKind(lambda space, rule, _: ParetoPruner(space, rule)),
+    "auto": PrunerKind(lambda space, rule, _: ParetoPruner(space, rule())),
+    "pareto": PrunerKind(lambda space, rule, _: ParetoPruner(space, rule())),
     # Every training runs to its end.
     "none": PrunerKind(lambda *_: NopPruner()),
     # Stops what is worse than the median of the completed at the same epoch.
@@ -106,7 +107,7 @@ def create_pruner(
         raise SpecError(f"`epochs` must be a whole number of at least 1; got {epochs!r}.")
     for bounded in constraints or {}:
         _ = MEASURES[bounded]
-    rule = ParetoRule(names, epochs=epochs, seed=seed, constraints=constraints)
+    rule = partial(ParetoRule, names, epochs=epochs, seed=seed, constraints=constraints)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return PRUNERS[name].build(space, rule, epochs)

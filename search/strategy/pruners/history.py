@@ -11,7 +11,7 @@ import numpy as np
 from reports.pareto import non_dominated
 from search.strategy.curves import Forecast, fit, jitter
 
-__all__ = ["Curve", "History", "features"]
+__all__ = ["Curve", "Fitted", "History", "features"]
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 LATEST = 256
@@ -43,8 +43,14 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitted:
-    """Predictions as they were made: how many candidates were known, how many of them count, and the regressions."""
+class Fitted:
+    """Predictions from some epochs, as they were made.
+
+    Attributes:
+        known: How many completed candidates there were.
+        peers: How many of them the predictions rest on: those that reported at these epochs.
+        forecasts: The regression of every quality on its values at these epochs, on costs and traits.
+    """
 
     known: int
     peers: int
@@ -66,7 +72,7 @@ class History:
         self._curves: list[Curve] = []
         self.front: list[Curve] = []
         self._jitter: list[tuple[float, ...]] = []
-        self._forecasts: dict[tuple[int, ...], _Fitted] = {}
+        self._forecasts: dict[tuple[int, ...], Fitted] = {}
 
     def learn(self, curve: Curve) -> None:
         """Take in a completed candidate."""
@@ -76,22 +82,15 @@ class History:
         kept = non_dominated([[*(-value for value in peer.final), *peer.costs] for peer in known])
         self.front = [peer for peer, on_front in zip(known, kept, strict=True) if on_front]
 
-    def peers(self, epochs: Sequence[int]) -> int:
-        """Return how many completed candidates a prediction from these epochs rests on: those that reported there."""
-        return self._at(tuple(epochs)).peers
-
-    def forecasts(self, epochs: Sequence[int]) -> list[Forecast]:
-        """Return the regression of every quality on its values at these epochs, on costs and traits."""
-        return self._at(tuple(epochs)).forecasts
-
-    def _at(self, epochs: tuple[int, ...]) -> _Fitted:
+    def at(self, epochs: tuple[int, ...]) -> Fitted:
+        """Return the predictions from these epochs."""
         known = _basis(len(self._curves))
         fitted = self._forecasts.get(epochs)
         if fitted is None or fitted.known != known:
             latest = self._curves[:known][-LATEST:]
             peers = [curve for curve in latest if all(epoch in curve.quality for epoch in epochs)]
             forecasts = self._fitted(peers, epochs) if len(peers) > 2 else []
-            fitted = self._forecasts[epochs] = _Fitted(known, len(peers), forecasts)
+            fitted = self._forecasts[epochs] = Fitted(known, len(peers), forecasts)
         return fitted
 
     def _fitted(self, peers: Sequence[Curve], epochs: tuple[int, ...]) -> list[Forecast]:

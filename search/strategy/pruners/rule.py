@@ -89,9 +89,9 @@ class ParetoRule:
         if not 0 < epoch < self._epochs or not all(np.isfinite(curve.costs)):
             return None
         epochs = looks(curve.quality)
-        if self.history.peers(epochs) < self._peers:
+        if self.history.at(epochs).peers < self._peers:
             epochs = (epoch,)
-        if self.history.peers(epochs) < self._peers:
+        if self.history.at(epochs).peers < self._peers:
             return None
         point = (*curve.quality[epoch], *(-cost for cost in curve.costs))
         decided = self._decided.setdefault(epoch, [])
@@ -114,7 +114,7 @@ class ParetoRule:
         """Return why a candidate is expected to add nothing; empty where it may."""
         reach = []
         said = []
-        for index, forecast in enumerate(self.history.forecasts(epochs)):
+        for index, forecast in enumerate(self.history.at(epochs).forecasts):
             expected, error = forecast.at(features(curve, epochs, index))
             best = max(values[index] for values in curve.quality.values())
             reach.append(max(expected + self._granted(curve.epoch) * error, best))

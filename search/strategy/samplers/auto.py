@@ -46,9 +46,6 @@ class AutoSampler(ProposingSampler):
     5. A candidate that was stopped is proposed again where, by all that has been learnt since, it is expected to gain
        more than eight times what any new one is: a second look, which runs to its end. It takes about four times
        the epochs of a new one, which may be stopped, so that it is to gain twice as much per epoch.
-
-    Args:
-        problem: The space, the objectives, the seed and the constraints.
     """
 
     def __init__(self, problem: Problem) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from reports.pareto import non_dominated, ranks
 from search.strategy.proposals.encoding import Code
@@ -38,7 +38,7 @@ class EvolutionSampler(ProposingSampler):
 
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a random code until the population is full, then a child."""
-        population = [seen for seen in self.observations.ended if seen.outcome != "failed"][-POPULATION:]
+        population = [seen for seen in self.observations.ended if seen.state != TrialState.FAIL][-POPULATION:]
         if len(population) < POPULATION or all(member.values is None for member in population):
             return self.encoding.draw_one(rng)
         worst = np.full(len(study.directions), np.inf)

@@ -21,12 +21,7 @@ __all__ = ["FlatSampler", "GuardedSampler"]
 
 
 class GuardedSampler(ProposingSampler):
-    """Takes the parameters of another sampler as a proposal.
-
-    Args:
-        problem: The space, the objectives, the seed and the constraints.
-        inner: The sampler that proposes.
-    """
+    """Takes the parameters of another sampler as a proposal."""
 
     def __init__(self, problem: Problem, inner: BaseSampler) -> None:
         super().__init__(problem)
@@ -70,10 +65,6 @@ class FlatSampler(ProposingSampler):
     `GPSampler` models only parameters that every trial has, so it would draw all conditional ratios at random. Here
     each slot is one categorical parameter with every operator and ratio. The study repeats the completed candidates
     of the real one, and those in training as running.
-
-    Args:
-        problem: The space, the objectives, the seed and the constraints.
-        inner: The sampler that proposes.
     """
 
     def __init__(self, problem: Problem, inner: BaseSampler) -> None:
@@ -86,7 +77,7 @@ class FlatSampler(ProposingSampler):
         """Return what the other sampler proposes."""
         mirror = self._empty_study(len(study.directions))
         for seen in (*self.observations.ended, *self.observations.pending):
-            if seen.outcome in ("complete", "pending"):
+            if seen.state not in (TrialState.PRUNED, TrialState.FAIL):
                 mirror.add_trial(self._repeated(seen.code, None if seen.values is None else seen.values.tolist()))
         draft = mirror.ask(dict(self._flat))
         return np.array([draft.params[name] for name in self._flat])

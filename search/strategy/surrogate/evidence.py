@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from optuna.trial import TrialState
 
 from search.strategy.curves import Forecast, fit, looks
 from search.strategy.observations import Observation
@@ -87,7 +88,7 @@ class Yardstick:
             return seen.code, self._final(seen.values), 0.0, True
         if key(seen.code) in self._known:
             return None
-        if seen.outcome == "failed":
+        if seen.state == TrialState.FAIL:
             return seen.code, self._worst, self._variance, False
         curve = self._curve(seen)
         epochs = looks(curve)

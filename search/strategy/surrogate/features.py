@@ -45,10 +45,6 @@ class AdditiveLatency:
 
     Over random architectures the feature has mean 0 and standard deviation 1.
 
-    Args:
-        encoding: Codes of the space.
-        table: What was measured.
-
     Raises:
         SpecError: The table was measured for another space.
     """
@@ -83,10 +79,6 @@ class Features:
     - `latency`: the logarithm of what the operators' own latencies predict, where they were measured;
     - `whole`: closeness of the whole architecture, exp(−distance), where a slot counts 1 for another operator
       and less for another ratio of the same.
-
-    Args:
-        encoding: Codes of the space.
-        latency: Predicts latency from the operators' own.
     """
 
     def __init__(self, encoding: Encoding, latency: AdditiveLatency | None = None) -> None:

@@ -125,11 +125,7 @@ class NpzSection(FileSection):
 
 
 def load_npz(section: NpzSection) -> Dataset:
-    """Return the data set in a NumPy archive: labels `(N,)` or masks `(N, H, W)`.
-
-    Raises:
-        DataError: The file is missing, no archive or truncated, an array is missing or unknown, or unfit.
-    """
+    """Return the data set in a NumPy archive: labels `(N,)` or masks `(N, H, W)`."""
     path = section.existing()
     arrays = _arrays(path)
     splits: dict[str, Split] = {}

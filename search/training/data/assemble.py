@@ -36,13 +36,6 @@ def assembled(
     `val_fraction` of what is left, by `seed`. Labels `(N,)` make it classification, with the share taken of every
     class; masks make it segmentation. Images that are in two parts are logged as a warning.
 
-    Args:
-        section: The `data` section.
-        classes: Names of the classes.
-        train: Training images.
-        validation: Validation images, where the set has them.
-        test: Test images, where the set has them.
-
     Raises:
         DataError: What `Dataset` finds wrong, or too few images to divide.
     """
@@ -76,14 +69,7 @@ def class_numbers(splits: Iterable[Split]) -> list[str]:
 def stratified(
     labels: NDArray[np.int64], indices: NDArray[np.int64], fraction: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide `indices` into the rest and a part with `fraction` of every class, both in ascending order.
-
-    Args:
-        labels: Labels of all images.
-        indices: The images to divide.
-        fraction: Share of the part, in (0, 1).
-        seed: Seed of the choice.
-    """
+    """Divide `indices` of all images into the rest and a part with `fraction` of every class, both ascending."""
     rng = np.random.default_rng(seed)
     chosen = []
     for label in np.unique(labels[indices]):

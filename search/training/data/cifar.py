@@ -89,11 +89,7 @@ class Cifar100Section(FileSection):
 
 
 def load_cifar(section: FileSection) -> Dataset:
-    """Return CIFAR: `(3, 32, 32)` images; `val_fraction` of the 50,000 for training are for validation.
-
-    Raises:
-        DataError: A file is missing, truncated or of another size, or a label is out of range.
-    """
+    """Return CIFAR: `(3, 32, 32)` images; `val_fraction` of the 50,000 for training are for validation."""
     version, byte = CIFAR10, 0
     if isinstance(section, Cifar100Section):
         version, byte = CIFAR100, 0 if section.classes == 20 else 1

@@ -72,11 +72,7 @@ class ClutteredDigits(PathlessSection, CachedSection):
 
 
 def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
-    """Return cluttered digits: `(1, size, size)` images; ten classes, or background and ten classes.
-
-    Raises:
-        DataError: `val_fraction` is so small or large that a part has no image, or scikit-learn is not installed.
-    """
+    """Return cluttered digits: `(1, size, size)` images; ten classes, or background and ten classes."""
     validation = round(section.images * section.val_fraction)
     counts = {"train": section.images - validation, "validation": validation, "test": section.test_images}
     if not 0 < validation < section.images:
@@ -147,16 +143,9 @@ class _Draw:
 
 
 def compose(digits: Tensor, labels: Tensor, count: int, scenery: Scenery, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return images, the label of the first whole digit of each, and masks.
+    """Return `count` images, the label of the first whole digit of each, and masks.
 
-    Whole digits lie over the fragments and lines, a later digit over an earlier one.
-
-    Args:
-        digits: `(D, 8, 8)`, from 0 to 1.
-        labels: `(D,)`.
-        count: Number of images N.
-        scenery: What an image is composed of.
-        seed: Seed of all draws.
+    Whole digits lie over the fragments and lines, a later digit over an earlier one. They are `(D, 8, 8)`, from 0 to 1.
 
     Returns:
         `(N, 1, S, S)` uint8, `(N,)` int64, `(N, S, S)` uint8: 0 for the background, 1 + the digit elsewhere.

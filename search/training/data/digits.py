@@ -34,11 +34,7 @@ def read_digits() -> tuple[Tensor, NDArray[np.int64]]:
 
 
 def load_digits(section: PathlessSection) -> Dataset:
-    """Return the handwritten digits: `(1, 8, 8)` images, ten classes.
-
-    Raises:
-        DataError: `val_fraction` leaves a part without images, or scikit-learn is not installed.
-    """
+    """Return the handwritten digits: `(1, 8, 8)` images, ten classes."""
     images, labels = read_digits()
     return assembled(section, DIGITS, Split(images, torch.from_numpy(labels)))
 

@@ -29,11 +29,7 @@ class ImageFolder(PictureSection, FileSection):
 
 
 def load_image_folder(section: ImageFolder) -> Dataset:
-    """Return the images of a folder with their class.
-
-    Raises:
-        DataError: A folder is missing or empty, a class is in one part only, or a file is corrupt or has another size.
-    """
+    """Return the images of a folder with their class."""
     parts = _parts_in(section.existing())
     classes = [folder.name for folder in _folders_in(parts["train"])]
     if len(classes) < 2:
@@ -64,12 +60,7 @@ class MaskFolder(MaskSection, FileSection):
 
 
 def load_mask_folder(section: MaskFolder) -> Dataset:
-    """Return the images of a folder with their masks.
-
-    Raises:
-        DataError: A folder is missing or empty, an image has no mask or a mask no image, sizes differ, or a file is
-            corrupt or no mask.
-    """
+    """Return the images of a folder with their masks."""
     splits = {name: _masked(folder, section) for name, folder in _parts_in(section.existing()).items()}
     return assembled(section, section.classes or class_numbers(splits.values()), **splits)
 

@@ -60,11 +60,7 @@ class HuggingFace(MaskSection):
 
 
 def load_huggingface(section: HuggingFace) -> Dataset:
-    """Return a set with a column of images and one of labels or of masks.
-
-    Raises:
-        DataError: The set cannot be had, or a column is missing or unfit.
-    """
+    """Return a set with a column of images and one of labels or of masks."""
     with tempfile.TemporaryDirectory(prefix="fusion-nas-") as scratch:
         tables = _parts(_opened(section, scratch))
         splits = {part: _split(table, part, section) for part, table in tables.items()}

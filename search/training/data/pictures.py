@@ -89,11 +89,7 @@ def _resized(image: Image.Image, size: int | None, *, smooth: bool) -> NDArray[n
 
 
 def decoded(file: Path | BinaryIO, name: str | None = None) -> Image.Image:
-    """Return the picture in a file, turned as its EXIF entry says.
-
-    Args:
-        file: The file.
-        name: How messages call it; nothing for its path.
+    """Return the picture in a file, turned as its EXIF entry says; messages call it `name`, or by its path.
 
     Raises:
         DataError: The file is missing, corrupt, truncated, or has more than 80 million pixels.
@@ -118,12 +114,7 @@ def decoded(file: Path | BinaryIO, name: str | None = None) -> Image.Image:
 
 
 def stacked(items: Sequence[T], read: Callable[[T], NDArray[np.uint8]], name: Callable[[T], str] = str) -> Tensor:
-    """Return the images of many files as one tensor, `(N, …)` uint8; several are decoded at a time.
-
-    Args:
-        items: What is read, at least one.
-        read: Returns the image of one.
-        name: How messages call one.
+    """Return the images of many files, at least one, as one tensor, `(N, …)` uint8; several are read at a time.
 
     Raises:
         DataError: A file is corrupt, or has another size than the first.

@@ -84,7 +84,8 @@ class DatasetSource(Generic[S]):
     Args:
         task: What is learned on it, or a function that returns it for the settings; `None` where it is known
             only after loading.
-        load: Returns the data set that a `data` section describes.
+        load: Returns the data set that a `data` section describes, or raises `DataError`: what is read is missing,
+            corrupt or unfit.
         settings: The keys of the `data` section.
         state: What the set is made from, as JSON-ready values: the files that are read, or a version of the
             code that makes it. With it the set is cached and shared between the workers of a machine, and made

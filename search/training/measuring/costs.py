@@ -19,12 +19,7 @@ __all__ = ["Costs"]
 
 
 class Costs:
-    """Measures what the objectives ask for and what cannot be computed.
-
-    Args:
-        job: What all candidates of the run share.
-        data: The images, on the device that candidates are trained on.
-    """
+    """Measures what the objectives ask for and what cannot be computed, on the device of the data."""
 
     def __init__(self, job: Job, data: DeviceData) -> None:
         self._data, self._protocol, self._batch_size = data, job.latency, job.train.batch_size

@@ -41,8 +41,8 @@ def measure_latency(model: nn.Module, *inputs: Tensor, threads: int, seconds: fl
     precision, as it does in the search. The caller sees to it that nothing else uses the device.
 
     Args:
-        model: The network, on its device.
-        *inputs: Its inputs, one batch `(B, C, H, W)` each, on the same device.
+        model: The network, on the device of its inputs.
+        *inputs: One batch `(B, C, H, W)` each.
         threads: CPU threads.
         seconds: Shortest time that is measured.
         blocks: Fewest blocks that are measured.

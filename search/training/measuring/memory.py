@@ -36,10 +36,7 @@ def measure_memory(model: nn.Module, images: Tensor, loss: Callable[[Tensor], Te
     the bytes of all tensors that are alive at a time, counted at every operation, the buffers inside an
     operation left out. The network is a copy; the optimizer's own state is not part of it.
 
-    Args:
-        model: The network, on its device.
-        images: One batch `(B, C, H, W)`, on the same device.
-        loss: Gives the loss of the network's outputs for that batch.
+    `loss` gives the loss of the network's outputs for the batch of images, `(B, C, H, W)`.
     """
     step = copy.deepcopy(model).train()
 

@@ -36,11 +36,6 @@ class DeviceTimer:
 
     Maps are random, in the memory order and precision that they have in a network on that device. In all rounds
     together an operator is measured for a tenth of the time that a network is, but in two blocks a round at least.
-
-    Args:
-        space: The search space.
-        device: The device.
-        protocol: How inference is timed.
     """
 
     def __init__(self, space: SearchSpace, device: torch.device, protocol: LatencyConfig) -> None:
@@ -96,14 +91,8 @@ def measured_table(
 
     Operators are measured in three rounds, so that what disturbs the device for a moment hits none of them alone.
     The rest of the network is the median of what the latencies of four random networks exceed the sums of their
-    operators by.
-
-    Args:
-        space: The search space.
-        protocol: How inference is timed.
-        device: Name of the device.
-        time: Measures, as `DeviceTimer.time` does.
-        show: Called with what is measured next.
+    operators by. `time` measures on the device of that name, as `DeviceTimer.time` does; `show` is called with what is
+    measured next.
 
     Returns:
         The table, and what could not be measured, with the reason.
