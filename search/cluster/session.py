@@ -104,6 +104,7 @@ def _environment(address: str | None) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+        reread_environment()
 
 
 @cache
