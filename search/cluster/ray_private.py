@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -61,7 +63,7 @@ class StartedProcesses:
     def watched(self, stopped: Callable[[], bool]) -> Iterator[None]:
         """Note what `ray.init` starts within the block, and end it by an error as soon as it is `stopped`.
 
-        This process's handler of SIGTERM stays in place: Ray's own handlers end the process at once, or abort it.
+        This process's handler of SIGTERM stays in place: Ray's own ones end the process at once, or abort it.
         """
         from ray._private import services, utils
 
@@ -85,6 +87,7 @@ class StartedProcesses:
             stack.enter_context(_replaced(services, "start_ray_process", started))
             stack.enter_context(_replaced(services, "get_node", found))
             stack.enter_context(_replaced(utils, "set_sigterm_handler", lambda handler: None))
+            stack.callback(_take_sigterm_back, stopped)
             yield
 
     def end(self) -> None:
@@ -97,6 +100,15 @@ class StartedProcesses:
                 process.wait(max(deadline - time.monotonic(), 0))
             process.kill()
             process.wait()
+
+
+def _take_sigterm_back(stopped: Callable[[], bool]) -> None:
+    """Put Python's handler where Ray's library has put one, which aborts the process three seconds after a SIGTERM."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
+        if stopped():
+            signal.alarm(0)
 
 
 def _require(fine: bool, rule: str) -> None:

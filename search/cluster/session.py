@@ -116,6 +116,7 @@ def _environment(address: str | None) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+        reread_environment()
 
 
 @cache
