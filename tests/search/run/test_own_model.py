@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALLER = ("search.trials=4", "train.epochs=1", "search.pruner=none", "space.ops=[sum, concat]")
 
 

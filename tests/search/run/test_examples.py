@@ -10,7 +10,7 @@ import pytest
 
 from search.config import SearchConfig
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 CONFIGS = sorted(EXAMPLES.rglob("*.yaml"))
 PAPER = EXAMPLES / "paper"
 

@@ -11,7 +11,7 @@ import yaml
 
 from search.config import SearchConfig
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 PAGE = DOCS / "config.md"
 
 

@@ -358,7 +358,7 @@ def test_a_space_that_does_not_fit_the_data(tmp_path, setting, says):
 
 
 def test_the_example_is_a_search_that_can_be_run():
-    config = SearchConfig.load(Path(__file__).parents[2] / "examples" / "digits.yaml")
+    config = SearchConfig.load(Path(__file__).parents[3] / "examples" / "digits.yaml")
     space = config.create_space(data.load(config.data))
     assert space.size() == 531_441
     assert config.search.trials >= 30
