@@ -1,13 +1,7 @@
-"""Images, labels and masks from arrays; and `npz`: those of one NumPy archive.
-
-It has `x_train` and `y_train`, and `x_val`, `y_val`, `x_test`, `y_test` if there are. Archives that hold Python objects
-(pickles) are not read.
-"""
+"""Images, labels and masks from arrays that a user hands over."""
 
 from __future__ import annotations
 
-import zipfile
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,17 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion_ops.errors import DataError, nearest
-from search.training.data.assemble import assembled, class_numbers
-from search.training.data.dataset import IGNORED, Dataset, Split, check_pairs
-from search.training.data.source import DATASETS, DatasetSource, FileSection
+from fusion_ops.errors import DataError
+from search.training.data.dataset import IGNORED, Split, check_pairs
 
-__all__ = ["Layout", "NpzSection", "load_npz", "split_from"]
+__all__ = ["Layout", "split_from"]
 
 Layout = Literal["auto", "nchw", "nhwc"]
 CHANNELS = (1, 3, 4)
-PARTS = {"train": "train", "val": "validation", "test": "test"}
-KNOWN = (*(f"{kind}_{part}" for part in PARTS for kind in "xy"), "classes")
 
 
 def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto") -> Split:
@@ -110,53 +100,3 @@ def _order(shape: tuple[int, ...], where: str, layout: Layout) -> Layout:
             "or hand over (N, C, H, W) with 1, 3 or 4 channels."
         )
     return "nchw" if first else "nhwc"
-
-
-class NpzSection(FileSection):
-    """The `data` section of `npz`.
-
-    Args:
-        layout: Where the images' channels are: `nchw`, `nhwc`, or `auto`: the axis of 1, 3 or 4 entries.
-        classes: Names of the classes; empty: the array `classes` of the archive, else their numbers.
-    """
-
-    layout: Layout = "auto"
-    classes: tuple[str, ...] = ()
-
-
-def load_npz(section: NpzSection) -> Dataset:
-    """Return the data set in a NumPy archive: labels `(N,)` or masks `(N, H, W)`."""
-    path = section.existing()
-    arrays = _arrays(path)
-    splits: dict[str, Split] = {}
-    for short, part in PARTS.items():
-        images, labels = arrays.get(f"x_{short}"), arrays.get(f"y_{short}")
-        if (images is None) != (labels is None) or (part == "train" and images is None):
-            missing = "x" if images is None else "y"
-            raise DataError(f"{path}: array `{missing}_{short}` is missing; got {', '.join(arrays) or 'none'}.")
-        if images is not None:
-            splits[part] = split_from(images, labels, f"{path}: {part}", section.layout)
-    classes = section.classes or [str(name) for name in arrays.get("classes", ())] or class_numbers(splits.values())
-    return assembled(section, classes, **splits)
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is a single array; save images and labels together with numpy.savez.")
-            for name in archive.files:
-                if name not in KNOWN:
-                    hint = nearest(name, KNOWN)
-                    raise DataError(f"{path}: unknown array `{name}`{hint}; known: {', '.join(KNOWN)}.")
-            return dict(archive)
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is no whole NumPy archive ({error}); save it anew with numpy.savez.") from None
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise DataError(f"{path} is no whole NumPy archive ({error}).") from None
-        raise DataError(f"{path} holds Python objects (pickles), which are not read; save plain arrays.") from None
-
-
-DATASETS.register("npz")(DatasetSource(None, load_npz, NpzSection, state=NpzSection.state))
