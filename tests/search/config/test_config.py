@@ -144,7 +144,7 @@ BAD = [
     ("space:\n  depth: 6000000002", 2, "`space.depth` must be at most 100,000"),
     ("space:\n  input_size: [8]", 2, "`space.input_size[1]` is missing; got the list [8]"),
     ("space:\n  tie: al", 2, "must be one of none, stage, all"),
-    ("data:\n  name: digit", 2, "unknown data set `digit`; did you mean `digits`?; known: "),
+    ("data:\n  name: digit", 2, "unknown data set `digit`; did you mean `digits`?; known: cifar10, cifar100, digits"),
     ("data:\n  val_fraction: 0", 2, "`data.val_fraction` must be more than 0; got 0"),
     ("data:\n  val_fraction: 1.0", 2, "`data.val_fraction` must be less than 1; got 1.0"),
     ("data:\n  path: ''", 2, "`data.path` must not be empty"),
