@@ -118,7 +118,7 @@ def load_run(run_dir: str | Path) -> RunRecord:
 
     Raises:
         RunError: The folder is missing, is no run, or is damaged; the message names the file.
-        SpecError: A module of the user's own that the run imports cannot be imported.
+        SpecError: A user-defined module that the run imports cannot be imported.
         UnknownNameError: The run has an objective that this version does not know.
         ConfigError: No objective of the run says how good a network is.
     """
@@ -134,7 +134,7 @@ def load_run(run_dir: str | Path) -> RunRecord:
 
 
 def read_config(run_dir: str | Path) -> dict[str, Any]:
-    """Read the resolved config of a run, and declare the objectives of the user's own that it has.
+    """Read the resolved config of a run, and declare the user-defined objectives that it has.
 
     Raises:
         RunError: The folder is missing, is no run, or was written by a version whose runs this one cannot read.

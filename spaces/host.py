@@ -52,7 +52,7 @@ class HostNetwork(ABC):
 
     @property
     def own_modules(self) -> tuple[str, ...]:
-        """Modules of the user's own that must be importable wherever the network is built, exports included."""
+        """User-defined modules that must be importable wherever the network is built, exports included."""
         return ()
 
     def settings(self) -> dict[str, Any]:

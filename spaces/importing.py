@@ -1,4 +1,4 @@
-"""The user's own code by name: `package.module:attribute`."""
+"""User-defined code by name: `package.module:attribute`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def imported(reference: str) -> Any:
             it is imported.
     """
     if not is_reference(reference):
-        raise SpecError(f"the user's own code is named `package.module:attribute`; got `{reference}`.")
+        raise SpecError(f"user-defined code is named `package.module:attribute`; got `{reference}`.")
     module_name, _, path = reference.partition(":")
     value: Any = _module(module_name, reference)
     for name in path.split("."):

@@ -1,4 +1,4 @@
-"""Any network of the user's own as a search space: fusion points are found in its graph."""
+"""Any user-defined network as a search space: fusion points are found in its graph."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NO_NETWORKS = sys.stdlib_module_names | {"torch", "numpy", "ray", "optuna", "pi
 @HOSTS.register("traced")
 @dataclass(frozen=True, slots=True)
 class Traced(HostNetwork):
-    """The network that a function of the user's own returns, with a fusion point wherever feature maps meet.
+    """The network that a user-defined function returns, with a fusion point wherever feature maps meet.
 
     Args:
         model: `package.module:function` (or class) that returns the network.

@@ -92,7 +92,7 @@ def modeling_source(
         recipe: How the network is constructed.
         title: What it is, in one line.
         version: Version of fusion-nas.
-        own_modules: Modules of the user's own that the network imports.
+        own_modules: User-defined modules that the network imports.
         input_shape: Channels, height and width of the images.
         mean: By channel, of images scaled to 0 … 1.
         std: By channel, of images scaled to 0 … 1.

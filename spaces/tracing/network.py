@@ -1,4 +1,4 @@
-"""A network of the user's own with fusion operators where its feature maps meet."""
+"""A user-defined network with fusion operators where its feature maps meet."""
 
 from __future__ import annotations
 
