@@ -7,7 +7,7 @@
 # Seen: SIGTERM before: the program's; after init: a function of ray._private.worker; after shutdown: the same. SIGINT:
 #   the program's throughout.
 # Matters: a driver that saves its state at SIGTERM, as batch systems send it, no longer hears it.
-#   search/cluster/session.py puts the handler back after `ray.init`; whoever calls ray.init does the same.
+#   search/cluster/ray_private.py keeps the handler in place; whoever calls ray.init has to.
 set -euo pipefail
 
 folder=$(mktemp -d /tmp/finding.XXXXXX) # short: Ray's sockets lie below it
