@@ -40,6 +40,7 @@ class Plan:
         source: Lines of Python that compute it in evaluation mode, with calls of `self.fusions`.
         training_source: The same in training mode; empty where it is no other.
         constants: Tensors that its graph holds.
+        notices: What was left alone without being asked, a line each.
     """
 
     points: tuple[FusionPoint, ...]
@@ -48,6 +49,7 @@ class Plan:
     source: tuple[str, ...]
     training_source: tuple[str, ...]
     constants: dict[str, tuple[Any, str, tuple[int, ...]]]
+    notices: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -61,6 +63,7 @@ class _Traced:
     graph: fx.Graph
     points: dict[str, tuple[FusionPoint, Meeting]]
     flops: int
+    notices: tuple[str, ...] = ()
 
 
 def module_name(point: str) -> str:
@@ -108,6 +111,7 @@ def make_plan(
         source=sources[0],
         training_source=() if sources[0] == sources[1] else sources[1],
         constants=held[0] | held[1],
+        notices=tuple(dict.fromkeys((*evaluated.notices, *trained.notices))),
     )
 
 
@@ -127,7 +131,7 @@ def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...
         except Exception:
             raise _refused(error, tracer.failed_at) from error
     graph = fx.GraphModule(root, graph).graph
-    return _Traced(graph, dict(_points(graph)), flops)
+    return _Traced(graph, dict(_points(graph)), flops, tuple(tracer.notices))
 
 
 def _refused(error: Exception, path: str) -> SpecError:
