@@ -205,7 +205,7 @@ def _sentence(
         complete = int((table["state"] == "complete").sum())
         if complete:
             return f"None of the {complete} complete candidates meets the constraints; the table says by how much."
-        return "Nothing can be said before one candidate is trained to its end."
+        return f"Nothing can be said before one candidate is trained to its end.{_failures(table)}"
     measure = catalog.quality
     reached = f"{measure.format(best.values[measure.name])} {measure.label}"
     if outcome == "keep_sum":
@@ -223,6 +223,14 @@ def _sentence(
             f"{gain} over {reference}, with {costs}."
         )
     return f"{_capital(best.description)}: {gain} over the best uniform network ({reference}), with {costs}."
+
+
+def _failures(table: pd.DataFrame) -> str:
+    """Return how many candidates failed, and why the last of them did."""
+    reasons = table.loc[table["state"] == "failed", "reason"]
+    if reasons.empty:
+        return ""
+    return f" {len(reasons)} failed, the last one with: {str(reasons.iloc[-1]).rstrip('.')}."
 
 
 def _evidence(outcome: Outcome, comparison: Comparison | None, against_sum: Comparison | None) -> tuple[str, ...]:

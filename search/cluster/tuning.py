@@ -15,6 +15,7 @@ from ray.tune.search import Searcher
 from search.cluster.ray_private import kill_workers
 from search.cluster.worker import CandidateTrainable
 from search.study.ledger import Ledger
+from search.study.same_failures import LOST
 from search.training.data import Dataset
 from search.training.files import CandidateFiles
 from search.training.job import Assignment, Job
@@ -102,7 +103,7 @@ class LostWorkers(Unsaved, tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Fail the candidate, for the reason that its last worker left."""
         candidate = _candidate(trial)
-        reason = take_verdict(self._files, candidate) or "its worker was lost, and so was every retry's"
+        reason = take_verdict(self._files, candidate) or LOST
         self._ledger.finish(candidate.number, "failed", reason)
 
 

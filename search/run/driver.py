@@ -83,6 +83,7 @@ class Driver:
             seed=config.search.seed,
             notify=self._on_event,
             patience=config.search.patience,
+            same_failures=config.limits.same_failures,
         )
         self._signals = Signals()
         self._events = TensorBoardFiles(directory.path, self.ledger.candidates.values()) if tensorboard else None
@@ -146,7 +147,9 @@ class Driver:
             summary["unchanged"] = self.ledger.stall.since
         elif self.ledger.exhausted:
             summary["exhausted"] = True
-        if self._is_left() and (limit := self.budget.used_up()):
+        if self.ledger.failures.reason:
+            summary |= {"limit": "limits.same_failures", "reason": self.ledger.failures.reason}
+        elif self._is_left() and (limit := self.budget.used_up()):
             summary["limit"] = limit
         return summary
 
@@ -218,7 +221,8 @@ class Driver:
         return next((controls for controls in pending if controls), [])
 
     def _stopped(self) -> bool:
-        return self._signals.received or bool(self.ledger.halt) or self.budget.used_up() is not None
+        ends_itself = self.ledger.halt or self.ledger.failures.reason or self.budget.used_up()
+        return self._signals.received or bool(ends_itself)
 
     def _on_event(self, event: str, candidate: Candidate) -> None:
         self.log.write(

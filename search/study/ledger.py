@@ -20,6 +20,7 @@ from search.strategy import trials as stored
 from search.study.bounds import broken, exact, excesses
 from search.study.repeats import ONE_EPOCH, Repeats
 from search.study.run_directory import utc_now
+from search.study.same_failures import SameFailures
 from search.study.stall import Stall
 from search.training.job import Progress
 from spaces import Architecture, SearchSpace
@@ -44,11 +45,13 @@ class Ledger:
         seed: Seed of every training.
         notify: Called with an event's name and the candidate after every change.
         patience: After how many candidates without a change of the front no further one is proposed.
+        same_failures: After how many failures for one reason the run is to end, while no candidate succeeds.
 
     Attributes:
         candidates: By number, all but those that wait for their training to go on.
         exhausted: Whether nothing new can be proposed.
         stall: How long the front has not changed.
+        failures: Whether all candidates fail for one reason.
         halt: Why nothing can go on, as of a full disk; empty while it can.
     """
 
@@ -64,6 +67,7 @@ class Ledger:
         seed: int,
         notify: Callable[[str, Candidate], None],
         patience: int | None = None,
+        same_failures: int | None = None,
     ) -> None:
         self.study = study
         self.space = space
@@ -79,6 +83,7 @@ class Ledger:
         self._pruner = pruner
         self._notify = notify
         self.stall = Stall(patience)
+        self.failures = SameFailures(same_failures)
         self._measured_bounds = {name: bound for name, bound in constraints.items() if not MEASURES[name].exact}
         self._controls: deque[tuple[Architecture, str]] = deque()
         self._open: dict[int, optuna.Trial] = {}
@@ -221,6 +226,7 @@ class Ledger:
         stored.save(self._open[number], candidate)
         self._tell(candidate)
         self._watch(candidate)
+        self.failures.ended(candidate, self.all())
         self._notify("finished", candidate)
 
     def release(self) -> list[Candidate]:

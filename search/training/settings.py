@@ -131,6 +131,8 @@ class LimitsConfig(Section):
             those before a resume included; `null` for no limit. A device is a GPU where the workers have GPUs
             (`ray.gpus_per_trial`, fractions of one included), else a CPU core (`ray.cpus_per_trial`). The time in
             training is added up at every rung, without start-up and waiting.
+        same_failures: The run ends when so many candidates have failed for the same reason, numbers in it aside, and
+            none has come further: the fault is then in the network, the loss or the data. `null` for no such end.
         checkpoint_gb: Disk space of the run's `checkpoints`, in 10⁹ bytes; `null` for no limit. When they take more,
             weights of finished candidates are removed, the oldest first. Candidates on the front and in training keep
             theirs, even where these alone take more.
@@ -140,6 +142,7 @@ class LimitsConfig(Section):
     stall_seconds: Positive | None = 300
     retries: Annotated[int, Field(ge=0, le=1000)] = 1
     device_hours: Positive | None = None
+    same_failures: Count | None = 3
     checkpoint_gb: Positive | None = None
 
 

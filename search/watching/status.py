@@ -24,7 +24,8 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
 
     `run` is `running` (a driver is at work), `ended` (by itself) or `stopped` (interrupted or killed; it can be
     resumed). `ended_by` is the config key of what ended it before all candidates were trained
-    (`search.patience`, `search.timeout`, `limits.device_hours`), else `None`. `candidates` counts
+    (`search.patience`, `search.timeout`, `limits.device_hours`, `limits.same_failures`), else `None`; with the last,
+    `failure` is the reason for which all candidates fail. `candidates` counts
     by state; candidates that a killed driver left behind count as `to_resume`, not as `running`. `front` is the
     size of the Pareto front. While a driver is at work (`driver`, `pid`, `host`), `seconds_left` is the estimate of
     the rest, `workers` says what each trains, for how many epochs already and how fast, and `doing` what the run does
@@ -51,6 +52,7 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     return {
         "run": "running" if owner else "ended" if ended else "stopped",
         "ended_by": ("search.patience" if "unchanged" in last else last.get("limit")) if ended else None,
+        "failure": last.get("reason") if ended else None,
         "exhausted": ended and "exhausted" in last,
         "path": str(directory.path),
         "done": done,
@@ -92,6 +94,12 @@ def ending(status: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
             return (
                 f"{ended}: its {hours:g} device hours are used up (`{key}`); more go on with "
                 f"`{resume} --set {key}={2 * hours:g}`"
+            )
+        case "limits.same_failures" as key:
+            return (
+                f"{ended}, because all fail for one reason (`{key}`): {str(status['failure']).rstrip('.')}. Put that "
+                f"right, then `{resume}`, or launch anew where the config has to change; with `--set {key}=null` it "
+                "goes on whatever fails"
             )
     if done >= trials:
         return None

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.fx.node import map_arg
 from torch.utils.flop_counter import FlopCounterMode
 
 from fusion_ops import Cost
@@ -20,6 +21,7 @@ from spaces.tracing.classifying import Graph, kinds
 from spaces.tracing.exporting import exported_graph
 from spaces.tracing.features import value_of
 from spaces.tracing.meeting import Meeting, meetings
+from spaces.tracing.outputs import Output, outputs_of
 from spaces.tracing.patterns import matches
 from spaces.tracing.source import constants, replaced, source
 from spaces.tracing.tracer import SCOPE, VALUE, GraphTracer, on_meta, refusal, sharing
@@ -41,6 +43,8 @@ class Plan:
         training_source: The same in training mode; empty where it is no other.
         constants: Tensors that its graph holds.
         notices: What was left alone without being asked, a line each.
+        outputs: All that it returns in evaluation mode for the example.
+        training_outputs: All that it returns in training mode.
     """
 
     points: tuple[FusionPoint, ...]
@@ -50,6 +54,8 @@ class Plan:
     training_source: tuple[str, ...]
     constants: dict[str, tuple[Any, str, tuple[int, ...]]]
     notices: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    training_outputs: tuple[Output, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -98,7 +104,7 @@ def make_plan(
         and (include is None or matches(name, include))
         and not any(matches(part, leaves) for part in _paths(name))
     }
-    output = next(value_of(node.args[0]) for node in evaluated.graph.nodes if node.op == "output")
+    output, trained_output = (_output(traced.graph) for traced in (evaluated, trained))
     sources = [_source(traced, chosen) for traced in (evaluated, trained)]
     held = [constants(traced.graph, _owner(traced.graph)) for traced in (evaluated, trained)]
     if held[0] and held[1] and held[0] != held[1]:
@@ -112,6 +118,8 @@ def make_plan(
         training_source=() if sources[0] == sources[1] else sources[1],
         constants=held[0] | held[1],
         notices=tuple(dict.fromkeys((*evaluated.notices, *trained.notices))),
+        outputs=outputs_of(output),
+        training_outputs=outputs_of(trained_output),
     )
 
 
@@ -190,6 +198,12 @@ def _same(traced: tuple[FusionPoint, Meeting] | None, point: FusionPoint) -> boo
 def _source(traced: _Traced, chosen: dict[str, FusionPoint]) -> tuple[str, ...]:
     replaced(traced.graph, {module_name(name): traced.points[name][1] for name in chosen})
     return source(traced.graph)
+
+
+def _output(graph: fx.Graph) -> Any:
+    """Return what a graph returns: tensors on the meta device, in their structure."""
+    returned = next(node.args[0] for node in graph.nodes if node.op == "output")
+    return map_arg(returned, value_of)
 
 
 def _owner(graph: fx.Graph) -> nn.Module:

@@ -58,6 +58,7 @@ def open_ledger(tmp_path: Path, space) -> Callable[..., Ledger]:
             trials=settings.get("trials", 10),
             seed=0,
             patience=settings.get("patience"),
+            same_failures=settings.get("same_failures"),
             notify=lambda event, candidate: events.append((event, candidate.number)),
         )
         ledger.events = events  # type: ignore[attr-defined]
