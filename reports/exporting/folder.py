@@ -25,6 +25,7 @@ from reports.exporting.pick import picked, require_weights
 from reports.exporting.weights import load_tensors, load_weights
 from reports.phrases import describe
 from reports.run import load_run
+from spaces.tied import distinct, tied
 
 __all__ = ["Evaluate", "export"]
 
@@ -85,11 +86,11 @@ def _write(
     onnx: bool,
     evaluate: Evaluate | None,
 ) -> None:
-    modeling = _write_source(folder, selection)
-    save_file(network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+    modeling = _write_source(folder, selection, network)
+    save_file(distinct(network.state_dict()), folder / "model.safetensors", metadata={"format": "pt"})
     prepared = modeling.preprocess(images)
     with torch.inference_mode():
-        save_file({"images": prepared, "outputs": network(prepared)}, folder / "sample.safetensors")
+        save_file(distinct({"images": prepared, "outputs": network(prepared)}), folder / "sample.safetensors")
     recomputed = None if evaluate is None else _confirmed(selection, evaluate(modeling.load_model(folder)))
     exported = modeling.load_model(folder)
     write_exported_program(exported, prepared, folder / "model.pt2")
@@ -100,7 +101,7 @@ def _write(
         raise RunError(f"the export of candidate {selection.architecture.id} is not what was trained: {problem}.")
 
 
-def _write_source(folder: Path, selection: Selection) -> ModuleType:
+def _write_source(folder: Path, selection: Selection, network: nn.Module) -> ModuleType:
     """Write `modeling.py` and return it, loaded."""
     architecture, space, data = selection.architecture, selection.space, selection.data
     source = modeling_source(
@@ -108,6 +109,7 @@ def _write_source(folder: Path, selection: Selection) -> ModuleType:
         title=f"Network {architecture.id}: {space.name}, fused by {describe(architecture)}.",
         version=own_version(),
         own_modules=space.host.own_modules,
+        tied=tied(network.state_dict()),
         input_shape=data["input_shape"],
         mean=data["mean"],
         std=data["std"],
