@@ -52,8 +52,10 @@ def spread(model: nn.Module, seed: int = 0) -> nn.Module:
 def _is_hidden(parameter: Tensor) -> bool:
     if is_lazy(parameter) or not parameter.is_floating_point() or not parameter.numel():
         return False
-    first = parameter.flatten()[0]
-    return bool(first.abs() < _SMALL) and bool((parameter == first).all())
+    flat = parameter.flatten()
+    if not flat[0].abs() < _SMALL or flat[0] != flat[-1]:
+        return False
+    return bool((flat == flat[0]).all())
 
 
 def _start(parameter: Tensor, generator: torch.Generator) -> Tensor:

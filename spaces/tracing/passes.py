@@ -81,8 +81,8 @@ def passed(network: nn.Module, how: Pass, examples: Sequence[Tensor], host: nn.M
     found |= {f"input {index} afterwards": x.detach() for index, x in enumerate(given)}
     if how.gradients:
         found |= _gradients(host, leaves, found)
+        found |= {f"parameter `{name}`": parameter for name, parameter in host.named_parameters()}
     found |= {f"buffer `{name}`": buffer for name, buffer in host.named_buffers(remove_duplicate=False)}
-    found |= {f"parameter `{name}`": parameter for name, parameter in host.named_parameters()}
     return {name: value.detach() if isinstance(value, Tensor) else value for name, value in found.items()}
 
 
