@@ -121,4 +121,6 @@ def _same(expected: Any, found: Any) -> bool:
 def _kind(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)} on {value.device.type}"
+    if isinstance(value, Container):
+        return str(value)
     return "nothing" if value is None else f"a {type(value).__name__}"

@@ -18,7 +18,7 @@ from fusion_ops.errors import SpecError
 from spaces.tracing.copying import copied, spread
 from spaces.tracing.differences import Difference, differences, precision
 from spaces.tracing.module_calls import recorded, suspects
-from spaces.tracing.passes import DRAWN, Pass, isolated, passed
+from spaces.tracing.passes import DRAWN, BackwardFails, Pass, isolated, passed
 
 __all__ = ["Builder", "Guard"]
 
@@ -129,15 +129,18 @@ class Guard:
         yield from (_Found(how, difference) for difference in differences(expected, found, self._bound))
 
     def _leave_out(self, how: Pass, error: Exception) -> None:
-        """Go on without a pass in which the network itself fails: without gradients, without that size of a batch.
+        """Go on without what the network itself fails in: a backward pass, or a size of the batch.
 
         Raises:
             SpecError: It is not the last one of its form.
         """
         passes = self._passes[how.training]
         passes.remove(how)
-        if how.gradients:
+        if isinstance(error, BackwardFails):
             passes.insert(0, replace(how, gradients=False))
+            self._note(
+                f"the backward pass of `model` itself fails ({_words(error.args[0])}); gradients were not compared."
+            )
             return
         what = f"{how.size} image{'s' if how.size > 1 else ''}"
         self._note(f"in {how.form}, `model` itself fails for {what} ({_words(error)}); that was not compared.")
