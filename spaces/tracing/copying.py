@@ -6,7 +6,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 __all__ = ["copied", "spread"]
 
@@ -19,6 +19,9 @@ def copied(model: nn.Module) -> nn.Module:
     What a pass has left in it, such as the weight that weight normalisation computes, becomes a plain tensor.
     """
     memo: dict[int, object] = {}
+    for buffer in model.buffers():
+        if isinstance(buffer, UninitializedBuffer):  # knows no copy of itself, as a parameter does
+            memo[id(buffer)] = UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)
     for module in model.modules():
         for value in vars(module).values():
             if isinstance(value, Tensor) and not value.is_leaf:
