@@ -14,7 +14,7 @@ from torch.export import Dim
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
-from spaces.tracing.tracer import SCOPE, VALUE
+from spaces.tracing.marks import SCOPE, VALUE
 
 __all__ = ["exported_graph"]
 
