@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CONSTANT", "DEVICES", "FLOPS", "OTHER", "PLACE", "SCOPE", "VALUE"]
+__all__ = ["CONSTANT", "DEVICES", "FLOPS", "OTHER", "PLACE", "SCOPE", "VALUE", "WRITES"]
 
 # What a node computes: tensors on the meta device, and plain values.
 VALUE = "fusion_value"
@@ -16,5 +16,7 @@ CONSTANT = "fusion_constant"
 SCOPE = "fusion_scope"
 # That path, and file, line and instruction of the user's frames within that `forward`, the innermost first.
 PLACE = "fusion_place"
+# Nodes whose tensors a node overwrites.
+WRITES = "fusion_writes"
 # FLOPs of a node.
 FLOPS = "fusion_flops"

@@ -24,6 +24,7 @@ from spaces.tracing.refusals import UnfollowableError, reason, refusal, unfit
 from spaces.tracing.source import constants, replaced, source
 from spaces.tracing.tracer import SCOPE, VALUE, GraphTracer
 from spaces.tracing.worlds import batches
+from spaces.tracing.writing import read_results
 
 __all__ = ["Plan", "make_plan", "module_name"]
 
@@ -130,6 +131,7 @@ def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...
         except Exception:
             raise _refused(error) from error
     graph = fx.GraphModule(root, graph).graph
+    read_results(graph)
     return _Traced(graph, dict(_points(graph)), flops, tuple(tracer.notices))
 
 

@@ -7,11 +7,16 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from torch import Tensor, fx
+import torch
+from torch import Tensor, fx, nn
 
 from spaces.tracing.marks import VALUE
 
-__all__ = ["Recorded", "RecordedNumber", "holds", "holds_recorded", "is_recorded"]
+# Methods of a tensor that give what is in it to Python.
+_OWN = frozenset({"node", "tracer", "_in_place"})
+_READING = frozenset({"item", "tolist", "numpy"})
+
+__all__ = ["Recorded", "RecordedNumber", "RecordedTensor", "holds", "holds_recorded", "is_recorded"]
 
 
 class Recorded(fx.Proxy):
@@ -32,6 +37,8 @@ class Recorded(fx.Proxy):
         if name.startswith("__") or name in ("node", "tracer"):
             raise AttributeError(name)
         value = self.node.meta[VALUE]
+        if name == "_is_param":
+            return isinstance(value, nn.Parameter)
         owner = type(value) if isinstance(value, Tensor) else value
         member = getattr(owner, name)
         if callable(member):
@@ -135,6 +142,26 @@ class RecordedNumber(Recorded):
     __contains__ = None  # type: ignore[assignment]
 
 
+class RecordedTensor(Recorded, Tensor):  # type: ignore[misc]
+    """A tensor that is not known yet.
+
+    It is a tensor on the meta device: PyTorch's C++ code takes for one whatever says that it is.
+    """
+
+    @staticmethod
+    def of(node: fx.Node, tracer: Any) -> RecordedTensor:
+        """Return what stands for a node."""
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction(), torch.no_grad():
+            made: RecordedTensor = Tensor._make_subclass(RecordedTensor, node.meta[VALUE])
+        vars(made).update(node=node, tracer=tracer)
+        return made
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("__") or name in _OWN:
+            return super().__getattribute__(name)
+        return Recorded.__getattr__(self, name)
+
+
 class _Method:
     """A method of a value that is not known yet."""
 
@@ -142,6 +169,8 @@ class _Method:
         self._owner, self._name = owner, name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._name in _READING and isinstance(self._owner.node.meta[VALUE], Tensor):
+            return self._owner.tracer.decided(self._owner.node, lambda value: getattr(value, self._name)())
         return self._owner.tracer.create_proxy("call_method", self._name, (self._owner, *args), kwargs)
 
 

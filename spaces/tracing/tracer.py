@@ -21,10 +21,11 @@ from spaces.tracing.functions import Applied
 from spaces.tracing.marks import FLOPS, OTHER, PLACE, SCOPE, VALUE
 from spaces.tracing.patching import Names, caught
 from spaces.tracing.patterns import matches
-from spaces.tracing.proxies import Recorded, RecordedNumber, holds, holds_recorded, is_recorded
+from spaces.tracing.proxies import Recorded, RecordedNumber, RecordedTensor, holds, holds_recorded, is_recorded
 from spaces.tracing.randomness import Generators
 from spaces.tracing.refusals import UnfollowableError, frames, left, reason
 from spaces.tracing.worlds import Worlds
+from spaces.tracing.writing import mark_writes, versions
 
 __all__ = ["PLACE", "SCOPE", "VALUE", "GraphTracer"]
 
@@ -218,7 +219,10 @@ class GraphTracer(fx.Tracer):
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """Return what stands for a node's value while tracing."""
-        return (RecordedNumber if isinstance(node.meta.get(VALUE), _SCALARS) else Recorded)(node, self)
+        value = node.meta.get(VALUE)
+        if isinstance(value, Tensor):
+            return RecordedTensor.of(node, self)
+        return (RecordedNumber if isinstance(value, _SCALARS) else Recorded)(node, self)
 
     def create_node(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **more: Any) -> fx.Node:
         """Record a node and what it computes."""
@@ -234,7 +238,9 @@ class GraphTracer(fx.Tracer):
         try:
             with self._unrecorded():
                 self._flops.start()
+                before = versions(node)
                 self._worlds.fill(node, self._inputs - 1)
+                mark_writes(node, before)
                 node.meta[FLOPS] = self._flops.since()
                 self._worlds.fill_constant(node, kind == "call_function" and target in DETERMINISTIC)
         except Exception as error:
@@ -302,7 +308,8 @@ class GraphTracer(fx.Tracer):
         Raises:
             UnfollowableError: It depends on what is in a tensor, on the size of the batch, or on the device.
         """
-        return self._worlds.decided(node, convert)
+        with self._unrecorded():
+            return self._worlds.decided(node, convert)
 
     def items(self, proxy: fx.Proxy) -> list[Any]:
         """Return the parts of what has a known length: of a shape, or of a tensor."""
@@ -322,6 +329,9 @@ class GraphTracer(fx.Tracer):
             return function(*args, **kwargs)
         name = getattr(function, "__name__", "")
         recorded = holds_recorded((args, kwargs))
+        if recorded and name == "__get__":
+            with self._unrecorded():
+                return function(args[0].node.meta[VALUE])
         if not recorded and (name in _ANSWERS or not (function in FACTORIES or _holds_tensor((args, kwargs)))):
             return function(*args, **kwargs)
         if isinstance(function, torch._C.ScriptMethod):

@@ -13,9 +13,8 @@ from torch.utils._pytree import tree_map_only
 
 from fusion_ops.errors import SpecError
 from spaces.tracing.factories import FACTORIES
-from spaces.tracing.marks import CONSTANT, DEVICES, OTHER, VALUE
+from spaces.tracing.marks import CONSTANT, DEVICES, OTHER, VALUE, WRITES
 from spaces.tracing.refusals import UnfollowableError
-from spaces.tracing.writing import writes
 
 __all__ = ["Worlds", "batches"]
 
@@ -96,7 +95,7 @@ class Worlds:
                 node.meta[CONSTANT] = made
                 return
             torch.set_rng_state(state)
-        for written in writes(node):
+        for written in node.meta[WRITES]:
             _forget(written)
 
     def decided(self, node: fx.Node, convert: Callable[[Any], Any]) -> Any:
