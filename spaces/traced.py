@@ -19,7 +19,7 @@ from spaces.importing import imported, is_reference
 from spaces.point import FusionPoint
 from spaces.space import SearchSpace
 from spaces.tracing.building import network_recipe, verified
-from spaces.tracing.copying import copied
+from spaces.tracing.copies import copied
 from spaces.tracing.inputs import random_inputs
 from spaces.tracing.lazy import is_lazy, materialize
 from spaces.tracing.network import host_model

@@ -14,7 +14,8 @@ from torch.export import Dim
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
-from spaces.tracing.tracer import SCOPE, VALUE
+from spaces.tracing.marks import SCOPE, VALUE
+from spaces.tracing.writing import mark_writes, versions
 
 __all__ = ["exported_graph"]
 
@@ -58,8 +59,10 @@ class _Evaluated(fx.Interpreter):
         self._meta = meta
 
     def run_node(self, n: fx.Node) -> Any:
+        before = versions(n)
         value = super().run_node(n)
         n.meta[VALUE] = value
+        mark_writes(n, before)
         return value
 
     def fetch_attr(self, target: str) -> Any:

@@ -15,10 +15,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from fusion_ops.errors import SpecError
-from spaces.tracing.copying import copied, spread
+from spaces.tracing.copies import copied
 from spaces.tracing.differences import Difference, differences, precision
 from spaces.tracing.module_calls import recorded, suspects
 from spaces.tracing.passes import DRAWN, BackwardFails, Pass, isolated, passed
+from spaces.tracing.spreading import spread
 
 __all__ = ["Builder", "Guard"]
 

@@ -7,13 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["is_batched", "random_inputs"]
+from spaces.tracing.worlds import batches
 
-
-def is_batched(examples: Sequence[Tensor], index: int) -> bool:
-    """Return whether an input's first axis is the batch: it is as long as the first input's."""
-    example = examples[index]
-    return example.ndim > 0 and examples[0].ndim > 0 and example.shape[0] == examples[0].shape[0]
+__all__ = ["random_inputs"]
 
 
 def random_inputs(examples: Sequence[Tensor], size: int, seed: int, device: torch.device) -> tuple[Tensor, ...]:
@@ -26,10 +22,7 @@ def random_inputs(examples: Sequence[Tensor], size: int, seed: int, device: torc
         device: Where they are to be.
     """
     generator = torch.Generator().manual_seed(seed)
-    shapes = [
-        (size, *example.shape[1:]) if is_batched(examples, index) else tuple(example.shape)
-        for index, example in enumerate(examples)
-    ]
+    shapes = [tuple(example.shape) for example in batches(examples, size)]
     return tuple(_values(example, shape, generator).to(device) for example, shape in zip(examples, shapes, strict=True))
 
 

@@ -1,32 +1,14 @@
-"""Copies of a network that are trained and compared while the network itself stays as it is."""
+"""Values for what a new network hides behind zeros and ones."""
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, is_lazy
+from torch.nn.parameter import is_lazy
 
-__all__ = ["copied", "spread"]
+__all__ = ["spread"]
 
 _SMALL = 0.1
-
-
-def copied(model: nn.Module) -> nn.Module:
-    """Return a copy of a network, without gradients.
-
-    What a pass has left in it, such as the weight that weight normalisation computes, becomes a plain tensor.
-    """
-    memo: dict[int, object] = {}
-    for buffer in model.buffers():
-        if isinstance(buffer, UninitializedBuffer):  # knows no copy of itself, as a parameter does
-            memo[id(buffer)] = UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)
-    for module in model.modules():
-        for value in vars(module).values():
-            if isinstance(value, Tensor) and not value.is_leaf:
-                memo[id(value)] = value.detach().clone()
-    return copy.deepcopy(model, memo)
 
 
 def spread(model: nn.Module, seed: int = 0) -> nn.Module:
