@@ -30,7 +30,7 @@ def spaces(
         list[str] | None,
         typer.Option(
             metavar="SHAPE",
-            help="With --model: shape of an input, batch first (1,3,224,224 by default); once for each input.",
+            help="With --model: shape of an input, batch first; 1,3,224,224 by default. Once for each input.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -75,7 +75,7 @@ def _traced(model: str, examples: Sequence[str], which: str | None) -> SearchSpa
     if which is not None:
         raise ConfigError(f"give a space or `--model`, not both; got {which} and {model}.")
     try:
-        shapes = [[int(part) for part in example.split(",")] for example in examples]
+        shapes = [[int(part) for part in example.split(",") if example] for example in examples]
     except ValueError:
         raise ConfigError(f"`--example` is a shape like 1,3,224,224; got {' '.join(examples)!r}.") from None
     make_importable(Path.cwd())

@@ -20,7 +20,7 @@ def copied(model: nn.Module) -> nn.Module:
     memo: dict[int, object] = {}
     for buffer in model.buffers():
         if isinstance(buffer, UninitializedBuffer):  # knows no copy of itself, as a parameter does
-            memo[id(buffer)] = UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)
+            memo[id(buffer)] = UninitializedBuffer().to(buffer.device, buffer.dtype)
     for module in model.modules():
         for value in vars(module).values():
             if isinstance(value, Tensor) and not value.is_leaf:
