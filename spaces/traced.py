@@ -19,7 +19,7 @@ from spaces.importing import imported, is_reference
 from spaces.point import FusionPoint
 from spaces.space import SearchSpace
 from spaces.tracing.building import network_recipe, verified
-from spaces.tracing.copies import copied
+from spaces.tracing.copies import copied, uncompiled
 from spaces.tracing.inputs import random_inputs
 from spaces.tracing.lazy import is_lazy, materialize
 from spaces.tracing.network import host_model
@@ -271,7 +271,8 @@ def trace(
     if not examples or not all(isinstance(example, Tensor) for example in examples):
         raise SpecError(f"`example_inputs` must be a tensor or several; got {type(example_inputs).__name__}.")
     patterns = checked_patterns("include", include), checked_patterns("exclude", exclude)
-    live = _with_sizes(copied(model), examples) if is_lazy(model) else model
+    plain = uncompiled(model)
+    live = _with_sizes(copied(plain), examples) if is_lazy(plain) else plain
     plan = make_plan(live, examples, *patterns)
     verifying = partial(verified, live, plan, examples, *patterns)
     space = SearchSpace("traced", LiveNetwork(live, plan, tuple(examples[0].shape), verifying), **choices)
@@ -293,7 +294,7 @@ class _Key(NamedTuple):
         return tuple(torch.empty(shape, device="meta") for shape in self.shapes)
 
     def network(self) -> nn.Module:
-        """Return the network that the function makes, all of its layers with their sizes, and its statistics."""
+        """Return the network that the function makes."""
         factory: Callable[..., Any] = imported(self.model)
         try:
             network = factory(**dict(self.kwargs))
@@ -302,7 +303,7 @@ class _Key(NamedTuple):
             raise SpecError(f"`model`: {self.model} fails: {type(error).__name__}: {what}.") from error
         if not isinstance(network, nn.Module):
             raise SpecError(f"`model`: {self.model} must return an nn.Module; got {type(network).__name__}.")
-        return network
+        return uncompiled(network)
 
 
 @lru_cache(maxsize=8)

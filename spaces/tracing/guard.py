@@ -152,8 +152,8 @@ class Guard:
         elif not isinstance(error, NotImplementedError):  # which is what a device raises that lacks an operation
             device = next((tensor.device for tensor in self._model.parameters()), "cpu")
             raise SpecError(
-                f"`model` itself fails in {how.form} for any number of images, on {device}: {_words(error)}; see that "
-                "it runs with an input like the example before it is searched."
+                f"`model` itself fails in {how.form} for any number of images, on {device}: {_words(error)}; give an "
+                "example that it takes, or mend it."
             )
 
     def _refused(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from spaces.tracing.copies import uncompiled
 from spaces.tracing.lazy import is_lazy, materialize
 
 __all__ = ["TracedNetwork", "host_model"]
@@ -91,7 +92,7 @@ def host_model(
         raise ModuleNotFoundError(message, name=error.name) from None
     for name in path.split("."):
         factory = getattr(factory, name)
-    model: nn.Module = factory(**(kwargs or {}))
+    model: nn.Module = uncompiled(factory(**(kwargs or {})))
     if shapes is not None and is_lazy(model):
         materialize(model, [torch.zeros(2, *shape[1:]) if shape else torch.zeros(()) for shape in shapes])
     return model

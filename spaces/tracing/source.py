@@ -71,7 +71,7 @@ def _import(name: str, value: Any) -> str:
         return "from torch import device"
     module, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
     if not module or not qualified.isidentifier():
-        raise SpecError(f"the traced network uses `{name}`, which is not at the top level of a module; got {value!r}.")
+        raise SpecError(f"the network uses `{name}`, which is not at the top level of a module; define it there.")
     return f"from {module} import {qualified}" + ("" if qualified == name else f" as {name}")
 
 

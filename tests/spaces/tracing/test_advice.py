@@ -1,0 +1,115 @@
+"""Every piece of advice in a refusal is followed here, and helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import spaces
+from fusion_ops.errors import SpecError
+from tests.spaces.tracing.traced_models import Small, several
+
+IMAGE = torch.empty(1, 3, 8, 8)
+SHAPE = {"in_channels": 2, "input_size": (8, 8)}
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+class Net(nn.Module):
+    """Two convolutions, buffers, and a body that is given."""
+
+    def __init__(self, body: Callable[[Any, Tensor], Tensor], **buffers: Tensor) -> None:
+        super().__init__()
+        self.a, self.b, self.body = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1), body
+        for name, tensor in buffers.items():
+            self.register_buffer(name, tensor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(self, x)
+
+
+OFTEN, RARELY, LARGE = torch.tensor([2.0]), torch.tensor([3.0]), torch.full((100, 100), 0.5)
+
+
+def two_constants(m: Any, x: Tensor) -> Tensor:
+    return (m.a(x) + m.b(x)) * (OFTEN if m.training else RARELY)
+
+
+def two_buffers(m: Any, x: Tensor) -> Tensor:
+    return (m.a(x) + m.b(x)) * (m.often if m.training else m.rarely)
+
+
+def large_constant(m: Any, x: Tensor) -> Tensor:
+    return (m.a(x) + m.b(x)) * torch.mul(LARGE, 2).mean()
+
+
+def large_buffer(m: Any, x: Tensor) -> Tensor:
+    return (m.a(x) + m.b(x)) * torch.mul(m.large, 2).mean()
+
+
+Maker = Callable[[], spaces.SearchSpace]
+
+
+def traced(*model: Any, **settings: Any) -> Maker:
+    return lambda: spaces.trace(model[0](), model[1], **settings)
+
+
+def created(name: str, **settings: Any) -> Maker:
+    return lambda: spaces.create("traced", model=f"traced_models:{name}", **settings)
+
+
+ADVICE = [
+    pytest.param(
+        traced(lambda: Net(two_constants), IMAGE),
+        "other constant tensors in training than in evaluation; make them buffers",
+        traced(lambda: Net(two_buffers, often=OFTEN, rarely=RARELY), IMAGE),
+        id="constants of two forms",
+    ),
+    pytest.param(
+        traced(lambda: Net(large_constant), IMAGE),
+        "makes a constant tensor of 10,000 values; at most 4,096 can be traced. Make it a buffer",
+        traced(lambda: Net(large_buffer, large=LARGE), IMAGE),
+        id="a large constant",
+    ),
+    pytest.param(
+        traced(several, torch.empty(1, 2, 8, 8)),
+        "got 1 example inputs. Give one example for each argument that has no default",
+        traced(several, (torch.empty(1, 2, 8, 8), torch.empty(1, 5), torch.tensor(1.0))),
+        id="an input is missing",
+    ),
+    pytest.param(
+        created("small", example=[1, 2, 8, 8], in_channels=2, input_size=(16, 16)),
+        "but the data set has 2 channels, 16 × 16 pixels; leave `example` out, it is taken from the data set",
+        created("small", in_channels=2, input_size=(16, 16)),
+        id="another example than the data",
+    ),
+    pytest.param(
+        lambda: spaces.from_ref(spaces.trace(Small(2, 4, 3), torch.empty(1, 2, 8, 8)).ref),
+        "write space: {name: traced, model: module:function} with a function that returns it",
+        created("small", **SHAPE),
+        id="a live network",
+    ),
+    pytest.param(
+        created("small", exclude=["branches", "ad"], **SHAPE),
+        "`exclude`: `ad` names no fusion point or module of the network; did you mean `add`",
+        created("small", exclude=["branches", "add"], **SHAPE),
+        id="a pattern that names nothing",
+    ),
+]
+
+
+@pytest.mark.parametrize(("refused", "words", "helped"), ADVICE)
+def test_advice_helps(refused: Maker, words: str, helped: Maker) -> None:
+    with pytest.raises(SpecError) as error:
+        refused()
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    assert helped().points
