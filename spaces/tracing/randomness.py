@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ def _named(model: nn.Module) -> Iterator[Any]:
     seen: set[int] = set()
     for module in model.modules():
         yield from vars(module).values()
-        names: dict[str, Any] = getattr(type(module).forward, "__globals__", {})
+        names: dict[str, Any] = getattr(inspect.getattr_static(type(module), "forward", None), "__globals__", {})
         if id(names) not in seen:
             seen.add(id(names))
             yield from names.values()
