@@ -21,11 +21,14 @@ class Generators:
 
     Args:
         model: The network; generators among its modules' attributes, and among the globals of their code, count.
+        foreign: Whether PyTorch's own default generator does not.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, foreign: bool = False) -> None:
         found = {id(generator): generator for generator in _named(model)}
-        self._access: list[Access] = [(random.getstate, random.setstate), (torch.get_rng_state, torch.set_rng_state)]
+        self._access: list[Access] = [(random.getstate, random.setstate)]
+        if not foreign:
+            self._access.append((torch.get_rng_state, torch.set_rng_state))
         numpy: Any = sys.modules.get("numpy")
         if numpy is not None:
             self._access.append((numpy.random.get_state, numpy.random.set_state))
