@@ -23,6 +23,7 @@ from spaces.tracing.meeting import Meeting, meetings
 from spaces.tracing.outputs import Output, outputs_of
 from spaces.tracing.patterns import matches, unmatched
 from spaces.tracing.refusals import UnfollowableError, reason, refusal, unfit
+from spaces.tracing.silence import silence
 from spaces.tracing.source import constants, replaced, source
 from spaces.tracing.tracer import SCOPE, VALUE, GraphTracer
 from spaces.tracing.worlds import batches
@@ -137,13 +138,15 @@ def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...
     first, second = (batches(examples, count + training) for count in (1, 2))
     import_module("torch._dynamo")  # knows functions by identity, so not while the tracer has wrapped some
     tracer = GraphTracer(meta, first, second, leaves, counted=not training)
-    try:
-        graph, flops = tracer.trace(root), tracer.flops
-    except Exception as error:
+    with silence():
         try:
-            graph, flops = exported_graph(root, meta, first)
-        except Exception:
-            raise _refused(error) from error
+            graph, flops = tracer.trace(root), tracer.flops
+        except Exception as error:
+            root, meta = sharing(model).train(training), on_meta(model).train(training)
+            try:
+                graph, flops = exported_graph(root, meta, first)
+            except Exception:
+                raise _refused(error) from error
     graph = fx.GraphModule(root, graph).graph
     read_results(graph)
     return _Traced(graph, dict(_points(graph)), flops, tuple(tracer.notices))

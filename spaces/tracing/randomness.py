@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -20,11 +21,14 @@ class Generators:
 
     Args:
         model: The network; generators among its modules' attributes, and among the globals of their code, count.
+        foreign: Whether PyTorch's own default generator does not.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, foreign: bool = False) -> None:
         found = {id(generator): generator for generator in _named(model)}
-        self._access: list[Access] = [(random.getstate, random.setstate), (torch.get_rng_state, torch.set_rng_state)]
+        self._access: list[Access] = [(random.getstate, random.setstate)]
+        if not foreign:
+            self._access.append((torch.get_rng_state, torch.set_rng_state))
         numpy: Any = sys.modules.get("numpy")
         if numpy is not None:
             self._access.append((numpy.random.get_state, numpy.random.set_state))
@@ -47,7 +51,7 @@ def _named(model: nn.Module) -> Iterator[Any]:
     seen: set[int] = set()
     for module in model.modules():
         yield from vars(module).values()
-        names: dict[str, Any] = getattr(type(module).forward, "__globals__", {})
+        names: dict[str, Any] = getattr(inspect.getattr_static(type(module), "forward", None), "__globals__", {})
         if id(names) not in seen:
             seen.add(id(names))
             yield from names.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
@@ -9,10 +10,11 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 import torch
+from torch import nn
 
 from fusion_ops.errors import SpecError
 
-__all__ = ["UnfollowableError", "frames", "left", "line", "reason", "refusal", "unfit"]
+__all__ = ["UnfollowableError", "defined", "frames", "left", "line", "reason", "refusal", "unfit"]
 
 _OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent), "<")
 
@@ -57,6 +59,12 @@ def line(summaries: Iterable[traceback.FrameSummary]) -> str:
             code = f" (`{frame.line}`)" if frame.line else ""
             return f", {Path(frame.filename).name}, line {frame.lineno}{code}"
     return ""
+
+
+def defined(module: nn.Module) -> str:
+    """Return file and line of a module's forward method."""
+    code = getattr(inspect.unwrap(getattr(module.forward, "__func__", module.forward)), "__code__", None)
+    return f", {Path(code.co_filename).name}, line {code.co_firstlineno}" if code is not None else ""
 
 
 def frames(within: CodeType) -> tuple[tuple[str, int, int], ...]:

@@ -23,7 +23,7 @@ from spaces.tracing.patching import Names, caught
 from spaces.tracing.patterns import matches
 from spaces.tracing.proxies import Recorded, RecordedNumber, RecordedTensor, holds, holds_recorded, is_recorded
 from spaces.tracing.randomness import Generators
-from spaces.tracing.refusals import UnfollowableError, frames, left, reason
+from spaces.tracing.refusals import UnfollowableError, defined, frames, left, reason
 from spaces.tracing.worlds import Worlds
 from spaces.tracing.writing import mark_writes, versions
 
@@ -91,8 +91,7 @@ class GraphTracer(fx.Tracer):
         for name, tensor in (*root.named_parameters(), *root.named_buffers()):
             self._paths.setdefault(id(tensor), name)
         self._generators = Generators(root)
-        self._worlds = Worlds(root, self._meta, self._examples, self._others, self._may_need_values)
-        self._worlds.retried = self._flops.start
+        self._worlds = Worlds(root, self._meta, self._examples, self._others, self._may_need_values, self._flops)
         try:
             with torch.enable_grad(), self._flops.counting(), caught(self):
                 graph = super().trace(root, concrete_args)
@@ -142,10 +141,10 @@ class GraphTracer(fx.Tracer):
         states = self._states()
         try:
             if m._backward_hooks or m._backward_pre_hooks:
-                raise UnfollowableError("it has a hook on its gradients")
+                raise UnfollowableError(f"it has a hook on its gradients{defined(m)}")
             found = forward(*args, **kwargs)
             if self._have_moved(states):
-                raise UnfollowableError("it draws random numbers outside of PyTorch's functions")
+                raise UnfollowableError(f"it draws random numbers outside of PyTorch's functions{defined(m)}")
             return found
         except Exception as error:
             self._have_moved(states)
@@ -237,11 +236,9 @@ class GraphTracer(fx.Tracer):
         self._inputs += kind == "placeholder"
         try:
             with self._unrecorded():
-                self._flops.start()
                 before = versions(node)
                 self._worlds.fill(node, self._inputs - 1)
                 mark_writes(node, before)
-                node.meta[FLOPS] = self._flops.since()
                 self._worlds.fill_constant(node, kind == "call_function" and target in DETERMINISTIC)
         except Exception as error:
             self.graph.erase_node(node)

@@ -13,7 +13,9 @@ from torch.utils._pytree import tree_map_only
 
 from fusion_ops.errors import SpecError
 from spaces.tracing.factories import FACTORIES
-from spaces.tracing.marks import CONSTANT, DEVICES, OTHER, VALUE, WRITES
+from spaces.tracing.flops import Flops
+from spaces.tracing.marks import CONSTANT, DEVICES, FLOPS, OTHER, VALUE, WRITES
+from spaces.tracing.randomness import Generators
 from spaces.tracing.refusals import UnfollowableError
 
 __all__ = ["Worlds", "batches"]
@@ -51,6 +53,7 @@ class Worlds:
         examples: Inputs in the first world, on the meta device.
         others: The same for a batch of another size.
         whole: Whether a module, by its path, may be run with values where it does not run without.
+        flops: What counts the FLOPs of the first world.
     """
 
     def __init__(
@@ -60,19 +63,23 @@ class Worlds:
         examples: tuple[Tensor, ...],
         others: tuple[Tensor, ...],
         whole: Callable[[str], bool],
+        flops: Flops,
     ) -> None:
         self._root = root
         self._meta = meta
         self._inputs = {VALUE: examples, OTHER: others}
         self._whole = whole
-        self.retried: Callable[[], None] = lambda: None
+        self._flops = flops
+        self._generators = Generators(root)
 
     def fill(self, node: fx.Node, position: int) -> None:
         """Work out what a node computes; `position` counts placeholders."""
         if node.op == "placeholder":
             node.meta.update({world: given[position] for world, given in self._inputs.items()})
             return
+        self._flops.start()
         value = node.meta[VALUE] = self._computed(node, VALUE)
+        node.meta[FLOPS] = self._flops.since()
         node.meta[OTHER] = value
         if any(source.meta[OTHER] is not source.meta[VALUE] for source in node.all_input_nodes):
             with torch._C._DisableTorchDispatch():
@@ -138,26 +145,30 @@ class Worlds:
         if node.op == "get_attr":
             return self._attribute(str(node.target))
         if node.op == "call_module":
-            return self._called(str(node.target), args, kwargs)
+            return self._called(str(node.target), world, args, kwargs)
         if world != CONSTANT:
             args, kwargs = _placed(node, args, kwargs)
         return _call(node, args, kwargs)
 
-    def _called(self, path: str, args: Any, kwargs: Any) -> Any:
+    def _called(self, path: str, world: str, args: Any, kwargs: Any) -> Any:
+        if not self._whole(path):
+            return self._meta.get_submodule(path)(*args, **kwargs)
+        states = self._generators.states()
         try:
             return self._meta.get_submodule(path)(*args, **kwargs)
         except Exception:
-            if not self._whole(path):
-                raise
-            self.retried()
+            if world == VALUE:
+                self._flops.start()
             return self._run(path, args, kwargs)
+        finally:
+            self._generators.have_moved(states)
 
     def _run(self, path: str, args: Any, kwargs: Any) -> Any:
         """Run a module with its weights on a tensor of values: it may need them."""
         module = copy.deepcopy(self._root.get_submodule(path))
         place = next((tensor.device for tensor in (*module.parameters(), *module.buffers())), torch.device("cpu"))
         args, kwargs = tree_map_only(Tensor, lambda given: torch.zeros_like(given, device=place), (args, kwargs))
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad():
             return tree_map_only(Tensor, lambda made: made.to("meta"), module(*args, **kwargs))
 
     def _attribute(self, path: str) -> Any:
