@@ -30,6 +30,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     dataset = data.load(config.data)
     config.check_task(dataset)
     space = config.create_space(dataset)
+    config.check_network(space, dataset)
     require_reachable(space, config.constraints)
     resources(config)
     require_storage(config.storage.url)
