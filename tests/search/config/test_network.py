@@ -139,7 +139,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Se
     name = f"returning_{tmp_path.name.replace('-', '_')}"
     (tmp_path / f"{name}.py").write_text(CODE)
 
-    def make(train: dict[str, Any] | None = None, objectives: tuple[str, ...] = ("accuracy",), **net: Any) -> SearchSpace:
+    def make(train: dict[str, Any] | None = None, objectives: Any = ("accuracy",), **net: Any) -> SearchSpace:
         values = {
             "space": {"name": "traced", "model": f"{name}:create", "kwargs": net},
             "train": {key: value.replace("own:", f"{name}:") if isinstance(value, str) else value
@@ -203,13 +203,13 @@ def test_a_loss_gets_the_prediction_or_all(planned: Callable[..., SearchSpace], 
 
 def test_a_loss_of_the_prediction_does_not_get_all(planned: Callable[..., SearchSpace]) -> None:
     planned({"output": 0, "loss": "own:of_logits"}, form="auxiliary")
-    with pytest.raises(ConfigError, match="of_logits` fails on `logits` .2, 10., `aux` .2, 10., labels .2,.: Assert"):
+    with pytest.raises(ConfigError, match=r"of_logits` fails on `logits` .2, 10., `aux` .2, 10., labels .2,.: Assert"):
         planned({"loss": "own:of_logits"}, form="auxiliary")
 
 
 def test_a_quality_gets_all_where_it_asks_for_that(planned: Callable[..., SearchSpace]) -> None:
     planned({"output": "out"}, ("accuracy", "own:keys"), form="dict")
-    with pytest.raises(ConfigError, match="a quality fails on .4, 10.: IndexError|a quality fails on .2, 10.: "):
+    with pytest.raises(ConfigError, match=r"a quality fails on .2, 10.: IndexError"):
         planned({}, ("accuracy", "own:keys"), form="tensor")
 
 
@@ -217,7 +217,7 @@ def test_a_quality_gets_all_where_it_asks_for_that(planned: Callable[..., Search
     ("net", "train", "words"),
     [
         ({"classes": 7}, {}, "data set's 10 classes"),
-        ({"form": "dict", "classes": 7}, {"output": "out"}, "10 classes; in training it is (2, 7). Change the network's"),
+        ({"form": "dict", "classes": 7}, {"output": "out"}, "10 classes; in training it is (2, 7). Change"),
         ({"spoiled": True}, {}, "returns NaN or infinite values in training"),
         ({}, {"loss": "own:backward_fails"}, "the network's gradients fail: RuntimeError: no gradient here"),
         ({}, {"output": ""}, "`train.output` must be the index or the name"),
