@@ -10,7 +10,7 @@ from reports.exporting.documents import FLOPS_UNIT, UNTESTED, Selection, own_ver
 from reports.exporting.formats import MAX_BATCH
 from reports.measures import MEASURES
 from reports.phrases import describe
-from spaces.tracing.outputs import Output
+from spaces.tracing.outputs import Output, in_words
 
 __all__ = ["model_card", "requirements"]
 
@@ -133,8 +133,7 @@ def _usage(data: Mapping[str, Any], outputs: Sequence[Output]) -> str:
     call = f"model(preprocess(images){others})"
     if data["classes"] and len(outputs) == 1 and not outputs[0].name:
         return f"print({call}.softmax(dim=1))"
-    shapes = (f"`{output.name}` {output.shape}".strip("` ") for output in outputs)
-    return f"returned = {call}  # {', '.join(shapes)}"
+    return f"returned = {call}  # {in_words(outputs)}"
 
 
 def _needs(selection: Selection) -> str:

@@ -69,15 +69,14 @@ def create_space(
                 "leave it out, it is taken from the data set."
             )
             raise document.error(("space", key), message)
-    space = _create(config.name, settings, document)
-    if not own and space.host.task != dataset.task:
+    if not own and HOSTS[config.name].task != dataset.task:
         fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
         message = (
-            f"`space.name: {config.name}` is for {space.host.task}, data set {dataset.name} for {dataset.task}; "
+            f"`space.name: {config.name}` is for {HOSTS[config.name].task}, data set {dataset.name} for {dataset.task}; "
             f"use {' or '.join(fitting) or 'traced, with a network of your own'}."
         )
         raise document.error(("space", "name"), message)
-    return space
+    return _create(config.name, settings, document)
 
 
 def _facts(dataset: Dataset, *, own: bool, output: int | str | None) -> dict[str, Any]:
