@@ -6,6 +6,7 @@ a file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
 from pkgutil import iter_modules
@@ -40,7 +41,7 @@ def names() -> tuple[str, ...]:
 
 
 def create(name: str, **settings: Any) -> SearchSpace:
-    """Return the space `name`.
+    """Return the space `name`, its network verified: a traced one computes what the user's does.
 
     Args:
         name: Registered name of its host network, for example `resnet`.
@@ -48,8 +49,22 @@ def create(name: str, **settings: Any) -> SearchSpace:
 
     Raises:
         UnknownNameError: No such space.
-        SpecError: An unknown setting, or one that has an impossible value.
+        SpecError: An unknown setting, or one that has an impossible value; or the network cannot be traced.
     """
+    space = _created(name, settings)
+    space.verify()
+    return space
+
+
+def from_ref(ref: SpaceRef, **choices: Any) -> SearchSpace:
+    """Return the space whose host network `ref` describes, with `ops`, `reductions`, `tie` from `choices`.
+
+    It was verified when it was created.
+    """
+    return _created(ref.name, {**dict(ref.settings), **choices})
+
+
+def _created(name: str, settings: Mapping[str, Any]) -> SearchSpace:
     host_class = HOSTS[name]
     known = [field.name for field in fields(host_class) if field.init]  # type: ignore[arg-type]
     for key in settings:
@@ -59,11 +74,6 @@ def create(name: str, **settings: Any) -> SearchSpace:
     choices = {key: settings[key] for key in _CHOICES if key in settings}
     host = host_class(**{key: value for key, value in settings.items() if key in known})
     return SearchSpace(name, host, **choices)
-
-
-def from_ref(ref: SpaceRef, **choices: Any) -> SearchSpace:
-    """Return the space whose host network `ref` describes, with `ops`, `reductions`, `tie` from `choices`."""
-    return create(ref.name, **dict(ref.settings), **choices)
 
 
 for _module in iter_modules(__path__):

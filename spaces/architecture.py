@@ -12,16 +12,20 @@ from typing import Any
 from fusion_ops import FusionChoice, canonical
 from fusion_ops.errors import SpecError
 
-__all__ = ["Architecture", "SpaceRef"]
+__all__ = ["Architecture", "SpaceRef", "frozen"]
 
 SCHEMA_VERSION = 1
-LEVELS = 3
+LEVELS = 6
 
 
-def _frozen(value: Any, levels: int = LEVELS) -> Any:
-    """Return the canonical form of a setting: a tuple for a list, 1 for 1.0, so that equals look equal."""
+def frozen(value: Any, levels: int = LEVELS) -> Any:
+    """Return the canonical form of a setting: a tuple for a list, 1 for 1.0, so that equals look equal.
+
+    Raises:
+        SpecError: It is nothing that JSON keeps, or lists are nested too deeply.
+    """
     if isinstance(value, list | tuple) and levels > 0:
-        return tuple(_frozen(item, levels - 1) for item in value)
+        return tuple(frozen(item, levels - 1) for item in value)
     if isinstance(value, float) and math.isfinite(value):
         return int(value) if value.is_integer() else value
     if value is None or isinstance(value, str | int):
@@ -45,7 +49,7 @@ class SpaceRef:
         """Bring the settings into their canonical order and form."""
         if not isinstance(self.name, str):
             raise SpecError(f"the name of a space must be text; got {self.name!r}.")
-        pairs = sorted((key, _frozen(value)) for key, value in self.settings)
+        pairs = sorted((key, frozen(value)) for key, value in self.settings)
         object.__setattr__(self, "settings", tuple(pairs))
 
     def to_dict(self) -> dict[str, Any]:

@@ -42,6 +42,19 @@ class HostNetwork(ABC):
     def fusion_points(self) -> tuple[FusionPoint, ...]:
         """The fusion points, in the order in which data pass them."""
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was left alone in the network without being asked, a line each."""
+        return ()
+
+    def verify(self) -> tuple[str, ...]:
+        """Check that the network computes what it stands for, and return what could not be checked, a line each.
+
+        Raises:
+            SpecError: It does not.
+        """
+        return ()
+
     @abstractmethod
     def cost(self) -> Cost:
         """Return the exact cost of everything but the fusion operators."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fusion_ops import Cost, FusionChoice, cost
+from fusion_ops import Cost, FusionChoice, Recipe, cost, recipe
 
 __all__ = ["FusionPoint", "Kind"]
 
@@ -31,6 +31,15 @@ class FusionPoint:
     out_channels: int
     sizes: tuple[tuple[int, int], ...]
     stage: str
+
+    @property
+    def original(self) -> FusionChoice:
+        """What the host itself does here: `concat` where the output has the channels of all inputs, or `sum`."""
+        return FusionChoice("concat" if self.out_channels == sum(self.in_channels) else "sum")
+
+    def recipe(self, choice: FusionChoice, *, init: str = "default") -> Recipe:
+        """Return how to construct the operator of `choice` at this point."""
+        return recipe(choice, self.in_channels, self.out_channels, init=init, dims=len(self.sizes[0]))
 
     def cost(self, choice: FusionChoice) -> Cost:
         """Return the exact cost of `choice` at this point."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 from torch import nn
 
-from fusion_ops import Cost, FusionChoice, Recipe, operator, recipe
+from fusion_ops import Cost, FusionChoice, Recipe, operator
 from fusion_ops.errors import SpecError
 from spaces.architecture import Architecture, SpaceRef
 from spaces.host import HostNetwork
@@ -118,6 +118,7 @@ class SearchSpace:
         self.ops = tuple(ops)
         self.reductions = tuple(sorted(reductions))
         self.tie = tie
+        self._unverified: tuple[str, ...] = ()
         self.slots = tuple(
             Slot(label, points, {op: _distinct_ratios(op, points, self.reductions) for op in self.ops})
             for label, points in _groups(host.fusion_points, tie)
@@ -132,6 +133,21 @@ class SearchSpace:
     def points(self) -> tuple[FusionPoint, ...]:
         """The fusion points, in the order in which data pass them."""
         return self.host.fusion_points
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was left alone in the network without being asked, or could not be compared with it, a line each."""
+        return (*self.host.notices, *self._unverified)
+
+    def verify(self) -> None:
+        """Compare the network, built with its own operators, with the original, where there is one: a user's network.
+
+        Takes seconds for a large network, once a process.
+
+        Raises:
+            SpecError: They differ; the message says where, and what to do.
+        """
+        self._unverified = self.host.verify()
 
     def size(self) -> int:
         """Return the number of different architectures."""
@@ -215,10 +231,7 @@ class SearchSpace:
     def recipe(self, architecture: Architecture, *, init: str = "default") -> Recipe:
         """Return how to construct the network of `architecture`."""
         self._check_points(architecture)
-        fusions = {
-            point.name: recipe(architecture[point.name], point.in_channels, point.out_channels, init=init)
-            for point in self.points
-        }
+        fusions = {point.name: point.recipe(architecture[point.name], init=init) for point in self.points}
         return self.host.recipe(fusions)
 
     def build(self, architecture: Architecture, *, init: str = "default") -> nn.Module:

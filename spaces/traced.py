@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from fusion_ops import Cost, Recipe
 from fusion_ops.errors import SpecError
-from spaces.architecture import SpaceRef
+from spaces.architecture import SpaceRef, frozen
 from spaces.host import HOSTS, HostNetwork, check_whole, image_size
 from spaces.importing import imported, is_reference
 from spaces.point import FusionPoint
 from spaces.space import SearchSpace
-from spaces.tracing.network import TracedNetwork, host_model
+from spaces.tracing.building import network_recipe, verified
+from spaces.tracing.copying import copied
+from spaces.tracing.inputs import random_inputs
+from spaces.tracing.lazy import is_lazy, materialize
+from spaces.tracing.network import host_model
 from spaces.tracing.patterns import checked_patterns
-from spaces.tracing.plan import Plan, make_plan, module_name
+from spaces.tracing.plan import Plan, make_plan
 
 __all__ = ["Traced", "trace"]
 
@@ -39,8 +42,8 @@ class Traced(HostNetwork):
     Args:
         model: `package.module:function` (or class) that returns the network.
         kwargs: Its arguments.
-        example: Shape of an input, `(B, C, H, W)`; by default that of the data set's images, or 224 × 224 in
-            three channels.
+        example: Shape of the input, `(B, C, H, W)`, or a list of shapes where it takes several, the images first;
+            by default that of the data set's images, or 224 × 224 in three channels.
         include: Patterns of names of fusion points, `layer2.*`; others are left alone. `None` for all.
         exclude: Patterns of names of fusion points to leave alone, and of paths of modules that are not
             looked into.
@@ -57,7 +60,7 @@ class Traced(HostNetwork):
 
     model: str | None = None
     kwargs: Mapping[str, Any] | tuple[Any, ...] = ()
-    example: tuple[int, ...] | None = None
+    example: tuple[int, ...] | tuple[tuple[int, ...], ...] | None = None
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] | None = None
     num_classes: int | None = None  # type: ignore[assignment]
@@ -70,17 +73,19 @@ class Traced(HostNetwork):
         self._check_model()
         give = object.__setattr__
         pairs = self.kwargs.items() if isinstance(self.kwargs, Mapping) else self.kwargs
-        give(self, "kwargs", tuple(sorted(map(tuple, pairs))))
+        give(self, "kwargs", frozen(sorted(map(tuple, pairs))))
         give(self, "include", checked_patterns("include", self.include))
         give(self, "exclude", checked_patterns("exclude", self.exclude))
-        example = self._example()
-        give(self, "example", example)
-        give(self, "in_channels", example[1])
-        give(self, "input_size", example[2:])
-        give(self, "plan", _plan(self.model, self.kwargs, example, self.include, self.exclude))
+        shapes = self._shapes()
+        give(self, "example", shapes[0] if len(shapes) == 1 else shapes)
+        give(self, "in_channels", shapes[0][1])
+        give(self, "input_size", shapes[0][2:])
+        give(self, "plan", _plan(*self._traced))
         if not self.plan.points:
             raise SpecError(
-                f"`model`: {self.model} has no sum or concatenation of feature maps"
+                self.plan.unmatched[0]
+                if self.plan.unmatched
+                else f"`model`: {self.model} has no sum or concatenation of feature maps"
                 f"{' that `include` and `exclude` leave' if self.include or self.exclude else ''}; there is "
                 "nothing to search."
             )
@@ -96,6 +101,15 @@ class Traced(HostNetwork):
         """The fusion points, in the order in which data pass them."""
         return self.plan.points
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What tracing left alone without being asked, a line each."""
+        return self.plan.notices
+
+    def verify(self) -> tuple[str, ...]:
+        """Compare the network built with its own operators with the user's, once a process."""
+        return _verified(*self._traced)
+
     def cost(self) -> Cost:
         """Return the exact cost of the network as it is; its sums and concatenations cost nothing."""
         return self.plan.cost
@@ -107,8 +121,14 @@ class Traced(HostNetwork):
 
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
         """Return how to construct the network: the function is called, and its network given the operators."""
-        host = Recipe(host_model, (self.model, dict(self.kwargs)) if self.kwargs else (self.model,))
-        return _recipe(self.plan, host, fusions)
+        kwargs = (dict(self.kwargs),) if self.kwargs or self.plan.lazy else ()
+        shapes = (self._traced.shapes,) if self.plan.lazy else ()
+        return network_recipe(self.plan, Recipe(host_model, (self.model, *kwargs, *shapes)), fusions)
+
+    @property
+    def _traced(self) -> _Key:
+        shapes: Any = self.example if isinstance(self.example[0], tuple) else (self.example,)  # type: ignore[index]
+        return _Key(str(self.model), self.kwargs, shapes, self.include, self.exclude)  # type: ignore[arg-type]
 
     def _check_model(self) -> None:
         if isinstance(self.model, str) and self.model.startswith(LIVE):
@@ -127,13 +147,13 @@ class Traced(HostNetwork):
                 f"got {self.model!r}."
             )
 
-    def _example(self) -> tuple[int, ...]:
+    def _shapes(self) -> tuple[tuple[int, ...], ...]:
         channels, size = self.in_channels, self.input_size
-        example = self.example
-        if example is None:
-            example = (1, channels or EXAMPLE[1], *(size or EXAMPLE[2:]))
-        if not isinstance(example, list | tuple) or len(example) != len(EXAMPLE):
-            raise SpecError(f"`example` must be the shape of an input, [1, 3, 224, 224]; got {example!r}.")
+        given_example: Any = self.example
+        if given_example is None:
+            given_example = (1, channels or EXAMPLE[1], *(size or EXAMPLE[2:]))
+        shapes = _as_shapes(given_example)
+        example = shapes[0]
         check_whole(example=example[0], in_channels=example[1])
         given = (example[1], image_size(example[2:]))
         wanted = (channels or given[0], tuple(size or given[1]))
@@ -142,7 +162,7 @@ class Traced(HostNetwork):
                 f"`example` has images of {_words(*given)}, but the data set has {_words(*wanted)}; leave "
                 "`example` out, it is taken from the data set."
             )
-        return tuple(example)
+        return shapes
 
     def _check_output(self) -> None:
         output = self.plan.output
@@ -165,11 +185,13 @@ class LiveNetwork(HostNetwork):
         live: The network; what is built has its own copy of it.
         plan: What tracing found.
         example: Shape of the first example input.
+        verifying: Compares what is built with the network, and returns what could not be compared.
     """
 
     live: nn.Module
     plan: Plan
     example: tuple[int, ...]
+    verifying: Callable[[], tuple[str, ...]]
 
     @property
     def num_classes(self) -> int:  # type: ignore[override]
@@ -182,9 +204,9 @@ class LiveNetwork(HostNetwork):
         return self.example[1]
 
     @property
-    def input_size(self) -> tuple[int, int]:  # type: ignore[override]
-        """Height and width of the first input."""
-        return self.example[2], self.example[3]
+    def input_size(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Size of the first input in its spatial dimensions: height and width of an image."""
+        return self.example[2:]
 
     @property
     def fusion_points(self) -> tuple[FusionPoint, ...]:
@@ -194,6 +216,15 @@ class LiveNetwork(HostNetwork):
     def cost(self) -> Cost:
         """Return the exact cost of the network as it is; its sums and concatenations cost nothing."""
         return self.plan.cost
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What tracing left alone without being asked, a line each."""
+        return self.plan.notices
+
+    def verify(self) -> tuple[str, ...]:
+        """Compare the network built with its own operators with the network itself."""
+        return self.verifying()
 
     def settings(self) -> dict[str, Any]:
         """Return what names the network's structure."""
@@ -205,10 +236,10 @@ class LiveNetwork(HostNetwork):
 
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
         """Return how to construct the network: a copy of it, given the operators."""
-        return _recipe(self.plan, Recipe(self._copy), fusions)
+        return network_recipe(self.plan, Recipe(self._copy), fusions)
 
     def _copy(self) -> nn.Module:
-        return deepcopy(self.live)
+        return copied(self.live)
 
 
 def trace(
@@ -233,43 +264,103 @@ def trace(
         **choices: `ops`, `reductions` and `tie` of `SearchSpace`.
 
     Raises:
-        SpecError: The network cannot be traced: module, line, and what to do.
+        SpecError: The network cannot be traced, or computes something else then: module, line, and what to do.
     """
     examples = (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
     if not examples or not all(isinstance(example, Tensor) for example in examples):
         raise SpecError(f"`example_inputs` must be a tensor or several; got {type(example_inputs).__name__}.")
-    plan = make_plan(model, examples, checked_patterns("include", include), checked_patterns("exclude", exclude))
-    return SearchSpace("traced", LiveNetwork(model, plan, tuple(examples[0].shape)), **choices)
+    patterns = checked_patterns("include", include), checked_patterns("exclude", exclude)
+    live = _with_sizes(copied(model), examples) if is_lazy(model) else model
+    plan = make_plan(live, examples, *patterns)
+    verifying = partial(verified, live, plan, examples, *patterns)
+    space = SearchSpace("traced", LiveNetwork(live, plan, tuple(examples[0].shape), verifying), **choices)
+    space.verify()
+    return space
+
+
+class _Key(NamedTuple):
+    """What decides how a network is traced."""
+
+    model: str
+    kwargs: tuple[tuple[str, Any], ...]
+    shapes: tuple[tuple[int, ...], ...]
+    include: tuple[str, ...] | None
+    exclude: tuple[str, ...] | None
+
+    @property
+    def examples(self) -> tuple[Tensor, ...]:
+        return tuple(torch.empty(shape, device="meta") for shape in self.shapes)
+
+    def network(self) -> nn.Module:
+        """Return the network that the function makes, all of its layers with their sizes, and its statistics."""
+        factory: Callable[..., Any] = imported(self.model)
+        try:
+            network = factory(**dict(self.kwargs))
+        except Exception as error:
+            what = " ".join(str(error).split()).rstrip(".")
+            raise SpecError(f"`model`: {self.model} fails: {type(error).__name__}: {what}.") from error
+        if not isinstance(network, nn.Module):
+            raise SpecError(f"`model`: {self.model} must return an nn.Module; got {type(network).__name__}.")
+        return network
 
 
 @lru_cache(maxsize=8)
-def _plan(
-    model: str,
-    kwargs: tuple[tuple[str, Any], ...],
-    example: tuple[int, ...],
-    include: tuple[str, ...] | None,
-    exclude: tuple[str, ...] | None,
-) -> Plan:
-    factory: Callable[..., Any] = imported(model)
+def _plan(*settings: Any) -> Plan:
+    key = _Key(*settings)
     with torch.random.fork_rng(devices=[]):
-        try:
-            network = factory(**dict(kwargs))
-        except Exception as error:
-            what = " ".join(str(error).split()).rstrip(".")
-            raise SpecError(f"`model`: {model} fails: {type(error).__name__}: {what}.") from error
-    if not isinstance(network, nn.Module):
-        raise SpecError(f"`model`: {model} must return an nn.Module; got {type(network).__name__}.")
-    return make_plan(network, (torch.empty(example, device="meta"),), include, exclude)
+        network = key.network()
+        lazy = is_lazy(network)
+        plan = make_plan(_with_sizes(network, key.examples), key.examples, key.include, key.exclude)
+    return replace(plan, lazy=lazy)
 
 
-def _recipe(plan: Plan, host: Recipe, fusions: Mapping[str, Recipe]) -> Recipe:
-    kwargs: dict[str, Any] = {
-        "host": host,
-        "fusions": {module_name(name): fusion for name, fusion in fusions.items()},
-        "source": plan.source,
-    }
-    optional = {"training_source": plan.training_source, "constants": plan.constants}
-    return Recipe(TracedNetwork, (), kwargs | {key: value for key, value in optional.items() if value})
+@lru_cache(maxsize=8)
+def _verified(*settings: Any) -> tuple[str, ...]:
+    key = _Key(*settings)
+    with torch.random.fork_rng(devices=[]):
+        network = _with_sizes(key.network(), key.examples)
+    return verified(network, _plan(*settings), key.examples, key.include, key.exclude)
+
+
+def _with_sizes(network: nn.Module, examples: Sequence[Tensor]) -> nn.Module:
+    """Return a network whose lazy layers have their sizes.
+
+    Raises:
+        SpecError: They get none.
+    """
+    if not is_lazy(network):
+        return network
+    device = next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return materialize(network, random_inputs(examples, 2, 0, device))
+    except Exception as error:
+        what = " ".join(str(error).split()).rstrip(".")
+        raise SpecError(
+            f"`model` has lazy layers, and a pass that gives them sizes fails: {type(error).__name__}: {what}; run "
+            "it once on an input before it is returned."
+        ) from error
+
+
+def _as_shapes(example: Any) -> tuple[tuple[int, ...], ...]:
+    """Return the setting `example` as one shape for each input.
+
+    Raises:
+        SpecError: It is no shape of images, nor a list of shapes that begins with one.
+    """
+    several = isinstance(example, list | tuple) and bool(example) and isinstance(example[0], list | tuple)
+    shapes = tuple(example) if several else (example,)
+    sound = all(isinstance(shape, list | tuple) and all(map(_is_length, shape)) for shape in shapes)
+    if not sound or len(shapes[0]) != len(EXAMPLE):
+        raise SpecError(
+            "`example` must be the shape of the images, [1, 3, 224, 224], or a list of shapes that begins with it, one "
+            f"for each input, [[1, 3, 224, 224], [1, 10]]; got {example!r}."
+        )
+    return tuple(tuple(shape) for shape in shapes)
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _words(channels: int, size: tuple[int, ...]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from spaces.tracing.lazy import is_lazy, materialize
+
 __all__ = ["TracedNetwork", "host_model"]
 
 
@@ -16,7 +18,7 @@ class TracedNetwork(nn.Module):
     """The host network, computed as its graph says, with `fusions` at its fusion points.
 
     It takes and returns what the host does. `host` is the host network itself, with its weights, buffers and
-    training mode.
+    training mode; the operators get its type and device.
 
     Args:
         host: The host network.
@@ -40,9 +42,11 @@ class TracedNetwork(nn.Module):
         self.fusions = nn.ModuleDict(fusions)
         self.training = host.training
         self.fusions.train(host.training)
+        like = next((parameter for parameter in host.parameters() if parameter.is_floating_point()), torch.empty(0))
+        self.fusions.to(like.device, like.dtype)
         for name, (values, dtype, shape) in (constants or {}).items():
             tensor = torch.tensor(values, dtype=getattr(torch, dtype)).reshape(shape)
-            self.register_buffer(name, tensor, persistent=False)
+            self.register_buffer(name, tensor.to(like.device), persistent=False)
         self.sources = ("\n".join(source), "\n".join(training_source or source))
         self._compile()
 
@@ -65,15 +69,19 @@ class TracedNetwork(nn.Module):
         self._compile()
 
 
-def host_model(reference: str, kwargs: Mapping[str, Any] | None = None) -> nn.Module:
+def host_model(
+    reference: str, kwargs: Mapping[str, Any] | None = None, shapes: Sequence[Sequence[int]] | None = None
+) -> nn.Module:
     """Return the network that the function (or class) `package.module:name` makes.
 
     Args:
         reference: Where it is; the module must be importable.
         kwargs: Its arguments.
+        shapes: Shapes of its inputs, where it has layers that take their sizes from the first input.
 
     Raises:
         ModuleNotFoundError: The module is not importable.
+        ValueError: Layers have no sizes even after a pass.
     """
     module, _, path = reference.partition(":")
     try:
@@ -84,4 +92,6 @@ def host_model(reference: str, kwargs: Mapping[str, Any] | None = None) -> nn.Mo
     for name in path.split("."):
         factory = getattr(factory, name)
     model: nn.Module = factory(**(kwargs or {}))
+    if shapes is not None and is_lazy(model):
+        materialize(model, [torch.zeros(2, *shape[1:]) if shape else torch.zeros(()) for shape in shapes])
     return model

@@ -22,7 +22,7 @@ from spaces.tracing.exporting import exported_graph
 from spaces.tracing.features import value_of
 from spaces.tracing.meeting import Meeting, meetings
 from spaces.tracing.outputs import Output, outputs_of
-from spaces.tracing.patterns import matches
+from spaces.tracing.patterns import matches, unmatched
 from spaces.tracing.source import constants, replaced, source
 from spaces.tracing.tracer import SCOPE, VALUE, GraphTracer, on_meta, refusal, sharing
 
@@ -42,6 +42,9 @@ class Plan:
         source: Lines of Python that compute it in evaluation mode, with calls of `self.fusions`.
         training_source: The same in training mode; empty where it is no other.
         constants: Tensors that its graph holds.
+        unmatched: Patterns of `include` and `exclude` that name nothing, a line each.
+        lazy: Whether it has layers that take their sizes from the first input.
+        notices: What was left alone without being asked, a line each.
         outputs: All that it returns in evaluation mode for the example.
         training_outputs: All that it returns in training mode.
     """
@@ -52,6 +55,9 @@ class Plan:
     source: tuple[str, ...]
     training_source: tuple[str, ...]
     constants: dict[str, tuple[Any, str, tuple[int, ...]]]
+    unmatched: tuple[str, ...] = ()
+    lazy: bool = False
+    notices: tuple[str, ...] = ()
     outputs: tuple[Output, ...] = ()
     training_outputs: tuple[Output, ...] = ()
 
@@ -67,6 +73,7 @@ class _Traced:
     graph: fx.Graph
     points: dict[str, tuple[FusionPoint, Meeting]]
     flops: int
+    notices: tuple[str, ...] = ()
 
 
 def module_name(point: str) -> str:
@@ -101,6 +108,7 @@ def make_plan(
         and (include is None or matches(name, include))
         and not any(matches(part, leaves) for part in _paths(name))
     }
+    names = dict.fromkeys((*evaluated.points, *trained.points))
     output, trained_output = (_output(traced.graph) for traced in (evaluated, trained))
     sources = [_source(traced, chosen) for traced in (evaluated, trained)]
     held = [constants(traced.graph, _owner(traced.graph)) for traced in (evaluated, trained)]
@@ -114,6 +122,8 @@ def make_plan(
         source=sources[0],
         training_source=() if sources[0] == sources[1] else sources[1],
         constants=held[0] | held[1],
+        unmatched=unmatched(include, exclude, names, [path for path, _ in model.named_modules()]),
+        notices=tuple(dict.fromkeys((*evaluated.notices, *trained.notices))),
         outputs=outputs_of(output),
         training_outputs=outputs_of(trained_output),
     )
@@ -135,7 +145,7 @@ def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...
         except Exception:
             raise _refused(error, tracer.failed_at) from error
     graph = fx.GraphModule(root, graph).graph
-    return _Traced(graph, dict(_points(graph)), flops)
+    return _Traced(graph, dict(_points(graph)), flops, tuple(tracer.notices))
 
 
 def _refused(error: Exception, path: str) -> SpecError:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import inspect
 import operator
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -18,10 +20,11 @@ from torch.utils._pytree import tree_map_only
 from fusion_ops.errors import SpecError
 from spaces.tracing.patterns import matches
 
-__all__ = ["SCOPE", "VALUE", "GraphTracer", "on_meta", "refusal", "sharing"]
+__all__ = ["PLACE", "SCOPE", "VALUE", "GraphTracer", "on_meta", "refusal", "sharing"]
 
 VALUE = "fusion_value"
 SCOPE = "fusion_scope"
+PLACE = "fusion_place"
 _OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 
 
@@ -58,6 +61,7 @@ class GraphTracer(fx.Tracer):
 
     Attributes:
         failed_at: Path of the innermost module in which tracing failed.
+        notices: What was left alone without being asked, a line each.
     """
 
     proxy_buffer_attributes = True
@@ -69,6 +73,7 @@ class GraphTracer(fx.Tracer):
         self._leaves = leaves
         self._computing = False
         self.failed_at = ""
+        self.notices: list[str] = []
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is called as it is."""
@@ -105,6 +110,7 @@ class GraphTracer(fx.Tracer):
         """Record a node and what it computes."""
         node = super().create_node(kind, target, args, kwargs, *rest, **more)
         node.meta[SCOPE] = self.scope.module_path
+        node.meta[PLACE] = (self.scope.module_path, _lines(sys._getframe()))
         if kind == "placeholder":
             taken = sum(before.op == "placeholder" for before in self.graph.nodes)
             node.meta[VALUE] = self._examples[taken - 1]
@@ -195,6 +201,16 @@ def _line(frames: Iterable[traceback.FrameSummary]) -> str:
             code = f" (`{frame.line}`)" if frame.line else ""
             return f", {Path(frame.filename).name}, line {frame.lineno}{code}"
     return ""
+
+
+def _lines(frame: FrameType | None) -> tuple[tuple[str, int], ...]:
+    """Return file and line of the user's frames, the innermost first."""
+    lines = []
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith((*_OWN, "<")):
+            lines.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(lines)
 
 
 def on_meta(model: nn.Module) -> nn.Module:
