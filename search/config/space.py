@@ -71,10 +71,8 @@ def create_space(
             raise document.error(("space", key), message)
     if not own and HOSTS[config.name].task != dataset.task:
         fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
-        message = (
-            f"`space.name: {config.name}` is for {HOSTS[config.name].task}, data set {dataset.name} for {dataset.task}; "
-            f"use {' or '.join(fitting) or 'traced, with a network of your own'}."
-        )
+        theirs, fix = HOSTS[config.name].task, " or ".join(fitting) or "traced, with a network of your own"
+        message = f"`space.name: {config.name}` is for {theirs}, data set {dataset.name} for {dataset.task}; use {fix}."
         raise document.error(("space", "name"), message)
     return _create(config.name, settings, document)
 

@@ -77,7 +77,7 @@ class Head(nn.Module):
     def forward(self, maps):
         raw = []
         for index in range(len(maps)):
-            raw.append(torch.cat((self.boxes[index](maps[index]), self.classes[index](maps[index])), 1))
+            raw += [torch.cat((self.boxes[index](maps[index]), self.classes[index](maps[index])), 1)]
         if self.training:
             return raw
         return self.decoded(raw), raw
