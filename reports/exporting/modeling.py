@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 from fusion_ops import Recipe
 from reports.exporting.bundle import bundle
@@ -17,12 +18,17 @@ IMPORTS = {
     "Tensor": Import("torch", "Tensor"),
     "nn": Import("torch", "nn"),
 }
-FUNCTIONS = ("create_model", "load_model", "preprocess", "MEAN", "STD")
+FUNCTIONS = ("create_model", "load_model", "preprocess", "MEAN", "STD", "TIED")
 
 NEEDS = "Plain PyTorch: nothing but torch is needed, and safetensors to load the weights."
 NEEDS_MODULES = """\
 Plain PyTorch around code of your own: module {modules} must be importable (its folder on PYTHONPATH), beside
 torch, and safetensors to load the weights."""
+
+LOAD = 'model.load_state_dict(load_file(path / "model.safetensors"))'
+LOAD_TIED = """\
+weights = load_file(path / "model.safetensors")
+    model.load_state_dict(weights | {name: weights[stored] for name, stored in TIED.items()})"""
 
 FILE = '''\
 """{title}
@@ -45,7 +51,7 @@ from __future__ import annotations
 __all__ = ["create_model", "load_model", "preprocess"]
 
 MEAN = {mean}
-STD = {std}
+STD = {std}{tied}
 
 
 {source}
@@ -65,7 +71,7 @@ def load_model(folder: str | Path | None = None) -> nn.Module:
 
     model = create_model()
     path = Path(__file__).parent if folder is None else Path(folder)
-    model.load_state_dict(load_file(path / "model.safetensors"))
+    {load}
     return model.eval()
 
 
@@ -82,6 +88,7 @@ def modeling_source(
     title: str,
     version: str,
     own_modules: Sequence[str] = (),
+    tied: Mapping[str, str] | None = None,
     input_shape: Sequence[int],
     mean: Sequence[float],
     std: Sequence[float],
@@ -93,6 +100,7 @@ def modeling_source(
         title: What it is, in one line.
         version: Version of fusion-nas.
         own_modules: User-defined modules that the network imports.
+        tied: Names of weights that are in the file under another name, which is given.
         input_shape: Channels, height and width of the images.
         mean: By channel, of images scaled to 0 … 1.
         std: By channel, of images scaled to 0 … 1.
@@ -109,6 +117,14 @@ def modeling_source(
         mean=tuple(mean),
         std=tuple(std),
         source=found.source,
+        tied=_assigned("TIED", tied) if tied else "",
+        load=LOAD_TIED if tied else LOAD,
         shape=f"(B, {', '.join(map(str, input_shape))})",
         network=expression(recipe, found.names, "    ", len("return ")),
     )
+
+
+def _assigned(name: str, values: Mapping[str, str]) -> str:
+    """Return an assignment with a comment, an entry a line."""
+    entries = "".join(f"    {json.dumps(key)}: {json.dumps(value)},\n" for key, value in values.items())
+    return f"\n# Weights that are in the file once, under another name.\n{name} = {{\n{entries}}}"

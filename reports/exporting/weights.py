@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fusion_ops.errors import RunError
+from spaces.tied import completed
 
 __all__ = ["REMOVED", "load_tensors", "load_weights", "removed_for"]
 
@@ -45,13 +46,14 @@ def removed_for(path: Path) -> str | None:
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Give a network the weights of a checkpoint, all of them and no others.
+    """Give a network the weights of a checkpoint, all of them and no others; tied ones are in it once.
 
     Raises:
         RunError: The file is missing or damaged, or a tensor is missing, superfluous or of another shape.
     """
-    state = load_tensors(path, "the weights of the candidate")
-    _check(model.state_dict(), state, path)
+    expected = model.state_dict()
+    state = completed(load_tensors(path, "the weights of the candidate"), expected)
+    _check(expected, state, path)
     model.load_state_dict(state)
 
 

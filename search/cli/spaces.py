@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,8 +27,12 @@ def spaces(
         typer.Option(metavar="MODULE:FUNCTION", help="The space of the network that this function returns."),
     ] = None,
     example: Annotated[
-        str, typer.Option(metavar="SHAPE", help="With --model: shape of an input, batch first.")
-    ] = "1,3,224,224",
+        list[str] | None,
+        typer.Option(
+            metavar="SHAPE",
+            help="With --model: shape of an input, batch first (1,3,224,224 by default); once for each input.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the spaces, or show the fusion points and size of one.
@@ -44,7 +49,7 @@ def spaces(
         listed = _all()
         print_json(listed) if as_json else _print_all(listed)
         return
-    space = _space(str(which)) if model is None else _traced(model, example, which)
+    space = _space(str(which)) if model is None else _traced(model, example or ["1,3,224,224"], which)
     described = _description(space)
     print_json(described) if as_json else _print(described)
 
@@ -57,7 +62,7 @@ def _all() -> list[dict[str, Any]]:
     return [resolved_settings(SpaceConfig(name=name)) for name in spaces.names()]
 
 
-def _traced(model: str, example: str, which: str | None) -> SearchSpace:
+def _traced(model: str, examples: Sequence[str], which: str | None) -> SearchSpace:
     """Return the space of a user-defined network.
 
     Raises:
@@ -70,11 +75,11 @@ def _traced(model: str, example: str, which: str | None) -> SearchSpace:
     if which is not None:
         raise ConfigError(f"give a space or `--model`, not both; got {which} and {model}.")
     try:
-        shape = [int(part) for part in example.split(",")]
+        shapes = [[int(part) for part in example.split(",")] for example in examples]
     except ValueError:
-        raise ConfigError(f"`--example` is a shape like 1,3,224,224; got {example!r}.") from None
+        raise ConfigError(f"`--example` is a shape like 1,3,224,224; got {' '.join(examples)!r}.") from None
     make_importable(Path.cwd())
-    return spaces.create("traced", model=model, example=shape)
+    return spaces.create("traced", model=model, example=shapes)
 
 
 def _space(which: str) -> SearchSpace:
@@ -103,6 +108,7 @@ def _description(space: SearchSpace) -> dict[str, Any]:
             for point in slot.points
         ],
         "uniform": _uniform(space),
+        "notices": space.notices,
     }
 
 
@@ -150,6 +156,8 @@ def _print(described: dict[str, Any]) -> None:
         f"\n{described['size']:,} architectures, {len(points)} fusion points (tie: {described['tie']}). "
         "FLOPs are 2 × multiply-adds for one image."
     )
+    for notice in described["notices"]:
+        print_text(f"\nNotice: {notice}")
 
 
 def _shape(channels: int, size: list[int]) -> str:

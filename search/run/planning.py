@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 
 from fusion_ops.errors import ConfigError
@@ -16,9 +18,13 @@ from spaces import SearchSpace
 
 __all__ = ["plan", "resources"]
 
+logger = logging.getLogger(__name__)
+
 
 def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     """Check all that can be checked before anything starts, and return the space and the data set.
+
+    What was left alone in a user-defined network is told as warnings of the log.
 
     Raises:
         ConfigError: The config cannot be carried out here.
@@ -30,6 +36,8 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     dataset = data.load(config.data)
     config.check_task(dataset)
     space = config.create_space(dataset)
+    for notice in space.notices:
+        logger.warning("notice: %s", notice)
     config.check_network(space, dataset)
     require_reachable(space, config.constraints)
     resources(config)

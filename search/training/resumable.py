@@ -18,6 +18,7 @@ from search.training.job import Assignment, Job
 from search.training.loop import DeviceData, Session, train
 from search.training.schedule import rungs
 from search.training.user_objectives import user_functions
+from spaces.tied import distinct
 
 __all__ = ["DamagedStateError", "ResumableTraining", "load_training", "save_training"]
 
@@ -94,7 +95,7 @@ class ResumableTraining:
     def _note_best(self) -> None:
         *before, latest = (self._quality.loss(measures[self._quality.name]) for measures in self.curve)
         if all(latest < loss for loss in before):
-            weights = self.session.model.state_dict()
+            weights = distinct(self.session.model.state_dict())
             self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
 

@@ -6,7 +6,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 __all__ = ["copied", "spread"]
 
@@ -19,6 +19,9 @@ def copied(model: nn.Module) -> nn.Module:
     What a pass has left in it, such as the weight that weight normalisation computes, becomes a plain tensor.
     """
     memo: dict[int, object] = {}
+    for buffer in model.buffers():
+        if isinstance(buffer, UninitializedBuffer):  # knows no copy of itself, as a parameter does
+            memo[id(buffer)] = UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)
     for module in model.modules():
         for value in vars(module).values():
             if isinstance(value, Tensor) and not value.is_leaf:
@@ -52,8 +55,10 @@ def spread(model: nn.Module, seed: int = 0) -> nn.Module:
 def _is_hidden(parameter: Tensor) -> bool:
     if is_lazy(parameter) or not parameter.is_floating_point() or not parameter.numel():
         return False
-    first = parameter.flatten()[0]
-    return bool(first.abs() < _SMALL) and bool((parameter == first).all())
+    flat = parameter.flatten()
+    if not flat[0].abs() < _SMALL or flat[0] != flat[-1]:
+        return False
+    return bool((flat == flat[0]).all())
 
 
 def _start(parameter: Tensor, generator: torch.Generator) -> Tensor:

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spaces.tracing.passes import DRAWN
+from spaces.tracing.passes import DRAWN, Container
 
 __all__ = ["Difference", "differences", "precision"]
 
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_PLAIN = (bool, int, float, complex, str, type(None))
 # A gradient that is next to nothing beside the others is rounding, as that of a bias before a normalisation.
 _NOISE = 1e-3
 
@@ -55,45 +55,44 @@ def differences(expected: Mapping[str, Any], found: Mapping[str, Any], bound: fl
         found: What the other one left.
         bound: Up to where a difference is rounding, relative to a tensor's largest value.
     """
-    gradients = [value for name, value in expected.items() if _is_gradient(name) and isinstance(value, Tensor)]
-    noise = _NOISE * max((_largest(gradient) for gradient in gradients), default=0.0)
     for name, value in expected.items():
         if name not in found:
             yield Difference(name, "is missing", structural=True)
-            continue
-        floor = noise if _is_gradient(name) else 0.0
-        words, structural = (
-            _drawn(value, found[name]) if name == DRAWN else _different(value, found[name], bound, floor)
-        )
-        if words:
-            yield Difference(name, words, structural)
+        elif words := _different(name, value, found[name], bound, expected):
+            yield Difference(name, *words)
     yield from (Difference(name, "is new", structural=True) for name in found if name not in expected)
 
 
-def _is_gradient(name: str) -> bool:
-    return name.startswith("gradient")
+def _noise(name: str, expected: Mapping[str, Any]) -> float:
+    """Return up to where the values of a gradient are next to nothing; nothing else has such a limit."""
+    if not name.startswith("gradient"):
+        return 0.0
+    gradients = [value for name, value in expected.items() if name.startswith("gradient")]
+    return _NOISE * max(_largest(_wide(gradient)) for gradient in gradients if isinstance(gradient, Tensor))
 
 
-def _different(expected: Any, found: Any, bound: float, floor: float) -> tuple[str, bool]:
-    if isinstance(expected, Tensor) and isinstance(found, Tensor):
-        if (expected.shape, expected.dtype, expected.device) != (found.shape, found.dtype, found.device):
-            return f"is {_kind(found)}, not {_kind(expected)}", True
-        return _far(expected, found, bound, floor), False
-    if type(expected) is not type(found):
+def _different(name: str, expected: Any, found: Any, bound: float, every: Mapping[str, Any]) -> tuple[str, bool] | None:
+    """Return how two values differ, in words, and whether they are of another kind; `None` where they do not."""
+    if name == DRAWN:
+        return ("are others", True) if expected != found else None
+    if isinstance(expected, Tensor) and isinstance(found, Tensor) and _like(expected) == _like(found):
+        if torch.equal(expected, found):
+            return None
+        words = _far(expected, found, bound, _noise(name, every))
+        return (words, False) if words else None
+    if isinstance(expected, Tensor) or type(expected) is not type(found):
         return f"is {_kind(found)}, not {_kind(expected)}", True
-    if hasattr(expected, "__dataclass_fields__") or isinstance(expected, _PLAIN):
-        return ("" if _same(expected, found) else f"is {found}, not {expected}"), True
-    return "", False
+    if isinstance(expected, (Container, *_PLAIN)) and not _same(expected, found):
+        return f"is {found}, not {expected}", True
+    return None
 
 
-def _drawn(expected: Any, found: Any) -> tuple[str, bool]:
-    return ("" if expected == found else "are others"), True
+def _like(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.shape, tensor.dtype, tensor.device
 
 
 def _far(expected: Tensor, found: Tensor, bound: float, floor: float) -> str:
     """Return how far two tensors are from each other, in words; nothing where that is rounding."""
-    if torch.equal(expected, found):
-        return ""
     if not expected.is_floating_point() and not expected.is_complex():
         return f"has {int((expected != found).sum()):,} other values of {expected.numel():,}"
     expected, found = (_wide(tensor) for tensor in (expected, found))
@@ -122,4 +121,6 @@ def _same(expected: Any, found: Any) -> bool:
 def _kind(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)} on {value.device.type}"
+    if isinstance(value, Container):
+        return str(value)
     return "nothing" if value is None else f"a {type(value).__name__}"

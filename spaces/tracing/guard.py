@@ -1,7 +1,7 @@
 """The guard: a traced network, built with its own operators, must compute what the original does.
 
 Compared are outputs, buffers, the gradients of all parameters and inputs, and how many random numbers are drawn, in
-evaluation and in training, for batches of two and three images. Up to half of the digits of its type a difference
+evaluation for one image and three, in training for two and three. Up to half of the digits of its type a difference
 is rounding.
 """
 
@@ -18,12 +18,13 @@ from fusion_ops.errors import SpecError
 from spaces.tracing.copying import copied, spread
 from spaces.tracing.differences import Difference, differences, precision
 from spaces.tracing.module_calls import recorded, suspects
-from spaces.tracing.passes import DRAWN, Pass, isolated, passed
+from spaces.tracing.passes import DRAWN, BackwardFails, Pass, isolated, passed
 
 __all__ = ["Builder", "Guard"]
 
 Builder = Callable[[nn.Module], nn.Module]
-_SIZES = (2, 3)
+# In training a normalisation needs two images; gradients are taken once.
+_PASSES = ((False, (1, 3)), (True, (2, 3)))
 _SEEDS = (1, 2)
 _ATTEMPTS = 6
 
@@ -60,7 +61,8 @@ class Guard:
         self._model, self._examples = model, tuple(examples)
         self._bound = precision(model, self._examples)
         self._passes = {
-            mode: [Pass(mode, size, 0, mode or size == _SIZES[0]) for size in _SIZES] for mode in (False, True)
+            training: [Pass(training, size, 0, gradients=training and size == 2) for size in sizes]
+            for training, sizes in _PASSES
         }
         self._notices: dict[str, None] = {}
 
@@ -127,15 +129,18 @@ class Guard:
         yield from (_Found(how, difference) for difference in differences(expected, found, self._bound))
 
     def _leave_out(self, how: Pass, error: Exception) -> None:
-        """Go on without a pass in which the network itself fails: without gradients, without that size of a batch.
+        """Go on without what the network itself fails in: a backward pass, or a size of the batch.
 
         Raises:
             SpecError: It is not the last one of its form.
         """
         passes = self._passes[how.training]
         passes.remove(how)
-        if how.gradients:
+        if isinstance(error, BackwardFails):
             passes.insert(0, replace(how, gradients=False))
+            self._note(
+                f"the backward pass of `model` itself fails ({_words(error.args[0])}); gradients were not compared."
+            )
             return
         what = f"{how.size} image{'s' if how.size > 1 else ''}"
         self._note(f"in {how.form}, `model` itself fails for {what} ({_words(error)}); that was not compared.")

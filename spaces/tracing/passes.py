@@ -17,7 +17,12 @@ from torch import Tensor, nn
 from spaces.tracing.inputs import random_inputs
 from spaces.tracing.outputs import parts
 
-__all__ = ["DRAWN", "Container", "Pass", "isolated", "observed", "passed", "random_state"]
+__all__ = ["DRAWN", "BackwardFails", "Container", "Pass", "isolated", "observed", "passed", "random_state"]
+
+
+class BackwardFails(Exception):  # noqa: N818 - what happened, in two words
+    """A network's backward pass fails where its forward pass does not; the error is its argument."""
+
 
 DRAWN = "the random numbers that it draws"
 
@@ -81,8 +86,8 @@ def passed(network: nn.Module, how: Pass, examples: Sequence[Tensor], host: nn.M
     found |= {f"input {index} afterwards": x.detach() for index, x in enumerate(given)}
     if how.gradients:
         found |= _gradients(host, leaves, found)
+        found |= {f"parameter `{name}`": parameter for name, parameter in host.named_parameters()}
     found |= {f"buffer `{name}`": buffer for name, buffer in host.named_buffers(remove_duplicate=False)}
-    found |= {f"parameter `{name}`": parameter for name, parameter in host.named_parameters()}
     return {name: value.detach() if isinstance(value, Tensor) else value for name, value in found.items()}
 
 
@@ -143,7 +148,10 @@ def _gradients(host: nn.Module, inputs: Sequence[Tensor], outputs: dict[str, Any
             part = (value.real if value.is_complex() else value).mul(weights).sum()
             loss = part if loss is None else loss + part
     if loss is not None:
-        loss.backward()
+        try:
+            loss.backward()
+        except Exception as error:
+            raise BackwardFails(error) from error
     found: dict[str, Any] = {f"gradient of `{name}`": parameter.grad for name, parameter in named.items()}
     found |= {f"gradient of input {index}": x.grad for index, x in enumerate(inputs)}
     for tensor in (*named.values(), *inputs):

@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+from fusion_ops.errors import FusionNasError
+from search.config import SearchConfig
+from search.run.planning import plan
 from tests.runs import fusion_nas
 
 OWN = """
@@ -59,16 +62,16 @@ def whole_numbers():
     return (pictures, beside.astype("int64")), label
 
 
-def layers(model, inputs):
-    pictures, beside = inputs
+def layers(model, images):
+    pictures, beside = images
     assert pictures.shape[1:] == (1, 8, 8) and beside.shape == (len(pictures), 3)
     return len(list(model.modules()))
 """
 CONFIG = """
-space: {name: traced, model: "own:create", ops: [sum, concat]}
-data: {name: "own:pairs"}
+space: {name: traced, model: "two_inputs:create", ops: [sum, concat]}
+data: {name: "two_inputs:pairs"}
 train: {epochs: 6, batch_size: 32, lr: 0.05, augment: [flip]}
-objectives: [accuracy, latency, memory, "own:layers"]
+objectives: [accuracy, latency, memory, "two_inputs:layers"]
 latency: {seconds: 0.02}
 search: {trials: 2, pruner: none}
 """
@@ -76,7 +79,7 @@ search: {trials: 2, pruner: none}
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "two_inputs.py").write_text(OWN)
     (tmp_path / "config.yaml").write_text(CONFIG)
     return tmp_path / "config.yaml"
 
@@ -110,14 +113,15 @@ def test_two_inputs_from_the_data_to_the_export(config: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("data={name: 'own:short'}", "train: input 1 needs one row an image; got 599 for 600 images."),
-        ("data={name: 'own:whole_numbers'}", "train input 1 must be floating-point (N, …); got int64 (600, 3)."),
+        ("data={name: 'two_inputs:short'}", "train: input 1 needs one row an image; got 599 for 600 images."),
+        ("data={name: 'two_inputs:whole_numbers'}", "train input 1 must be floating-point (N, …); got int64 (600, 3)."),
         ("data={name: digits}", "Give one example for each argument"),
         ("train.augment=[mixup]", "mixup mixes images, and not the other inputs; leave it out."),
     ],
 )
-def test_what_does_not_fit_is_one_line(config: Path, setting: str, words: str) -> None:
-    done = fusion_nas("launch", config, "--dry-run", "--set", setting)
-    assert done.returncode == 2, done.stdout
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert words in done.stderr
+def test_what_does_not_fit_is_one_line(config: Path, monkeypatch: pytest.MonkeyPatch, setting: str, words: str) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(config.parent)])
+    with pytest.raises(FusionNasError) as refused:
+        plan(SearchConfig.load(config, dict([setting.split("=", 1)])))
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)

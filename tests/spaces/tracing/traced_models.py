@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -51,3 +53,70 @@ def number() -> int:
 
 def broken() -> nn.Module:
     raise OSError("no weights here")
+
+
+class Lazy(nn.Module):
+    """Layers that take their sizes from the first input, one of them in training alone."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.stem, self.norm = nn.LazyConv2d(width, 3, padding=1), nn.LazyBatchNorm2d()
+        self.known, self.body = nn.BatchNorm2d(width), nn.Conv2d(width, width, 3, padding=1)
+        self.auxiliary, self.fc = nn.LazyLinear(classes), nn.LazyLinear(classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.stem(x))
+        x = x + self.known(self.body(x))
+        pooled = x.mean((2, 3))
+        out: Tensor = self.fc(pooled)
+        return out + self.auxiliary(pooled) if self.training else out
+
+
+def lazy(width: int = 4, classes: int = 3) -> nn.Module:
+    model = Lazy(width, classes)
+    nn.init.constant_(model.known.running_mean, 0.25)
+    return model
+
+
+class Unreached(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.never = nn.Conv2d(3, 3, 1), nn.LazyLinear(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.relu(self.body(x))
+
+
+class Several(nn.Module):
+    """Takes images, a vector for each of them, and one number for all."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.stem, self.body = nn.Conv2d(2, widths[0], 3, padding=1), nn.Conv2d(widths[0], widths[0], 3, padding=1)
+        self.embedding, self.fc = nn.Linear(5, widths[0]), nn.Linear(widths[0], widths[1])
+
+    def forward(self, x: Tensor, extra: Tensor, strength: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = x + self.body(x) * strength
+        out: Tensor = self.fc(x.mean((2, 3)) + self.embedding(extra))
+        return out
+
+
+def several(widths: Sequence[int] = (4, 3)) -> nn.Module:
+    return Several(widths)
+
+
+class OneImage(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.fc = nn.Conv2d(2, 2, 1), nn.Linear(2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + torch.relu(self.body(x))
+        out: Tensor = self.fc(x.mean((2, 3)))
+        return out if self.training else out.view(1, 3)
+
+
+def one_image() -> nn.Module:
+    """Return a network that takes one image at a time in evaluation."""
+    return OneImage()
