@@ -25,11 +25,8 @@ from reports.exporting.pick import picked, require_weights
 from reports.exporting.weights import load_tensors, load_weights
 from reports.phrases import describe
 from reports.run import load_run
-<<<<<<< HEAD
-from spaces.tracing.outputs import Output, outputs_of
-=======
 from spaces.tied import distinct, tied
->>>>>>> guard
+from spaces.tracing.outputs import Output, outputs_of
 
 __all__ = ["Evaluate", "export"]
 
@@ -90,18 +87,10 @@ def _write(
     onnx: bool,
     evaluate: Evaluate | None,
 ) -> None:
-<<<<<<< HEAD
-    modeling = _write_source(folder, selection)
-    save_file(network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
-    prepared = (modeling.preprocess(inputs[0]), *inputs[1:])
-    outputs = _write_sample(folder, network, prepared)
-=======
     modeling = _write_source(folder, selection, network)
     save_file(distinct(network.state_dict()), folder / "model.safetensors", metadata={"format": "pt"})
-    prepared = modeling.preprocess(images)
-    with torch.inference_mode():
-        save_file(distinct({"images": prepared, "outputs": network(prepared)}), folder / "sample.safetensors")
->>>>>>> guard
+    prepared = (modeling.preprocess(inputs[0]), *inputs[1:])
+    outputs = _write_sample(folder, network, prepared)
     recomputed = None if evaluate is None else _confirmed(selection, evaluate(modeling.load_model(folder)))
     exported = modeling.load_model(folder)
     write_exported_program(exported, prepared, folder / "model.pt2")
@@ -112,7 +101,6 @@ def _write(
         raise RunError(f"the export of candidate {selection.architecture.id} is not what was trained: {problem}.")
 
 
-<<<<<<< HEAD
 def _write_sample(folder: Path, network: nn.Module, inputs: Sequence[Tensor]) -> tuple[Output, ...]:
     """Write what the network returns for some images, and for the first by itself; return what that is."""
     named = {"images" if index == 0 else f"input{index}": given for index, given in enumerate(inputs)}
@@ -122,15 +110,12 @@ def _write_sample(folder: Path, network: nn.Module, inputs: Sequence[Tensor]) ->
         named["outputs"] = returned
     else:
         for kind, tensors in (("output", verify.tensors(returned)), ("first_output", verify.tensors(first))):
-            named |= {f"{kind}{index}": tensor.clone() for index, tensor in enumerate(tensors)}
-    save_file({name: tensor.contiguous() for name, tensor in named.items()}, folder / "sample.safetensors")
+            named |= {f"{kind}{index}": tensor for index, tensor in enumerate(tensors)}
+    save_file({name: tensor.clone().contiguous() for name, tensor in named.items()}, folder / "sample.safetensors")
     return outputs_of(returned)
 
 
-def _write_source(folder: Path, selection: Selection) -> ModuleType:
-=======
 def _write_source(folder: Path, selection: Selection, network: nn.Module) -> ModuleType:
->>>>>>> guard
     """Write `modeling.py` and return it, loaded."""
     architecture, space, data = selection.architecture, selection.space, selection.data
     source = modeling_source(
