@@ -26,7 +26,10 @@ _ADDS = {
     torch.ops.aten.add_.Tensor,
 }
 _IN_PLACE = {operator.iadd, "add_", torch.ops.aten.add_.Tensor}
-_CONCATENATIONS = {torch.cat, torch.concat, torch.concatenate, torch.ops.aten.cat.default}
+_CONCATENATIONS = {
+    *(torch.cat, torch.concat, torch.concatenate, torch.ops.aten.cat.default, torch.ops.aten.concat.default),
+    torch.ops.aten.concatenate.default,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,19 +11,23 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
-from torch.utils.flop_counter import FlopCounterMode
 
 from fusion_ops import Cost
 from fusion_ops.errors import SpecError
 from spaces.point import FusionPoint
 from spaces.tracing.classifying import Graph, kinds
+from spaces.tracing.copies import on_meta, sharing
 from spaces.tracing.exporting import exported_graph
 from spaces.tracing.features import value_of
 from spaces.tracing.meeting import Meeting, meetings
 from spaces.tracing.outputs import Output, outputs_of
 from spaces.tracing.patterns import matches, unmatched
+from spaces.tracing.refusals import UnfollowableError, reason, refusal, unfit
+from spaces.tracing.silence import silence
 from spaces.tracing.source import constants, replaced, source
-from spaces.tracing.tracer import SCOPE, VALUE, GraphTracer, on_meta, refusal, sharing
+from spaces.tracing.tracer import SCOPE, VALUE, GraphTracer
+from spaces.tracing.worlds import batches
+from spaces.tracing.writing import read_results
 
 __all__ = ["Plan", "make_plan", "module_name"]
 
@@ -131,28 +134,30 @@ def make_plan(
 
 def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...], *, training: bool) -> _Traced:
     root, meta = sharing(model).train(training), on_meta(model).train(training)
-    single = tuple(torch.empty_like(example[:1] if not training else example, device="meta") for example in examples)
+    # Costs are those of one image; batch norm after a global pooling is trained with no fewer than two.
+    first, second = (batches(examples, count + training) for count in (1, 2))
     import_module("torch._dynamo")  # knows functions by identity, so not while the tracer has wrapped some
-    tracer = GraphTracer(meta, single, leaves)
-    counter = FlopCounterMode(display=False)
-    try:
-        with counter:
-            graph = tracer.trace(root)
-        flops = int(counter.get_total_flops())
-    except Exception as error:
+    tracer = GraphTracer(meta, first, second, leaves, counted=not training)
+    with silence():
         try:
-            graph, flops = exported_graph(root, meta, single)
-        except Exception:
-            raise _refused(error, tracer.failed_at) from error
+            graph, flops = tracer.trace(root), tracer.flops
+        except Exception as error:
+            root, meta = sharing(model).train(training), on_meta(model).train(training)
+            try:
+                graph, flops = exported_graph(root, meta, first)
+            except Exception:
+                raise _refused(error) from error
     graph = fx.GraphModule(root, graph).graph
+    read_results(graph)
     return _Traced(graph, dict(_points(graph)), flops, tuple(tracer.notices))
 
 
-def _refused(error: Exception, path: str) -> SpecError:
-    if isinstance(error, SpecError):
-        return error
-    why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    return SpecError(refusal(path, why, traceback.extract_tb(error.__traceback__)))
+def _refused(error: Exception) -> SpecError:
+    plain = isinstance(error, SpecError) and not isinstance(error, UnfollowableError)
+    if plain:
+        return error  # type: ignore[return-value]
+    module = getattr(error, "fusion_module", None)
+    return SpecError(unfit(module, reason(error)) if module else refusal("", reason(error)))
 
 
 def _points(graph: fx.Graph) -> Iterator[tuple[str, tuple[FusionPoint, Meeting]]]:
