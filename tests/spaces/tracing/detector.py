@@ -66,13 +66,16 @@ class Pooling(nn.Module):
 
 
 class Head(nn.Module):
-    """Four distances and the classes' logits of every cell; boxes in pixels in evaluation."""
+    """Four distances and the classes' logits of every cell; boxes in pixels in evaluation.
+
+    Where the cells are is worked out once for each size of the maps, and kept.
+    """
 
     def __init__(self, channels):
         super().__init__()
         self.boxes = nn.ModuleList(nn.Sequential(Conv(c, c, 3), nn.Conv2d(c, 4, 1)) for c in channels)
         self.classes = nn.ModuleList(nn.Sequential(Conv(c, c, 3), nn.Conv2d(c, CLASSES, 1)) for c in channels)
-        self.shape = None
+        self.shape = self.cells = None
 
     def forward(self, maps):
         raw = []
@@ -85,9 +88,9 @@ class Head(nn.Module):
     def decoded(self, raw):
         shape = raw[0].shape
         if self.shape != shape:
-            self.shape = shape
+            self.shape, self.cells = shape, centres(raw)
         flat = torch.cat([one.view(shape[0], 4 + CLASSES, -1) for one in raw], 2)
-        cells, strides = centres(raw)
+        cells, strides = self.cells
         distances = flat[:, :4].exp() * strides
         low, high = cells - distances[:, :2], cells + distances[:, 2:]
         return torch.cat((low, high, flat[:, 4:].sigmoid()), 1)
