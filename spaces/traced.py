@@ -169,11 +169,10 @@ class Traced(HostNetwork):
         classes = output[1] if len(output) in (2, 4) else None
         if self.num_classes is None:
             object.__setattr__(self, "num_classes", classes)
-        elif classes != self.num_classes:
-            got = f"shape {output}" if output else "several outputs"
+        elif output and classes != self.num_classes:
             raise SpecError(
                 f"`model` must return one tensor (B, {self.num_classes}) for the data set's {self.num_classes} "
-                f"classes, or (B, {self.num_classes}, H, W) for masks; {self.model} returns {got}. Change the "
+                f"classes, or (B, {self.num_classes}, H, W) for masks; {self.model} returns shape {output}. Change the "
                 "network's last layer."
             )
 

@@ -10,6 +10,7 @@ from reports.exporting.documents import FLOPS_UNIT, UNTESTED, Selection, own_ver
 from reports.exporting.formats import MAX_BATCH
 from reports.measures import MEASURES
 from reports.phrases import describe
+from spaces.tracing.outputs import Output, in_words
 
 __all__ = ["model_card", "requirements"]
 
@@ -35,7 +36,7 @@ from modeling import load_model, preprocess
 
 model = load_model()
 images = ...  # uint8, {shape}
-print(model(preprocess(images)).softmax(dim=1))
+{usage}
 ```
 
 ## Architecture
@@ -48,8 +49,7 @@ print(model(preprocess(images)).softmax(dim=1))
 
 ## Limits
 
-- It knows the {classes} classes above and no others; it answers with one of them whatever it is shown.
-- It was trained on images of {size} pixels, prepared by `preprocess`.
+{knows}- It was trained on images of {size} pixels, prepared by `preprocess`.
 - `model.pt2`{onnx} take batches of 1 to {max_batch} images.
 
 ## Files
@@ -65,6 +65,8 @@ trained network did. It finds damage; it cannot tell who made a file.
 others that `modeling.py` may hold. The weights belong to whoever trained them, under the terms of the data.
 """
 
+KNOWS = "- It knows the {classes} classes above and no others; it answers with one of them whatever it is shown.\n"
+
 FILES = {
     "modeling.py": "the network as plain PyTorch: `create_model`, `load_model`, `preprocess`",
     "model.safetensors": "the weights of the best validation epoch",
@@ -79,11 +81,14 @@ FILES = {
 }
 
 
-def model_card(selection: Selection, *, onnx: bool, recomputed: Mapping[str, float] | None) -> str:
+def model_card(
+    selection: Selection, outputs: Sequence[Output], *, onnx: bool, recomputed: Mapping[str, float] | None
+) -> str:
     """Return `README.md`.
 
     Args:
         selection: What is exported.
+        outputs: What the network returns.
         onnx: Whether there is a `model.onnx`.
         recomputed: The validation measures of the exported files, loaded again.
     """
@@ -98,7 +103,8 @@ def model_card(selection: Selection, *, onnx: bool, recomputed: Mapping[str, flo
         shape=f"(B, {channels}, {height}, {width})",
         architecture=_table(("fusion point", "kind", "operator", "parameters", "FLOPs"), _points(selection)),
         data=_data(data),
-        classes=len(data["classes"]),
+        usage=_usage(data, outputs),
+        knows=KNOWS.format(classes=len(data["classes"])) if data["classes"] else "",
         size=f"{height} × {width}",
         onnx=" and `model.onnx`" if onnx else "",
         max_batch=f"{MAX_BATCH:,}",
@@ -120,6 +126,14 @@ def _summary(selection: Selection) -> str:
         f"{describe(selection.architecture)}. It is candidate {int(selection.row['number'])} of the search "
         f"`{_plain(selection.run.name)}`."
     )
+
+
+def _usage(data: Mapping[str, Any], outputs: Sequence[Output]) -> str:
+    others = "".join(f", input{index}" for index in range(1, len(data.get("other_shapes", ())) + 1))
+    call = f"model(preprocess(images){others})"
+    if data["classes"] and len(outputs) == 1 and not outputs[0].name:
+        return f"print({call}.softmax(dim=1))"
+    return f"returned = {call}  # {in_words(outputs)}"
 
 
 def _needs(selection: Selection) -> str:
@@ -157,7 +171,8 @@ def _data(data: Mapping[str, Any]) -> str:
     shown = ", ".join(classes[:SHOWN_CLASSES])
     more = f" and {len(classes) - SHOWN_CLASSES} more, see config.json" if len(classes) > SHOWN_CLASSES else ""
     parts = ", ".join(f"{data[part]:,} {part}" for part in ("train", "validation", "test") if part in data)
-    return f"`{_plain(data.get('name', 'images'))}`, images: {parts}.\n\nClasses: {shown}{more}."
+    known = f"\n\nClasses: {shown}{more}." if classes else ""
+    return f"`{_plain(data.get('name', 'images'))}`, images: {parts}.{known}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,7 @@ from reports.exporting.weights import load_tensors, load_weights
 from reports.phrases import describe
 from reports.run import load_run
 from spaces.tied import distinct, tied
+from spaces.tracing.outputs import Output, outputs_of
 
 __all__ = ["Evaluate", "export"]
 
@@ -68,10 +69,10 @@ def export(
     _require_empty(target)
     network = selection.space.build(selection.architecture).eval()
     load_weights(network, run.checkpoint(selection.architecture.id))
-    images = _sample(selection)
+    inputs = _sample(selection)
     try:
         with _replacing(target) as folder:
-            _write(folder, selection, network, images, onnx=onnx, evaluate=evaluate)
+            _write(folder, selection, network, inputs, onnx=onnx, evaluate=evaluate)
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror or error}.") from None
     return target
@@ -81,24 +82,37 @@ def _write(
     folder: Path,
     selection: Selection,
     network: nn.Module,
-    images: Tensor,
+    inputs: Sequence[Tensor],
     *,
     onnx: bool,
     evaluate: Evaluate | None,
 ) -> None:
     modeling = _write_source(folder, selection, network)
     save_file(distinct(network.state_dict()), folder / "model.safetensors", metadata={"format": "pt"})
-    prepared = modeling.preprocess(images)
-    with torch.inference_mode():
-        save_file(distinct({"images": prepared, "outputs": network(prepared)}), folder / "sample.safetensors")
+    prepared = (modeling.preprocess(inputs[0]), *inputs[1:])
+    outputs = _write_sample(folder, network, prepared)
     recomputed = None if evaluate is None else _confirmed(selection, evaluate(modeling.load_model(folder)))
     exported = modeling.load_model(folder)
     write_exported_program(exported, prepared, folder / "model.pt2")
     if onnx:
         write_onnx(exported, prepared, folder / "model.onnx")
-    _write_documents(folder, selection, onnx=onnx, recomputed=recomputed)
+    _write_documents(folder, selection, outputs, onnx=onnx, recomputed=recomputed)
     for problem in verify.problems(verify.changed_files(folder), verify.differences(folder)):
         raise RunError(f"the export of candidate {selection.architecture.id} is not what was trained: {problem}.")
+
+
+def _write_sample(folder: Path, network: nn.Module, inputs: Sequence[Tensor]) -> tuple[Output, ...]:
+    """Write what the network returns for some images, and for the first by itself; return what that is."""
+    named = {"images" if index == 0 else f"input{index}": given for index, given in enumerate(inputs)}
+    with torch.inference_mode():
+        returned, first = network(*inputs), network(*(given[:1] for given in inputs))
+    if isinstance(returned, Tensor):
+        named["outputs"] = returned
+    else:
+        for kind, tensors in (("output", verify.tensors(returned)), ("first_output", verify.tensors(first))):
+            named |= {f"{kind}{index}": tensor for index, tensor in enumerate(tensors)}
+    save_file({name: tensor.clone().contiguous() for name, tensor in named.items()}, folder / "sample.safetensors")
+    return outputs_of(returned)
 
 
 def _write_source(folder: Path, selection: Selection, network: nn.Module) -> ModuleType:
@@ -118,10 +132,17 @@ def _write_source(folder: Path, selection: Selection, network: nn.Module) -> Mod
     return verify.load_modeling(folder / "modeling.py")
 
 
-def _write_documents(folder: Path, selection: Selection, *, onnx: bool, recomputed: Mapping[str, float] | None) -> None:
+def _write_documents(
+    folder: Path,
+    selection: Selection,
+    outputs: Sequence[Output],
+    *,
+    onnx: bool,
+    recomputed: Mapping[str, float] | None,
+) -> None:
     _write_json(folder / "config.json", config(selection))
     _write_json(folder / "metrics.json", metrics(selection, recomputed))
-    _write_text(folder / "README.md", model_card(selection, onnx=onnx, recomputed=recomputed))
+    _write_text(folder / "README.md", model_card(selection, outputs, onnx=onnx, recomputed=recomputed))
     _write_text(folder / "requirements.txt", requirements(torch_version=torch.__version__, onnx=onnx))
     _write_text(folder / "verify.py", Path(verify.__file__).read_text(encoding="utf-8"))
     _write_json(folder / "provenance.json", provenance(selection, folder.iterdir()))
@@ -139,14 +160,15 @@ def _confirmed(selection: Selection, measured: Mapping[str, float]) -> Mapping[s
     return measured
 
 
-def _sample(selection: Selection) -> Tensor:
+def _sample(selection: Selection) -> tuple[Tensor, ...]:
     path = selection.run.path / "samples.safetensors"
     tensors = load_tensors(path, "the run's sample of validation images")
     images = tensors.get("images")
     shape = tuple(selection.data["input_shape"])
     if images is None or images.dtype != torch.uint8 or images.shape[1:] != shape or len(images) == 0:
         raise RunError(f"{path} must hold uint8 `images` of shape (N, {', '.join(map(str, shape))}).")
-    return images
+    others = (tensors[f"input{index}"] for index in range(1, len(tensors)) if f"input{index}" in tensors)
+    return images, *others
 
 
 def _require_empty(target: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from fusion_ops.errors import RunError
+from spaces.tracing.outputs import outputs_of, parts, tensors_in
 
 __all__ = ["MAX_BATCH", "require_onnx", "write_exported_program", "write_onnx"]
 
@@ -22,35 +23,45 @@ MAX_BATCH = 4096
 NEEDED = ("onnx", "onnxscript")
 
 
-def write_exported_program(network: nn.Module, images: Tensor, path: Path) -> None:
+def write_exported_program(network: nn.Module, inputs: Sequence[Tensor], path: Path) -> None:
     """Write a network with `torch.export`, for batches of 1 to `MAX_BATCH` images.
+
+    Where the network returns objects of other classes than tuples, lists and dicts, the file returns a dict of tensors
+    by their place, such as `states.0`.
 
     Args:
         network: The network, in evaluation mode.
-        images: What it takes: `(B, C, H, W)`.
+        inputs: What it takes: `(B, C, H, W)`, and whatever it takes beside.
         path: The file, `….pt2`.
     """
     with torch.no_grad():
-        program = torch.export.export(network, (_two(images),), dynamic_shapes=_any_batch())
+        given = _two(inputs)
+        plain = network if _is_plain(network(*given)) else _ByPlace(network)
+        program = torch.export.export(plain, given, dynamic_shapes=_any_batch(inputs))
     torch.export.save(program, path)
 
 
-def write_onnx(network: nn.Module, images: Tensor, path: Path) -> None:
+def write_onnx(network: nn.Module, inputs: Sequence[Tensor], path: Path) -> None:
     """Write a network as one ONNX file, for batches of 1 to `MAX_BATCH` images.
+
+    Its inputs are `images` and `input1` …; its output is `logits`, or there is one for every tensor that the network
+    returns, named by its place, such as `states.0`.
 
     Args:
         network: The network, in evaluation mode.
-        images: What it takes: `(B, C, H, W)`.
+        inputs: What it takes: `(B, C, H, W)`, and whatever it takes beside.
         path: The file, `….onnx`.
     """
     with torch.no_grad(), _quiet():
+        given = _two(inputs)
+        names = [output.name or "logits" for output in outputs_of(network(*given))]
         program = torch.onnx.export(
-            network,
-            (_two(images),),
+            _ByPlace(network) if names != ["logits"] else network,
+            given,
             dynamo=True,
-            dynamic_shapes=_any_batch(),
-            input_names=["images"],
-            output_names=["logits"],
+            dynamic_shapes=_any_batch(inputs),
+            input_names=["images", *(f"input{index}" for index in range(1, len(inputs)))],
+            output_names=names,
             external_data=False,
             verbose=False,
         )
@@ -70,13 +81,33 @@ def require_onnx() -> None:
         raise RunError(f"writing ONNX needs {' and '.join(missing)}; run `pip install fusion-nas[onnx]`.")
 
 
-def _two(images: Tensor) -> Tensor:
+class _ByPlace(nn.Module):
+    """Returns the tensors that a network returns in a dict, by their place."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor, *others: Tensor) -> dict[str, Tensor]:
+        return tensors_in(self.network(images, *others))
+
+
+def _is_plain(returned: Any) -> bool:
+    if isinstance(returned, Tensor) or returned is None:
+        return True
+    inside = parts(returned) or {}
+    return type(returned) in (tuple, list, dict) and all(map(_is_plain, inside.values()))
+
+
+def _two(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Return a batch of two: of one image, the batch size would be taken for a constant."""
-    return images[:1].expand(2, -1, -1, -1).contiguous()
+    return tuple(given[:1].repeat(2, *(1 for _ in given.shape[1:])) for given in inputs)
 
 
-def _any_batch() -> tuple[dict[int, Any]]:
-    return ({0: Dim("batch", min=1, max=MAX_BATCH)},)
+def _any_batch(inputs: Sequence[Tensor]) -> tuple[Any, ...]:
+    batch = {0: Dim("batch", min=1, max=MAX_BATCH)}
+    # Further inputs are one argument, `*others`.
+    return (batch, (batch,) * (len(inputs) - 1)) if len(inputs) > 1 else (batch,)
 
 
 @contextmanager

@@ -13,9 +13,10 @@ import importlib
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 
 LIMIT = 1e-4
 MODULE = "exported_modeling"
-Network = Callable[[Tensor], Tensor]
+Network = Callable[..., Any]
 
 
 class FormatError(Exception):
@@ -42,7 +43,7 @@ def differences(folder: Path) -> dict[str, float | str]:
     Outputs beyond ±1 are compared relatively to the largest one. Each format computes all images of the
     sample together, and the first one by itself.
     """
-    sample = load_file(folder / "sample.safetensors")
+    sample = load_sample(folder / "sample.safetensors")
     out: dict[str, float | str] = {}
     for name, load in FORMATS.items():
         if not (folder / name).is_file():
@@ -51,10 +52,31 @@ def differences(folder: Path) -> dict[str, float | str]:
             out[name] = "not compared: onnxruntime is not installed"
             continue
         try:
-            out[name] = _compared(load, folder / name, sample["images"], sample["outputs"])
+            out[name] = _compared(load, folder / name, *sample)
         except FormatError as error:
             out[name] = f"fails: {error}"
     return out
+
+
+def load_sample(path: Path) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """Return what a network takes, what it returned for it, and for the first image by itself."""
+    stored = load_file(path)
+    inputs = [stored["images"], *_numbered(stored, "input")]
+    if "outputs" in stored:
+        return inputs, [stored["outputs"]], [stored["outputs"][:1]]
+    return inputs, _numbered(stored, "output"), _numbered(stored, "first_output")
+
+
+def tensors(returned: Any) -> list[Tensor]:
+    """Return the tensors of what a network returned: of tuples, lists, mappings and dataclasses, in their order."""
+    if isinstance(returned, Tensor):
+        return [returned]
+    if isinstance(returned, Mapping):
+        returned = list(returned.values())
+    elif hasattr(returned, "__dataclass_fields__"):
+        returned = [getattr(returned, name) for name in returned.__dataclass_fields__]
+    inside = returned if isinstance(returned, tuple | list) else ()
+    return [tensor for part in inside for tensor in tensors(part)]
 
 
 def problems(files: dict[str, str], found: dict[str, float | str]) -> Iterator[str]:
@@ -110,16 +132,31 @@ def _fate(path: Path, digest: str) -> str:
     return "unchanged" if hashlib.sha256(path.read_bytes()).hexdigest() == digest else "changed"
 
 
-def _compared(load: Callable[[Path], Network], path: Path, images: Tensor, expected: Tensor) -> float:
+def _numbered(stored: dict[str, Tensor], kind: str) -> list[Tensor]:
+    names = [f"{kind}{index}" for index in range(len(stored))]
+    return [stored[name] for name in names if name in stored]
+
+
+def _compared(
+    load: Callable[[Path], Network], path: Path, inputs: list[Tensor], expected: list[Tensor], first: list[Tensor]
+) -> float:
     try:
         network = load(path)
-        found = [_difference(network(images), expected), _difference(network(images[:1]), expected[:1])]
+        found = _differences(tensors(network(*inputs)), expected)
+        found += _differences(tensors(network(*(given[:1] for given in inputs))), first)
         return float(torch.tensor(found).max())  # NaN where one of them is
     except Exception as error:
         raise FormatError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
+def _differences(outputs: list[Tensor], expected: list[Tensor]) -> list[float]:
+    if len(outputs) != len(expected):
+        raise ValueError(f"{len(outputs)} outputs, expected {len(expected)}")
+    return [_difference(*pair) for pair in zip(outputs, expected, strict=True)]
+
+
 def _difference(output: Tensor, expected: Tensor) -> float:
+    output, expected = output.double(), expected.double()
     if output.shape != expected.shape:
         raise ValueError(f"outputs {tuple(output.shape)}, expected {tuple(expected.shape)}")
     scale = max(1.0, float(expected.abs().max()))
@@ -138,8 +175,13 @@ def _exported_program(path: Path) -> Network:
 def _onnx(path: Path) -> Network:
     onnxruntime = importlib.import_module("onnxruntime")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (argument,) = session.get_inputs()
-    return lambda images: torch.from_numpy(session.run(None, {argument.name: images.numpy()})[0])
+    names = [argument.name for argument in session.get_inputs()]
+
+    def network(*inputs: Tensor) -> list[Tensor]:
+        given = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
+        return [torch.from_numpy(output) for output in session.run(None, given)]
+
+    return network
 
 
 FORMATS: dict[str, Callable[[Path], Network]] = {

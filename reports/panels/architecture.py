@@ -109,7 +109,7 @@ def _shown(cost: Cost) -> tuple[str, str]:
 def _head(run: RunRecord) -> tuple[str, str]:
     shape, classes = run.dataset.get("input_shape"), run.dataset.get("classes")
     reads = " × ".join(map(str, shape)) if isinstance(shape, list | tuple) else ""
-    return reads, f"{len(classes)} classes" if isinstance(classes, list | tuple) else ""
+    return reads, f"{len(classes)} classes" if isinstance(classes, list | tuple) and classes else ""
 
 
 PANELS.register("architecture")(Panel(5, "Architecture", architecture_info, data=architecture_data))

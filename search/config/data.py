@@ -30,11 +30,13 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
         raise config_error(error, source.settings, document, "data") from None
 
 
-def check_augment(names: Sequence[str], task: Task | None, document: Document) -> None:
-    """Check the names in `train.augment`, and that they fit the task where it is known."""
+def check_augment(
+    names: Sequence[str], task: Task | None, document: Document, others: Sequence[Sequence[int]] = ()
+) -> None:
+    """Check the names in `train.augment`, and that they fit the task and further inputs, where these are known."""
     for index in range(len(names)):
         with document.placing("train", "augment", index):
-            augmentation.check(names[: index + 1], task)
+            augmentation.check(names[: index + 1], task, others)
 
 
 def located(config: DataConfig, folders: Iterable[str]) -> DataConfig:

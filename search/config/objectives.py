@@ -22,6 +22,7 @@ __all__ = ["check_constraints", "check_objectives", "check_search"]
 COSTS = tuple(name for name in MEASURES if MEASURES[name].exact)
 MEASURED = ("latency", "memory")
 LARGEST = 1e18
+OWN_QUALITY = "`module:function`, f(outputs, labels)"
 
 
 def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None, document: Document) -> None:
@@ -35,18 +36,21 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
                 raise UnknownNameError("objective", name, (*qualities, *COSTS, *MEASURED))
             elif name not in (*qualities, *COSTS, *MEASURED):
                 fitting = f"a {task} set; use {' or '.join(qualities)}"
+                if not qualities:
+                    fitting = f"whose labels are floating-point; use a user-defined {OWN_QUALITY}"
                 raise ConfigError(f"objective `{name}` does not fit `data.name: {dataset}`, {fitting}.")
             if name in objectives[:index]:
                 raise ConfigError(f"objective `{name}` is named twice; leave one out.")
     if not any(MEASURES[name].quality for name in objectives):
-        rule = f"`objectives` must name at least one quality ({' or '.join(qualities)})"
+        rule = f"`objectives` must name at least one quality ({' or '.join(qualities) or OWN_QUALITY})"
         raise document.error(("objectives",), f"{rule}; got {shown(objectives)}.")
 
 
 def _qualities(task: Task | None) -> tuple[str, ...]:
     """Return the qualities that can be measured on data of this task; of every task, where it is not known yet."""
     tasks = [TASKS[name] for name in TASKS] if task is None else [TASKS[task]]
-    return (*(task.quality for task in tasks), "loss")
+    named = tuple(task.quality for task in tasks if task.quality)
+    return (*named, "loss") if named else ()
 
 
 def check_constraints(

@@ -11,13 +11,15 @@ from pydantic import Field, PrivateAttr, ValidationError
 from search.config.data import check_augment, check_data, located, resolved_data
 from search.config.document import Document, read_file
 from search.config.errors import config_error
+from search.config.network import check_network
 from search.config.objectives import check_constraints, check_objectives, check_search
 from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig
 from search.config.space import check_space, create_space, resolved_settings, stated_space
-from search.config.user_code import check_loss, try_functions
+from search.config.user_code import check_loss, require_loss, try_functions
 from search.training.data import Dataset
 from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, Section, TrainConfig
 from spaces import SearchSpace
+from spaces.host import HOSTS
 from spaces.importing import import_modules, make_importable
 
 __all__ = ["SearchConfig"]
@@ -107,10 +109,12 @@ class SearchConfig(Section):
         Raises:
             ConfigError: One of them is for another task than the data set's, or user-defined and fails.
         """
-        check_augment(self.train.augment, dataset.task, self._document)
+        check_augment(self.train.augment, dataset.task, self._document, dataset.other_shapes)
         check_objectives(self.objectives, self.data.name, dataset.task, self._document)
         check_constraints(self.constraints, self.objectives, dataset.task, self._document)
-        try_functions(self.train, self.objectives, dataset, self._document)
+        require_loss(self.train.loss, dataset.task, self._document)
+        own = HOSTS[self.space.name].sized
+        try_functions(self.train, self.objectives, dataset, self._document, own=own)
 
     def create_space(self, dataset: Dataset) -> SearchSpace:
         """Return the search space for the images and classes of a data set.
@@ -119,7 +123,15 @@ class SearchConfig(Section):
             ConfigError: The space has no such setting, a setting has an impossible value, or it does not
                 fit the data set.
         """
-        return create_space(self.space, dataset, self._document)
+        return create_space(self.space, dataset, self._document, self.train.output)
+
+    def check_network(self, space: SearchSpace, dataset: Dataset) -> None:
+        """Run a user-defined network on images of the data set, in training and in evaluation.
+
+        Raises:
+            ConfigError: It fails, or what it returns does not fit `train.output`, the classes, the loss or a quality.
+        """
+        check_network(space, self.train, self.objectives, dataset, self._document)
 
     def stated_space(self) -> SearchSpace | None:
         """Return the search space if `space` has `num_classes`, `in_channels` and `input_size`; no data are read.

@@ -52,30 +52,40 @@ def check_space(config: SpaceConfig, document: Document) -> None:
         _create(config.name, config.settings, document)
 
 
-def create_space(config: SpaceConfig, dataset: Dataset, document: Document) -> SearchSpace:
+def create_space(
+    config: SpaceConfig, dataset: Dataset, document: Document, output: int | str | None = None
+) -> SearchSpace:
     """Return the space for the images and classes of a data set.
 
-    `num_classes`, `in_channels` and `input_size` are the data set's.
+    `num_classes`, `in_channels` and `input_size` are the data set's, and so are the shapes of further inputs. What a
+    user-defined network returns is compared with the classes by `check_network`, which knows `train.output`.
     """
     settings = config.settings
-    channels, *size = dataset.input_shape
-    facts = (len(dataset.classes), channels, tuple(size))
-    for key, fact in zip(OF_THE_DATA, facts, strict=True):
+    own = HOSTS[config.name].sized
+    for key, fact in _facts(dataset, own=own, output=output).items():
         if settings.setdefault(key, fact) != fact:
             message = (
                 f"`space.{key}` is {shown(settings[key])}, but data set {dataset.name} has {shown(fact)}; "
                 "leave it out, it is taken from the data set."
             )
             raise document.error(("space", key), message)
-    space = _create(config.name, settings, document)
-    if space.host.task != dataset.task:
+    if not own and HOSTS[config.name].task != dataset.task:
         fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
-        message = (
-            f"`space.name: {config.name}` is for {space.host.task}, data set {dataset.name} for {dataset.task}; "
-            f"use {' or '.join(fitting)}."
-        )
+        theirs, fix = HOSTS[config.name].task, " or ".join(fitting) or "traced, with a network of your own"
+        message = f"`space.name: {config.name}` is for {theirs}, data set {dataset.name} for {dataset.task}; use {fix}."
         raise document.error(("space", "name"), message)
-    return space
+    return _create(config.name, settings, document)
+
+
+def _facts(dataset: Dataset, *, own: bool, output: int | str | None) -> dict[str, Any]:
+    """Return the settings that are the data set's."""
+    channels, *size = dataset.input_shape
+    facts = dict(zip(OF_THE_DATA, (len(dataset.classes), channels, tuple(size)), strict=True))
+    if own and (dataset.task == "user_defined" or output is not None):
+        del facts["num_classes"]
+    if dataset.train.others:
+        facts["example"] = tuple((1, *shape) for shape in (dataset.input_shape, *dataset.other_shapes))
+    return facts
 
 
 def stated_space(config: SpaceConfig, document: Document) -> SearchSpace | None:

@@ -15,11 +15,13 @@ from fusion_ops.errors import ConfigError
 from search.config.document import Document, visible
 from search.training.augmentation import pipeline
 from search.training.data import Dataset
+from search.training.data.dataset import Task
+from search.training.prediction import takes_whole_output
 from search.training.settings import TrainConfig
 from search.training.user_objectives import user_functions
 from spaces.importing import imported, is_reference
 
-__all__ = ["check_loss", "try_functions"]
+__all__ = ["check_loss", "require_loss", "require_scalar", "try_functions"]
 
 TRIED = 256
 LONGEST = 400
@@ -32,12 +34,32 @@ def check_loss(loss: str, document: Document) -> None:
             imported(loss)
 
 
-def try_functions(train: TrainConfig, objectives: Sequence[str], dataset: Dataset, document: Document) -> None:
-    """Call the user-defined loss and qualities once, with random outputs for images of the data set."""
-    if is_reference(train.loss):
+def require_loss(loss: str, task: Task, document: Document) -> None:
+    """Check that there is a user-defined loss where labels are not of classes."""
+    if task == "user_defined" and not is_reference(loss):
+        message = (
+            f"`train.loss: {loss}` needs labels of classes, and those of the data set are floating-point; write a "
+            "user-defined `module:function`."
+        )
+        raise document.error(("train", "loss"), message)
+
+
+def try_functions(
+    train: TrainConfig, objectives: Sequence[str], dataset: Dataset, document: Document, *, own: bool
+) -> None:
+    """Call the user-defined loss and qualities once, with random outputs for images of the data set.
+
+    A user-defined network (`own`) may return anything to the loss, so that is tried with it, by `check_network`; and so
+    is what takes all that it returns.
+    """
+    if dataset.task == "user_defined":
+        return
+    if is_reference(train.loss) and not own:
         with document.placing("train", "loss"):
             _try_loss(train, dataset)
     for name, quality in user_functions(objectives, quality=True).items():
+        if takes_whole_output(quality):
+            continue
         with document.placing("objectives", list(objectives).index(name)):
             _try_quality(name, quality, dataset)
 
@@ -47,13 +69,21 @@ def _try_loss(train: TrainConfig, dataset: Dataset) -> None:
     outputs = _outputs(labels, dataset).requires_grad_()
     augment = pipeline(train.augment, dataset.task, len(dataset.classes))
     _, targets = augment(images, labels, torch.Generator().manual_seed(0))
-    value = _called(train.loss, imported(train.loss), outputs, targets)
+    require_scalar(train.loss, _called(train.loss, imported(train.loss), outputs, targets))
+
+
+def require_scalar(loss: str, value: Any) -> None:
+    """Check what a user-defined loss returned.
+
+    Raises:
+        ConfigError: It is no scalar tensor with a gradient.
+    """
     if isinstance(value, torch.Tensor) and value.ndim == 0 and value.requires_grad:
         return
     received = type(value).__name__
     if isinstance(value, torch.Tensor):
         received = f"a tensor of shape {tuple(value.shape)}" if value.ndim else "one without a gradient"
-    raise ConfigError(f"`{train.loss}` must return a scalar tensor that depends on the outputs; got {received}.")
+    raise ConfigError(f"`{loss}` must return a scalar tensor that depends on the outputs; got {received}.")
 
 
 def _try_quality(name: str, quality: Callable[..., Any], dataset: Dataset) -> None:

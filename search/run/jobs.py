@@ -81,7 +81,9 @@ def _begun(
     name = _name(directory)
     directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset, name)})
     split = dataset.validation
-    samples = {"images": split.images[:SAMPLES].contiguous(), "labels": split.labels[:SAMPLES].contiguous()}
+    others = {f"input{index}": other for index, other in enumerate(split.others, 1)}
+    samples = {"images": split.images, "labels": split.labels} | others
+    samples = {name: tensor[:SAMPLES].contiguous() for name, tensor in samples.items()}
     write_whole(directory.samples, save(samples))
     sampler = _sampler(config, space, config.search.seed)
     study = create_study(directory.study, config.storage.url, config.objectives, sampler, name)

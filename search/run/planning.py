@@ -38,6 +38,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     space = config.create_space(dataset)
     for notice in space.notices:
         logger.warning("notice: %s", notice)
+    config.check_network(space, dataset)
     require_reachable(space, config.constraints)
     resources(config)
     require_storage(config.storage.url)

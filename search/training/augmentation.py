@@ -32,18 +32,23 @@ class Augmentation:
             Labels are `(B,)`, masks `(B, H, W)`, or probabilities `(B, K)` where it is `soft`.
         tasks: The tasks that it is for.
         soft: Whether it needs and returns labels as probabilities `(B, K)`.
+        moves: Whether it moves what is in an image.
     """
 
     apply: Augment
     tasks: tuple[Task, ...] = ("classification", "segmentation")
     soft: bool = False
+    moves: bool = False
 
 
 AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation")
 
 
-def check(names: Sequence[str], task: Task | None = None) -> None:
+def check(names: Sequence[str], task: Task | None = None, others: Sequence[Sequence[int]] = ()) -> None:
     """Check the names in `train.augment`, and that they fit the task where it is known.
+
+    Images alone are changed: what moves their contents does not fit `others`, shapes of further inputs, if one of those
+    has positions, and what mixes images fits none.
 
     Raises:
         UnknownNameError: No such augmentation.
@@ -55,6 +60,11 @@ def check(names: Sequence[str], task: Task | None = None) -> None:
             raise ConfigError(f"`train.augment` names `{name}` twice; leave one out.")
         if task is not None and task not in tasks:
             raise ConfigError(f"`train.augment`: {name} is for {' and '.join(tasks)}, not for {task}; leave it out.")
+        if AUGMENTATIONS[name].soft and others:
+            raise ConfigError(f"`train.augment`: {name} mixes images, and not the other inputs; leave it out.")
+        if AUGMENTATIONS[name].moves and any(len(shape) > 1 for shape in others):
+            shapes = ", ".join(str(tuple(shape)) for shape in others)
+            raise ConfigError(f"`train.augment`: {name} moves images, and not the other inputs {shapes}; leave it out.")
 
 
 def pipeline(names: Sequence[str], task: Task, classes: int) -> Augment:
@@ -150,7 +160,7 @@ def _one_hot(labels: Tensor, classes: int) -> Tensor:
     return zeros.scatter_(1, labels.unsqueeze(1), 1.0)
 
 
-AUGMENTATIONS.register("flip")(Augmentation(flip))
-AUGMENTATIONS.register("crop")(Augmentation(crop))
-AUGMENTATIONS.register("cutout")(Augmentation(cutout))
+AUGMENTATIONS.register("flip")(Augmentation(flip, moves=True))
+AUGMENTATIONS.register("crop")(Augmentation(crop, moves=True))
+AUGMENTATIONS.register("cutout")(Augmentation(cutout, ("classification", "segmentation", "user_defined")))
 AUGMENTATIONS.register("mixup")(Augmentation(mixup, ("classification",), soft=True))

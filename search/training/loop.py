@@ -14,24 +14,26 @@ from torch import Tensor, nn
 from fusion_ops.errors import Diverged
 from search.training.augmentation import pipeline
 from search.training.device import memory_format, place, precision
+from search.training.metrics import Metric, UserMetrics
 from search.training.pointwise import matrix_products
+from search.training.prediction import Select, of_prediction, prediction_of
 from search.training.schedule import learning_rate
 from search.training.settings import CROSS_ENTROPY
 from search.training.tasks import TASKS
-from search.training.user_objectives import as_number
 from spaces.importing import imported
 
 if TYPE_CHECKING:
     from search.training.data import Dataset
     from search.training.settings import TrainConfig
 
-Metric = Callable[[Tensor, Tensor], Any]
-
 __all__ = ["DeviceData", "Session", "evaluate", "loss_function", "train"]
 
 
 class DeviceData:
-    """Training and validation images on a device, as uint8; a batch is normalised when it is used."""
+    """Training and validation images on a device, as uint8; a batch is normalised when it is used.
+
+    What the network takes beside images is there in full precision, and used as it is.
+    """
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self.device = device
@@ -39,8 +41,10 @@ class DeviceData:
         self.classes = len(dataset.classes)
         self.train_images = dataset.train.images.to(device)
         self.train_labels = dataset.train.labels.to(device)
+        self.train_others = tuple(other.to(device) for other in dataset.train.others)
         self.validation_images = dataset.validation.images.to(device)
         self.validation_labels = dataset.validation.labels.to(device)
+        self.validation_others = tuple(other.to(device) for other in dataset.validation.others)
         self._mean = torch.tensor(dataset.mean, device=device).view(1, -1, 1, 1)
         self._std = torch.tensor(dataset.std, device=device).view(1, -1, 1, 1)
 
@@ -112,7 +116,7 @@ def train(
     Raises:
         Diverged: The loss became NaN or infinite.
     """
-    images, labels = data.train_images, data.train_labels
+    images, labels, others = data.train_images, data.train_labels, data.train_others
     loss_of = loss_function(data, settings)
     augment = pipeline(settings.augment, data.task.name, data.classes)
     size = min(settings.batch_size, len(images))
@@ -128,7 +132,7 @@ def train(
                 batch = order[step * size : (step + 1) * size]
                 shown, targets = augment(images[batch], labels[batch], generator)
                 with precision(session.device):
-                    outputs = session.model(data.normalize(shown))
+                    outputs = session.model(data.normalize(shown), *(other[batch] for other in others))
                 loss = loss_of(outputs, targets)
                 session.optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -136,30 +140,38 @@ def train(
                 total += loss.detach()
         session.epochs_done = epoch + 1
         _require_finite(float(total), epoch + 1)
-        measures = evaluate(session.model, data, size, metrics)
-        _require_finite(measures["loss"], epoch + 1)
+        measures = evaluate(session.model, data, size, metrics, prediction_of(settings.output))
+        _require_finite(measures.get("loss", 0.0), epoch + 1)
         yield measures
 
 
-def loss_function(data: DeviceData, settings: TrainConfig) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the loss that is minimised, of outputs and labels of a batch.
+def loss_function(data: DeviceData, settings: TrainConfig) -> Callable[[Any, Tensor], Tensor]:
+    """Return the loss that is minimised, of what the network returns for a batch, and its labels.
 
     Raises:
-        SpecError: A user-defined one cannot be imported.
+        SpecError: A user-defined one, or the function of `train.output`, cannot be imported.
     """
+    select = prediction_of(settings.output)
     if settings.loss == CROSS_ENTROPY:
-        return partial(data.task.loss, label_smoothing=settings.label_smoothing)
-    user_defined: Callable[[Tensor, Tensor], Tensor] = imported(settings.loss)
-    return user_defined
+        return of_prediction(partial(data.task.loss, label_smoothing=settings.label_smoothing), select)
+    return of_prediction(imported(settings.loss), select)
+
+
+_everything = prediction_of(None)
 
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, data: DeviceData, batch_size: int, metrics: Mapping[str, Metric] | None = None
+    model: nn.Module,
+    data: DeviceData,
+    batch_size: int,
+    metrics: Mapping[str, Metric] | None = None,
+    select: Select = _everything,
 ) -> dict[str, float]:
     """Return the task's measures on the validation images, by name, and the user-defined `metrics`.
 
-    Each of the latter gets the outputs for all validation images, in float32, and all their labels.
+    Each of the latter gets the predictions for all validation images, in float32, and all their labels. `select` goes
+    from what the network returns to its prediction.
 
     Raises:
         CandidateError: A user-defined measure is no finite number.
@@ -167,18 +179,15 @@ def evaluate(
     training = model.training
     model.eval()
     tally = data.task.tally(data.classes, data.device)
-    kept: list[Tensor] = []
-    splits = (torch.split(tensor, batch_size) for tensor in (data.validation_images, data.validation_labels))
-    for images, labels in zip(*splits, strict=True):
+    user_defined = UserMetrics(metrics or {}, select)
+    tensors = (data.validation_images, data.validation_labels, *data.validation_others)
+    for images, labels, *others in zip(*(torch.split(tensor, batch_size) for tensor in tensors), strict=True):
         with precision(data.device):
-            outputs = model(data.normalize(images))
-        tally.add(outputs, labels)
-        if metrics:
-            kept.append(outputs.float())
+            outputs = model(data.normalize(images), *others)
+        tally.add(select(outputs), labels)
+        user_defined.add(outputs)
     model.train(training)
-    labels = data.validation_labels
-    found = {name: as_number(name, metric(torch.cat(kept), labels)) for name, metric in (metrics or {}).items()}
-    return tally.measures() | found
+    return tally.measures() | user_defined.measures(data.validation_labels)
 
 
 @contextmanager

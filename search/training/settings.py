@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from spaces.importing import is_reference
 
@@ -75,6 +75,16 @@ class DataConfig(DataSection):
     model_config = ConfigDict(extra="allow")
 
 
+def _output(value: Any) -> Any:
+    name = isinstance(value, str) and (is_reference(value) or (bool(value.strip()) and ":" not in value))
+    if value is None or name or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise ValueError(
+        f"`train.output` must be the index or the name of a part of what the network returns, `module:function`, or "
+        f"null; got {value!r}."
+    )
+
+
 class TrainConfig(Section):
     """How every candidate is trained.
 
@@ -85,8 +95,11 @@ class TrainConfig(Section):
         init: `default`, or `sum`: every fusion operator starts as the exact sum of its inputs.
         momentum: Nesterov momentum of SGD.
         weight_decay: L2 penalty on convolution and linear weights; not on biases and normalisations.
-        loss: What is minimised: `cross_entropy`, or a user-defined `module:function`, which gets the network's outputs
-            and the labels of a batch and returns a scalar tensor.
+        output: Which part of what the network returns is its prediction, where that is a tuple, a list, a mapping or a
+            dataclass, in training or in evaluation: its index, its name, or a user-defined `module:function` that gets
+            all that is returned. `null`: all of it.
+        loss: What is minimised: `cross_entropy`, or a user-defined `module:function`, which gets the network's
+            prediction and the labels of a batch and returns a scalar tensor.
         label_smoothing: Share of the target spread over all classes, in the cross-entropy.
         augment: How batches are changed at random, in this order.
         schedule: `one_cycle` (cosine up, cosine down), `triangular` (straight up, straight down), or `step`
@@ -104,6 +117,7 @@ class TrainConfig(Section):
     init: Literal["default", "sum"] = "default"
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    output: Annotated[int | str | None, BeforeValidator(_output)] = None
     loss: str = CROSS_ENTROPY
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     augment: tuple[str, ...] = ()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fusion_ops.errors import CandidateError
 from fusion_ops.registry import Registry
 from search.training.data.dataset import IGNORED, Task
 
@@ -28,8 +30,8 @@ class Tally(ABC):
     def __init__(self, classes: int, device: torch.device) -> None: ...
 
     @abstractmethod
-    def add(self, outputs: Tensor, labels: Tensor) -> None:
-        """Take in a batch: the network's outputs and the labels."""
+    def add(self, outputs: Any, labels: Tensor) -> None:
+        """Take in a batch: the network's predictions and the labels."""
 
     @abstractmethod
     def measures(self) -> dict[str, float]:
@@ -42,7 +44,7 @@ class LearningTask:
 
     Args:
         name: Its registered name.
-        quality: The measure that says how good a network is.
+        quality: The measure that says how good a network is; empty where only user-defined ones do.
         tally: What adds up the measures.
         loss: From outputs `(B, K, …)`, labels and the keyword `label_smoothing` to the mean loss of a batch, a scalar
             in float32.
@@ -107,6 +109,19 @@ class _Confusion(Tally):
         }
 
 
+class _Nothing(Tally):
+    """No measure: what is good is for the user to say."""
+
+    def __init__(self, classes: int, device: torch.device) -> None:
+        pass
+
+    def add(self, outputs: Any, labels: Tensor) -> None:
+        pass
+
+    def measures(self) -> dict[str, float]:
+        return {}
+
+
 def _loss_of_labels(outputs: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
     """Return the mean cross-entropy against labels `(B,)` or, after mixup, probabilities `(B, K)`."""
     return functional.cross_entropy(outputs.float(), labels, label_smoothing=label_smoothing)
@@ -122,10 +137,15 @@ def _loss_of_masks(outputs: Tensor, labels: Tensor, *, label_smoothing: float = 
     return total / labelled
 
 
+def _no_loss(outputs: Any, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    raise CandidateError("`train.loss` must be a user-defined `module:function` for labels that are not of classes.")
+
+
 TASKS: Registry[LearningTask] = Registry("task")
 
 for _task in (
     LearningTask("classification", "accuracy", _Correct, _loss_of_labels),
     LearningTask("segmentation", "miou", _Confusion, _loss_of_masks),
+    LearningTask("user_defined", "", _Nothing, _no_loss),
 ):
     TASKS.register(_task.name)(_task)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["Output", "in_words", "outputs_of", "parts", "with_parts"]
+__all__ = ["Output", "in_words", "outputs_of", "parts", "tensors_in", "with_parts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,19 @@ def with_parts(value: Any, change: Callable[[str, Any], Any]) -> Any:
 
 def outputs_of(value: Any) -> tuple[Output, ...]:
     """Return the tensors of what a network returns, in their order."""
-    return tuple(_outputs(value, ""))
+    return tuple(Output(name, tuple(tensor.shape)) for name, tensor in tensors_in(value).items())
+
+
+def tensors_in(value: Any, path: str = "") -> dict[str, Tensor]:
+    """Return the tensors of what a network returns by their place, in their order; `path` is where it is itself."""
+    if isinstance(value, Tensor):
+        return {path: value}
+    found: dict[str, Tensor] = {}
+    for name, part in (parts(value) or {}).items():
+        found |= tensors_in(part, f"{path}.{name}".lstrip("."))
+    return found
 
 
 def in_words(outputs: Sequence[Output]) -> str:
     """Return outputs as a list for a message: `` `0` (2, 10), `1` (2, 10) ``."""
     return ", ".join(map(str, outputs)) or "no tensor"
-
-
-def _outputs(value: Any, path: str) -> list[Output]:
-    if isinstance(value, Tensor):
-        return [Output(path, tuple(value.shape))]
-    found = parts(value) or {}
-    return [output for name, part in found.items() for output in _outputs(part, f"{path}.{name}".lstrip("."))]

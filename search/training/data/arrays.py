@@ -18,7 +18,7 @@ Layout = Literal["auto", "nchw", "nhwc"]
 CHANNELS = (1, 3, 4)
 
 
-def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto") -> Split:
+def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto", *, user_defined: bool = False) -> Split:
     """Return images and labels or masks as a split.
 
     Args:
@@ -26,12 +26,23 @@ def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto") ->
         labels: `(N,)` or `(N, H, W)`; whole numbers.
         where: How messages call the arrays, for example `data.npz: train`.
         layout: Where the channels are; `auto` takes the axis that has 1, 3 or 4 entries.
+        user_defined: Whether labels may be floating-point, of any shape `(N, …)`, for a user-defined loss; and whether
+            images may be a tuple: images, and whatever else the network takes, floating-point `(N, …)`.
 
     Raises:
         DataError: An array has a wrong type, shape, or length, a mask has a value beyond 255, or it is not clear which
             axis has the channels.
     """
-    split = Split(_images(images, f"{where} images", layout), _labels(labels, f"{where} labels"))
+    others: tuple[Any, ...] = ()
+    if user_defined and isinstance(images, tuple | list) and len(images) > 0:
+        images, *rest = images
+        others = tuple(rest)
+    target = _floats(labels, f"{where} labels") if user_defined and _is_floating(labels) else None
+    split = Split(
+        _images(images, f"{where} images", layout),
+        _labels(labels, f"{where} labels") if target is None else target,
+        tuple(_floats(other, f"{where} input {index}") for index, other in enumerate(others, 1)),
+    )
     check_pairs(split, where)
     return split
 
@@ -66,6 +77,18 @@ def _labels(value: Any, where: str) -> Tensor:
     if len(wrong):
         raise DataError(f"{where}: masks are 0 … 255; image {wrong[0][0]} has {array[tuple(wrong[0])]}.")
     return torch.from_numpy(array.astype(np.uint8))
+
+
+def _is_floating(value: Any) -> bool:
+    return isinstance(value, Tensor | np.ndarray) and str(value.dtype).removeprefix("torch.").startswith("float")
+
+
+def _floats(value: Any, where: str) -> Tensor:
+    """Return floating-point values `(N, …)` as float32."""
+    array = _array(value, where)
+    if array.dtype.kind != "f" or array.ndim == 0:
+        raise DataError(f"{where} must be floating-point (N, …); got {array.dtype} {array.shape}.")
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
 def _array(value: Any, where: str) -> NDArray[Any]:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED, Dataset, Split, channel_statistics
+from search.training.data.dataset import IGNORED, Dataset, Split, Task, channel_statistics
 from search.training.settings import DataSection
 
 __all__ = ["TEST_FRACTION", "TEST_SEED", "assembled", "class_numbers", "stratified"]
@@ -34,7 +35,8 @@ def assembled(
 
     Without a test part, 20 % of the training images become it, by a constant seed; without a validation part,
     `val_fraction` of what is left, by `seed`. Labels `(N,)` make it classification, with the share taken of every
-    class; masks make it segmentation. Images that are in two parts are logged as a warning.
+    class; masks make it segmentation, floating-point labels a task for a user-defined loss. Images that are in two
+    parts are logged as a warning.
 
     Raises:
         DataError: What `Dataset` finds wrong, or too few images to divide.
@@ -48,9 +50,9 @@ def assembled(
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
     mean, std = channel_statistics(train.images)
-    task = "classification" if train.labels.ndim == 1 else "segmentation"
+    task = _task(train.labels)
     try:
-        dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)  # type: ignore[arg-type]
+        dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
     _warn_of_overlap(dataset)
@@ -58,7 +60,10 @@ def assembled(
 
 
 def class_numbers(splits: Iterable[Split]) -> list[str]:
-    """Return names for classes that have none: `0` to the largest label."""
+    """Return names for classes that have none: `0` to the largest label; none where labels are floating-point."""
+    splits = tuple(splits)
+    if any(split.labels.is_floating_point() for split in splits):
+        return []
     known = [split.labels[split.labels != IGNORED] if split.labels.ndim == 3 else split.labels for split in splits]
     largest = max((int(labels.max()) for labels in known if labels.numel()), default=-1)
     if largest >= MOST_CLASSES:
@@ -79,9 +84,16 @@ def stratified(
     return np.setdiff1d(indices, part), part
 
 
+def _task(labels: Tensor) -> Task:
+    if labels.is_floating_point():
+        return "user_defined"
+    return "classification" if labels.ndim == 1 else "segmentation"
+
+
 def _divided(section: DataSection, split: Split, fraction: float, seed: int, name: str) -> tuple[Split, Split]:
     indices = np.arange(len(split))
-    labels = split.labels.numpy() if split.labels.ndim == 1 else np.zeros(len(split), dtype=np.int64)
+    by_class = _task(split.labels) == "classification"
+    labels = split.labels.numpy() if by_class else np.zeros(len(split), dtype=np.int64)
     rest, part = stratified(labels, indices, fraction, seed) if len(indices) else (indices, indices)
     if not len(rest) or not len(part):
         hint = ", or change `data.val_fraction`" if name == "validation" else ""
@@ -89,7 +101,7 @@ def _divided(section: DataSection, split: Split, fraction: float, seed: int, nam
             f"data set {section.name}: {len(split)} images are too few to set {100 * fraction:g}% of every class apart "
             f"as {name}; add images or a {name} part{hint}."
         )
-    kept, taken = (Split(split.images[index], split.labels[index]) for index in map(torch.from_numpy, (rest, part)))
+    kept, taken = (split.at(torch.from_numpy(index)) for index in (rest, part))
     return kept, taken
 
 

@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -149,7 +149,8 @@ def _read(entry: Path) -> Dataset | None:
         noted = json.loads((entry / DESCRIPTION).read_text(encoding="utf-8"))
         if any((entry / name).stat().st_size != size for name, size in noted["files"].items()):
             raise ValueError("a file has another size than when it was written")
-        splits = {part: Split(*(_mapped(entry / f"{part}_{kind}.npy") for kind in KINDS)) for part in PART_NAMES}
+        others = range(len(noted.get("other_shapes", ())))
+        splits = {part: _split(entry, part, others) for part in PART_NAMES}
         classes, mean, std = (tuple(noted[key]) for key in ("classes", "mean", "std"))
         return Dataset(noted["name"], noted["task"], classes=classes, mean=mean, std=std, **splits)
     except FileNotFoundError:
@@ -159,13 +160,20 @@ def _read(entry: Path) -> Dataset | None:
         return None
 
 
+def _split(entry: Path, part: str, others: Iterable[int]) -> Split:
+    images, labels = (_mapped(entry / f"{part}_{kind}.npy") for kind in KINDS)
+    return Split(images, labels, tuple(_mapped(entry / f"{part}_other{index}.npy") for index in others))
+
+
 def _mapped(path: Path) -> Tensor:
     # Mode "c" shares the pages of the file; a process that writes to one gets a private copy of the page.
     return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
 
 
 def _tensors(dataset: Dataset) -> dict[str, Tensor]:
-    return {f"{part}_{kind}": getattr(split, kind) for part, split in dataset.parts.items() for kind in KINDS}
+    found = {f"{part}_{kind}": getattr(split, kind) for part, split in dataset.parts.items() for kind in KINDS}
+    others = ((part, *item) for part, split in dataset.parts.items() for item in enumerate(split.others))
+    return found | {f"{part}_other{index}": other for part, index, other in others}
 
 
 def _hash(value: Any) -> str:

@@ -12,14 +12,15 @@ from fusion_ops.errors import DataError
 
 __all__ = ["IGNORED", "PART_NAMES", "Dataset", "Split", "Task", "channel_statistics", "check_pairs"]
 
-Task = Literal["classification", "segmentation"]
+Task = Literal["classification", "segmentation", "user_defined"]
 IGNORED = 255
 # By part of a data set: what a folder, a file or a split with it may be called.
 PART_NAMES = {"train": ("train",), "validation": ("val", "validation", "valid"), "test": ("test",)}
 COUNTED = 2**24
-_LABELS = {
+_LABELS: dict[Task, tuple[int | None, torch.dtype, str]] = {
     "classification": (1, torch.int64, "int64 labels (N,)"),
     "segmentation": (3, torch.uint8, "uint8 masks (N, H, W)"),
+    "user_defined": (None, torch.float32, "float32 labels (N, …)"),
 }
 
 
@@ -29,24 +30,31 @@ class Split:
 
     Args:
         images: `(N, C, H, W)`, uint8.
-        labels: Classification: `(N,)`, int64. Segmentation: `(N, H, W)`, uint8, 255 for unknown pixels.
+        labels: Classification: `(N,)`, int64. Segmentation: `(N, H, W)`, uint8, 255 for unknown pixels. Anything else
+            that a user-defined loss takes, such as boxes: `(N, …)`, float32.
+        others: What the network takes beside images, in the order of its arguments: `(N, …)`, float32.
     """
 
     images: Tensor
     labels: Tensor
+    others: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
 
+    def at(self, indices: Any) -> Split:
+        """Return the samples at these indices."""
+        return Split(self.images[indices], self.labels[indices], tuple(other[indices] for other in self.others))
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Images with one label or one mask each, in three parts that share no image.
+    """Images with one label, mask or other target each, in three parts that share no image.
 
     Args:
         name: Registered name.
         task: What is learned.
-        classes: Names of the classes; label k is the k-th.
+        classes: Names of the classes; label k is the k-th. None where labels are floating-point.
         train: What is trained on.
         validation: What the search compares candidates on.
         test: What the search never sees.
@@ -69,17 +77,12 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        if len(self.classes) < 2:
-            raise self._error(f"a data set has at least two classes; got {list(self.classes)}.")
-        if len(self.classes) > IGNORED and self.task == "segmentation":
-            raise self._error(f"segmentation has at most {IGNORED} classes; got {len(self.classes)}.")
+        if self.task != "user_defined":
+            self._check_number_of_classes()
         for name, split in self.parts.items():
             self._check(name, split)
-        present = torch.unique(self.train.labels)
-        present = present[present != IGNORED] if self.task == "segmentation" else present
-        if len(present) < 2:
-            only = [self.classes[int(label)] for label in present]
-            raise self._error(f"training images have at least two classes; got {only}.")
+        if self.task != "user_defined":
+            self._check_presence()
         channels = self.input_shape[0]
         if len(self.mean) != channels or len(self.std) != channels or not all(std > 0 for std in self.std):
             raise self._error(
@@ -98,6 +101,11 @@ class Dataset:
         _, channels, height, width = self.train.images.shape
         return channels, height, width
 
+    @property
+    def other_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of what the network takes beside an image."""
+        return tuple(tuple(other.shape[1:]) for other in self.train.others)
+
     def info(self) -> dict[str, Any]:
         """Return what a run notes about its data, as JSON-ready values."""
         return {
@@ -107,16 +115,31 @@ class Dataset:
             "input_shape": list(self.input_shape),
             "mean": list(self.mean),
             "std": list(self.std),
+            **({"other_shapes": [list(shape) for shape in self.other_shapes]} if self.train.others else {}),
             **{name: len(split) for name, split in self.parts.items()},
         }
 
     def _error(self, message: str) -> DataError:
         return DataError(f"data set {self.name}: {message}")
 
+    def _check_number_of_classes(self) -> None:
+        if len(self.classes) < 2:
+            raise self._error(f"a data set has at least two classes; got {list(self.classes)}.")
+        if len(self.classes) > IGNORED and self.task == "segmentation":
+            raise self._error(f"segmentation has at most {IGNORED} classes; got {len(self.classes)}.")
+
+    def _check_presence(self) -> None:
+        present = torch.unique(self.train.labels)
+        present = present[present != IGNORED] if self.task == "segmentation" else present
+        if len(present) < 2:
+            only = [self.classes[int(label)] for label in present]
+            raise self._error(f"training images have at least two classes; got {only}.")
+
     def _check(self, name: str, split: Split) -> None:
         images, labels = split.images, split.labels
         ndim, dtype, words = _LABELS[self.task]
-        if images.ndim != 4 or images.dtype != torch.uint8 or labels.ndim != ndim or labels.dtype != dtype:
+        wrong = labels.dtype != dtype or labels.ndim != (ndim or labels.ndim)
+        if images.ndim != 4 or images.dtype != torch.uint8 or wrong:
             raise self._error(
                 f"{name} needs uint8 images (N, C, H, W) and {words}; got {images.dtype} "
                 f"{tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
@@ -129,11 +152,18 @@ class Dataset:
                 f"all images have one shape; {name} has {tuple(images.shape[1:])}, "
                 f"train has {tuple(self.train.images.shape[1:])}."
             )
-        wrong = (labels < 0) | (labels >= len(self.classes))
+        if [other.shape[1:] for other in split.others] != [other.shape[1:] for other in self.train.others]:
+            shapes = [[tuple(other.shape[1:]) for other in part.others] for part in (split, self.train)]
+            raise self._error(f"other inputs have one shape in all parts; {name} has {shapes[0]}, train {shapes[1]}.")
+        if self.task != "user_defined":
+            self._check_classes(name, labels)
+
+    def _check_classes(self, name: str, labels: Tensor) -> None:
+        outside = (labels < 0) | (labels >= len(self.classes))
         if self.task == "segmentation":
-            wrong &= labels != IGNORED
-        if wrong.any():
-            first = wrong.nonzero()[0]
+            outside &= labels != IGNORED
+        if outside.any():
+            first = outside.nonzero()[0]
             raise self._error(
                 f"{name} labels are 0 … {len(self.classes) - 1}; image {int(first[0])} has label "
                 f"{int(labels[tuple(first)])}."
@@ -141,7 +171,7 @@ class Dataset:
 
 
 def check_pairs(split: Split, where: str) -> None:
-    """Check that every image has one label, or one mask of its size.
+    """Check that every image has one label, or one mask of its size, and one of each further input.
 
     Raises:
         DataError: A label is missing or left over, or the sizes differ; the message begins with `where`.
@@ -149,7 +179,12 @@ def check_pairs(split: Split, where: str) -> None:
     images, labels = split.images, split.labels
     if len(images) != len(labels):
         raise DataError(f"{where} needs one label an image; got {len(images)} images and {len(labels)} labels.")
-    if labels.ndim == 3 and labels.shape[1:] != images.shape[2:]:
+    for index, other in enumerate(split.others, 1):
+        if len(other) != len(images):
+            raise DataError(
+                f"{where}: input {index} needs one row an image; got {len(other)} for {len(images)} images."
+            )
+    if labels.ndim == 3 and not labels.is_floating_point() and labels.shape[1:] != images.shape[2:]:
         sizes = f"images {tuple(images.shape[2:])} and masks {tuple(labels.shape[1:])}"
         raise DataError(f"{where}: a mask has the size of its image; got {sizes}.")
 

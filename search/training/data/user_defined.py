@@ -107,7 +107,7 @@ def _split(value: Any, where: str) -> Split:
         value = (value["images"], value["labels"])
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DataError(f"{where} must be a pair (images, labels); got {type(value).__name__}.")
-    return split_from(value[0], value[1], where)
+    return split_from(value[0], value[1], where, user_defined=True)
 
 
 USER_DEFINED = DatasetSource(None, load_user_defined, UserDefinedSection)

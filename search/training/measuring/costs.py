@@ -40,21 +40,23 @@ class Costs:
         """
         found: dict[str, float] = {}
         if self._weighed:
-            images, labels = self._batch(self._batch_size)
-            memory = measure_memory(model, images, lambda outputs: self._loss(outputs, labels))
+            inputs, labels = self._batch(self._batch_size)
+            memory = measure_memory(model, *inputs, loss=lambda outputs: self._loss(outputs, labels))
             found["memory_bytes"] = float(memory.training)
             found["memory_inference_bytes"] = float(memory.inference)
         if self._timed:
-            images, _ = self._batch(self._protocol.batch_size)
+            inputs, _ = self._batch(self._protocol.batch_size)
             with device_alone(self._data.device):
-                latency = measure_latency(model, images, threads=self._protocol.threads, seconds=self._protocol.seconds)
+                threads, seconds = self._protocol.threads, self._protocol.seconds
+                latency = measure_latency(model, *inputs, threads=threads, seconds=seconds)
             found["latency_ms"], found["latency_iqr_ms"] = latency.median, latency.iqr
         return found | self._measure_user_defined(model)
 
     def _measure_user_defined(self, model: nn.Module) -> dict[str, float]:
         if not self._user_defined:
             return {}
-        images, _ = self._batch(self._batch_size)
+        inputs, _ = self._batch(self._batch_size)
+        images = inputs[0] if len(inputs) == 1 else inputs
         training = model.training
         model.eval()
         with torch.no_grad():
@@ -65,7 +67,9 @@ class Costs:
         model.train(training)
         return values
 
-    def _batch(self, size: int) -> tuple[Tensor, Tensor]:
+    def _batch(self, size: int) -> tuple[tuple[Tensor, ...], Tensor]:
         count = len(self._data.validation_images)
         picked = torch.arange(size, device=self._data.device) % count
-        return self._data.normalize(self._data.validation_images[picked]), self._data.validation_labels[picked]
+        images = self._data.normalize(self._data.validation_images[picked])
+        others = (other[picked] for other in self._data.validation_others)
+        return (images, *others), self._data.validation_labels[picked]

@@ -29,30 +29,30 @@ class Memory:
     inference: int
 
 
-def measure_memory(model: nn.Module, images: Tensor, loss: Callable[[Tensor], Tensor]) -> Memory:
+def measure_memory(model: nn.Module, *inputs: Tensor, loss: Callable[[Any], Tensor]) -> Memory:
     """Return the peaks of one training step (forward and backward) and of one inference.
 
     On a GPU they are what PyTorch's allocator counts, `torch.cuda.max_memory_allocated`. On a CPU they are
     the bytes of all tensors that are alive at a time, counted at every operation, the buffers inside an
     operation left out. The network is a copy; the optimizer's own state is not part of it.
 
-    `loss` gives the loss of the network's outputs for the batch of images, `(B, C, H, W)`.
+    `loss` gives the loss of what the network returns for one batch, its images `(B, C, H, W)` first.
     """
     step = copy.deepcopy(model).train()
 
     def learn() -> None:
-        loss(step(images)).backward()  # type: ignore[no-untyped-call]
+        loss(step(*inputs)).backward()  # type: ignore[no-untyped-call]
 
-    training = _peak(images.device, step, learn)
+    training = _peak(inputs[0].device, step, learn)
     for parameter in step.parameters():
         parameter.grad = None
     step.eval()
 
     def infer() -> None:
         with torch.inference_mode():
-            step(images)
+            step(*inputs)
 
-    return Memory(training, _peak(images.device, step, infer))
+    return Memory(training, _peak(inputs[0].device, step, infer))
 
 
 def _peak(device: torch.device, model: nn.Module, run: Callable[[], Any]) -> int:

@@ -37,13 +37,13 @@ def test_defaults_are_those_of_the_contract():
                  tie: none}
         data:   {name: digits, path: null, val_fraction: 0.2, seed: 0, mean: null, std: null}
         train:  {epochs: 8, batch_size: 128, lr: 0.1, init: default, momentum: 0.9, weight_decay: 0.0005,
-                 loss: cross_entropy, label_smoothing: 0.1, augment: [], schedule: one_cycle, warmup: 0.25,
-                 device: auto, compile: none}
+                 output: null, loss: cross_entropy, label_smoothing: 0.1, augment: [], schedule: one_cycle,
+                 warmup: 0.25, device: auto, compile: none}
         objectives: [accuracy, params]
         constraints: {}
         search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true,
                  patience: null, random_baseline: false, one_epoch_baseline: false}
-        limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null,
+        limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null, same_failures: 3,
                  checkpoint_gb: null}
         latency: {batch_size: 1, threads: 1, seconds: 0.5}
         storage: {url: null}

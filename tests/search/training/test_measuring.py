@@ -31,19 +31,19 @@ def step(outputs: Tensor) -> Tensor:
 
 
 def test_memory_of_inference_is_weights_and_the_two_largest_maps() -> None:
-    memory = measure_memory(plain(), torch.randn(8, 3, 16, 16), step)
+    memory = measure_memory(plain(), torch.randn(8, 3, 16, 16), loss=step)
     assert memory.inference == WEIGHTS + 2 * MAP
 
 
 def test_memory_of_training_keeps_what_the_backward_pass_needs() -> None:
-    memory = measure_memory(plain(), torch.randn(8, 3, 16, 16), step)
+    memory = measure_memory(plain(), torch.randn(8, 3, 16, 16), loss=step)
     # In the backward pass of the second convolution: its input, the gradients of its output and its input.
     assert WEIGHTS + 3 * MAP <= memory.training <= 2 * WEIGHTS + 4 * MAP
 
 
 def test_more_channels_and_larger_batches_take_more_memory() -> None:
-    small = measure_memory(plain(), torch.randn(4, 3, 16, 16), step)
-    large = measure_memory(plain(), torch.randn(8, 3, 16, 16), step)
+    small = measure_memory(plain(), torch.randn(4, 3, 16, 16), loss=step)
+    large = measure_memory(plain(), torch.randn(8, 3, 16, 16), loss=step)
     assert large.training > 1.5 * small.training
     assert large.inference > 1.5 * small.inference
 
@@ -52,7 +52,7 @@ def test_measuring_leaves_the_network_as_it_was() -> None:
     model = nn.Sequential(plain(), nn.BatchNorm2d(8)).train()
     before = copy.deepcopy(model.state_dict())
     images = torch.randn(4, 3, 16, 16)
-    measure_memory(model, images, step)
+    measure_memory(model, images, loss=step)
     latency = measure_latency(model, images, threads=1, seconds=0.01)
     assert model.training
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
