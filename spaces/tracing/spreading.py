@@ -27,7 +27,7 @@ def spread(model: nn.Module, seed: int = 0) -> nn.Module:
             if _is_hidden(parameter):
                 parameter.copy_(_start(parameter, generator))
         for module in model.modules():
-            mean, variance = (vars(module).get("_buffers", {}).get(f"running_{name}") for name in ("mean", "var"))
+            mean, variance = (getattr(module, f"running_{name}", None) for name in ("mean", "var"))
             if isinstance(mean, Tensor) and isinstance(variance, Tensor):
                 mean.copy_(0.1 * torch.randn(mean.shape, generator=generator))
                 variance.copy_(0.5 + torch.rand(variance.shape, generator=generator))
