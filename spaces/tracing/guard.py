@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import SpecError
 from spaces.tracing.copies import copied
+from spaces.tracing.counting import counters, numbers
 from spaces.tracing.differences import Difference, differences, precision
 from spaces.tracing.module_calls import recorded, suspects
 from spaces.tracing.passes import DRAWN, BackwardFails, Pass, isolated, passed
@@ -108,12 +109,19 @@ class Guard:
     def _attempt(self, build: Builder) -> Iterator[_Found]:
         original, host = (spread(copied(self._model)) for _ in range(2))
         built = build(host)
+        after: list[dict[str, float]] = []
         for passes in self._passes.values():
             for how in passes:  # grows where random numbers are drawn
                 expected = self._expected(original, how)
+                after.append(numbers(original))
                 if expected[DRAWN] is not None and len({how.seed for how in passes}) == 1:
                     passes += [replace(passes[0], seed=seed) for seed in _SEEDS]
                 yield from self._compared(expected, built, how, host)
+        kept = numbers(host)
+        for name in counters(after):
+            if kept.get(name) != after[-1][name]:
+                what = Difference(f"number `{name}`", "changes in every pass of the original alone", structural=True)
+                yield _Found(how, what)
 
     def _expected(self, original: nn.Module, how: Pass) -> dict[str, Any]:
         try:
@@ -191,13 +199,13 @@ class Guard:
 
 
 def _ordered(name: str, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return suspects, those first to which a buffer or a parameter belongs that differs."""
+    """Return suspects, those first to which a buffer or a number belongs that differs."""
     owner = name.split("`")[1].rpartition(".")[0] if "`" in name else ""
     owners = []
     while owner and not name.startswith("output"):
         owners.append(owner)
         owner = owner.rpartition(".")[0]
-    return tuple(dict.fromkeys((*owners, *paths) if name.startswith("buffer") else (*paths, *owners)))
+    return tuple(dict.fromkeys((*owners, *paths) if name.startswith(("buffer", "number")) else (*paths, *owners)))
 
 
 def _refusal(found: _Found, where: str, fix: str) -> str:

@@ -92,6 +92,12 @@ FAULTS = [
         id="detach",
     ),
     pytest.param(instead(".mul(2)", ".mul(missing)"), BOTH, "the traced network fails (NameError", id="it fails"),
+    pytest.param(
+        instead(".mul(2)", ".mul(2 + 0 * torch.rand(1))"),
+        BOTH[1:],
+        "in training, the random numbers that it draws are",
+        id="randomness",
+    ),
     pytest.param(instead("return fc", "return (fc,)"), BOTH, "output is tuple of 0, not float32 (1, 5)", id="a tuple"),
     pytest.param(instead("return fc", "return fc.double()"), BOTH, "output is float64 (1, 5)", id="another type"),
     pytest.param(
@@ -355,6 +361,24 @@ def test_outputs_of_any_structure(kind: str) -> None:
     before, name = ("{'fine': ", "fine") if kind == "dictionary" else ("(", "0")
     with pytest.raises(SpecError, match=f"output `{name}` differs"):
         verified(model, wrong(plan, instead(f"return {before}", f"return {before}2 * "), *BOTH), IMAGES, None, None)
+
+
+def late(m: Any, x: Tensor) -> Tensor:
+    m.passes = getattr(m, "passes", 0) + 1
+    return x + m.a(x) if m.passes < 1000 else m.a(x)
+
+
+def sized(m: Any, x: Tensor) -> Tensor:
+    m.height, m.images = x.shape[2], len(x)
+    return x + m.a(x)
+
+
+def test_what_changes_with_the_passes_is_caught_before_it_does() -> None:
+    model = Net(late)
+    with pytest.raises(SpecError, match=r"number `block\.passes` changes in every pass of the original alone; the"):
+        verified(model, make_plan(model, IMAGES), IMAGES, None, None)
+    assert [point.name for point in spaces.trace(model, *IMAGES, exclude=["block"]).points] == ["last.add"]
+    assert "block.add" in [point.name for point in spaces.trace(Net(sized), *IMAGES).points]
 
 
 def unsteady(m: Any, x: Tensor) -> Tensor:

@@ -104,6 +104,15 @@ def test_frozen_parameters_stay_frozen() -> None:
     assert space.cost(space.uniform("sum")).params == sum(parameter.numel() for parameter in model.parameters())
 
 
+def test_a_compiled_network_is_searched_as_the_one_in_it() -> None:
+    space = spaces.trace(torch.compile(Residual(2, 3)), IMAGE)
+    assert names(space) == ["add", "add2"]
+    network = space.build(space.uniform("sum"))
+    assert not any("_orig_mod" in name for name in network.state_dict())
+    named = spaces.create("traced", model="traced_models:compiled", **SHAPE)
+    assert named.build(named.uniform("sum")).state_dict().keys() == network.state_dict().keys()
+
+
 # Several inputs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -126,3 +127,7 @@ class Router(nn.Module):
 
 def routed(channels: int = 2, classes: int = 3) -> nn.Module:
     return Routed(channels, classes)
+
+
+def compiled() -> Any:
+    return torch.compile(Residual(2, 3))
