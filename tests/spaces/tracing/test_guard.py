@@ -80,6 +80,7 @@ def wrong(plan: Plan, change: Callable[[str], str], *forms: str) -> Plan:
 
 
 BOTH = ("source", "training_source")
+DRAWS = instead(".mul(2)", ".mul(2 + 0 * torch.rand(1))")
 FAULTS = [
     pytest.param(instead(".mul(2)", ".mul(1)"), BOTH, "in evaluation, output differs by ", id="an operation dropped"),
     pytest.param(instead(".mul(2)", ".mul(2.02)"), BOTH[:1], "in evaluation, output ", id="evaluation alone"),
@@ -92,12 +93,7 @@ FAULTS = [
         id="detach",
     ),
     pytest.param(instead(".mul(2)", ".mul(missing)"), BOTH, "the traced network fails (NameError", id="it fails"),
-    pytest.param(
-        instead(".mul(2)", ".mul(2 + 0 * torch.rand(1))"),
-        BOTH[1:],
-        "in training, the random numbers that it draws are",
-        id="randomness",
-    ),
+    pytest.param(DRAWS, BOTH[1:], "in training, the random numbers that it draws are others", id="randomness"),
     pytest.param(instead("return fc", "return (fc,)"), BOTH, "output is tuple of 0, not float32 (1, 5)", id="a tuple"),
     pytest.param(instead("return fc", "return fc.double()"), BOTH, "output is float64 (1, 5)", id="another type"),
     pytest.param(
