@@ -47,8 +47,9 @@ def test_lazy_layers_get_their_sizes_in_a_copy() -> None:
 def test_a_pass_for_sizes_changes_no_statistics() -> None:
     host = spaces.trace(lazy(), IMAGE).build(spaces.trace(lazy(), IMAGE).uniform("sum")).host
     assert torch.equal(host.known.running_mean, torch.full((4,), 0.25))
-    assert torch.equal(host.norm.running_mean, torch.zeros(4))
-    assert host.norm.num_batches_tracked == 0
+    for norm in (host.norm, host.auxiliary[1]):
+        assert torch.equal(norm.running_mean, torch.zeros_like(norm.running_mean))
+        assert norm.num_batches_tracked == 0
 
 
 def test_lazy_layers_of_a_network_by_name() -> None:

@@ -57,13 +57,14 @@ def broken() -> nn.Module:
 
 
 class Lazy(nn.Module):
-    """Layers that take their sizes from the first input, one of them in training alone."""
+    """Layers that take their sizes from the first input, some of them in training alone."""
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
         self.stem, self.norm = nn.LazyConv2d(width, 3, padding=1), nn.LazyBatchNorm2d()
         self.known, self.body = nn.BatchNorm2d(width), nn.Conv2d(width, width, 3, padding=1)
-        self.auxiliary, self.fc = nn.LazyLinear(classes), nn.LazyLinear(classes)
+        self.auxiliary = nn.Sequential(nn.LazyLinear(classes), nn.LazyBatchNorm1d())
+        self.fc = nn.LazyLinear(classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.stem(x))
