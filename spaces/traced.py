@@ -311,8 +311,23 @@ def _plan(*settings: Any) -> Plan:
     with torch.random.fork_rng(devices=[]):
         network = key.network()
         lazy = is_lazy(network)
-        plan = make_plan(_with_sizes(network, key.examples), key.examples, key.include, key.exclude)
+        try:
+            plan = make_plan(_with_sizes(network, key.examples), key.examples, key.include, key.exclude)
+        except SpecError as error:
+            raise _of_another_precision(key.model, network) or error from None
     return replace(plan, lazy=lazy)
+
+
+def _of_another_precision(model: str, network: nn.Module) -> SpecError | None:
+    """Return why a network takes no images, if it has weights of another type than they."""
+    first = next((tensor for tensor in network.parameters() if tensor.is_floating_point()), None)
+    if first is None or first.dtype == torch.float32:
+        return None
+    dtype = str(first.dtype).removeprefix("torch.")
+    return SpecError(
+        f"`model`: {model} returns a network of {dtype}, which does not take the images, which are float32; return "
+        f"it in float32, or let its `forward` begin with `x = x.to(torch.{dtype})`."
+    )
 
 
 @lru_cache(maxsize=8)

@@ -98,6 +98,18 @@ ADVICE = [
         id="a live network",
     ),
     pytest.param(
+        created("half", **SHAPE),
+        "returns a network of bfloat16, which does not take the images, which are float32; return it in float32",
+        created("half", kwargs={"whole": True}, **SHAPE),
+        id="half precision",
+    ),
+    pytest.param(
+        created("half", **SHAPE),
+        "or let its `forward` begin with `x = x.to(torch.bfloat16)`",
+        created("half", kwargs={"casting": True}, **SHAPE),
+        id="half precision by a cast",
+    ),
+    pytest.param(
         created("small", exclude=["branches", "ad"], **SHAPE),
         "`exclude`: `ad` names no fusion point or module of the network; did you mean `add`",
         created("small", exclude=["branches", "add"], **SHAPE),

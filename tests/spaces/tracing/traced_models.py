@@ -132,3 +132,13 @@ def routed(channels: int = 2, classes: int = 3) -> nn.Module:
 
 def compiled() -> Any:
     return torch.compile(Residual(2, 3), backend="eager")
+
+
+class Casting(Residual):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.to(torch.bfloat16)).float()
+
+
+def half(*, casting: bool = False, whole: bool = False) -> nn.Module:
+    model = (Casting if casting else Residual)(2, 3).to(torch.bfloat16)
+    return model.float() if whole else model
