@@ -152,7 +152,7 @@ class Worlds:
         return _call(node, args, kwargs)
 
     def _called(self, path: str, world: str, args: Any, kwargs: Any) -> Any:
-        module = self._meta.get_submodule(path)
+        module: Any = self._meta.get_submodule(path)
         if _is_plain_batch_norm(module, args, kwargs):
             return args[0] + module.weight.view(-1, *(1,) * (args[0].ndim - 2))
         if not self._whole(path):
