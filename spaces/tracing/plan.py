@@ -134,7 +134,7 @@ def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...
             try:
                 graph, flops = exported_graph(root, meta, first)
             except Exception:
-                raise _refused(error, model, examples) from error
+                raise _refused(error, model, first) from error
     graph = fx.GraphModule(root, graph).graph
     read_results(graph)
     return _Traced(graph, dict(_points(graph)), flops, tuple(tracer.notices))
@@ -150,6 +150,14 @@ def _check_initialised(model: nn.Module, examples: Sequence[Tensor]) -> None:
         )
 
 
+def _failure(model: nn.Module, examples: Sequence[Tensor]) -> Exception | None:
+    try:
+        on_meta(model)(*examples)
+    except Exception as error:
+        return error
+    return None
+
+
 def _refused(error: Exception, model: nn.Module, examples: Sequence[Tensor]) -> SpecError:
     plain = isinstance(error, SpecError) and not isinstance(error, UnfollowableError)
     if plain:
@@ -162,6 +170,8 @@ def _refused(error: Exception, model: nn.Module, examples: Sequence[Tensor]) -> 
             f"model.to({given}), or give an example of {weights}."
         )
     module = getattr(error, "fusion_module", None)
+    if not module and type(_failure(model, examples)) is type(error):
+        return SpecError(f"the network fails on the example input: {reason(error)}; give an example that it takes.")
     return SpecError(unfit(module, reason(error)) if module else refusal("", reason(error)))
 
 
