@@ -15,7 +15,7 @@ from fusion_ops.errors import SpecError
 __all__ = ["Architecture", "SpaceRef", "frozen"]
 
 SCHEMA_VERSION = 1
-LEVELS = 6
+LEVELS = 5
 
 
 def frozen(value: Any, levels: int = LEVELS) -> Any:

@@ -67,11 +67,17 @@ def _draws(meta: nn.Module, examples: Sequence[Tensor]) -> bool:
 
 def _keep_constants(root: nn.Module, module: Any, graph: fx.Graph) -> None:
     """Give the network the tensors that its graph holds, under the names that are written down with it."""
-    for index, node in enumerate(graph.nodes):
+    held: dict[str, str] = {}
+    for node in graph.nodes:
         name = str(node.target)
         if node.op == "get_attr" and not hasattr(root, name.partition(".")[0]):
-            node.target = f"_tensor_constant{index}"
-            setattr(root, node.target, getattr(module, name))
+            held.setdefault(name, f"_tensor_constant{len(held)}")
+    for node in graph.nodes:
+        if node.op == "get_attr":
+            node.target = held.get(str(node.target), node.target)
+    for name, constant in held.items():
+        for owner in (root, module):
+            setattr(owner, constant, getattr(module, name))
 
 
 def _lines(node: fx.Node) -> tuple[tuple[str, int, int], ...]:

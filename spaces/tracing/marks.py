@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CONSTANT", "DEVICES", "FLOPS", "OTHER", "PLACE", "SCOPE", "VALUE", "WRITES"]
+__all__ = ["CONSTANT", "DEVICES", "FLOPS", "MEMORY", "OTHER", "PLACE", "SCOPE", "VALUE", "WRITES"]
 
 # What a node computes: tensors on the meta device, and plain values.
 VALUE = "fusion_value"
@@ -18,5 +18,7 @@ SCOPE = "fusion_scope"
 PLACE = "fusion_place"
 # Nodes whose tensors a node overwrites.
 WRITES = "fusion_writes"
+# The nodes whose tensors lie in the same memory.
+MEMORY = "fusion_memory"
 # FLOPs of a node.
 FLOPS = "fusion_flops"

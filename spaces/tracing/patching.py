@@ -32,6 +32,9 @@ class Recorder(Protocol):
     def assigned(self, module: nn.Module, name: str, value: Any) -> None:
         """Take notice that a forward method assigns to an attribute of its module."""
 
+    def autocast(self) -> None:
+        """Take notice that a forward method sets the precision of what it computes."""
+
     def checkpointed(self) -> None:
         """Take notice that a function is computed at once that would have been computed again for its gradient."""
 
@@ -44,6 +47,7 @@ def caught(recorder: Recorder) -> Iterator[None]:
         for name in OF_SIZES:
             stack.enter_context(_replaced(torch, name, _sized(getattr(torch, name), recorder)))
         stack.enter_context(_replaced(torch.autograd.Function, "apply", _apply(recorder)))
+        stack.enter_context(_replaced(torch.autocast, "__enter__", _autocast(recorder)))
         stack.enter_context(_replaced(checkpointing, "checkpoint", _checkpoint(recorder)))
         stack.enter_context(_replaced(nn.Module, "__setattr__", _setattr(recorder)))
         yield
@@ -140,6 +144,16 @@ def _apply(recorder: Recorder) -> Any:
         return recorder.applied(cls, args) if holds_recorded(args) else original(cls, *args, **kwargs)
 
     return classmethod(apply)
+
+
+def _autocast(recorder: Recorder) -> Callable[[Any], Any]:
+    original: Any = torch.autocast.__enter__
+
+    def enter(context: Any) -> Any:
+        recorder.autocast()
+        return original(context)
+
+    return enter
 
 
 def _checkpoint(recorder: Recorder) -> Callable[..., Any]:

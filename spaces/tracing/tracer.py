@@ -355,6 +355,11 @@ class GraphTracer(fx.Tracer):
             raise UnfollowableError(f"it keeps `{name}` for its next pass")
         self._journal.append((module, name, before))
 
+    def autocast(self) -> None:
+        """Refuse to follow a forward method that sets the precision of what it computes."""
+        if not self._computing:
+            raise UnfollowableError("it sets a precision of its own")
+
     def checkpointed(self) -> None:
         """Take notice that a function is computed at once that would have been computed again for its gradient."""
         where = f"module `{self.scope.module_path}`" if self.scope.module_path else "the network"

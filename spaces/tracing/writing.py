@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, fx
 
-from spaces.tracing.marks import VALUE, WRITES
+from spaces.tracing.marks import MEMORY, VALUE, WRITES
 
 __all__ = ["is_read_through_alias", "later_readers", "mark_writes", "read_results", "versions", "writes"]
 
@@ -26,6 +26,7 @@ def mark_writes(node: fx.Node, before: Mapping[fx.Node, int]) -> None:
 
 def read_results(graph: fx.Graph) -> None:
     """Let what reads an overwritten tensor read the result of the writing node, which is the same tensor."""
+    _mark_memory(graph)
     order = {node: index for index, node in enumerate(graph.nodes)}
     same: dict[int, list[fx.Node]] = {}
     for node in graph.nodes:
@@ -63,13 +64,17 @@ def _reads(reader: fx.Node, by: fx.Node) -> bool:
 
 def _aliases(node: fx.Node) -> Iterator[fx.Node]:
     """Yield the other nodes whose tensors lie in the same memory, and are not the very same."""
-    value = node.meta.get(VALUE)
-    if isinstance(value, Tensor):
-        memory = value.untyped_storage()._cdata
-        for other in node.graph.nodes:
-            found = other.meta.get(VALUE)
-            if isinstance(found, Tensor) and found is not value and found.untyped_storage()._cdata == memory:
-                yield other
+    yield from (other for other in node.meta.get(MEMORY, ()) if other.meta[VALUE] is not node.meta[VALUE])
+
+
+def _mark_memory(graph: fx.Graph) -> None:
+    """Mark every node with all those whose tensors lie in its tensor's memory."""
+    together: dict[int, list[fx.Node]] = {}
+    for node in graph.nodes:
+        value = node.meta.get(VALUE)
+        if isinstance(value, Tensor):
+            node.meta[MEMORY] = together.setdefault(value.untyped_storage()._cdata, [])
+            node.meta[MEMORY].append(node)
 
 
 def _later(order: Mapping[fx.Node, int], node: fx.Node) -> Any:

@@ -1,6 +1,7 @@
 """Networks that symbolic tracing cannot follow: `torch.export` gives their graph."""
 
 import math
+import random
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from torch.nn import functional
 
 import spaces
 from fusion_ops.errors import SpecError
+from tests.spaces.tracing.exactness import check_exact
 
 
 class SamePadding(nn.Conv2d):
@@ -80,3 +82,52 @@ def test_cost_and_exclusion() -> None:
 def test_what_neither_can_follow_is_refused_with_its_line() -> None:
     with pytest.raises(SpecError, match=r"float\(x.mean\(\)\) > 0.5"):
         spaces.trace(Routed(), torch.zeros(1, 3, 8, 8))
+
+
+class Stage(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(Block(3), Block(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(x)
+
+
+class Counting(nn.Module):
+    """Its own code asks for a number of the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage = Stage()
+        self.branches = nn.ModuleList(nn.Conv2d(3, 4, k, padding=k // 2) for k in (1, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stage(x) * (1 / int(x.shape[0]))
+        return torch.concat([branch(x) for branch in self.branches], 1) + torch.tensor([0.5]).view(1, 1, 1, 1)
+
+
+def test_points_are_named_as_the_first_tracer_names_them() -> None:
+    space = check_exact(Counting(), (3, 8, 8), seeds=2)
+    names = ["stage.blocks.0.add", "stage.blocks.1.add", "cat"]
+    assert [(point.name, point.stage) for point in space.points] == [
+        *((name, "stage.blocks") for name in names[:2]),
+        ("cat", "network"),
+    ]
+
+
+class Drawing(nn.Module):
+    """Its own code asks for a number of the batch, and draws one from Python's generator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = Block(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.block(x) / int(x.shape[0])
+        return x * random.random()
+
+
+def test_what_python_draws_is_not_kept_for_good(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SpecError, match="depends on the number of images"):
+        spaces.trace(Drawing(), torch.zeros(1, 3, 8, 8))
+    assert capfd.readouterr() == ("", "")

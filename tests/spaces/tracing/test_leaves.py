@@ -100,6 +100,11 @@ def without_gradients(n: Any, x: Tensor) -> Tensor:
     return n.b(x) * gate
 
 
+def in_a_precision_of_its_own(n: Any, x: Tensor) -> Tensor:
+    with torch.autocast("cuda", enabled=False):
+        return n.a(x.float())
+
+
 def shapes_from_values(n: Any, x: Tensor) -> Tensor:
     return n.a(x) * x[x > 0].numel()
 
@@ -112,7 +117,7 @@ def anchors(n: Any, x: Tensor) -> Tensor:
 LEFT = [
     *(on_values, on_own_random_number, on_pythons_random_number, scaled_by_numpy, on_the_device, on_cuda),
     *(on_the_batch, counted_on_the_batch, keeps_a_buffer, counts_its_passes, without_gradients, shapes_from_values),
-    anchors,
+    *(anchors, in_a_precision_of_its_own),
 ]
 
 
