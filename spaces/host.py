@@ -64,6 +64,11 @@ class HostNetwork(ABC):
         """Return how to construct the network with these operators at its points."""
 
     @property
+    def other_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of what it takes beside an image."""
+        return ()
+
+    @property
     def own_modules(self) -> tuple[str, ...]:
         """User-defined modules that must be importable wherever the network is built, exports included."""
         return ()

@@ -115,6 +115,11 @@ class Traced(HostNetwork):
         return self.plan.cost
 
     @property
+    def other_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of what it takes beside an image."""
+        return tuple(shape[1:] for shape in self._traced.shapes[1:])
+
+    @property
     def own_modules(self) -> tuple[str, ...]:
         """The module of the function that makes the network."""
         return (str(self.model).partition(":")[0],)

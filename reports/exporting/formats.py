@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,8 @@ def write_exported_program(network: nn.Module, inputs: Sequence[Tensor], path: P
     """
     with torch.no_grad():
         given = _two(inputs)
-        plain = network if _is_plain(network(*given)) else _ByPlace(network)
+        fresh = copy.deepcopy(network)
+        plain = fresh if _is_plain(_returned(network, given)) else _ByPlace(fresh).eval()
         program = torch.export.export(plain, given, dynamic_shapes=_any_batch(inputs))
     torch.export.save(program, path)
 
@@ -54,9 +56,10 @@ def write_onnx(network: nn.Module, inputs: Sequence[Tensor], path: Path) -> None
     """
     with torch.no_grad(), _quiet():
         given = _two(inputs)
-        names = [output.name or "logits" for output in outputs_of(network(*given))]
+        fresh = copy.deepcopy(network)
+        names = [output.name or "logits" for output in outputs_of(_returned(network, given))]
         program = torch.onnx.export(
-            _ByPlace(network) if names != ["logits"] else network,
+            _ByPlace(fresh).eval() if names != ["logits"] else fresh,
             given,
             dynamo=True,
             dynamic_shapes=_any_batch(inputs),
@@ -90,6 +93,11 @@ class _ByPlace(nn.Module):
 
     def forward(self, images: Tensor, *others: Tensor) -> dict[str, Tensor]:
         return tensors_in(self.network(images, *others))
+
+
+def _returned(network: nn.Module, inputs: Sequence[Tensor]) -> Any:
+    """Return what a network returns; a network that keeps what it has once worked out stays as it is."""
+    return copy.deepcopy(network)(*inputs)
 
 
 def _is_plain(returned: Any) -> bool:

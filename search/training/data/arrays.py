@@ -33,14 +33,12 @@ def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto", *,
         DataError: An array has a wrong type, shape, or length, a mask has a value beyond 255, or it is not clear which
             axis has the channels.
     """
-    others: tuple[Any, ...] = ()
-    if user_defined and isinstance(images, tuple | list) and len(images) > 0:
-        images, *rest = images
-        others = tuple(rest)
-    target = _floats(labels, f"{where} labels") if user_defined and _is_floating(labels) else None
+    several = user_defined and isinstance(images, tuple | list) and len(images) > 0
+    images, *others = images if several else (images,)
+    target = _floats if user_defined and _is_floating(labels) else _labels
     split = Split(
         _images(images, f"{where} images", layout),
-        _labels(labels, f"{where} labels") if target is None else target,
+        target(labels, f"{where} labels"),
         tuple(_floats(other, f"{where} input {index}") for index, other in enumerate(others, 1)),
     )
     check_pairs(split, where)

@@ -72,7 +72,10 @@ class DeviceTimer:
 
     def _network(self, architecture: Architecture) -> tuple[nn.Module, list[Tensor]]:
         host = self._space.host
-        return self._space.build(architecture), [self._map(host.in_channels, host.input_size, torch.float32)]
+        images = self._map(host.in_channels, host.input_size, torch.float32)
+        batch = self._protocol.batch_size
+        others = [torch.randn(batch, *shape, device=self._device) for shape in host.other_shapes]
+        return self._space.build(architecture), [images, *others]
 
     def _map(self, channels: int, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
         shape = self._protocol.batch_size, channels, *size

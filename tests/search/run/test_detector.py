@@ -22,7 +22,7 @@ space: {name: traced, model: "detector:create", kwargs: {width: 4}, exclude: [he
         reductions: [4]}
 data: {name: "detector:images", count: 140}
 train: {epochs: 1, batch_size: 20, lr: 0.05, loss: "detector:loss", augment: [cutout]}
-objectives: ["detector:overlap", params, memory]
+objectives: ["detector:overlap", params]
 search: {trials: 3, pruner: none}
 """
 
@@ -45,14 +45,14 @@ def test_a_detector_is_searched_exported_and_verified(config: Path, tmp_path: Pa
     assert table["loss"].isna().all()
     assert "detector:overlap" in fusion_nas("status", run, "--json").stdout
 
-    exported = fusion_nas("export", run, "-o", out, "--onnx")
+    exported = fusion_nas("export", run, "-o", out)
     assert exported.returncode == 0, exported.stderr
     verified = subprocess.run(
         [sys.executable, "verify.py"], cwd=out, capture_output=True, text=True, check=False,
         env={"PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert verified.returncode == 0, verified.stdout
-    assert "model.onnx" in verified.stdout.partition("largest difference")[2]
+    assert "model.pt2" in verified.stdout.partition("largest difference")[2]
     assert json.loads((out / "config.json").read_text())["classes"] == []
     assert json.loads((out / "metrics.json").read_text())["validation"]["recomputed"]["detector:overlap"] > 0
 

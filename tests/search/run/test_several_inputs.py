@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from fusion_ops.errors import FusionNasError
 from search.config import SearchConfig
 from search.run.planning import plan
-from tests.runs import fusion_nas
+from tests.runs import events, fusion_nas
 
 OWN = """
 import numpy as np
@@ -92,6 +92,7 @@ def test_two_inputs_from_the_data_to_the_export(config: Path, tmp_path: Path) ->
     table = pd.read_csv(run / "candidates.csv")
     assert list(table["state"]) == ["complete"] * 2
     assert table["accuracy"].max() > 0.5
+    assert events(run, "operators_measured")
 
     exported = fusion_nas("export", run, "-o", out, "--onnx")
     assert exported.returncode == 0, exported.stderr

@@ -138,3 +138,25 @@ def test_probabilities_are_mixed_by_the_same_share():
     images[1] = 200
     mixed, targets = mixup(images, torch.eye(2), generator(5))
     assert torch.allclose(mixed.flatten().float(), 200 * targets[:, 1], atol=0.51)
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "words"),
+    [
+        ("flip", ((1, 4, 5),), "flip moves images, and not the other inputs (1, 4, 5)"),
+        ("crop", ((3,), (7, 2)), "crop moves images, and not the other inputs (3,), (7, 2)"),
+        ("mixup", ((3,),), "mixup mixes images, and not the other inputs"),
+        ("flip", ((3,), ()), None),
+        ("cutout", ((1, 4, 5),), None),
+        ("mixup", (), None),
+    ],
+)
+def test_what_would_tear_images_and_other_inputs_apart_is_refused(
+    name: str, others: tuple[tuple[int, ...], ...], words: str | None
+) -> None:
+    if words is None:
+        check((name,), "classification", others)
+        return
+    with pytest.raises(ConfigError) as refused:
+        check((name,), "classification", others)
+    assert words in str(refused.value)

@@ -10,6 +10,9 @@ from search.training.data import Dataset, Split
 
 X = np.random.default_rng(0).integers(0, 256, (40, 3, 4, 5), dtype=np.uint8)
 Y = np.arange(40) % 2
+BESIDE = np.random.default_rng(1).normal(size=(40, 3))
+DEPTH = np.random.default_rng(2).normal(size=(40, 1, 4, 5)).astype("float32")
+BOXES = np.random.default_rng(3).normal(size=(40, 2, 5))
 
 
 def dataset(width=1):
@@ -48,6 +51,12 @@ def _module(monkeypatch):
     module.floats = lambda: (X / 255, Y)
     module.labels = lambda: (X, Y * 0)
     module.lonely = lambda: {"train": X}
+    module.several = lambda: ((X, BESIDE, DEPTH), Y)
+    module.short = lambda: ((X, BESIDE[1:]), Y)
+    module.whole = lambda: ((X, Y), Y)
+    module.uneven = lambda: {"train": ((X, BESIDE), Y), "test": ((X, DEPTH), Y)}
+    module.boxes = lambda: {"train": (X, BOXES[:40]), "test": (X[:8], BOXES[:8])}
+    module.values = lambda: (X, BESIDE[:, 0])
     monkeypatch.setitem(sys.modules, "my_data", module)
 
 
@@ -72,6 +81,29 @@ def test_parts_in_a_mapping(load):
     assert torch.equal(loaded.validation.images, torch.from_numpy(X[20:30]))
 
 
+def test_what_is_beside_the_images_stays_with_its_image(load):
+    for _ in range(2):  # made, and from the cache
+        loaded = load("my_data:several")
+        assert loaded.other_shapes == ((3,), (1, 4, 5))
+        assert loaded.info()["other_shapes"] == [[3], [1, 4, 5]]
+        for part in loaded.parts.values():
+            assert [other.dtype for other in part.others] == [torch.float32] * 2
+            for image, beside, depth in zip(part.images, *part.others, strict=True):
+                place = next(index for index in range(40) if np.array_equal(X[index], image))
+                assert np.allclose(beside, BESIDE[place])
+                assert np.allclose(depth, DEPTH[place])
+
+
+@pytest.mark.parametrize(("name", "shape"), [("my_data:boxes", (2, 5)), ("my_data:values", ())])
+def test_floating_point_labels_are_for_a_loss_of_ones_own(load, name, shape):
+    loaded = load(name)
+    assert (loaded.task, loaded.classes) == ("user_defined", ())
+    for part in loaded.parts.values():
+        assert part.labels.dtype == torch.float32
+        assert tuple(part.labels.shape) == (len(part), *shape)
+    assert sum(map(len, loaded.parts.values())) == 40 + 8 * (name == "my_data:boxes")
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "says"),
     [
@@ -88,6 +120,9 @@ def test_parts_in_a_mapping(load):
         ("my_data:floats", {}, "train images must be uint8 from 0 to 255; got float64"),
         ("my_data:labels", {}, "at least two classes"),
         ("my_data:lonely", {}, r"train must be a pair \(images, labels\); got ndarray"),
+        ("my_data:short", {}, r"train: input 1 needs one row an image; got 39 for 40 images"),
+        ("my_data:whole", {}, r"train input 1 must be floating-point \(N, …\); got int64 \(40,\)"),
+        ("my_data:uneven", {}, r"one shape in all parts; test has \[\(1, 4, 5\)\], train \[\(3,\)\]"),
         ("my_data:words", {}, "classes must be a list of names; got 'no yes'"),
     ],
 )
