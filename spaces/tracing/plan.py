@@ -178,7 +178,7 @@ def _refused(error: Exception, model: nn.Module, examples: Sequence[Tensor]) -> 
         return error  # type: ignore[return-value]
     weights = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
     given = next((example.dtype for example in examples if example.is_floating_point()), weights)
-    if weights != given:
+    if weights is not None and weights != given:
         return SpecError(
             f"the network's weights are {weights}, and its input is {given}: {reason(error)}; call "
             f"model.to({given}), or give an example of {weights}."

@@ -89,6 +89,11 @@ def keeps_a_buffer(n: Any, x: Tensor) -> Tensor:
     return n.a(x) * n.seen + n.b(x)
 
 
+def leaves_something_in_a_buffer(n: Any, x: Tensor) -> Tensor:
+    n.seen = x.mean().detach()
+    return n.a(x) + n.b(x)
+
+
 def counts_its_passes(n: Any, x: Tensor) -> Tensor:
     n.steps += 1
     return n.a(x) * n.steps + n.b(x)
@@ -117,7 +122,7 @@ def anchors(n: Any, x: Tensor) -> Tensor:
 LEFT = [
     *(on_values, on_own_random_number, on_pythons_random_number, scaled_by_numpy, on_the_device, on_cuda),
     *(on_the_batch, counted_on_the_batch, keeps_a_buffer, counts_its_passes, without_gradients, shapes_from_values),
-    *(anchors, in_a_precision_of_its_own),
+    *(anchors, leaves_something_in_a_buffer, in_a_precision_of_its_own),
 ]
 
 
