@@ -216,7 +216,9 @@ class SearchSpace:
         """Return how to construct the network of `architecture`."""
         self._check_points(architecture)
         fusions = {
-            point.name: recipe(architecture[point.name], point.in_channels, point.out_channels, init=init)
+            point.name: recipe(
+                architecture[point.name], point.in_channels, point.out_channels, init=init, dims=point.dims
+            )
             for point in self.points
         }
         return self.host.recipe(fusions)
