@@ -161,7 +161,7 @@ def _regrouped(before: Sequence[int], after: Sequence[int]) -> Groups:
     )
     room = min(len(before), len(after)) - lead
     tail = next((i for i in range(room) if before[-1 - i] != after[-1 - i]), room)
-    groups = [((axis,), (axis,)) for axis in range(lead)]
+    groups: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((axis,), (axis,)) for axis in range(lead)]
     rest = [axis for axis in range(lead, len(before) - tail) if before[axis] != 1]
     made = [axis for axis in range(lead, len(after) - tail) if after[axis] != 1]
     groups += _factored(before, after, rest, made)

@@ -15,9 +15,20 @@ __all__ = ["Calls", "args_of", "holds_tensors", "value_of"]
 
 # In-place forms and operators under the names of the functions that they are.
 _SAME = {
-    **{"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "truediv": "div", "divide": "div"},
-    **{"multiply": "mul", "subtract": "sub", "matmul": "matmul", "bmm": "matmul", "imatmul": "matmul"},
-    **{"concat": "cat", "concatenate": "cat", "safesoftmax": "softmax", "softmax2d": "softmax"},
+    "iadd": "add",
+    "isub": "sub",
+    "imul": "mul",
+    "itruediv": "div",
+    "truediv": "div",
+    "divide": "div",
+    "multiply": "mul",
+    "subtract": "sub",
+    "bmm": "matmul",
+    "imatmul": "matmul",
+    "concat": "cat",
+    "concatenate": "cat",
+    "safesoftmax": "softmax",
+    "softmax2d": "softmax",
 }
 
 

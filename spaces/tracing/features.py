@@ -15,6 +15,7 @@ _SQUASHING = {"sigmoid", "hardsigmoid", "softmax", "tanh", "logsigmoid"}
 _SPREADS = {"expand", "expandas", "broadcastto", "repeat", "tile", "interpolate", "upsample"}
 # What leaves a map what it is, but for its memory.
 _COPIES = {"contiguous", "clone", "to", "float", "typeas", "detach", "identity"}
+_SCALING = {"add", "sub", "mul", "div", "addcmul", "addcdiv"}
 _POSITIONLESS = {"view", "reshape", "flatten", "unflatten", "matmul", "linear", "einsum", "getitem", "select"}
 
 
@@ -34,6 +35,7 @@ class FeatureMaps:
         self.layout = Layout(self.calls)
         self._summaries: set[fx.Node] = set()
         self._gates: dict[fx.Node, bool] = {}
+        self._bases: dict[fx.Node, fx.Node] = {}
         for node in graph.nodes:
             if self._summarizes(node):
                 self._summaries.add(node)
@@ -75,22 +77,21 @@ class FeatureMaps:
         return self._rows(node, sources) if name == "matmul" else tuple(sources)
 
     def base(self, node: fx.Node) -> fx.Node:
-        """Return the map that a node is, but for factors and summands that are gates or constants."""
-        while True:
-            own = self._without_gates(node)
-            if own is node:
-                return node
-            node = own
+        """Return the map that a node is, but for factors and summands that are gates, constants or itself."""
+        if node not in self._bases:
+            within = {source for source in self._scaled(node) if self._spans(source, node)}
+            bases = {self.base(source) for source in within}
+            self._bases[node] = bases.pop() if len(bases) == 1 else node
+        return self._bases[node]
 
-    def _without_gates(self, node: fx.Node) -> fx.Node:
+    def _scaled(self, node: fx.Node) -> tuple[fx.Node, ...]:
+        """Return what a node is a multiple of, or the sum of."""
         sources, name = self.calls.sources(node), self.calls.name(node)
-        if name in _COPIES or (name in ("add", "mul", "div") and len(sources) == 1):
-            whole = [source for source in sources if self._spans(source, node)]
-            return whole[0] if len(whole) == 1 else node
-        if name != "mul" or len(sources) != 2:
-            return node
-        open_ways = [s for s in sources if s not in self._summaries and self._spans(s, node) and not self._is_factor(s)]
-        return open_ways[0] if len(open_ways) == 1 else node
+        if name in _COPIES or (name in _SCALING and len(sources) == 1):
+            return sources
+        if name == "mul":
+            return tuple(s for s in sources if s not in self._summaries and not self._is_factor(s))
+        return sources if name == "add" else ()
 
     def _spans(self, source: fx.Node, node: fx.Node) -> bool:
         own, whole = value_of(source), value_of(node)

@@ -18,7 +18,6 @@ __all__ = ["Layout", "Role"]
 
 LAYER, NORM, FEATURES = 3, 2, 1
 _ROUNDS = 6
-_PLANAR = (3, 4, 5)
 
 
 class Role(NamedTuple):
@@ -37,6 +36,8 @@ class Role(NamedTuple):
 Roles = tuple[Role | None, ...]
 BATCH, POSITIONS, PART, OTHER, CONFLICT = map(Role, ("batch", "positions", "part", "other", "conflict"))  # type: ignore[arg-type]
 CHANNELS = Role("channels")
+# The axes after the first, of maps that a convolution reads.
+_PLANAR = {ndim: (CHANNELS, *(POSITIONS,) * (ndim - 2)) for ndim in (3, 4, 5)}
 
 
 class Layout:
@@ -210,7 +211,7 @@ def _stated(node: fx.Node, carried: Sequence[Role | None], calls: Calls) -> Sequ
         dim = (args_of(node, "tensors", "dim")[1] or 0) % ndim
         return [OTHER if axis == dim else role for axis, role in enumerate(carried)]
     if _is_planar(node, name, ndim, calls):
-        return [carried[0], *(_confirmed(role, own) for role, own in zip(carried[1:], _planar(ndim)[1:], strict=True))]
+        return [carried[0], *(_confirmed(role, own) for role, own in zip(carried[1:], _PLANAR[ndim], strict=True))]
     if _normalized(node, calls) == 1:
         return [*carried[:-1], _confirmed(carried[-1], Role("channels", NORM))]
     if name in ("linear", "scaleddotproductattention") or _is_weighted(node, calls):
@@ -231,7 +232,7 @@ def _confirmed(role: Role | None, stated: Role) -> Role:
 
 
 def _planar(ndim: int) -> Roles:
-    return (None, CHANNELS, *(POSITIONS,) * (ndim - 2))
+    return (None, *_PLANAR[ndim])
 
 
 def _is_planar(node: fx.Node, name: str, ndim: int, calls: Calls) -> bool:
@@ -292,12 +293,12 @@ def _contracted(node: fx.Node, calls: Calls) -> Iterator[tuple[fx.Node, Roles]]:
     if not isinstance(equation, str) or "->" not in equation or "." in equation:
         return
     taken, made = equation.replace(" ", "").split("->")
-    pairs = list(zip(taken.split(","), operands, strict=False))
+    pairs: list[tuple[str, Any]] = list(zip(taken.split(","), operands, strict=False))
     weights = {letter for letters, operand in pairs if not calls.is_data(operand) for letter in letters}
     for letters, operand in pairs:
         if isinstance(operand, fx.Node) and calls.is_data(operand):
-            summed = (Role("channels", FEATURES) if l in weights and l not in made else None for l in letters)
-            yield operand, tuple(summed)
+            summed = [letter in weights and letter not in made for letter in letters]
+            yield operand, tuple(Role("channels", FEATURES) if contracted else None for contracted in summed)
 
 
 def _guessed(node: fx.Node, carried: Sequence[Role | None], calls: Calls) -> Sequence[Role | None]:

@@ -100,7 +100,7 @@ def _names(found: Iterable[Meeting]) -> Iterator[str]:
 
 
 def _point(name: str, meeting: Meeting, kind: Any) -> FusionPoint:
-    batch, channels, *positions = meeting.order
+    _, channels, *positions = meeting.order
     shapes = [value_of(node).shape for node in meeting.inputs]
     return FusionPoint(
         name=name,
@@ -119,10 +119,10 @@ def _told(left: Iterable[LeftAlone]) -> Iterator[str]:
         scope = str(one.node.meta[SCOPE])
         alike[re.sub(r"\d+", "*", scope), one.op, one.why].append(one)
     for (_, op, why), ones in alike.items():
-        shape = " × ".join(map(str, value_of(ones[0].node).shape))
+        shape = ", ".join(map(str, value_of(ones[0].node).shape[1:]))
         scope = str(ones[0].node.meta[SCOPE]) or ROOT
         more = f" ({len(ones)} alike)" if len(ones) > 1 else ""
-        yield f"{_word(op)} of {shape} in `{scope}`{more} is no fusion point: {why}"
+        yield f"{_word(op)} of (…, {shape}) in `{scope}`{more} is no fusion point: {why}"
 
 
 def _one_form(mine: Sequence[Found], other: Sequence[Found]) -> str:

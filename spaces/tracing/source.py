@@ -47,7 +47,7 @@ def replaced(graph: fx.Graph, meetings: Mapping[str, Meeting]) -> None:
 def _fused(graph: fx.Graph, target: str, inputs: tuple[fx.Node, ...], meeting: Meeting) -> fx.Node:
     """Record a call of an operator, which takes `(B, C, *size)`, on maps of any order of axes.
 
-    The result has the axes of the host's, and lies in memory as a view that follows expects it.
+    The result has the axes of the host's.
     """
     order = meeting.order
     back = tuple(sorted(range(len(order)), key=order.__getitem__))
@@ -57,11 +57,10 @@ def _fused(graph: fx.Graph, target: str, inputs: tuple[fx.Node, ...], meeting: M
     fused = graph.create_node("call_module", target, inputs, {})
     if turned:
         fused = graph.call_method("permute", (fused, *back))
+        # A view that follows may need the host's order in memory; of turned maps an operator may have left another.
+        fused = graph.call_method("contiguous", (fused,)) if value_of(meeting.node).is_contiguous() else fused
     if meeting.divisor != 1:
         fused = graph.call_function(operator.truediv, (fused, meeting.divisor))
-    scattered = turned or not all(value_of(node).is_contiguous() for node in meeting.inputs)
-    if scattered and value_of(meeting.node).is_contiguous():
-        fused = graph.call_method("contiguous", (fused,))
     return fused
 
 

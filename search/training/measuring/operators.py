@@ -29,6 +29,7 @@ ROUNDS = 3
 BLOCKS = 2
 NETWORKS = 4
 TRIES = 8
+PLANAR = 4
 
 
 class DeviceTimer:
@@ -68,16 +69,18 @@ class DeviceTimer:
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
         shapes = zip(operator.in_channels, operator.sizes, strict=True)
         maps = [self._map(channels, size, dtype) for channels, size in shapes]
-        return fusion_ops.build(operator.choice, operator.in_channels, operator.out_channels), maps
+        dims = len(operator.sizes[0])
+        return fusion_ops.build(operator.choice, operator.in_channels, operator.out_channels, dims=dims), maps
 
     def _network(self, architecture: Architecture) -> tuple[nn.Module, list[Tensor]]:
         host = self._space.host
         return self._space.build(architecture), [self._map(host.in_channels, host.input_size, torch.float32)]
 
-    def _map(self, channels: int, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    def _map(self, channels: int, size: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         shape = self._protocol.batch_size, channels, *size
+        tensor = torch.randn(shape, dtype=dtype, device=self._device)
         order: Any = {"memory_format": memory_format(self._device)}
-        return torch.randn(shape, dtype=dtype, device=self._device).to(**order)
+        return tensor.to(**order) if tensor.ndim == PLANAR else tensor  # others have no such order
 
 
 def measured_table(
