@@ -38,6 +38,7 @@ _REDUCTIONS = {
     *("nanmean", "argmax", "argmin", "linalgvectornorm", "vectornorm", "all", "any"),
 }
 _SAME_AXES = ("conv", "pool", "pad", "interpolate", "upsample", "pixel", "shuffle", "roll", "gridsample")
+_CONCATENATIONS = {"cat", "hstack", "vstack", "dstack", "columnstack", "rowstack"}
 # Strides that no slice makes of one another tell the axes of a view apart.
 _STRIDES = (1_000_003, 1_000_033, 1_000_037, 1_000_039, 1_000_081, 1_000_099, 1_000_117, 1_000_121)
 
@@ -86,7 +87,7 @@ def _flows(node: fx.Node, calls: Calls, value: Tensor) -> Iterator[tuple[fx.Node
         yield from _summed(node, calls)
     elif name == "scaleddotproductattention":
         yield first, _same(range(value.ndim - 1))
-    elif name == "cat" or any(part in name for part in _SAME_AXES):
+    elif name in _CONCATENATIONS or any(part in name for part in _SAME_AXES):
         yield from ((source, _same(range(value.ndim))) for source in sources if _ndim(source) == value.ndim)
     else:
         alike = (s for s in sources if isinstance(value_of(s), Tensor) and value_of(s).shape == value.shape)

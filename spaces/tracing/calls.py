@@ -30,6 +30,8 @@ _SAME = {
     "safesoftmax": "softmax",
     "softmax2d": "softmax",
 }
+# These take no more than the shape or type of what comes second.
+_LIKE = {"expandas", "viewas", "reshapeas", "typeas"}
 
 
 def value_of(node: Any) -> Any:
@@ -67,7 +69,8 @@ class Calls:
         self._names = {node: self._named(node) for node in graph.nodes}
         self._data: dict[fx.Node, tuple[fx.Node, ...]] = {}
         for node in graph.nodes:
-            sources = tuple(source for source in node.all_input_nodes if source in self._data)
+            read = node.all_input_nodes[:1] if self._names[node] in _LIKE else node.all_input_nodes
+            sources = tuple(source for source in read if source in self._data)
             if node.op == "placeholder" or (sources and holds_tensors(value_of(node))):
                 self._data[node] = sources
 

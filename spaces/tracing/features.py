@@ -15,6 +15,8 @@ _SQUASHING = {"sigmoid", "hardsigmoid", "softmax", "tanh", "logsigmoid"}
 _SPREADS = {"expand", "expandas", "broadcastto", "repeat", "tile", "interpolate", "upsample"}
 # What leaves a map what it is, but for its memory.
 _COPIES = {"contiguous", "clone", "to", "float", "typeas", "detach", "identity"}
+_PLAIN = _COPIES | _SPREADS | {"view", "reshape", "unsqueeze", "squeeze", "permute", "transpose", "dropout"}
+_PARTS = {"getitem", "chunk", "split", "unbind", "select", "slice", "tensorsplit"}
 _SCALING = {"add", "sub", "mul", "div", "addcmul", "addcdiv"}
 _POSITIONLESS = {"view", "reshape", "flatten", "unflatten", "matmul", "linear", "einsum", "getitem", "select"}
 
@@ -103,22 +105,10 @@ class FeatureMaps:
             self._gates[node] = False
             name, sources = self.calls.name(node), self.calls.sources(node)
             spread = name in ("expand", "expandas") and all(not self._spans(source, node) for source in sources)
-            passed = len(sources) == 1 and name not in ("getitem",) and self._is_plain(name)
+            passed = len(sources) == 1 and name in _PLAIN
             summary = bool(sources) and all(source in self._summaries for source in sources)
             self._gates[node] = name in _SQUASHING or spread or summary or (passed and self._is_factor(sources[0]))
         return self._gates[node]
-
-    @staticmethod
-    def _is_plain(name: str) -> bool:
-        return name in _COPIES | _SPREADS | {
-            "view",
-            "reshape",
-            "unsqueeze",
-            "squeeze",
-            "permute",
-            "transpose",
-            "dropout",
-        }
 
     def _rows(self, node: fx.Node, sources: list[fx.Node]) -> tuple[fx.Node, ...]:
         """Return the factor of a matrix product that brings the positions of its result."""
@@ -146,10 +136,9 @@ class FeatureMaps:
 
     def _multiplies(self, node: fx.Node) -> bool:
         """Return whether a squashed value is nothing but a factor of maps."""
-        users = list(node.users)
-        return bool(users) and all(
-            self.calls.name(user) == "mul" or (self._is_plain(self.calls.name(user)) and self._multiplies(user))
-            for user in users
+        return bool(node.users) and all(
+            self.calls.name(user) == "mul" or (self.calls.name(user) in _PLAIN | _PARTS and self._multiplies(user))
+            for user in node.users
         )
 
     def _summarizes(self, node: fx.Node) -> bool:

@@ -217,9 +217,8 @@ def _stated(node: fx.Node, carried: Sequence[Role | None], calls: Calls) -> Sequ
     if name in ("linear", "scaleddotproductattention") or _is_weighted(node, calls):
         last = carried[-1]
         return [*carried[:-1], last if last and last.what in ("positions", "part") else Role("channels", FEATURES)]
-    if calls.is_opaque(node):
-        return _guessed(node, carried, calls)
-    return carried
+    whole = _whole(node, calls)
+    return _guessed(node, whole, carried, calls) if calls.is_opaque(whole) else carried
 
 
 def _confirmed(role: Role | None, stated: Role) -> Role:
@@ -301,15 +300,23 @@ def _contracted(node: fx.Node, calls: Calls) -> Iterator[tuple[fx.Node, Roles]]:
             yield operand, tuple(Role("channels", FEATURES) if contracted else None for contracted in summed)
 
 
-def _guessed(node: fx.Node, carried: Sequence[Role | None], calls: Calls) -> Sequence[Role | None]:
+def _whole(node: fx.Node, calls: Calls) -> fx.Node:
+    """Return what returned several tensors, of which a node is one; any other node as it is."""
+    while calls.name(node) == "getitem" and calls.sources(node):
+        source = calls.sources(node)[0]
+        if isinstance(value_of(source), Tensor):
+            break
+        node = source
+    return node
+
+
+def _guessed(node: fx.Node, whole: fx.Node, carried: Sequence[Role | None], calls: Calls) -> Sequence[Role | None]:
     """Return what the layers of a module that was not looked into say of its result."""
-    roles = _of_layers(calls.module(node), len(carried))
-    if roles is None or None not in carried:
-        return carried
-    batch = (
-        calls.sources(node) and value_of(node).shape[0] == getattr(value_of(calls.sources(node)[0]), "shape", [0])[0]
-    )
-    return [BATCH if batch else carried[0], *roles[1:]]
+    read = [value_of(source) for source in calls.sources(whole) if isinstance(value_of(source), Tensor)]
+    images = any(tensor.ndim and tensor.shape[:1] == value_of(node).shape[:1] for tensor in read)
+    roles = _of_layers(calls.module(whole), len(carried)) or (None,) * len(carried)
+    guessed = (BATCH if images else None, *roles[1:])
+    return [old if old is not None else new for old, new in zip(carried, guessed, strict=True)]
 
 
 def _of_layers(module: nn.Module | None, ndim: int) -> Roles | None:

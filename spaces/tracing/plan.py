@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -19,7 +19,7 @@ from spaces.point import FusionPoint
 from spaces.tracing.calls import value_of
 from spaces.tracing.exporting import exported_graph
 from spaces.tracing.meeting import Meeting
-from spaces.tracing.patterns import matches
+from spaces.tracing.patterns import matches, within
 from spaces.tracing.points import Found, matched, points
 from spaces.tracing.source import constants, replaced, source
 from spaces.tracing.tracer import GraphTracer, on_meta, refusal, sharing
@@ -93,7 +93,7 @@ def make_plan(
     chosen = {
         name: found
         for name, found in both.items()
-        if (include is None or matches(name, include)) and not any(matches(part, leaves) for part in _paths(name))
+        if (include is None or matches(name, include)) and not within(name, leaves)
     }
     output = next(value_of(node.args[0]) for node in evaluated.graph.nodes if node.op == "output")
     sources = [
@@ -140,12 +140,6 @@ def _refused(error: Exception, path: str) -> SpecError:
         return error
     why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
     return SpecError(refusal(path, why, traceback.extract_tb(error.__traceback__)))
-
-
-def _paths(name: str) -> Iterator[str]:
-    """Yield a point's name, and the paths of the modules that it is in."""
-    parts = name.split(".")
-    yield from (".".join(parts[: length + 1]) for length in range(len(parts)))
 
 
 def _source(graph: fx.Graph, chosen: Mapping[str, Meeting]) -> tuple[str, ...]:

@@ -89,7 +89,9 @@ class TokenBlock(nn.Module):
         batch, length, channels = x.shape
         small = self.reduce(x.transpose(1, 2).reshape(batch, channels, 4, 4)).flatten(2).transpose(1, 2)
         q = self.q(x).reshape(batch, length, self.heads, -1).transpose(1, 2)
-        k, v = self.kv(self.norm(small)).reshape(batch, -1, 2, self.heads, channels // self.heads).permute(2, 0, 3, 1, 4)
+        k, v = (
+            self.kv(self.norm(small)).reshape(batch, -1, 2, self.heads, channels // self.heads).permute(2, 0, 3, 1, 4)
+        )
         if self.fused:
             y = functional.scaled_dot_product_attention(q, k, v)
         else:
