@@ -19,8 +19,8 @@ def kinds(ways: Ways, meetings: Sequence[Meeting]) -> dict[fx.Node, Kind]:
     """Return the kind of every meeting.
 
     - `long_skip`: maps of different levels meet. On the way from where they part to here one goes through a
-      lower resolution and back, or over other skip connections than those inside of this block; or they come
-      from different inputs.
+      lower resolution and back, or over skip connections of another block or resolution; or they come from
+      different inputs.
     - `short_skip`: one way is the identity, or a projection beside a deeper branch.
     - `same_layer`: all ways are branches of one layer.
     """
@@ -49,7 +49,7 @@ def _kind(
         return "same_layer"
     skips = [node for node in inside if known.get(node, "same_layer") != "same_layer"]
     crossed = [node for node in skips if not members[node] <= members[meeting.node]]
-    if any(not _is_inside(node, meeting, whole) for node in crossed):
+    if any(not _is_inside(ways, node, meeting, whole) for node in crossed):
         return "long_skip"
     return "short_skip" if _is_shortcut(ways, start, meeting) else "same_layer"
 
@@ -60,10 +60,12 @@ def _goes_lower(ways: Ways, start: fx.Node, inside: Iterable[fx.Node], meeting: 
     return any(positions < min(ends.values()) for positions in ways.positions(inside).values())
 
 
-def _is_inside(node: fx.Node, meeting: Meeting, whole: str) -> bool:
-    """Return whether a skip connection stands in a module inside of the block that the meeting ends."""
-    block = str(meeting.node.meta[SCOPE])
-    return len(block) > len(whole) and str(node.meta[SCOPE]).startswith(f"{block}.")
+def _is_inside(ways: Ways, node: fx.Node, meeting: Meeting, whole: str) -> bool:
+    """Return whether a skip connection is one of the block that the meeting stands in, and of its resolution."""
+    block, scope = str(meeting.node.meta[SCOPE]), str(node.meta[SCOPE])
+    level = ways.positions((node, meeting.node))
+    within = len(block) > len(whole) and (scope == block or scope.startswith(f"{block}."))
+    return within and len(set(level.values())) == 1
 
 
 def _common(scopes: Sequence[str]) -> str:

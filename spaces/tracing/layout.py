@@ -102,8 +102,11 @@ class Layout:
 
     @staticmethod
     def _channels(roles: Roles) -> list[int]:
+        """Return the axes that the heaviest evidence says hold channels, or the one part of them that is left."""
         weights = {axis: role.weight for axis, role in enumerate(roles) if role is not None and role.what == "channels"}
-        return [axis for axis, weight in weights.items() if weight == max(weights.values())]
+        parts = [axis for axis, role in enumerate(roles) if role is not None and role.what == "part"]
+        heaviest = [axis for axis, weight in weights.items() if weight == max(weights.values())]
+        return heaviest or (parts if len(parts) == 1 else [])
 
     def _settle(self, nodes: Sequence[fx.Node]) -> None:
         for node in nodes:
@@ -216,7 +219,7 @@ def _stated(node: fx.Node, carried: Sequence[Role | None], calls: Calls) -> Sequ
         return [*carried[:-1], _confirmed(carried[-1], Role("channels", NORM))]
     if name in ("linear", "scaleddotproductattention") or _is_weighted(node, calls):
         last = carried[-1]
-        return [*carried[:-1], last if last and last.what in ("positions", "part") else Role("channels", FEATURES)]
+        return [*carried[:-1], last if last and last.what == "positions" else Role("channels", FEATURES)]
     whole = _whole(node, calls)
     return _guessed(node, whole, carried, calls) if calls.is_opaque(whole) else carried
 
@@ -227,7 +230,9 @@ def _confirmed(role: Role | None, stated: Role) -> Role:
         return stated
     if role.what == stated.what:
         return max(role, stated, key=lambda r: r.weight)
-    return role if role.what == "part" else CONFLICT
+    if role.what == "part":
+        return stated if stated.what == "channels" else role
+    return CONFLICT
 
 
 def _planar(ndim: int) -> Roles:

@@ -230,6 +230,62 @@ def test_a_skip_inside_of_a_stage_is_not_one_between_stages() -> None:
         assert list(kinds(Levels(stage)).values()) == [found.format(kind) for found in inside]
 
 
+class Fused(nn.Module):
+    """A module of two resolutions, as networks have them that keep several: blocks of each, then all joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.high, self.low = Residual(), Residual()
+        self.up, self.down = conv(8, 8, 1), conv(8, 8, 3, 2)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        high, low = self.high(maps[0]), self.low(maps[1])
+        return [high + functional.interpolate(self.up(low), scale_factor=2.0), self.down(high) + low]
+
+
+class Resolutions(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.transition, self.stage, self.out = conv(3, 8), conv(8, 8, 3, 2), Fused(), conv(8, 3)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = self.stem(x)
+        return [self.out(y) for y in self.stage([x, self.transition(x)])]
+
+
+def test_a_module_of_several_resolutions_joins_levels() -> None:
+    found = {"stage.high.add": "short_skip", "stage.low.add": "short_skip"}
+    assert kinds(Resolutions()) == {**found, "stage.add": "long_skip", "stage.add2": "long_skip"}
+
+
+class Dual(nn.Module):
+    """A residual and a dense part in one block, which begins by joining what the block before left."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = conv(inputs, 8, 1), conv(8, 12)
+
+    def forward(self, parts: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        y = self.conv2(self.conv1(torch.cat(parts, 1)))
+        return parts[0] + y[:, :8], torch.cat([parts[1], y[:, 8:]], 1)
+
+
+class DualPath(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.block1, self.block2, self.out = conv(3, 12), Dual(12), Dual(16), conv(20, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        return self.out(torch.cat(self.block2(self.block1((x[:, :8], x[:, 8:]))), 1))
+
+
+def test_two_paths_of_one_block_are_short() -> None:
+    found = kinds(DualPath())
+    ends = ("block1.add", "block1.cat2", "block2.add", "block2.cat2")
+    assert [found[name] for name in ends] == ["short_skip"] * 4
+
+
 class Growing(nn.Module):
     """A block that doubles the resolution: both its ways start lower than they end."""
 
