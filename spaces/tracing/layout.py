@@ -50,6 +50,9 @@ class Layout:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._roles: dict[fx.Node, Roles] = {}
+        self._orders: dict[fx.Node, tuple[int, ...] | None] = {}
+        inputs = [value_of(node) for node in calls.graph.nodes if node.op == "placeholder"]
+        self._images = next((int(value.shape[0]) for value in inputs if isinstance(value, Tensor) and value.ndim), 0)
         nodes = [n for n in calls.graph.nodes if calls.is_data(n) and isinstance(value_of(n), Tensor)]
         self._flows = {node: flows(node, calls) for node in nodes}
         self._users: dict[fx.Node, list[tuple[fx.Node, Flow]]] = {node: [] for node in nodes}
@@ -61,8 +64,15 @@ class Layout:
         self._settle(nodes)
 
     def roles(self, node: fx.Node) -> Roles:
-        """Return the role of every axis of a node's value; `None` where nothing tells."""
-        return self._roles.get(node, ())
+        """Return the role of every axis of a node's value; `None` where nothing tells.
+
+        A first axis of which nothing else is known is that of the images where it is as long as theirs, as after
+        `x.flatten(0, 1)` and back.
+        """
+        roles = self._roles.get(node, ())
+        if roles and roles[0] is None and int(value_of(node).shape[0]) == self._images:
+            return roles if BATCH in roles else (BATCH, *roles[1:])
+        return roles
 
     def order(self, node: fx.Node) -> tuple[int, ...] | None:
         """Return the axes of a feature map as batch, channels, positions; `None` where it is none.
@@ -70,7 +80,9 @@ class Layout:
         It has one axis of the images, one that the heaviest evidence says holds channels, and one to three others,
         none of which is a part of channels, such as the heads of an attention.
         """
-        return None if self.obstacle(node) else self._ordered(node)
+        if node not in self._orders:
+            self._orders[node] = None if self.obstacle(node) else self._ordered(node)
+        return self._orders[node]
 
     def obstacle(self, node: fx.Node) -> str:
         """Return why a node's value is no map whose channels are known; an empty text where it is one."""
@@ -183,6 +195,8 @@ def _agreed(roles: Sequence[Role]) -> Role | None:
     if not roles:
         return None
     heavy = [role for role in roles if role.weight > FEATURES] or list(roles)
+    if {role.what for role in roles} == {"channels", "part"}:  # all of one head
+        heavy = [role for role in roles if role.what == "channels"]
     return max(heavy, key=lambda role: role.weight) if len({role.what for role in heavy}) == 1 else CONFLICT
 
 

@@ -119,6 +119,24 @@ def test_tokens_have_one_spatial_dimension(check: Any) -> None:
     assert fused.points == space.points
 
 
+class OneHead(nn.Module):
+    """An attention of one head, its values returned as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.qkv, self.head = nn.Conv2d(3, 8, 2, 2), nn.Linear(8, 24), nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        q, k, v = self.qkv(x).reshape(x.shape[0], 16, 3, 1, 8).permute(2, 0, 3, 1, 4)
+        y = (q @ k.transpose(-2, -1)).softmax(-1) @ v
+        return self.head((x + y.transpose(1, 2).reshape(x.shape)).mean(1))
+
+
+def test_one_head_has_all_channels(check: Any) -> None:
+    check(OneHead(), (1, 3, 8, 8), [("add", "short_skip", (8, 8))])
+
+
 class Mixer(nn.Module):
     """A linear layer over the positions: they stay positions."""
 
@@ -181,6 +199,29 @@ class LengthFirst(nn.Module):
 
 def test_the_batch_may_be_any_axis(check: Any) -> None:
     check(LengthFirst(), (1, 3, 8, 8), [("add", "short_skip", (8, 8)), ("add2", "short_skip", (8, 8))])
+
+
+class Flat(nn.Module):
+    """A normalisation of all tokens of all images together, and back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.norm, self.a, self.b = (
+            nn.Conv2d(3, 8, 2, 2),
+            nn.BatchNorm1d(8),
+            nn.Linear(8, 8),
+            nn.Linear(8, 8),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        y = self.a(x)
+        y = self.norm(y.flatten(0, 1)).reshape_as(y)
+        return (y + torch.relu(self.b(y))).mean(1)
+
+
+def test_the_batch_is_found_again_after_it_was_flattened(check: Any) -> None:
+    check(Flat(), (1, 3, 8, 8), [("add", "short_skip", (8, 8))])
 
 
 class Last(nn.Module):
