@@ -183,9 +183,9 @@ class LiveNetwork(HostNetwork):
         return self.example[1]
 
     @property
-    def input_size(self) -> tuple[int, int]:  # type: ignore[override]
-        """Height and width of the first input."""
-        return self.example[2], self.example[3]
+    def input_size(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Size of the first input in what follows its second axis."""
+        return self.example[2:]
 
     @property
     def fusion_points(self) -> tuple[FusionPoint, ...]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import fusion_ops
 from fusion_ops import FusionChoice
 from fusion_ops.errors import MeasurementError
-from search.training.device import free_memory, is_lost, memory_format, place
+from search.training.device import PLANAR, free_memory, is_lost, memory_format, place
 from search.training.measuring.latency import measure_latency
 from search.training.settings import LatencyConfig
 from spaces import Architecture, SearchSpace
@@ -29,7 +29,6 @@ ROUNDS = 3
 BLOCKS = 2
 NETWORKS = 4
 TRIES = 8
-PLANAR = 4
 
 
 class DeviceTimer:
