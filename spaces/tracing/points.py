@@ -35,13 +35,16 @@ class Found:
     point: FusionPoint
     meeting: Meeting
 
-    @property
-    def key(self) -> Hashable:
-        """What it shares with itself in the other form: where in the code, and which shapes meet."""
-        node, point = self.meeting.node, self.point
-        where = node.meta.get(PLACE, node.meta.get(SCOPE))
+    def key(self, where: str) -> Hashable:
+        """Return what it shares with itself in the other form: where in the code, and which shapes meet.
+
+        Args:
+            where: What nodes keep that is compared: `PLACE`, or `SCOPE` alone.
+        """
+        point = self.point
         channels = point.in_channels, point.out_channels
-        return where, self.meeting.op, channels, point.sizes, self.meeting.order, self.meeting.divisor
+        place = self.meeting.node.meta.get(where)
+        return place, self.meeting.op, channels, point.sizes, self.meeting.order, self.meeting.divisor
 
 
 def points(graph: fx.Graph) -> tuple[tuple[Found, ...], tuple[str, ...]]:
@@ -59,7 +62,8 @@ def matched(
 ) -> tuple[dict[str, tuple[FusionPoint, Meeting, Meeting]], tuple[str, ...]]:
     """Return the points that both forms of a network have, by name, and notices of those of one form only.
 
-    Points stand at one place of the code and fuse maps of the same shapes. Where a place is passed more often in
+    Points stand at one place of the code (in one module, where two tracers followed the forms) and fuse maps of
+    the same shapes. Where a place is passed more often in
     one form than in the other, nobody can tell which passes belong together, and it has no points.
 
     Args:
@@ -69,7 +73,8 @@ def matched(
     Returns:
         A point, its meeting in evaluation and the one in training; and the notices.
     """
-    ours, theirs = _by_key(evaluated), _by_key(trained)
+    where = PLACE if _places(evaluated) & _places(trained) else SCOPE
+    ours, theirs = _by_key(evaluated, where), _by_key(trained, where)
     pairs: dict[str, Meeting] = {}
     notices = []
     for key in dict.fromkeys((*ours, *theirs)):
@@ -82,10 +87,16 @@ def matched(
     return both, tuple(dict.fromkeys(notices))
 
 
-def _by_key(found: Iterable[Found]) -> dict[Hashable, list[Found]]:
+def _places(found: Sequence[Found]) -> set[Hashable]:
+    """Return the places in the code of all that a form's graph computes; another tracer knows none, or others."""
+    nodes = found[0].meeting.node.graph.nodes if found else ()
+    return {node.meta[PLACE] for node in nodes if node.meta.get(PLACE) is not None}
+
+
+def _by_key(found: Iterable[Found], where: str) -> dict[Hashable, list[Found]]:
     keyed: dict[Hashable, list[Found]] = defaultdict(list)
     for one in found:
-        keyed[one.key].append(one)
+        keyed[one.key(where)].append(one)
     return keyed
 
 

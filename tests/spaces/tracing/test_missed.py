@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from copy import deepcopy
 from functools import reduce
@@ -9,12 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 import spaces
 from spaces import SearchSpace
 from spaces.tracing.plan import Plan
+from spaces.tracing.points import matched, points
+from spaces.tracing.tracer import PLACE, SCOPE, VALUE
 
 
 class Net(nn.Module):
@@ -224,3 +227,45 @@ def test_what_runs_more_often_in_one_form_is_left_alone() -> None:
     assert notices(space) == (
         "a sum of 4 × 6 × 6 in `network` is no fusion point: it runs 2 times in evaluation and 3 times in training",
     )
+
+
+class Asking(nn.Module):
+    """Its training form asks for a number as symbolic tracing cannot tell it: another tracer follows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block, self.head = Block(), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.block(x)
+        if self.training:
+            x = x * math.sqrt(math.floor(x.shape[-1] / 2))
+        return self.head(x) + x
+
+
+def test_forms_of_two_tracers_have_the_same_points() -> None:
+    space = spaces.trace(Asking(), torch.randn(2, 4, 6, 6))
+    assert [point.name for point in space.points] == ["block.add", "add"]
+
+
+class Valued(fx.Interpreter):
+    """Notes what every node computes, and in which module and place it is."""
+
+    def __init__(self, module: fx.GraphModule, line: int) -> None:
+        super().__init__(module)
+        self._line = line
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = n.meta[VALUE] = super().run_node(n)
+        n.meta[SCOPE], n.meta[PLACE] = "", (self._line, n.name)
+        return value
+
+
+def test_forms_without_common_places_are_compared_by_module() -> None:
+    forms = []
+    for line in (1, 2):
+        module = fx.symbolic_trace(Block())
+        Valued(module, line).run(torch.zeros(2, 4, 6, 6))
+        forms.append(points(module.graph)[0])
+    both, left = matched(forms[0], forms[1])
+    assert (list(both), left) == (["add"], ())
