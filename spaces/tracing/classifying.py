@@ -8,8 +8,8 @@ from torch import Tensor, fx
 
 from spaces.point import Kind
 from spaces.tracing.calls import value_of
+from spaces.tracing.marks import SCOPE
 from spaces.tracing.meeting import Meeting
-from spaces.tracing.tracer import SCOPE
 from spaces.tracing.ways import Ways
 
 __all__ = ["kinds"]

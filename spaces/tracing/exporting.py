@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
+import copy
+import re
 from collections.abc import Sequence
-from contextlib import redirect_stderr
-from io import StringIO
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -14,7 +14,11 @@ from torch.export import Dim
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
-from spaces.tracing.tracer import SCOPE, VALUE
+from spaces.tracing.marks import PLACE, SCOPE, VALUE
+from spaces.tracing.randomness import Generators
+from spaces.tracing.refusals import UnfollowableError
+from spaces.tracing.worlds import batches
+from spaces.tracing.writing import mark_writes, versions
 
 __all__ = ["exported_graph"]
 
@@ -32,22 +36,48 @@ def exported_graph(root: nn.Module, meta: nn.Module, examples: Sequence[Tensor])
     Raises:
         Exception: Whatever PyTorch raises where it cannot export the network.
     """
-    inputs = tuple(torch.zeros(max(len(e), 2), *e.shape[1:], dtype=e.dtype) for e in examples)
-    # What cannot be exported PyTorch prints, as far as it got.
-    with warnings.catch_warnings(), redirect_stderr(StringIO()):
-        warnings.simplefilter("ignore")
-        shapes = tuple({0: Dim.DYNAMIC} for _ in inputs)
-        program = torch.export.export(root, inputs, dynamic_shapes=shapes, strict=True)
-        module: Any = program.module(check_guards=False)
+    batched = [example.ndim > 0 and len(example) == len(examples[0]) for example in examples]
+    inputs = tuple(torch.zeros(e.shape, dtype=e.dtype) for e in batches(examples, 2))
+    if _draws(meta, examples):
+        raise UnfollowableError("it draws random numbers outside of PyTorch's functions")
+    shapes = tuple({0: Dim.DYNAMIC} if is_batch else None for is_batch in batched)
+    program = torch.export.export(root, inputs, dynamic_shapes=shapes, strict=True)
+    module: Any = program.module(check_guards=False)
     graph: fx.Graph = module.graph
+    _keep_constants(root, module, graph)
     _plain(graph, program.call_spec.out_spec)
     _on_the_inputs_device(graph)
     for node in graph.nodes:
         node.meta[SCOPE] = _scope(node)
+        node.meta[PLACE] = (node.meta[SCOPE], _lines(node))
     counter = FlopCounterMode(display=False)
     with counter:
         _Evaluated(module, graph, meta).run(*examples)
     return graph, int(counter.get_total_flops())
+
+
+def _draws(meta: nn.Module, examples: Sequence[Tensor]) -> bool:
+    """Return whether a network draws from generators other than PyTorch's: what was drawn would be kept for good."""
+    generators = Generators(meta, foreign=True)
+    states = generators.states()
+    with suppress(Exception):
+        copy.deepcopy(meta)(*examples)
+    return generators.have_moved(states)
+
+
+def _keep_constants(root: nn.Module, module: Any, graph: fx.Graph) -> None:
+    """Give the network the tensors that its graph holds, under the names that are written down with it."""
+    for index, node in enumerate(graph.nodes):
+        name = str(node.target)
+        if node.op == "get_attr" and not hasattr(root, name.partition(".")[0]):
+            node.target = f"_tensor_constant{index}"
+            setattr(root, node.target, getattr(module, name))
+
+
+def _lines(node: fx.Node) -> tuple[tuple[str, int, int], ...]:
+    """Return file and line of the user's frames, the innermost first."""
+    found = re.findall(r'File "(.+?)", line (\d+)', node.meta.get("stack_trace") or "")
+    return tuple((file, int(number), 0) for file, number in reversed(found))
 
 
 class _Evaluated(fx.Interpreter):
@@ -58,8 +88,10 @@ class _Evaluated(fx.Interpreter):
         self._meta = meta
 
     def run_node(self, n: fx.Node) -> Any:
+        before = versions(n)
         value = super().run_node(n)
         n.meta[VALUE] = value
+        mark_writes(n, before)
         return value
 
     def fetch_attr(self, target: str) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor, fx
 
 from spaces.tracing.calls import Calls, args_of, value_of
 from spaces.tracing.features import FeatureMaps
-from spaces.tracing.tracer import SCOPE
+from spaces.tracing.marks import SCOPE
 from spaces.tracing.writing import is_read_through_alias, later_readers, writes
 
 __all__ = ["LeftAlone", "Meeting", "meetings"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,18 +10,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from fusion_ops import Cost
 from fusion_ops.errors import SpecError
 from spaces.point import FusionPoint
 from spaces.tracing.calls import value_of
+from spaces.tracing.copies import on_meta, sharing
 from spaces.tracing.exporting import exported_graph
 from spaces.tracing.meeting import Meeting
 from spaces.tracing.patterns import matches, within
 from spaces.tracing.points import Found, matched, points
+from spaces.tracing.refusals import UnfollowableError, reason, refusal, unfit
+from spaces.tracing.silence import silence
 from spaces.tracing.source import constants, replaced, source
-from spaces.tracing.tracer import GraphTracer, on_meta, refusal, sharing
+from spaces.tracing.tracer import GraphTracer
+from spaces.tracing.worlds import batches
+from spaces.tracing.writing import read_results
 
 __all__ = ["Plan", "make_plan", "module_name"]
 
@@ -117,29 +120,31 @@ def make_plan(
 
 def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...], *, training: bool) -> _Traced:
     root, meta = sharing(model).train(training), on_meta(model).train(training)
-    single = tuple(torch.empty_like(example[:1] if not training else example, device="meta") for example in examples)
+    # Costs are those of one image; batch norm after a global pooling is trained with no fewer than two.
+    first, second = (batches(examples, count + training) for count in (1, 2))
     import_module("torch._dynamo")  # knows functions by identity, so not while the tracer has wrapped some
-    tracer = GraphTracer(meta, single, leaves)
-    counter = FlopCounterMode(display=False)
-    try:
-        with counter:
-            graph = tracer.trace(root)
-        flops = int(counter.get_total_flops())
-    except Exception as error:
+    tracer = GraphTracer(meta, first, second, leaves, counted=not training)
+    with silence():
         try:
-            graph, flops = exported_graph(root, meta, single)
-        except Exception:
-            raise _refused(error, tracer.failed_at) from error
+            graph, flops = tracer.trace(root), tracer.flops
+        except Exception as error:
+            root, meta = sharing(model).train(training), on_meta(model).train(training)
+            try:
+                graph, flops = exported_graph(root, meta, first)
+            except Exception:
+                raise _refused(error) from error
     graph = fx.GraphModule(root, graph).graph
+    read_results(graph)
     found, left = points(graph)
     return _Traced(graph, found, flops, (*tracer.notices, *left))
 
 
-def _refused(error: Exception, path: str) -> SpecError:
-    if isinstance(error, SpecError):
-        return error
-    why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    return SpecError(refusal(path, why, traceback.extract_tb(error.__traceback__)))
+def _refused(error: Exception) -> SpecError:
+    plain = isinstance(error, SpecError) and not isinstance(error, UnfollowableError)
+    if plain:
+        return error  # type: ignore[return-value]
+    module = getattr(error, "fusion_module", None)
+    return SpecError(unfit(module, reason(error)) if module else refusal("", reason(error)))
 
 
 def _source(graph: fx.Graph, chosen: Mapping[str, Meeting]) -> tuple[str, ...]:

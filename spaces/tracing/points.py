@@ -14,8 +14,8 @@ from spaces.point import FusionPoint
 from spaces.tracing.calls import value_of
 from spaces.tracing.classifying import kinds
 from spaces.tracing.features import FeatureMaps
+from spaces.tracing.marks import PLACE, SCOPE
 from spaces.tracing.meeting import LeftAlone, Meeting, meetings
-from spaces.tracing.tracer import PLACE, SCOPE
 from spaces.tracing.ways import Ways
 
 __all__ = ["Found", "matched", "points"]

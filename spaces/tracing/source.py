@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 
 from fusion_ops.errors import SpecError
 from spaces.tracing.calls import value_of
+from spaces.tracing.functions import Applied
 from spaces.tracing.meeting import Meeting
 
 __all__ = ["LARGEST_CONSTANT", "constants", "replaced", "source"]
@@ -77,7 +78,8 @@ def source(graph: fx.Graph) -> tuple[str, ...]:
     body = [line for line in code.src.rstrip().splitlines() if line.strip()]
     used = set(re.findall(r"[A-Za-z_]\w*", code.src))
     imports = {_import(name, value) for name, value in code.globals.items() if name in used and value is not getattr}
-    return (*sorted(imports), *body)
+    names = {f"{name} = {value.__qualname__}" for name, value in code.globals.items() if isinstance(value, Applied)}
+    return (*sorted(imports), *sorted(names), *body)
 
 
 def _import(name: str, value: Any) -> str:
@@ -85,6 +87,8 @@ def _import(name: str, value: Any) -> str:
         return _KNOWN[name]
     if isinstance(value, ModuleType):
         return f"import {name}" if value.__name__ == name else f"import {value.__name__} as {name}"
+    if isinstance(value, Applied):
+        return f"from {value.__module__} import {value.__qualname__.partition('.')[0]}"
     if name == "device":
         return "from torch import device"
     module, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", "")

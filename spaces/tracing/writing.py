@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import torch
-from torch import fx, nn
+from torch import Tensor, fx
 
-__all__ = ["is_read_through_alias", "later_readers", "writes"]
+from spaces.tracing.marks import VALUE, WRITES
 
-_IN_PLACE = {operator.iadd, operator.isub, operator.imul, operator.itruediv}
-_VIEWS = {
-    *(operator.getitem, torch.chunk, torch.split, torch.narrow, torch.unbind, torch.transpose, torch.permute),
-    *("chunk", "split", "narrow", "unbind", "select", "view", "view_as", "transpose", "permute", "unflatten"),
-    *("expand", "expand_as", "unsqueeze", "squeeze", "detach", "flatten", "reshape", "contiguous"),
-    *(torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze, torch.tensor_split, "tensor_split"),
-}
+__all__ = ["is_read_through_alias", "later_readers", "mark_writes", "read_results", "versions", "writes"]
+
+
+def versions(node: fx.Node) -> dict[fx.Node, int]:
+    """Return how often each tensor that a node reads has been overwritten, before the node is run."""
+    values = {source: source.meta.get(VALUE) for source in node.all_input_nodes}
+    return {source: value._version for source, value in values.items() if isinstance(value, Tensor)}
+
+
+def mark_writes(node: fx.Node, before: Mapping[fx.Node, int]) -> None:
+    """Mark a node that has been run with the nodes whose tensors it has overwritten."""
+    node.meta[WRITES] = tuple(source for source, version in before.items() if source.meta[VALUE]._version != version)
+
+
+def read_results(graph: fx.Graph) -> None:
+    """Let what reads an overwritten tensor read the result of the writing node, which is the same tensor."""
+    order = {node: index for index, node in enumerate(graph.nodes)}
+    same: dict[int, list[fx.Node]] = {}
+    for node in graph.nodes:
+        value = node.meta.get(VALUE)
+        if not isinstance(value, Tensor):
+            continue
+        if any(written.meta[VALUE] is value for written in node.meta.get(WRITES, ())):
+            for earlier in same.get(id(value), ()):
+                earlier.replace_all_uses_with(node, delete_user_cb=_later(order, node))
+        same.setdefault(id(value), []).append(node)
 
 
 def writes(node: fx.Node) -> Iterator[fx.Node]:
-    """Yield the nodes whose value a node overwrites."""
-    if node.args and isinstance(node.args[0], fx.Node) and _is_in_place(node):
-        yield node.args[0]
-        yield from _bases(node.args[0])
-    out = node.kwargs.get("out")
-    if isinstance(out, fx.Node):
-        yield out
+    """Yield the nodes whose value a node overwrites, or a part of it."""
+    for written in node.meta.get(WRITES, ()):
+        yield written
+        yield from _aliases(written)
 
 
 def later_readers(node: fx.Node, than: fx.Node) -> set[fx.Node]:
@@ -36,10 +52,7 @@ def later_readers(node: fx.Node, than: fx.Node) -> set[fx.Node]:
 
 def is_read_through_alias(written: fx.Node, by: fx.Node) -> bool:
     """Return whether a value that is overwritten is read afterwards through a view, or as what it is a view of."""
-    aliases = {*_bases(written)}
-    for base in (*aliases, written):
-        aliases |= _views(base)
-    aliases -= {written, by}
+    aliases = (alias for alias in _aliases(written) if alias is not by)
     return any(_reads(reader, by) for alias in aliases for reader in later_readers(alias, by))
 
 
@@ -48,34 +61,16 @@ def _reads(reader: fx.Node, by: fx.Node) -> bool:
     return not (reader.target is operator.setitem and reader.args[2] is by)
 
 
-def _is_in_place(node: fx.Node) -> bool:
-    if node.op == "call_method":
-        return str(node.target).endswith("_") and not str(node.target).endswith("__")
-    if node.op == "call_module":
-        owner = node.graph.owning_module
-        module = owner.get_submodule(str(node.target)) if owner is not None else nn.Identity()
-        return bool(getattr(module, "inplace", False))
-    named = str(getattr(node.target, "__name__", "")).partition(".")[0]
-    return (
-        node.target in _IN_PLACE
-        or node.target is operator.setitem
-        or node.kwargs.get("inplace") is True
-        or (named.endswith("_") and not named.endswith("__"))
-    )
+def _aliases(node: fx.Node) -> Iterator[fx.Node]:
+    """Yield the other nodes whose tensors lie in the same memory, and are not the very same."""
+    value = node.meta.get(VALUE)
+    if isinstance(value, Tensor):
+        memory = value.untyped_storage()._cdata
+        for other in node.graph.nodes:
+            found = other.meta.get(VALUE)
+            if isinstance(found, Tensor) and found is not value and found.untyped_storage()._cdata == memory:
+                yield other
 
 
-def _bases(node: fx.Node) -> Iterator[fx.Node]:
-    while node.op in ("call_function", "call_method") and node.target in _VIEWS:
-        source = node.args[0] if node.args else None
-        if not isinstance(source, fx.Node):
-            return
-        yield source
-        node = source
-
-
-def _views(node: fx.Node) -> set[fx.Node]:
-    found: set[fx.Node] = set()
-    for user in node.users:
-        if user.op in ("call_function", "call_method") and user.target in _VIEWS and user.args[0] is node:
-            found |= {user} | _views(user)
-    return found
+def _later(order: Mapping[fx.Node, int], node: fx.Node) -> Any:
+    return lambda user: order[user] > order[node]
