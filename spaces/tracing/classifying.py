@@ -88,4 +88,5 @@ def _is_shortcut(ways: Ways, start: fx.Node, meeting: Meeting) -> bool:
     layers = [ways.longest(start, node, ways.layers) for node in meeting.inputs]
     spatial = [ways.longest(start, node, ways.mixes) for node in meeting.inputs]
     short, deep = sorted(range(2), key=layers.__getitem__)
-    return spatial[short] == 0 and spatial[deep] > 0 and layers[short] < layers[deep]
+    projects = spatial[short] == 0 or layers[short] == 1
+    return projects and spatial[short] < spatial[deep] and layers[short] < layers[deep]

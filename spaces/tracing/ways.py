@@ -78,12 +78,13 @@ class Ways:
         return int("pool" in name or (("conv" in name) and self._is_fixed(node)))
 
     def mixes(self, node: fx.Node) -> int:
-        """Return 1 for a layer with weights that looks beyond one position."""
-        if self.maps.calls.is_opaque(node):
+        """Return 1 for a layer with weights that looks beyond one position, and for an attention."""
+        calls, name = self.maps.calls, self.maps.calls.name(node)
+        if calls.is_opaque(node) or name in ("scaleddotproductattention", "multiheadattention"):
             return 1
-        if "conv" not in self.maps.calls.name(node) or self._is_fixed(node):
-            return int(self.maps.calls.name(node) in ("scaleddotproductattention", "multiheadattention"))
-        module = self.maps.calls.module(node)
+        if "conv" not in name or self._is_fixed(node):
+            return int(name == "matmul" and len(calls.sources(node)) > 1)
+        module = calls.module(node)
         kernel = module.weight if module is not None else value_of(args_of(node, "input", "weight")[1])
         return int(isinstance(kernel, Tensor) and max(kernel.shape[2:], default=1) > 1)
 

@@ -83,6 +83,25 @@ def test_a_pooled_shortcut_is_short() -> None:
     assert list(kinds(Downsampled()).values()) == ["short_skip", "short_skip", "short_skip", "same_layer"]
 
 
+class WidelyProjected(nn.Module):
+    """A shortcut by one strided 3×3 convolution beside two, and one beside an attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.short, self.q = nn.Sequential(conv(3, 8, 3, 2), conv(8, 8)), conv(3, 8, 3, 2), nn.Conv2d(8, 8, 1)
+        self.project, self.out = nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x) + self.short(x)
+        tokens = self.q(x).flatten(2).transpose(1, 2)
+        y = (tokens @ tokens.transpose(1, 2)).softmax(-1) @ tokens
+        return self.out(y.transpose(1, 2).reshape(x.shape)) + self.project(x)
+
+
+def test_a_projection_beside_a_deeper_branch_is_short() -> None:
+    assert kinds(WidelyProjected()) == {"add": "short_skip", "add2": "short_skip"}
+
+
 class Tree(nn.Module):
     """Two blocks whose shortcut is a projected pooling, aggregated at a node of their level."""
 
