@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from torch import Tensor, fx
 
@@ -39,6 +40,8 @@ def _kind(
     known: Mapping[fx.Node, Kind],
     whole: str,
 ) -> Kind:
+    # A global pooling that was spread over the positions again is a branch of the layer that it stands in.
+    meeting = replace(meeting, inputs=tuple(filter(ways.is_rooted, meeting.inputs)) or meeting.inputs)
     start = ways.parting(meeting.inputs)
     if start is None:
         return "long_skip"

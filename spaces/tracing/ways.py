@@ -26,11 +26,16 @@ class Ways:
         self._before = {node: maps.carried(node) for node in self._nodes}
         # One bit a node: sets of thousands of nodes for each of thousands would be slow.
         self._above: list[int] = []
+        self._roots = sum(1 << index for index, node in enumerate(self._nodes) if node.op == "placeholder")
         for index, node in enumerate(self._nodes):
             bits = 1 << index
             for source in self._before[node]:
                 bits |= self._above[self.order[source]]
             self._above.append(bits)
+
+    def is_rooted(self, node: fx.Node) -> bool:
+        """Return whether a node has a map of the network's input, and not a summary that was spread again."""
+        return bool(self._above[self.order[node]] & self._roots)
 
     def parting(self, nodes: Iterable[fx.Node]) -> fx.Node | None:
         """Return the last node that all of these are computed from."""

@@ -199,6 +199,30 @@ def test_selected_branches_are_of_one_layer() -> None:
     assert kinds(Selective()) == {"add": "same_layer"}
 
 
+class Pyramid(nn.Module):
+    """Branches of one layer, one of which pools all positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.a, self.b, self.pooled, self.out = (
+            conv(3, 8),
+            conv(8, 8, 1),
+            conv(8, 8),
+            conv(8, 8, 1),
+            conv(24, 8),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        whole = self.pooled(functional.adaptive_avg_pool2d(x, 1))
+        whole = functional.interpolate(whole, size=x.shape[2:], mode="bilinear")
+        return self.out(torch.cat([self.a(x), self.b(x), whole], 1))
+
+
+def test_a_pooled_branch_is_of_the_layer() -> None:
+    assert kinds(Pyramid(), 2, 3, 16, 16) == {"cat": "same_layer"}
+
+
 class Residual(nn.Module):
     def __init__(self) -> None:
         super().__init__()
