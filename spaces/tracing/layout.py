@@ -13,6 +13,7 @@ from torch import Tensor, fx
 from spaces.tracing.axes import Flow, flows
 from spaces.tracing.calls import Calls, value_of
 from spaces.tracing.evidence import stated, wanted
+from spaces.tracing.marks import OTHER as OTHER_BATCH
 from spaces.tracing.roles import BATCH, PLANAR, Role, Roles, agreed, joined, split
 
 __all__ = ["Layout"]
@@ -31,8 +32,7 @@ class Layout:
         self._calls = calls
         self._roles: dict[fx.Node, Roles] = {}
         self._orders: dict[fx.Node, tuple[int, ...] | None] = {}
-        inputs = [value_of(node) for node in calls.graph.nodes if node.op == "placeholder"]
-        self._images = next((int(value.shape[0]) for value in inputs if isinstance(value, Tensor) and value.ndim), 0)
+        self._images = next(map(_lengths, (n for n in calls.graph.nodes if n.op == "placeholder")), ())
         nodes = [n for n in calls.graph.nodes if calls.is_data(n) and isinstance(value_of(n), Tensor)]
         self._flows = {node: flows(node, calls) for node in nodes}
         self._users: dict[fx.Node, list[tuple[fx.Node, Flow]]] = {node: [] for node in nodes}
@@ -50,8 +50,8 @@ class Layout:
         `x.flatten(0, 1)` and back.
         """
         roles = self._roles.get(node, ())
-        if roles and roles[0] is None and int(value_of(node).shape[0]) == self._images:
-            return roles if BATCH in roles else (BATCH, *roles[1:])
+        if roles and roles[0] is None and BATCH not in roles and _lengths(node) == self._images:
+            return (BATCH, *roles[1:])
         return roles
 
     def order(self, node: fx.Node) -> tuple[int, ...] | None:
@@ -155,6 +155,12 @@ class Layout:
         self._roles[node] = tuple(
             old if old is not None else agreed(found) for old, found in zip(known, votes, strict=True)
         )
+
+
+def _lengths(node: fx.Node) -> tuple[int, ...]:
+    """Return how long a node's first axis is, for a batch and for another one."""
+    values = (value_of(node), node.meta.get(OTHER_BATCH, value_of(node)))
+    return tuple(int(value.shape[0]) for value in values if isinstance(value, Tensor) and value.ndim)
 
 
 def _sized(node: fx.Node, axes: Iterable[int]) -> int:
