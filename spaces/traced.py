@@ -19,6 +19,7 @@ from spaces.host import HOSTS, HostNetwork, check_whole, image_size
 from spaces.importing import imported, is_reference
 from spaces.point import FusionPoint
 from spaces.space import SearchSpace
+from spaces.tracing.copies import uncompiled
 from spaces.tracing.network import TracedNetwork, host_model
 from spaces.tracing.patterns import checked_patterns
 from spaces.tracing.plan import Plan, make_plan, module_name
@@ -239,6 +240,7 @@ def trace(
     examples = (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
     if not examples or not all(isinstance(example, Tensor) for example in examples):
         raise SpecError(f"`example_inputs` must be a tensor or several; got {type(example_inputs).__name__}.")
+    model = uncompiled(model)
     plan = make_plan(model, examples, checked_patterns("include", include), checked_patterns("exclude", exclude))
     return SearchSpace("traced", LiveNetwork(model, plan, tuple(examples[0].shape)), **choices)
 
@@ -260,7 +262,7 @@ def _plan(
             raise SpecError(f"`model`: {model} fails: {type(error).__name__}: {what}.") from error
     if not isinstance(network, nn.Module):
         raise SpecError(f"`model`: {model} must return an nn.Module; got {type(network).__name__}.")
-    return make_plan(network, (torch.empty(example, device="meta"),), include, exclude)
+    return make_plan(uncompiled(network), (torch.empty(example, device="meta"),), include, exclude)
 
 
 def _recipe(plan: Plan, host: Recipe, fusions: Mapping[str, Recipe]) -> Recipe:

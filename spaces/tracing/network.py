@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from spaces.tracing.copies import uncompiled
+
 __all__ = ["TracedNetwork", "host_model"]
 
 
@@ -84,4 +86,4 @@ def host_model(reference: str, kwargs: Mapping[str, Any] | None = None) -> nn.Mo
     for name in path.split("."):
         factory = getattr(factory, name)
     model: nn.Module = factory(**(kwargs or {}))
-    return model
+    return uncompiled(model)

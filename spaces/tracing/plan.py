@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.parameter import is_lazy
 
 from fusion_ops import Cost
 from fusion_ops.errors import SpecError
@@ -89,6 +90,7 @@ def make_plan(
     Raises:
         SpecError: The network cannot be traced; the message says where, why and what to do.
     """
+    _check_initialised(model, examples)
     leaves = tuple(exclude or ())
     with torch.random.fork_rng(devices=[]):
         evaluated, trained = (_traced(model, examples, leaves, training=mode) for mode in (False, True))
@@ -132,17 +134,34 @@ def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...
             try:
                 graph, flops = exported_graph(root, meta, first)
             except Exception:
-                raise _refused(error) from error
+                raise _refused(error, model, examples) from error
     graph = fx.GraphModule(root, graph).graph
     read_results(graph)
     found, left = points(graph)
     return _Traced(graph, found, flops, (*tracer.notices, *left))
 
 
-def _refused(error: Exception) -> SpecError:
+def _check_initialised(model: nn.Module, examples: Sequence[Tensor]) -> None:
+    lazy = next((name for name, parameter in model.named_parameters() if is_lazy(parameter)), None)
+    if lazy is not None:
+        shapes = ", ".join(f"torch.zeros({tuple(example.shape)})" for example in examples)
+        raise SpecError(
+            f"the network has layers whose sizes are not known yet, `{lazy.rpartition('.')[0]}`; call it once before "
+            f"it is traced, model({shapes})."
+        )
+
+
+def _refused(error: Exception, model: nn.Module, examples: Sequence[Tensor]) -> SpecError:
     plain = isinstance(error, SpecError) and not isinstance(error, UnfollowableError)
     if plain:
         return error  # type: ignore[return-value]
+    weights = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    given = next((example.dtype for example in examples if example.is_floating_point()), weights)
+    if weights != given:
+        return SpecError(
+            f"the network's weights are {weights}, and its input is {given}: {reason(error)}; call "
+            f"model.to({given}), or give an example of {weights}."
+        )
     module = getattr(error, "fusion_module", None)
     return SpecError(unfit(module, reason(error)) if module else refusal("", reason(error)))
 

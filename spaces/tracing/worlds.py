@@ -27,6 +27,7 @@ _OF_DEVICES: dict[str, tuple[Any, Any]] = {
     "is_meta": (False, False),
     "get_device": (-1, 0),
 }
+_BATCH_NORMS: dict[type, int] = {nn.BatchNorm2d: 4, nn.BatchNorm3d: 5}
 _UNKNOWN = (object(), object())
 
 
@@ -151,11 +152,14 @@ class Worlds:
         return _call(node, args, kwargs)
 
     def _called(self, path: str, world: str, args: Any, kwargs: Any) -> Any:
+        module = self._meta.get_submodule(path)
+        if _is_plain_batch_norm(module, args, kwargs):
+            return args[0] + module.weight.view(-1, *(1,) * (args[0].ndim - 2))
         if not self._whole(path):
-            return self._meta.get_submodule(path)(*args, **kwargs)
+            return module(*args, **kwargs)
         states = self._generators.states()
         try:
-            return self._meta.get_submodule(path)(*args, **kwargs)
+            return module(*args, **kwargs)
         except Exception:
             if world == VALUE:
                 self._flops.start()
@@ -179,6 +183,21 @@ class Worlds:
             if value is not None:
                 return value.to("meta") if isinstance(value, Tensor) else value
         raise SpecError(f"the traced network has no attribute `{path}`.")
+
+
+def _is_plain_batch_norm(module: nn.Module, args: Any, kwargs: Any) -> bool:
+    """Return whether a module is a batch norm that takes its input: it costs no FLOPs and keeps the shape.
+
+    Without values PyTorch computes it step by step in Python, which takes longer than all other layers together.
+    """
+    if type(module) not in _BATCH_NORMS or kwargs or len(args) != 1 or not isinstance(args[0], Tensor):
+        return False
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    x, weight = args[0], getattr(module, "weight", None)
+    if any(hooks) or not isinstance(weight, Tensor) or x.dtype != weight.dtype or x.ndim < 2:
+        return False
+    right = _BATCH_NORMS[type(module)] == x.ndim and x.shape[1] == len(weight)
+    return right and x.numel() > x.shape[1] and "forward" not in vars(module)
 
 
 def _call(node: fx.Node, args: Any, kwargs: Any) -> Any:
