@@ -36,7 +36,7 @@ demo: install
 	@echo "Open $(RUN)/report.html in a browser."
 
 test: install
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 faults: install
 	$(BIN)/python -m pytest -m faults -n 2 --dist loadfile

@@ -25,12 +25,13 @@ import search
 import spaces
 
 PACKAGES = (fusion_ops, spaces, reports, search)
-MODULES = [
-    module.name
-    for package in PACKAGES
-    for module in walk_packages(package.__path__, f"{package.__name__}.")
-    if not module.name.endswith("__main__")
-]
+
+
+def modules(package: ModuleType) -> Iterator[ModuleType]:
+    """Yield the modules of a package, imported."""
+    for module in walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
+            yield import_module(module.name)
 
 
 def defined(module: ModuleType) -> Iterator[Any]:
@@ -68,12 +69,12 @@ def unknown(hint: str, names: dict[str, Any]) -> Iterator[str]:
                 yield name
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_type_hints_name_what_there_is(name: str) -> None:
-    module = import_module(name)
-    names = vars(module) | names_for_checkers(module)
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_type_hints_name_what_there_is(package: ModuleType) -> None:
     wrong = [
-        f"{thing.__qualname__}: {missing}"
+        f"{module.__name__}: {thing.__qualname__}: {missing}"
+        for module in modules(package)
+        for names in [vars(module) | names_for_checkers(module)]
         for thing in defined(module)
         for hint in inspect.get_annotations(thing).values()
         if isinstance(hint, str)
@@ -82,13 +83,13 @@ def test_type_hints_name_what_there_is(name: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("name", [package.__name__ for package in PACKAGES] + MODULES)
-def test_what_a_module_offers_is_there(name: str) -> None:
-    module = import_module(name)
-    for offered in getattr(module, "__all__", ()):
-        assert getattr(module, offered) is not None
-    with pytest.raises(AttributeError, match="has no attribute 'DataFrame'"):
-        _ = module.DataFrame
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_what_a_module_offers_is_there(package: ModuleType) -> None:
+    for module in (package, *modules(package)):
+        for offered in getattr(module, "__all__", ()):
+            assert getattr(module, offered) is not None
+        with pytest.raises(AttributeError, match="has no attribute 'DataFrame'"):
+            _ = module.DataFrame
 
 
 def test_the_packages_import_nothing_heavy() -> None:

@@ -14,8 +14,8 @@ __all__ = ["Interrupted", "Signals", "interrupt"]
 class Interrupted(KeyboardInterrupt):
     """A signal ended what was done.
 
-    Where a plain `KeyboardInterrupt` passes a string that `exec` runs, as in the definition of a dataclass, Python ends
-    by the signal itself in the end, whoever has handled it and whatever the exit code was to be.
+    Where a plain `KeyboardInterrupt` passes a string that `exec` runs, as in the definition of a dataclass, a script
+    that comes to its end is ended by the signal itself then, though the exception was handled.
     """
 
 
