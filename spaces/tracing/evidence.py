@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from spaces.tracing.calls import Calls, args_of, value_of
-from spaces.tracing.roles import BATCH, FEATURES, NORM, OTHER, PLANAR, Role, Roles, confirmed
+from spaces.tracing.roles import FEATURES, NORM, OTHER, PLANAR, Role, Roles, confirmed
 
 __all__ = ["stated", "wanted"]
 
@@ -27,7 +27,7 @@ def stated(node: fx.Node, carried: Sequence[Role | None], calls: Calls) -> Seque
         last = carried[-1]
         return [*carried[:-1], last if last and last.what == "positions" else Role("channels", FEATURES)]
     whole = _whole(node, calls)
-    return _guessed(node, whole, carried, calls) if calls.is_opaque(whole) else carried
+    return _guessed(whole, carried, calls) if calls.is_opaque(whole) else carried
 
 
 def _planar(ndim: int) -> Roles:
@@ -110,12 +110,9 @@ def _whole(node: fx.Node, calls: Calls) -> fx.Node:
     return node
 
 
-def _guessed(node: fx.Node, whole: fx.Node, carried: Sequence[Role | None], calls: Calls) -> Sequence[Role | None]:
+def _guessed(whole: fx.Node, carried: Sequence[Role | None], calls: Calls) -> Sequence[Role | None]:
     """Return what the layers of a module that was not looked into say of its result."""
-    read = [value_of(source) for source in calls.sources(whole) if isinstance(value_of(source), Tensor)]
-    images = any(tensor.ndim and tensor.shape[:1] == value_of(node).shape[:1] for tensor in read)
-    roles = _of_layers(calls.module(whole), len(carried)) or (None,) * len(carried)
-    guessed = (BATCH if images else None, *roles[1:])
+    guessed = _of_layers(calls.module(whole), len(carried)) or (None,) * len(carried)
     return [old if old is not None else new for old, new in zip(carried, guessed, strict=True)]
 
 

@@ -75,9 +75,11 @@ class Layout:
         if what.count("batch") != 1:
             return "it has no axis of its own for the images of a batch, as in windows of images"
         channels = self._channels(roles)
-        if len(channels) != 1:
-            return "nothing says which axis holds the channels" if not channels else "two axes could be the channels"
-        if {"part", "other"} & {part for axis, part in enumerate(what) if axis != channels[0]}:
+        if len(channels) > 1:
+            return "two axes could be the channels"
+        if not channels and "part" not in what:
+            return "nothing says which axis holds the channels"
+        if {"part", "other"} & {part for axis, part in enumerate(what) if axis not in channels}:
             return "another axis holds parts of the channels, such as the heads of an attention"
         return ""
 

@@ -76,11 +76,12 @@ class Downsampled(nn.Module):
         x = self.a(x) + self.short(self.pool(x))
         x = self.b(x) + functional.max_pool2d(x, 2)
         x = self.a(x) + self.short(functional.conv2d(x, self.blur, stride=2, groups=8))
-        return self.c(x) + self.d(x)
+        x = torch.cat([self.c(x), self.d(x), functional.max_pool2d(x, 3, 1, 1)], 1)
+        return self.c(x[:, :8]) + self.d(x[:, 8:16])
 
 
-def test_a_pooled_shortcut_is_short() -> None:
-    assert list(kinds(Downsampled()).values()) == ["short_skip", "short_skip", "short_skip", "same_layer"]
+def test_a_pooled_shortcut_is_short_and_a_pooled_branch_is_not() -> None:
+    assert list(kinds(Downsampled()).values()) == ["short_skip"] * 3 + ["same_layer"] * 2
 
 
 class WidelyProjected(nn.Module):

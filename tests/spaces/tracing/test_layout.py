@@ -137,6 +137,28 @@ def test_one_head_has_all_channels(check: Any) -> None:
     check(OneHead(), (1, 3, 8, 8), [("add", "short_skip", (8, 8))])
 
 
+class Heads(nn.Module):
+    """Sums of queries, before and after they are split into heads; then a view of the tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.q, self.norm = nn.Conv2d(3, 8, 2, 2), nn.Linear(8, 8), nn.LayerNorm(4)
+        self.head = nn.Linear(128, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        q = self.q(x).view(x.shape[0], 16, 2, 4).transpose(1, 2)
+        q = q + self.norm(q)
+        x = self.q(x) + q.transpose(1, 2).flatten(2)
+        return self.head(x.view(x.shape[0], 128))
+
+
+def test_heads_are_no_channels_and_views_of_tokens_work(check: Any) -> None:
+    space = check(Heads(), (1, 3, 8, 8), [("add", "same_layer", (8, 8))])
+    (notice,) = plan_of(space).notices
+    assert notice.startswith("a sum of (…, 2, 16, 4) in `network` is no fusion point: another axis holds parts")
+
+
 class Mixer(nn.Module):
     """A linear layer over the positions: they stay positions."""
 
