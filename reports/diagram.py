@@ -137,13 +137,12 @@ def _block(x: float, y: float) -> tuple[float, float, float, float]:
 
 
 def _output(point: FusionPoint) -> str:
-    height, width = point.sizes[0]
-    return f"{point.out_channels} channels, {height} × {width}"
+    return f"{point.out_channels} channels, {' × '.join(map(str, point.sizes[0]))}"
 
 
 def _input_words(point: FusionPoint) -> str:
     inputs = zip(point.in_channels, point.sizes, strict=True)
-    return " + ".join(f"{channels} × {height} × {width}" for channels, (height, width) in inputs)
+    return " + ".join(" × ".join(map(str, (channels, *size))) for channels, size in inputs)
 
 
 def _shortened(name: str) -> str:

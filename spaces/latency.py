@@ -23,17 +23,17 @@ class Operator:
         choice: Operator and settings.
         in_channels: Channels of each input.
         out_channels: Channels of the output.
-        sizes: Height and width of each input, in pixels.
+        sizes: Size of each input in its spatial dimensions.
     """
 
     choice: FusionChoice
     in_channels: tuple[int, ...]
     out_channels: int
-    sizes: tuple[tuple[int, int], ...]
+    sizes: tuple[tuple[int, ...], ...]
 
     def __str__(self) -> str:
         maps = dict.fromkeys(zip(self.in_channels, self.sizes, strict=True))
-        return f"{self.choice} of {', '.join(f'{c} × {h} × {w}' for c, (h, w) in maps)}"
+        return f"{self.choice} of {', '.join(' × '.join(map(str, (c, *size))) for c, size in maps)}"
 
     @classmethod
     def at(cls, point: FusionPoint, choice: FusionChoice) -> Operator:
@@ -52,7 +52,7 @@ class Operator:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Operator:
         """Return the operator that `to_dict` described."""
-        sizes = tuple((height, width) for height, width in values["sizes"])
+        sizes = tuple(map(tuple, values["sizes"]))
         channels = tuple(values["in_channels"]), values["out_channels"]
         return cls(FusionChoice.from_dict(values["choice"]), *channels, sizes)
 

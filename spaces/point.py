@@ -21,7 +21,7 @@ class FusionPoint:
         kind: `short_skip` (residual), `long_skip` (between depths) or `same_layer` (branches).
         in_channels: Channels of each input; the residual branch or the deeper map comes first.
         out_channels: Channels of the output; the sum of `in_channels` where the host concatenates.
-        sizes: Height and width of each input, in pixels.
+        sizes: Size of each input in its spatial dimensions: height and width, or one or three numbers.
         stage: The part of the network it belongs to; `tie: stage` ties within it.
     """
 
@@ -29,8 +29,13 @@ class FusionPoint:
     kind: Kind
     in_channels: tuple[int, ...]
     out_channels: int
-    sizes: tuple[tuple[int, int], ...]
+    sizes: tuple[tuple[int, ...], ...]
     stage: str
+
+    @property
+    def dims(self) -> int:
+        """Spatial dimensions of its maps, 1 to 3."""
+        return len(self.sizes[0])
 
     @property
     def original(self) -> FusionChoice:
@@ -39,7 +44,7 @@ class FusionPoint:
 
     def recipe(self, choice: FusionChoice, *, init: str = "default") -> Recipe:
         """Return how to construct the operator of `choice` at this point."""
-        return recipe(choice, self.in_channels, self.out_channels, init=init, dims=len(self.sizes[0]))
+        return recipe(choice, self.in_channels, self.out_channels, init=init, dims=self.dims)
 
     def cost(self, choice: FusionChoice) -> Cost:
         """Return the exact cost of `choice` at this point."""

@@ -13,7 +13,20 @@ from search.training.job import Job
 from search.training.user_objectives import declare_objective
 from spaces.importing import import_modules, is_reference, make_importable
 
-__all__ = ["free_memory", "is_lost", "limit_memory", "memory_format", "place", "precision", "prepare", "resolve_device"]
+__all__ = [
+    "PLANAR",
+    "free_memory",
+    "is_lost",
+    "limit_memory",
+    "memory_format",
+    "place",
+    "precision",
+    "prepare",
+    "resolve_device",
+]
+
+
+PLANAR = 4
 
 
 def prepare(job: Job) -> torch.device:
@@ -57,7 +70,9 @@ def memory_format(device: torch.device) -> torch.memory_format:
 
 def place(model: nn.Module, device: torch.device) -> nn.Module:
     """Return `model` on the device, its weights in the memory order in which it trains there."""
-    placed: nn.Module = model.to(device=device, memory_format=memory_format(device))  # type: ignore[call-overload]
+    planar = all(parameter.ndim <= PLANAR for parameter in model.parameters())  # maps of volumes have another order
+    order = {"memory_format": memory_format(device)} if planar else {}
+    placed: nn.Module = model.to(device=device, **order)  # type: ignore[call-overload]
     return placed
 
 

@@ -36,10 +36,6 @@ class _Found:
     how: Pass
     difference: Difference
 
-    @property
-    def name(self) -> tuple[bool, str]:
-        return self.how.training, self.difference.name
-
     def __str__(self) -> str:
         return f"in {self.how.form}, {self.difference}"
 
@@ -83,10 +79,10 @@ class Guard:
         if any(tensor.is_meta for tensor in (*self._model.parameters(), *self._model.buffers())):
             return ("the traced network was not compared with `model`, whose weights are on the device meta.",)
         with isolated():
-            found, unsteady = self._first(build, frozenset()), frozenset[tuple[bool, str]]()
+            found, unsteady = self._first(build, frozenset()), frozenset[bool]()
             if found is not None:
                 again = (other for other in self._all(lambda host: host) if not other.difference.structural)
-                unsteady = frozenset(other.name for other in again)
+                unsteady = frozenset(other.how.training for other in again)
             if found is not None and unsteady:
                 self._note(_unsteady(found))
                 found = self._first(build, unsteady)
@@ -94,8 +90,10 @@ class Guard:
                 raise self._refused(found, build, excluding, unsteady)
         return tuple(self._notices)
 
-    def _first(self, build: Builder, unsteady: frozenset[tuple[bool, str]]) -> _Found | None:
-        return next((found for found in self._all(build) if found.name not in unsteady), None)
+    def _first(self, build: Builder, unsteady: frozenset[bool]) -> _Found | None:
+        """Return the first difference; in the forms that are `unsteady` only kinds are compared, not numbers."""
+        compared = (f for f in self._all(build) if f.difference.structural or f.how.training not in unsteady)
+        return next(compared, None)
 
     def _all(self, build: Builder) -> Iterator[_Found]:
         """Yield all differences between a copy of the network and what is built around another one."""
@@ -169,7 +167,7 @@ class Guard:
         found: _Found,
         build: Builder,
         excluding: Callable[[str], Builder | None],
-        unsteady: frozenset[tuple[bool, str]],
+        unsteady: frozenset[bool],
     ) -> SpecError:
         """Return the refusal, with advice that has been tried."""
         place, paths = self._located(found.how, build)
@@ -214,7 +212,7 @@ def _refusal(found: _Found, where: str, fix: str) -> str:
 
 
 def _unsteady(found: _Found) -> str:
-    return f"`model` itself gives other results with the same seed ({found}); what changes by itself was not compared."
+    return f"`model` itself gives other results with the same seed ({found}); its numbers were not compared."
 
 
 def _words(error: BaseException) -> str:

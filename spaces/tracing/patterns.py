@@ -8,12 +8,18 @@ from typing import Any
 
 from fusion_ops.errors import SpecError, nearest
 
-__all__ = ["checked_patterns", "matches", "unmatched"]
+__all__ = ["checked_patterns", "matches", "unmatched", "within"]
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Return whether a name fits one of the patterns, in which `*` stands for any text, dots included."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def within(name: str, patterns: Iterable[str]) -> bool:
+    """Return whether a point's name, or the path of a module that it is in, fits one of the patterns."""
+    parts = name.split(".")
+    return any(matches(".".join(parts[: length + 1]), patterns) for length in range(len(parts)))
 
 
 def checked_patterns(setting: str, value: Any) -> tuple[str, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -11,28 +11,25 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
-from torch.nn.parameter import is_lazy
 
 from fusion_ops import Cost
 from fusion_ops.errors import SpecError
 from spaces.point import FusionPoint
-from spaces.tracing.classifying import Graph, kinds
+from spaces.tracing.calls import value_of
 from spaces.tracing.copies import on_meta, sharing
 from spaces.tracing.exporting import exported_graph
-from spaces.tracing.features import value_of
-from spaces.tracing.meeting import Meeting, meetings
+from spaces.tracing.meeting import Meeting
 from spaces.tracing.outputs import Output, outputs_of
-from spaces.tracing.patterns import matches, unmatched
+from spaces.tracing.patterns import matches, unmatched, within
+from spaces.tracing.points import Found, matched, points
 from spaces.tracing.refusals import UnfollowableError, reason, refusal, unfit
 from spaces.tracing.silence import silence
 from spaces.tracing.source import constants, replaced, source
-from spaces.tracing.tracer import SCOPE, VALUE, GraphTracer
+from spaces.tracing.tracer import GraphTracer
 from spaces.tracing.worlds import batches
 from spaces.tracing.writing import read_results
 
 __all__ = ["Plan", "make_plan", "module_name"]
-
-ROOT = "network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class _Traced:
     graph: fx.Graph
-    points: dict[str, tuple[FusionPoint, Meeting]]
+    found: tuple[Found, ...]
     flops: int
     notices: tuple[str, ...] = ()
 
@@ -102,33 +99,34 @@ def make_plan(
     Raises:
         SpecError: The network cannot be traced; the message says where, why and what to do.
     """
-    _check_initialised(model, examples)
     leaves = tuple(exclude or ())
     with torch.random.fork_rng(devices=[]):
         evaluated, trained = (_traced(model, examples, leaves, training=mode) for mode in (False, True))
+    both, differing = matched(evaluated.found, trained.found)
     chosen = {
-        name: point
-        for name, (point, _) in evaluated.points.items()
-        if _same(trained.points.get(name), point)
-        and (include is None or matches(name, include))
-        and not any(matches(part, leaves) for part in _paths(name))
+        name: found
+        for name, found in both.items()
+        if (include is None or matches(name, include)) and not within(name, leaves)
     }
-    names = dict.fromkeys((*evaluated.points, *trained.points))
+    names = dict.fromkeys(one.point.name for form in (evaluated, trained) for one in form.found)
     output, trained_output = (_output(traced.graph) for traced in (evaluated, trained))
-    sources = [_source(traced, chosen) for traced in (evaluated, trained)]
+    sources = [
+        _source(evaluated.graph, {name: meeting for name, (_, meeting, _) in chosen.items()}),
+        _source(trained.graph, {name: meeting for name, (_, _, meeting) in chosen.items()}),
+    ]
     held = [constants(traced.graph, _owner(traced.graph)) for traced in (evaluated, trained)]
     if held[0] and held[1] and held[0] != held[1]:
         raise SpecError("`forward` makes other constant tensors in training than in evaluation; make them buffers.")
     params = sum(parameter.numel() for parameter in model.parameters())
     return Plan(
-        points=tuple(chosen.values()),
+        points=tuple(point for point, _, _ in chosen.values()),
         cost=Cost(params, evaluated.flops),
         output=tuple(output.shape) if isinstance(output, Tensor) else (),
         source=sources[0],
         training_source=() if sources[0] == sources[1] else sources[1],
         constants=held[0] | held[1],
         unmatched=unmatched(include, exclude, names, [path for path, _ in model.named_modules()]),
-        notices=tuple(dict.fromkeys((*evaluated.notices, *trained.notices))),
+        notices=tuple(dict.fromkeys((*evaluated.notices, *trained.notices, *differing))),
         outputs=outputs_of(output),
         training_outputs=outputs_of(trained_output),
     )
@@ -151,17 +149,8 @@ def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...
                 raise _refused(error, model, first) from error
     graph = fx.GraphModule(root, graph).graph
     read_results(graph)
-    return _Traced(graph, dict(_points(graph)), flops, tuple(tracer.notices))
-
-
-def _check_initialised(model: nn.Module, examples: Sequence[Tensor]) -> None:
-    lazy = next((name for name, parameter in model.named_parameters() if is_lazy(parameter)), None)
-    if lazy is not None:
-        shapes = ", ".join(f"torch.zeros({tuple(example.shape)})" for example in examples)
-        raise SpecError(
-            f"the network has layers whose sizes are not known yet, `{lazy.rpartition('.')[0]}`; call it once before "
-            f"it is traced, model({shapes})."
-        )
+    found, left = points(graph)
+    return _Traced(graph, found, flops, (*tracer.notices, *left))
 
 
 def _failure(model: nn.Module, examples: Sequence[Tensor]) -> Exception | None:
@@ -189,55 +178,9 @@ def _refused(error: Exception, model: nn.Module, examples: Sequence[Tensor]) -> 
     return SpecError(unfit(module, reason(error)) if module else refusal("", reason(error)))
 
 
-def _points(graph: fx.Graph) -> Iterator[tuple[str, tuple[FusionPoint, Meeting]]]:
-    found = meetings(graph)
-    distances = Graph(graph)
-    kind = kinds(distances, found)
-    taken: dict[str, int] = {}
-    for meeting in found:
-        scope = meeting.node.meta[SCOPE]
-        name = f"{scope}.{meeting.op}" if scope else meeting.op
-        taken[name] = taken.get(name, 0) + 1
-        name = name if taken[name] == 1 else f"{name}{taken[name]}"
-        meeting = _deepest_first(meeting, distances)
-        shapes = [value_of(node).shape for node in meeting.inputs]
-        point = FusionPoint(
-            name=name,
-            kind=kind[meeting.node],
-            in_channels=tuple(int(shape[1]) for shape in shapes),
-            out_channels=int(meeting.node.meta[VALUE].shape[1]),
-            sizes=tuple((int(shape[2]), int(shape[3])) for shape in shapes),
-            stage=scope.rpartition(".")[0] or ROOT,
-        )
-        yield name, (point, meeting)
-
-
-def _deepest_first(meeting: Meeting, graph: Graph) -> Meeting:
-    """Put the branch of most layers first where the order does not matter, as in a sum."""
-    if meeting.op != "add":
-        return meeting
-    first = next(node for node in graph.order if node.op == "placeholder")
-    depth = {node: graph.longest(first, node, lambda n: graph.weight(n)[0]) for node in meeting.inputs}
-    inputs = tuple(sorted(meeting.inputs, key=lambda node: -depth[node]))
-    return Meeting(meeting.node, meeting.op, inputs, meeting.absorbed, meeting.written)
-
-
-def _paths(name: str) -> Iterator[str]:
-    """Yield a point's name, and the paths of the modules that it is in."""
-    parts = name.split(".")
-    yield from (".".join(parts[: length + 1]) for length in range(len(parts)))
-
-
-def _same(traced: tuple[FusionPoint, Meeting] | None, point: FusionPoint) -> bool:
-    return traced is not None and (traced[0].in_channels, traced[0].out_channels) == (
-        point.in_channels,
-        point.out_channels,
-    )
-
-
-def _source(traced: _Traced, chosen: dict[str, FusionPoint]) -> tuple[str, ...]:
-    replaced(traced.graph, {module_name(name): traced.points[name][1] for name in chosen})
-    return source(traced.graph)
+def _source(graph: fx.Graph, chosen: Mapping[str, Meeting]) -> tuple[str, ...]:
+    replaced(graph, {module_name(name): meeting for name, meeting in chosen.items()})
+    return source(graph)
 
 
 def _output(graph: fx.Graph) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from types import ModuleType
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from fusion_ops.errors import SpecError
+from spaces.tracing.calls import value_of
 from spaces.tracing.functions import Applied
 from spaces.tracing.meeting import Meeting
 
@@ -34,13 +36,33 @@ def replaced(graph: fx.Graph, meetings: Mapping[str, Meeting]) -> None:
     for name, meeting in meetings.items():
         inputs = tuple(stands.get(node, node) for node in meeting.inputs)
         with graph.inserting_before(meeting.node):
-            fused = graph.create_node("call_module", f"fusions.{name}", inputs, {})
+            fused = _fused(graph, f"fusions.{name}", inputs, meeting)
         for written in meeting.written:
             written.replace_all_uses_with(fused, delete_user_cb=_after(graph, meeting.node))
         meeting.node.replace_all_uses_with(fused)
         stands[meeting.node] = fused
         for node in (meeting.node, *reversed(meeting.absorbed)):
             graph.erase_node(node)
+
+
+def _fused(graph: fx.Graph, target: str, inputs: tuple[fx.Node, ...], meeting: Meeting) -> fx.Node:
+    """Record a call of an operator, which takes `(B, C, *size)`, on maps of any order of axes.
+
+    The result has the axes of the host's.
+    """
+    order = meeting.order
+    back = tuple(sorted(range(len(order)), key=order.__getitem__))
+    turned = order != tuple(range(len(order)))
+    if turned:
+        inputs = tuple(graph.call_method("permute", (node, *order)) for node in inputs)
+    fused = graph.create_node("call_module", target, inputs, {})
+    if turned:
+        fused = graph.call_method("permute", (fused, *back))
+        # A view that follows may need the host's order in memory; of turned maps an operator may have left another.
+        fused = graph.call_method("contiguous", (fused,)) if value_of(meeting.node).is_contiguous() else fused
+    if meeting.divisor != 1:
+        fused = graph.call_function(operator.truediv, (fused, meeting.divisor))
+    return fused
 
 
 def _after(graph: fx.Graph, node: fx.Node) -> Any:

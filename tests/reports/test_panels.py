@@ -237,6 +237,13 @@ def test_every_kind_of_point_has_a_line_for_each_input(
     assert "…" in node.label
 
 
+@pytest.mark.parametrize(("size", "words"), [((16,), "16"), ((4, 8, 8), "4 × 8 × 8")])
+def test_maps_of_any_dimension_are_described(size: tuple[int, ...], words: str, space: SearchSpace) -> None:
+    (stage,) = stages([replace(space.points[0], sizes=(size, size))])
+    assert stage.note == f"8 channels, {words}"
+    assert stage.nodes[0].shapes == f"8 × {words} + 8 × {words}"
+
+
 # Learning curves
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import fusion_ops
 from fusion_ops import FusionChoice
 from fusion_ops.errors import MeasurementError
-from search.training.device import free_memory, is_lost, memory_format, place
+from search.training.device import PLANAR, free_memory, is_lost, memory_format, place
 from search.training.measuring.latency import measure_latency
 from search.training.settings import LatencyConfig
 from spaces import Architecture, SearchSpace
@@ -68,7 +68,8 @@ class DeviceTimer:
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
         shapes = zip(operator.in_channels, operator.sizes, strict=True)
         maps = [self._map(channels, size, dtype) for channels, size in shapes]
-        return fusion_ops.build(operator.choice, operator.in_channels, operator.out_channels), maps
+        dims = len(operator.sizes[0])
+        return fusion_ops.build(operator.choice, operator.in_channels, operator.out_channels, dims=dims), maps
 
     def _network(self, architecture: Architecture) -> tuple[nn.Module, list[Tensor]]:
         host = self._space.host
@@ -77,10 +78,11 @@ class DeviceTimer:
         others = [torch.randn(batch, *shape, device=self._device) for shape in host.other_shapes]
         return self._space.build(architecture), [images, *others]
 
-    def _map(self, channels: int, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    def _map(self, channels: int, size: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         shape = self._protocol.batch_size, channels, *size
+        tensor = torch.randn(shape, dtype=dtype, device=self._device)
         order: Any = {"memory_format": memory_format(self._device)}
-        return torch.randn(shape, dtype=dtype, device=self._device).to(**order)
+        return tensor.to(**order) if tensor.ndim == PLANAR else tensor  # others have no such order
 
 
 def measured_table(

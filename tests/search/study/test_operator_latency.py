@@ -105,6 +105,30 @@ def test_a_table_survives_json() -> None:
         LatencyTable.from_dict(table.to_dict() | {"schema_version": 2})
 
 
+class Residual(nn.Module):
+    """A residual block in one or three spatial dimensions."""
+
+    def __init__(self, dims: int) -> None:
+        super().__init__()
+        conv = nn.Conv1d if dims == 1 else nn.Conv3d
+        self.stem, self.conv = conv(2, 8, 3, padding=1), conv(8, 8, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        return (self.conv(x) + x).flatten(2).mean(2)
+
+
+@pytest.mark.parametrize("dims", [1, 3])
+def test_operators_of_other_dimensions_are_measured(dims: int) -> None:
+    space = spaces.trace(Residual(dims), torch.zeros(1, 2, *(6,) * dims), ops=("sum", "aff"), reductions=(4,))
+    table, timer, failed = timed(space)
+    assert not failed
+    assert timer.networks == NETWORKS
+    assert table.predict(space.uniform("aff", 4), space) > table.rest
+    assert LatencyTable.from_dict(json.loads(json.dumps(table.to_dict()))) == table
+    assert [str(operator) for operator in table.times] == [f"{c} of {8}{' × 6' * dims}" for c in ("sum", "aff r=4")]
+
+
 class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -78,24 +78,6 @@ def test_another_precision_than_the_inputs_is_refused_with_what_helps() -> None:
     assert len(spaces.trace(Net().half().to(torch.float32), X).points) == len(NAMES)
 
 
-class Lazy(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.LazyConv2d(4, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x)
-
-
-@pytest.mark.filterwarnings("ignore:Lazy modules")
-def test_layers_without_sizes_are_refused_with_what_helps() -> None:
-    model = Lazy()
-    with pytest.raises(SpecError, match=r"call it once .*model\(torch\.zeros\(\(1, 4, 6, 6\)\)\)"):
-        spaces.trace(model, X)
-    model(torch.zeros((1, 4, 6, 6)))
-    assert [point.name for point in spaces.trace(model, X).points] == ["add"]
-
-
 class Particular(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         assert x.shape[2] % 4 == 0, "sizes are multiples of four"
