@@ -77,8 +77,8 @@ TIMM = {
         maxvit_tiny_tf_224:img_size=64 vit_tiny_patch16_224:img_size=64 vit_small_resnet26d_224:img_size=64
         swin_tiny_patch4_window7_224:img_size=64,window_size=4 swinv2_tiny_window8_256:img_size=64,window_size=4
         pvt_v2_b0 poolformer_s12 caformer_s18 poolformerv2_s12 ese_vovnet19b_dw vovnet39a cspresnet50 cspdarknet53
-        darknetaa53 ghostnet_100 ghostnetv2_100 ghostnetv3_100 dm_nfnet_f0 nf_resnet26 rexnet_100 repvgg_a0 mobileone_s0 fastvit_t8
-        edgenext_xx_small mobilevitv2_050 efficientvit_b0 hgnetv2_b0 selecsls42b tresnet_m
+        darknetaa53 ghostnet_100 ghostnetv2_100 ghostnetv3_100 dm_nfnet_f0 nf_resnet26 rexnet_100 repvgg_a0 mobileone_s0
+        fastvit_t8 edgenext_xx_small mobilevitv2_050 efficientvit_b0 hgnetv2_b0 selecsls42b tresnet_m
         focalnet_tiny_srf davit_tiny repvit_m0_9 starnet_s1 convmixer_768_32 coat_tiny:img_size=64
         twins_svt_small:img_size=64 lambda_resnet26t:img_size=64 botnet26t_256:img_size=64 gcresnet33ts
         nextvit_small resnet18:drop_path_rate=0.3 convnext_atto:drop_path_rate=0.3 resnet18:features_only=True resnet18d

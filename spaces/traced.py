@@ -19,12 +19,12 @@ from spaces.importing import imported, is_reference
 from spaces.point import FusionPoint
 from spaces.space import SearchSpace
 from spaces.tracing.building import network_recipe, verified
-from spaces.tracing.copies import copied, uncompiled
-from spaces.tracing.inputs import random_inputs
+from spaces.tracing.guard.inputs import random_inputs
 from spaces.tracing.lazy import is_lazy, materialize
 from spaces.tracing.network import host_model
 from spaces.tracing.patterns import checked_patterns
 from spaces.tracing.plan import Plan, make_plan
+from spaces.tracing.recording.copies import copied, uncompiled
 
 __all__ = ["Traced", "trace"]
 

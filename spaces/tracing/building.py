@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fusion_ops import Recipe
 from fusion_ops.errors import SpecError
-from spaces.tracing.guard import Builder, Guard
+from spaces.tracing.guard.guard import Builder, Guard
 from spaces.tracing.network import TracedNetwork
 from spaces.tracing.plan import Plan, make_plan, module_name
 

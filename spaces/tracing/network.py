@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from spaces.tracing.copies import uncompiled
 from spaces.tracing.lazy import is_lazy, materialize
+from spaces.tracing.recording.copies import uncompiled
 
 __all__ = ["TracedNetwork", "host_model"]
 

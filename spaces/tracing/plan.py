@@ -15,19 +15,19 @@ from torch.fx.node import map_arg
 from fusion_ops import Cost
 from fusion_ops.errors import SpecError
 from spaces.point import FusionPoint
-from spaces.tracing.calls import value_of
-from spaces.tracing.copies import on_meta, sharing
-from spaces.tracing.exporting import exported_graph
-from spaces.tracing.meeting import Meeting
 from spaces.tracing.outputs import Output, outputs_of
 from spaces.tracing.patterns import matches, unmatched, within
-from spaces.tracing.points import Found, matched, points
-from spaces.tracing.refusals import UnfollowableError, reason, refusal, unfit
-from spaces.tracing.silence import silence
+from spaces.tracing.points.calls import value_of
+from spaces.tracing.points.finding import Found, matched, points
+from spaces.tracing.points.meeting import Meeting
+from spaces.tracing.recording.copies import on_meta, sharing
+from spaces.tracing.recording.exporting import exported_graph
+from spaces.tracing.recording.refusals import UnfollowableError, reason, refusal, unfit
+from spaces.tracing.recording.silence import silence
+from spaces.tracing.recording.tracer import GraphTracer
+from spaces.tracing.recording.worlds import batches
+from spaces.tracing.recording.writing import read_results
 from spaces.tracing.source import constants, replaced, source
-from spaces.tracing.tracer import GraphTracer
-from spaces.tracing.worlds import batches
-from spaces.tracing.writing import read_results
 
 __all__ = ["Plan", "make_plan", "module_name"]
 

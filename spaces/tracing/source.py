@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from fusion_ops.errors import SpecError
-from spaces.tracing.calls import value_of
-from spaces.tracing.functions import Applied
-from spaces.tracing.meeting import Meeting
+from spaces.tracing.points.calls import value_of
+from spaces.tracing.points.meeting import Meeting
+from spaces.tracing.recording.functions import Applied
 
 __all__ = ["LARGEST_CONSTANT", "constants", "replaced", "source"]
 

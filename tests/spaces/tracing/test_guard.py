@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import spaces
 from fusion_ops.errors import SpecError
 from spaces.tracing.building import verified
-from spaces.tracing.guard import Guard
+from spaces.tracing.guard.guard import Guard
 from spaces.tracing.plan import Plan, make_plan
 
 IMAGES = (torch.empty(1, 3, 8, 8),)

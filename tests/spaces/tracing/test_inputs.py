@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import spaces
 from fusion_ops.errors import SpecError
 from spaces import Architecture
-from spaces.tracing.inputs import random_inputs
+from spaces.tracing.guard.inputs import random_inputs
 from spaces.tracing.lazy import is_lazy
 from tests.spaces.tracing.traced_models import Residual, Unreached, lazy, several
 

@@ -15,9 +15,9 @@ from torch.nn import functional
 
 import spaces
 from spaces import SearchSpace
-from spaces.tracing.marks import PLACE, SCOPE, VALUE
 from spaces.tracing.plan import Plan
-from spaces.tracing.points import matched, points
+from spaces.tracing.points.finding import matched, points
+from spaces.tracing.recording.marks import PLACE, SCOPE, VALUE
 
 
 class Net(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from spaces.tracing.refusals import UnfollowableError
+from spaces.tracing.recording.refusals import UnfollowableError
 
 __all__ = ["Applied"]
 

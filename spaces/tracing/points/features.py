@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from torch import Tensor, fx
 
-from spaces.tracing.calls import Calls, args_of, value_of
-from spaces.tracing.layout import Layout
+from spaces.tracing.points.calls import Calls, args_of, value_of
+from spaces.tracing.points.layout import Layout
 
 __all__ = ["FeatureMaps"]
 

@@ -14,18 +14,25 @@ import torch
 from torch import Tensor, fx, nn
 from torch.overrides import is_tensor_method_or_property
 
-from spaces.tracing.arguments import argument_names
-from spaces.tracing.factories import DETERMINISTIC, FACTORIES
-from spaces.tracing.flops import Flops
-from spaces.tracing.functions import Applied
-from spaces.tracing.marks import FLOPS, OTHER, PLACE, SCOPE, VALUE
-from spaces.tracing.patching import Names, caught
 from spaces.tracing.patterns import matches
-from spaces.tracing.proxies import Recorded, RecordedNumber, RecordedTensor, holds, holds_recorded, is_recorded
-from spaces.tracing.randomness import Generators
-from spaces.tracing.refusals import UnfollowableError, defined, frames, left, reason
-from spaces.tracing.worlds import Worlds
-from spaces.tracing.writing import mark_writes, versions
+from spaces.tracing.recording.arguments import argument_names
+from spaces.tracing.recording.factories import DETERMINISTIC, FACTORIES
+from spaces.tracing.recording.flops import Flops
+from spaces.tracing.recording.functions import Applied
+from spaces.tracing.recording.marks import FLOPS, OTHER, PLACE, SCOPE, VALUE
+from spaces.tracing.recording.patching import Names, caught
+from spaces.tracing.recording.proxies import (
+    Recorded,
+    RecordedNumber,
+    RecordedTensor,
+    holds,
+    holds_recorded,
+    is_recorded,
+)
+from spaces.tracing.recording.randomness import Generators
+from spaces.tracing.recording.refusals import UnfollowableError, defined, frames, left, reason
+from spaces.tracing.recording.worlds import Worlds
+from spaces.tracing.recording.writing import mark_writes, versions
 
 __all__ = ["PLACE", "SCOPE", "VALUE", "GraphTracer"]
 

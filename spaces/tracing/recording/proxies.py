@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from spaces.tracing.marks import VALUE
+from spaces.tracing.recording.marks import VALUE
 
 # Methods of a tensor that give what is in it to Python.
 _OWN = frozenset({"node", "tracer", "_in_place"})

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spaces.tracing.passes import observed, random_state
+from spaces.tracing.guard.passes import observed, random_state
 
 __all__ = ["Call", "Calls", "recorded", "suspects"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spaces.tracing.passes import DRAWN, Container
+from spaces.tracing.guard.passes import DRAWN, Container
 
 __all__ = ["Difference", "differences", "precision"]
 

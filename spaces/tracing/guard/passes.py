@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spaces.tracing.inputs import random_inputs
+from spaces.tracing.guard.inputs import random_inputs
 from spaces.tracing.outputs import parts
 
 __all__ = ["DRAWN", "BackwardFails", "Container", "Pass", "isolated", "observed", "passed", "random_state"]

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor, fx
 
-from spaces.tracing.calls import Calls, args_of, value_of
-from spaces.tracing.features import FeatureMaps
-from spaces.tracing.marks import SCOPE
-from spaces.tracing.writing import is_read_through_alias, later_readers, writes
+from spaces.tracing.points.calls import Calls, args_of, value_of
+from spaces.tracing.points.features import FeatureMaps
+from spaces.tracing.recording.marks import SCOPE
+from spaces.tracing.recording.writing import is_read_through_alias, later_readers, writes
 
 __all__ = ["LeftAlone", "Meeting", "meetings"]
 

@@ -16,7 +16,7 @@ from fusion_ops.errors import SpecError
 
 __all__ = ["UnfollowableError", "defined", "frames", "left", "line", "reason", "refusal", "unfit"]
 
-_OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent), "<")
+_OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<")
 
 
 class UnfollowableError(SpecError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from spaces.tracing.worlds import batches
+from spaces.tracing.recording.worlds import batches
 
 __all__ = ["random_inputs"]
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from torch import Tensor, fx
 
 from spaces.point import Kind
-from spaces.tracing.calls import value_of
-from spaces.tracing.marks import SCOPE
-from spaces.tracing.meeting import Meeting
-from spaces.tracing.ways import Ways
+from spaces.tracing.points.calls import value_of
+from spaces.tracing.points.meeting import Meeting
+from spaces.tracing.points.ways import Ways
+from spaces.tracing.recording.marks import SCOPE
 
 __all__ = ["kinds"]
 

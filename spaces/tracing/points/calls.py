@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_map_only
 
-from spaces.tracing.marks import VALUE
+from spaces.tracing.recording.marks import VALUE
 
 __all__ = ["Calls", "args_of", "holds_tensors", "value_of"]
 

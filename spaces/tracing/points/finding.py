@@ -11,12 +11,12 @@ from typing import Any
 from torch import fx
 
 from spaces.point import FusionPoint
-from spaces.tracing.calls import value_of
-from spaces.tracing.classifying import kinds
-from spaces.tracing.features import FeatureMaps
-from spaces.tracing.marks import PLACE, SCOPE
-from spaces.tracing.meeting import LeftAlone, Meeting, meetings
-from spaces.tracing.ways import Ways
+from spaces.tracing.points.calls import value_of
+from spaces.tracing.points.classifying import kinds
+from spaces.tracing.points.features import FeatureMaps
+from spaces.tracing.points.meeting import LeftAlone, Meeting, meetings
+from spaces.tracing.points.ways import Ways
+from spaces.tracing.recording.marks import PLACE, SCOPE
 
 __all__ = ["Found", "matched", "points"]
 

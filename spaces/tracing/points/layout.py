@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor, fx
 
-from spaces.tracing.axes import Flow, flows
-from spaces.tracing.calls import Calls, value_of
-from spaces.tracing.evidence import stated, wanted
-from spaces.tracing.marks import OTHER as OTHER_BATCH
-from spaces.tracing.roles import BATCH, PLANAR, Role, Roles, agreed, joined, split
+from spaces.tracing.points.axes import Flow, flows
+from spaces.tracing.points.calls import Calls, value_of
+from spaces.tracing.points.evidence import stated, wanted
+from spaces.tracing.points.roles import BATCH, PLANAR, Role, Roles, agreed, joined, split
+from spaces.tracing.recording.marks import OTHER as OTHER_BATCH
 
 __all__ = ["Layout"]
 

@@ -12,11 +12,11 @@ from torch.fx.node import map_aggregate, map_arg
 from torch.utils._pytree import tree_map_only
 
 from fusion_ops.errors import SpecError
-from spaces.tracing.factories import FACTORIES
-from spaces.tracing.flops import Flops
-from spaces.tracing.marks import CONSTANT, DEVICES, FLOPS, OTHER, VALUE, WRITES
-from spaces.tracing.randomness import Generators
-from spaces.tracing.refusals import UnfollowableError
+from spaces.tracing.recording.factories import FACTORIES
+from spaces.tracing.recording.flops import Flops
+from spaces.tracing.recording.marks import CONSTANT, DEVICES, FLOPS, OTHER, VALUE, WRITES
+from spaces.tracing.recording.randomness import Generators
+from spaces.tracing.recording.refusals import UnfollowableError
 
 __all__ = ["Worlds", "batches"]
 

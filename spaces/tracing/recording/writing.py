@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, fx
 
-from spaces.tracing.marks import MEMORY, VALUE, WRITES
+from spaces.tracing.recording.marks import MEMORY, VALUE, WRITES
 
 __all__ = ["is_read_through_alias", "later_readers", "mark_writes", "read_results", "versions", "writes"]
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils import checkpoint as checkpointing
 
-from spaces.tracing.factories import OF_SIZES
-from spaces.tracing.proxies import holds_recorded, is_recorded
+from spaces.tracing.recording.factories import OF_SIZES
+from spaces.tracing.recording.proxies import holds_recorded, is_recorded
 
 __all__ = ["Names", "caught"]
 

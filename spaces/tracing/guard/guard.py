@@ -15,12 +15,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from fusion_ops.errors import SpecError
-from spaces.tracing.copies import copied
-from spaces.tracing.counting import counters, numbers
-from spaces.tracing.differences import Difference, differences, precision
-from spaces.tracing.module_calls import recorded, suspects
-from spaces.tracing.passes import DRAWN, BackwardFails, Pass, isolated, passed
-from spaces.tracing.spreading import spread
+from spaces.tracing.guard.counting import counters, numbers
+from spaces.tracing.guard.differences import Difference, differences, precision
+from spaces.tracing.guard.module_calls import recorded, suspects
+from spaces.tracing.guard.passes import DRAWN, BackwardFails, Pass, isolated, passed
+from spaces.tracing.guard.spreading import spread
+from spaces.tracing.recording.copies import copied
 
 __all__ = ["Builder", "Guard"]
 

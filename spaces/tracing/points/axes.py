@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from spaces.tracing.calls import Calls, args_of, value_of
+from spaces.tracing.points.calls import Calls, args_of, value_of
 
 __all__ = ["Flow", "flows"]
 

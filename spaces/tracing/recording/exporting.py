@@ -14,11 +14,11 @@ from torch.export import Dim
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
-from spaces.tracing.marks import PLACE, SCOPE, VALUE
-from spaces.tracing.randomness import Generators
-from spaces.tracing.refusals import UnfollowableError
-from spaces.tracing.worlds import batches
-from spaces.tracing.writing import mark_writes, versions
+from spaces.tracing.recording.marks import PLACE, SCOPE, VALUE
+from spaces.tracing.recording.randomness import Generators
+from spaces.tracing.recording.refusals import UnfollowableError
+from spaces.tracing.recording.worlds import batches
+from spaces.tracing.recording.writing import mark_writes, versions
 
 __all__ = ["exported_graph"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
-from spaces.tracing.calls import Calls, args_of, value_of
-from spaces.tracing.roles import FEATURES, NORM, OTHER, PLANAR, Role, Roles, confirmed
+from spaces.tracing.points.calls import Calls, args_of, value_of
+from spaces.tracing.points.roles import FEATURES, NORM, OTHER, PLANAR, Role, Roles, confirmed
 
 __all__ = ["stated", "wanted"]
 

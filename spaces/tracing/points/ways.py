@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from torch import Tensor, fx, nn
 
-from spaces.tracing.calls import args_of, value_of
-from spaces.tracing.features import FeatureMaps
+from spaces.tracing.points.calls import args_of, value_of
+from spaces.tracing.points.features import FeatureMaps
 
 __all__ = ["Ways"]
 

@@ -1,0 +1,1 @@
+"""Whether what is built from a graph computes what the network does."""
