@@ -412,13 +412,9 @@ def described(make: Callable[[], nn.Module], shape: tuple[int, ...]) -> dict[str
 
 def differences(model: nn.Module, space: Any, shape: tuple[int, ...]) -> dict[str, Any]:
     """Return the largest differences between a network and what is built of it, relative to the largest value."""
-    from fusion_ops import FusionChoice
     from spaces import Architecture
 
-    choices = tuple(
-        (point.name, FusionChoice("concat" if point.out_channels == sum(point.in_channels) else "sum"))
-        for point in space.points
-    )
+    choices = tuple((point.name, point.original) for point in space.points)
     worst: dict[str, Any] = {"evaluation": None, "training": None, "gradients": None}
     for form in ("evaluation", "training"):
         try:

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fusion_ops import FusionChoice
 from fusion_ops.errors import CandidateError
 from search.config.document import Document, visible
 from search.config.user_code import require_scalar
@@ -163,9 +162,7 @@ class _Trial:
 
 
 def _as_it_is(space: SearchSpace) -> Architecture:
-    """Return the architecture that adds where the network adds, and concatenates where it concatenates."""
-    joins = {point.name: point.out_channels == sum(point.in_channels) for point in space.points}
-    return Architecture(space.ref, tuple((name, FusionChoice("concat" if j else "sum")) for name, j in joins.items()))
+    return Architecture(space.ref, tuple((point.name, point.original) for point in space.points))
 
 
 def _words(returned: Any) -> str:

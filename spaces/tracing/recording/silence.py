@@ -1,4 +1,4 @@
-"""Nothing of what PyTorch prints, logs or warns of while a network is traced is for the user."""
+"""Nothing of what is printed, logged or warned of while a network is traced is for the user."""
 
 from __future__ import annotations
 
@@ -13,19 +13,12 @@ __all__ = ["silence"]
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Let nothing through until the context ends."""
-    loggers = [
-        logger
-        for name, logger in logging.root.manager.loggerDict.items()
-        if name.partition(".")[0] == "torch" and isinstance(logger, logging.Logger)
-    ]
-    before = [(logger, logger.disabled) for logger in loggers]
-    for logger in loggers:
-        logger.disabled = True
+    """Let nothing through until the context ends; loggers that come to be within it are silent, too."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, disabled in before:
-            logger.disabled = disabled
+        logging.disable(before)

@@ -2,6 +2,8 @@
 
 import math
 import random
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -131,3 +133,15 @@ def test_what_python_draws_is_not_kept_for_good(capfd: pytest.CaptureFixture[str
     with pytest.raises(SpecError, match="depends on the number of images"):
         spaces.trace(Drawing(), torch.zeros(1, 3, 8, 8))
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_refusal_in_a_fresh_process_is_its_line_alone() -> None:
+    """What PyTorch logs comes from modules that it imports when it exports for the first time."""
+    script = (
+        "import torch, spaces\n"
+        "from tests.spaces.tracing.traced_models import small\n"
+        "try: spaces.trace(small(), torch.zeros(1, 5, 8, 8))\n"
+        "except spaces.SpecError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)
