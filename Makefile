@@ -3,7 +3,7 @@
 #   make test     the tests
 # Each creates .venv and installs what is missing, once. Further ones:
 #   make check    style, types, layers
-#   make faults   runs that lose a worker, the driver, a node, the disk, the database: nine minutes
+#   make faults   whole runs: of unusual networks, and such that lose a worker, the driver, a node, the disk: ten minutes
 #   make soak     half an hour of them: twenty kills in one run, exhausted memory, every space and data set
 
 PYTHON ?= python3

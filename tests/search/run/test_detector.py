@@ -34,7 +34,7 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "config.yaml"
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_detector_is_searched_exported_and_verified(config: Path, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     done = fusion_nas("launch", config, "--run-dir", run)

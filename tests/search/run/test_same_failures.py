@@ -47,7 +47,7 @@ imports: [own]
 REASON = "all fail for one reason (`limits.same_failures`): ValueError: no fusion of"
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_failure_of_all_ends_the_run_and_a_resume_goes_on(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OWN)
     run = tmp_path / "run"
