@@ -79,8 +79,8 @@ def spread(outputs, labels):
 spread.whole_output = True
 
 
-def layers(model, inputs):
-    pictures, beside = inputs
+def layers(model, images):
+    pictures, beside = images
     assert pictures.shape[1:] == (1, 8, 8) and beside.shape == (len(pictures), 3)
     return len(list(model.modules()))
 """
