@@ -372,6 +372,11 @@ def _as_shapes(example: Any) -> tuple[tuple[int, ...], ...]:
     several = isinstance(example, list | tuple) and bool(example) and isinstance(example[0], list | tuple)
     shapes = tuple(example) if several else (example,)
     sound = all(isinstance(shape, list | tuple) and all(map(_is_length, shape)) for shape in shapes)
+    if sound and len(shapes[0]) in (len(EXAMPLE) - 1, len(EXAMPLE) + 1):
+        raise SpecError(
+            f"`example` must begin with the shape of images, [1, 3, 224, 224], as data sets hold images; got "
+            f"{list(shapes[0])}. A network of sequences or volumes is searched from Python: spaces.trace(model, example)."
+        )
     if not sound or len(shapes[0]) != len(EXAMPLE):
         raise SpecError(
             "`example` must be the shape of the images, [1, 3, 224, 224], or a list of shapes that begins with it, one "

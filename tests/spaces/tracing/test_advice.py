@@ -125,3 +125,17 @@ def test_advice_helps(refused: Maker, words: str, helped: Maker) -> None:
     assert words in str(error.value)
     assert "\n" not in str(error.value)
     assert helped().points
+
+
+@pytest.mark.parametrize(("layer", "shape"), [(nn.Conv1d, (1, 3, 8)), (nn.Conv3d, (1, 3, 4, 4, 4))])
+def test_sequences_and_volumes_are_searched_from_python(layer: type[nn.Module], shape: tuple[int, ...]) -> None:
+    with pytest.raises(SpecError, match=r"got \[1, 3, .*searched from Python: spaces\.trace\(model, example\)"):
+        spaces.create("traced", model="traced_models:small", example=shape)
+    model = Net(sum_of_two)
+    model.a, model.b = layer(3, 3, 1), layer(3, 3, 1)  # type: ignore[assignment,call-arg]
+    (point,) = spaces.trace(model, torch.zeros(shape)).points
+    assert point.sizes == (shape[2:],) * 2
+
+
+def sum_of_two(m: Any, x: Tensor) -> Tensor:
+    return m.a(x) + m.b(x)
