@@ -374,8 +374,8 @@ def _as_shapes(example: Any) -> tuple[tuple[int, ...], ...]:
     sound = all(isinstance(shape, list | tuple) and all(map(_is_length, shape)) for shape in shapes)
     if sound and len(shapes[0]) in (len(EXAMPLE) - 1, len(EXAMPLE) + 1):
         raise SpecError(
-            f"`example` must begin with the shape of images, [1, 3, 224, 224], as data sets hold images; got "
-            f"{list(shapes[0])}. A network of sequences or volumes is searched from Python: spaces.trace(model, example)."
+            f"`example` must begin with the shape of images, [1, 3, 224, 224], as data sets hold them; got "
+            f"{list(shapes[0])}. Sequences and volumes are searched from Python: spaces.trace(model, example)."
         )
     if not sound or len(shapes[0]) != len(EXAMPLE):
         raise SpecError(

@@ -44,6 +44,8 @@ def exported_graph(root: nn.Module, meta: nn.Module, examples: Sequence[Tensor])
     program = torch.export.export(root, inputs, dynamic_shapes=shapes, strict=True)
     module: Any = program.module(check_guards=False)
     graph: fx.Graph = module.graph
+    if any(isinstance(getattr(module, str(node.target), None), fx.GraphModule) for node in graph.nodes):
+        raise UnfollowableError("torch.export keeps a part of it as a graph of its own")
     _keep_constants(root, module, graph)
     _plain(graph, program.call_spec.out_spec)
     _on_the_inputs_device(graph)

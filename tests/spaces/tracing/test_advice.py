@@ -139,3 +139,38 @@ def test_sequences_and_volumes_are_searched_from_python(layer: type[nn.Module], 
 
 def sum_of_two(m: Any, x: Tensor) -> Tensor:
     return m.a(x) + m.b(x)
+
+
+def rounding() -> Any:
+    """Return a function whose gradient is defined where no line of Python can name it."""
+
+    class Rounded(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.round()
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+            return gradients[0]
+
+    return Rounded.apply
+
+
+def without_gradients(m: Any, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        y: Tensor = m.a(x)
+    return y
+
+
+ROUNDED = rounding()
+
+
+@pytest.mark.parametrize("part", [without_gradients, lambda m, x: ROUNDED(m.a(x))])
+def test_what_the_root_cannot_do_a_module_of_its_own_can(part: Callable[[Any, Tensor], Tensor]) -> None:
+    with pytest.raises(SpecError, match=r"own `forward` cannot be traced: .*move that part into a module of its own"):
+        spaces.trace(Net(lambda m, x: part(m, x) + m.b(x)), IMAGE)
+    model = Net(lambda m, x: m.inside(x) + m.b(x))
+    model.inside = Net(part)
+    space = spaces.trace(model, IMAGE)
+    assert [point.name for point in space.points] == ["add"]
+    assert [notice.partition(" stays")[0] for notice in space.notices] == ["module `inside`"]
