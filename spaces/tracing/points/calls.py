@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_map_only
 
 from spaces.tracing.recording.marks import VALUE
+from spaces.tracing.recording.writing import writes
 
 __all__ = ["Calls", "args_of", "holds_tensors", "value_of"]
 
@@ -32,6 +33,11 @@ _SAME = {
 }
 # These take no more than the shape or type of what comes second.
 _LIKE = {"expandas", "viewas", "reshapeas", "typeas"}
+# They take the shape of another tensor, and nothing of what is in it.
+_MADE = frozenset(
+    {f"{what}like" for what in ("zeros", "ones", "empty", "full", "rand", "randn", "randint", "bernoulli")}
+    | {f"new{what}" for what in ("zeros", "ones", "empty", "full", "tensor")}
+)
 
 
 def value_of(node: Any) -> Any:
@@ -68,7 +74,10 @@ class Calls:
         self._modules: dict[str, nn.Module] = dict(owner.named_modules(remove_duplicate=False)) if owner else {}
         self._names = {node: self._named(node) for node in graph.nodes}
         self._data: dict[fx.Node, tuple[fx.Node, ...]] = {}
+        filled = {written for node in graph.nodes for written in writes(node)}
         for node in graph.nodes:
+            if self._names[node] in _MADE and node not in filled:
+                continue
             read = node.all_input_nodes[:1] if self._names[node] in _LIKE else node.all_input_nodes
             sources = tuple(source for source in read if source in self._data)
             if node.op == "placeholder" or (sources and holds_tensors(value_of(node))):

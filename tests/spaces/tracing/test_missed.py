@@ -269,3 +269,23 @@ def test_forms_without_common_places_are_compared_by_module() -> None:
         forms.append(points(module.graph)[0])
     both, left = matched(forms[0], forms[1])
     assert (list(both), left) == (["add"], ())
+
+
+def filled(n: Any, x: Tensor) -> Tensor:
+    places = torch.zeros_like(x)
+    places[:, :2] = n.a(x)[:, :2]
+    return n.b(x) + places
+
+
+@pytest.mark.parametrize(
+    ("body", "channels"),
+    [
+        (lambda n, x: n.a(x) + n.b(x) + 0 * torch.randn_like(x), [(4, 4)]),
+        (lambda n, x: n.a(x) + x.new_ones(x.shape), []),
+        (filled, [(4, 4)]),
+    ],
+)
+def test_what_takes_a_shape_alone_is_no_feature_map_unless_it_is_filled(body: Any, channels: list[Any]) -> None:
+    model, space = traced(body)
+    assert [point.in_channels for point in space.points] == channels
+    check_exact(model, space, "sum") if channels else None
