@@ -81,6 +81,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.faults
 def test_whatever_else_keeps_ray_from_starting_is_one_line_and_leaves_nothing(config: Path, tmp_path: Path) -> None:
     """The second launch finds neither a run directory nor a study of that name."""
     arguments = [sys.executable, "-c", UNSTARTABLE, config, tmp_path / "run", tmp_path / "study.db"]
