@@ -69,6 +69,11 @@ class HostNetwork(ABC):
         return ()
 
     @property
+    def fingerprint(self) -> str:
+        """What networks of one structure share where settings do not say it all, as user-defined code may change."""
+        return ""
+
+    @property
     def own_modules(self) -> tuple[str, ...]:
         """User-defined modules that must be importable wherever the network is built, exports included."""
         return ()

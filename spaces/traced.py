@@ -102,6 +102,11 @@ class Traced(HostNetwork):
         return self.plan.points
 
     @property
+    def fingerprint(self) -> str:
+        """What two networks of one structure share."""
+        return self.plan.fingerprint
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What tracing left alone without being asked, a line each."""
         return self.plan.notices

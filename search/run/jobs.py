@@ -79,7 +79,8 @@ def _begun(
 ) -> Driver:
     """Return the driver of a new run, whose config and study are written."""
     name = _name(directory)
-    directory.write_config(config.to_dict() | {"resolved": _resolved(config, dataset, name)})
+    resolved = _resolved(config, dataset, name) | {"network": space.host.fingerprint}
+    directory.write_config(config.to_dict() | {"resolved": resolved})
     split = dataset.validation
     others = {f"input{index}": other for index, other in enumerate(split.others, 1)}
     samples = {"images": split.images, "labels": split.labels} | others
@@ -119,6 +120,12 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
         seen = config.resolved.get("dataset")
         if seen != dataset.info():
             raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
+        # A run of a version that did not write it down is taken as it is.
+        if config.resolved.get("network", space.host.fingerprint) != space.host.fingerprint:
+            raise RunError(
+                f"the network of {space.host.own_modules[0]} has changed since the run was launched, or what is found "
+                "in it; put it back, or launch a new run."
+            )
         # A model-based sampler continues with new draws, not with those that it made before.
         drawn = directory.log.stat().st_size if config.search.sampler != "random" and directory.log.is_file() else 0
         sampler = _sampler(config, space, config.search.seed + drawn)

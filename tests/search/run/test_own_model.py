@@ -62,6 +62,20 @@ def test_the_report_names_points_as_in_the_network_and_says_what_it_needs(projec
 
 
 @pytest.mark.slow
+def test_a_network_that_was_changed_is_not_searched_on(project: Path) -> None:
+    code = project / "mine" / "my_model.py"
+    before = code.read_text()
+    code.write_text(before.replace("x + self.conv2(self.conv1(x).relu())", "self.conv2(self.conv1(x).relu()) + x"))
+    try:
+        done = command("resume", "run", "--set", "search.trials=5", cwd=project)
+    finally:
+        code.write_text(before)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "the network of my_model has changed since the run was launched" in done.stderr
+
+
+@pytest.mark.slow
 def test_resumed_and_exported(project: Path, tmp_path: Path) -> None:
     done = command("resume", "run", "--set", "search.trials=5", cwd=project)
     assert done.returncode == 0, done.stderr
