@@ -53,7 +53,7 @@ def later_readers(node: fx.Node, than: fx.Node) -> set[fx.Node]:
 
 def is_read_through_alias(written: fx.Node, by: fx.Node) -> bool:
     """Return whether a value that is overwritten is read afterwards through a view, or as what it is a view of."""
-    aliases = (alias for alias in _aliases(written) if alias is not by)
+    aliases = (alias for alias in _aliases(written) if alias < by)
     return any(_reads(reader, by) for alias in aliases for reader in later_readers(alias, by))
 
 

@@ -289,3 +289,25 @@ def test_what_takes_a_shape_alone_is_no_feature_map_unless_it_is_filled(body: An
     model, space = traced(body)
     assert [point.in_channels for point in space.points] == channels
     check_exact(model, space, "sum") if channels else None
+
+
+def viewed_later(n: Any, x: Tensor) -> Tensor:
+    y: Tensor = n.a(x)
+    y += x
+    functional.relu(y, inplace=True)
+    first, second = y.split(2, 1)
+    return n.b(y) * torch.sigmoid(first.mean() + second.mean())
+
+
+def viewed_before(n: Any, x: Tensor) -> Tensor:
+    y: Tensor = n.a(x)
+    first = y[:, :2]
+    y += x
+    return n.b(y) * torch.sigmoid(first.mean())
+
+
+@pytest.mark.parametrize(("body", "names"), [(viewed_later, ["add"]), (viewed_before, [])])
+def test_what_is_overwritten_may_be_viewed_afterwards_not_before(body: Any, names: list[str]) -> None:
+    model, space = traced(body)
+    assert [point.name for point in space.points] == names
+    check_exact(model, space, "sum") if names else None
