@@ -83,9 +83,10 @@ TIMM = {
         twins_svt_small:img_size=64 lambda_resnet26t:img_size=64 botnet26t_256:img_size=64 gcresnet33ts
         nextvit_small resnet18:drop_path_rate=0.3 convnext_atto:drop_path_rate=0.3 resnet18:features_only=True resnet18d
         hrnet_w18_small_v2""",
-    128: "inception_v3 inception_v4 inception_resnet_v2 halonet26t",
+    128: "inception_v3 inception_v4 inception_resnet_v2",
     224: "levit_128s hiera_tiny_224 efficientformerv2_s0",
     240: "crossvit_9_240",
+    256: "halonet26t",
 }
 SEGMENTATION: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "Unet": ("Unet", "resnet18", 96, {}),
