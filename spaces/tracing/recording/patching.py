@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import MethodType
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +19,7 @@ from spaces.tracing.recording.proxies import holds_recorded, is_recorded
 __all__ = ["Names", "caught"]
 
 _CHECKPOINT = checkpointing.checkpoint
+_APPLY = vars(torch.autograd.Function)["apply"].__func__
 
 
 class Recorder(Protocol):
@@ -81,10 +83,23 @@ class Names:
                 names[name] = self._checkpoint
                 self._stack.callback(names.__setitem__, name, value)
 
+        self.unbind(names)
+
+    def unbind(self, names: dict[str, Any]) -> None:
+        """Have a `Function.apply` that is kept under a name looked up when it is called, so that it is caught."""
+        for name, value in list(names.items()):
+            if isinstance(value, MethodType) and value.__func__ is _APPLY:
+                names[name] = functools.partial(_looked_up, value.__self__)
+                self._stack.callback(names.__setitem__, name, value)
+
     def restore(self) -> None:
         """Put back what was there before."""
         self._stack.close()
         self._seen.clear()
+
+
+def _looked_up(function: Any, *args: Any, **kwargs: Any) -> Any:
+    return function.apply(*args, **kwargs)
 
 
 class _Mode(TorchFunctionMode):
@@ -138,10 +153,8 @@ def _sized(function: Callable[..., Any], recorder: Recorder) -> Callable[..., An
 
 
 def _apply(recorder: Recorder) -> Any:
-    original = vars(torch.autograd.Function)["apply"].__func__
-
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        return recorder.applied(cls, args) if holds_recorded(args) else original(cls, *args, **kwargs)
+        return recorder.applied(cls, args) if holds_recorded(args) else _APPLY(cls, *args, **kwargs)
 
     return classmethod(apply)
 

@@ -144,6 +144,7 @@ class GraphTracer(fx.Tracer):
 
     def _looked_into(self, m: nn.Module, path: str, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         self._names.replace(_globals(m))
+        self._names.unbind(vars(m))
         last, journal, items = self._last(), len(self._journal), _lengths((args, kwargs))
         states = self._states()
         try:

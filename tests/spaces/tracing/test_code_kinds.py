@@ -227,3 +227,24 @@ def test_is_followed_exactly(body: Body, channels: list[tuple[int, ...]]) -> Non
     space = check_exact(Net(body), (4, 6, 6))
     if channels:
         assert [point.in_channels for point in space.points] == channels
+
+
+kept = Round.apply
+
+
+class Keeping(nn.Module):
+    """Names under which `apply` is kept: an attribute, and a global."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.round = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1), Round.apply
+
+    def forward(self, x: Tensor) -> Any:
+        return self.round(self.a(x), 0.1) + kept(self.b(x), 0.2)
+
+
+def test_a_gradient_of_its_own_is_one_call_under_any_name() -> None:
+    model = nn.Sequential(Keeping(), nn.Conv2d(4, 4, 1))
+    space = check_exact(model, (4, 6, 6))
+    assert ([point.name for point in space.points], space.notices) == (["0.add"], ())
+    assert model[0].round == Round.apply == kept
