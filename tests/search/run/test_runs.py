@@ -165,24 +165,34 @@ def test_a_run_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Pat
     assert not list((run / "checkpoints").glob("*/training-*.pt"))
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("search: {trails: 8}", ["trails", "trials"]),
-        ("space: {ops: []}", ["ops"]),
-        ("train: {lr: fast}", ["lr", "fast"]),
-        ("space: {name: resnett}", ["resnett", "resnet"]),
-        ("ray: {cpus_per_trial: 4096}", ["4096"]),
-    ],
-)
-def test_a_bad_config_ends_with_one_line_before_anything_starts(tmp_path: Path, text, words):
-    (tmp_path / "bad.yaml").write_text(text + "\n")
-    refused = fusion_nas("launch", tmp_path / "bad.yaml", "--run-dir", tmp_path / "run")
-    assert refused.returncode == 2
+BAD = {
+    "search: {trails: 8}": ["trails", "trials"],
+    "space: {ops: []}": ["ops"],
+    "train: {lr: fast}": ["lr", "fast"],
+    "space: {name: resnett}": ["resnett", "resnet"],
+    "ray: {cpus_per_trial: 4096}": ["4096"],
+}
+LAUNCH_EACH = """
+import sys
+from search.cli import main
+for config in sys.argv[1:]:
+    sys.argv = ["fusion-nas", "launch", config, "--run-dir", config + ".run"]
+    try: main()
+    except SystemExit as end: print(end.code, file=sys.stderr)
+"""
+
+
+def test_a_bad_config_ends_with_one_line_before_anything_starts(tmp_path: Path):
+    for number, text in enumerate(BAD):
+        (tmp_path / f"{number}.yaml").write_text(text + "\n")
+    configs = sorted(map(str, tmp_path.iterdir()))
+    refused = subprocess.run([sys.executable, "-c", LAUNCH_EACH, *configs], capture_output=True, text=True)
     assert refused.stdout == ""
-    assert len(refused.stderr.strip().splitlines()) == 1
-    assert all(word in refused.stderr for word in words)
-    assert not (tmp_path / "run").exists()
+    lines = refused.stderr.splitlines()
+    assert lines[1::2] == ["2"] * len(BAD), refused.stderr
+    for line, words in zip(lines[::2], BAD.values(), strict=True):
+        assert all(word in line for word in words)
+    assert sorted(map(str, tmp_path.iterdir())) == configs
 
 
 def test_constraints_that_nothing_meets_end_with_3_and_the_smallest(tmp_path: Path):
