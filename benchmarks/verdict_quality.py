@@ -160,9 +160,9 @@ def coverage(quick: bool) -> list[dict[str, Any]]:
     rows = []
     for number, world in enumerate(COVERED):
         for seeds, images, count in grid(quick):
-            held = 1 - np.concatenate([missed(p, world.gain) for p in studies(world, count, seeds, images,
-            number)]).mean() rows.append(row(world=world.name, seeds=seeds, images=images, studies=count,
-            coverage=held))
+            found = [missed(parts, world.gain) for parts in studies(world, count, seeds, images, number)]
+            held = 1.0 - float(np.concatenate(found).mean())
+            rows.append(row(world=world.name, seeds=seeds, images=images, studies=count, coverage=held))
     for seeds, images in ((3, 200), (6, 200), (3, 1000)):
         rows.append(miou_row(300 if quick else 2_000, seeds, images))
     return rows
@@ -244,11 +244,10 @@ def adaptive(quick: bool) -> dict[str, Any]:
     for effect in (0.0, 1.0):
         for margin in (0.0025, 0.01):
             for gain in (0.0, 0.005, 0.02):
-                world = World("90 %", 0.9, own=0.5, seed=(effect, effect), gain=gain) found = list(followed(world,
-                margin, count)) runs += found trainings, decided = (float(np.mean([run[key] for run in found])) for
-                key in ("trainings", "decided")) fixed = float(np.mean([run["fixed"][-1] for run in found]))
-                rows.append(row(gain=gain, seed=effect, margin=margin, trainings=trainings, decided=decided,
-                of_24=fixed))
+                world = World("90 %", 0.9, own=0.5, seed=(effect, effect), gain=gain)
+                found = list(followed(world, margin, count))
+                runs += found
+                rows.append(row(gain=gain, seed=effect, margin=margin) | outline(found))
     by_seeds = np.mean([run["fixed"] for run in runs], axis=0)
     decided = float(np.mean([run["decided"] for run in runs]))
     enough = [seeds for seeds, share in zip(range(3, 13), by_seeds, strict=True) if share >= decided]
@@ -259,6 +258,12 @@ def adaptive(quick: bool) -> dict[str, Any]:
     mix |= row(fixed_24=float(by_seeds[-1]), share_of_24=trainings / 24, agrees=same)
     mix |= row(final_coverage=float(np.mean([run["held"] for run in runs])))
     return {"mix": mix, "scenarios": rows, "equal": list(adaptive_wrong(quick))}
+
+
+def outline(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return mean trainings, the share that is decided, and that of 12 seeds for everyone."""
+    means = {key: float(np.mean([run[key] for run in runs])) for key in ("trainings", "decided")}
+    return row(**means, decided_24=float(np.mean([run["fixed"][-1] for run in runs])))
 
 
 def adaptive_wrong(quick: bool) -> Iterator[dict[str, Any]]:
@@ -296,9 +301,9 @@ def followed_one(plan: SeedPlan, first: Floats, second: Floats, truth: float, fi
     run = {"trainings": sum(have.values()), "decided": found.outcome != "undecided", "outcome": found.outcome}
     run["held"] = found.low <= truth <= found.high
     if fixed:
-        alone = [compare(first[:seeds], second[:seeds], margin=plan.margin) for seeds in range(plan.least, plan.most +
-        1)] run |= {"fixed": [one.outcome != "undecided" for one in alone], "agrees": found.outcome ==
-        alone[-1].outcome}
+        numbers = range(plan.least, plan.most + 1)
+        alone = [compare(first[:seeds], second[:seeds], margin=plan.margin).outcome for seeds in numbers]
+        run |= {"fixed": [one != "undecided" for one in alone], "agrees": found.outcome == alone[-1]}
     return run
 
 
@@ -315,15 +320,17 @@ def real(quick: bool) -> dict[str, Any]:
             tests = (lambda one: missed(one, 0.0), missed_by_seeds, missed_by_images)
             ours, by_seeds, by_images = (float(np.mean([test(one) for one in parts])) for test in tests)
             within.append(row(network=name, seeds=seeds, wrong=ours, seeds_alone=by_seeds, images_alone=by_images))
-        halves = [rng.permutation(len(scores)) for _ in range(100 if quick else 1_000)] runs = [followed_one(plan,
-        scores[who[:12]], scores[who[12:24]], 0.0, fixed=False) for who in halves] apart =
-        float(np.mean([run["outcome"] in ("better", "worse") for run in runs])) within.append(row(network=name,
-        seeds="3..12", wrong=apart, trainings=float(np.mean([r["trainings"] for r in runs]))))
+        halves = [rng.permutation(len(scores)) for _ in range(100 if quick else 1_000)]
+        runs = [followed_one(plan, scores[who[:12]], scores[who[12:24]], 0.0, fixed=False) for who in halves]
+        apart = float(np.mean([run["outcome"] in ("better", "worse") for run in runs]))
+        trainings = float(np.mean([run["trainings"] for run in runs]))
+        within.append(row(network=name, seeds="3..12", wrong=apart, trainings=trainings))
     return {"within": within, "between": list(between(tables, plan, rng, 50 if quick else 300))}
 
 
-def between(tables: dict[str, Floats], plan: SeedPlan, rng: np.random.Generator, count: int) -> Iterator[dict[str,
-Any]]:
+def between(
+    tables: dict[str, Floats], plan: SeedPlan, rng: np.random.Generator, count: int
+) -> Iterator[dict[str, Any]]:
     """Yield what all trainings say about each pair, what they vary by, and what the adaptive plan makes of some."""
     for candidate, reference in (("aff", "sum"), ("iaff", "sum"), ("iaff", "aff")):
         first, second = tables[candidate], tables[reference]
@@ -341,9 +348,7 @@ Any]]:
             | {"outcome": found.outcome}
             | row(seed_over_test_set=spread.seed * IMAGES / spread.rest)
             | row(rest_share=spread.rest / variance, image_share=spread.image / variance)
-            | row(trainings=float(np.mean([run["trainings"] for run in runs])))
-            | row(decided=float(np.mean([run["decided"] for run in runs])))
-            | row(decided_24=float(np.mean([run["fixed"][-1] for run in runs])))
+            | outline(runs)
         )
 
 
