@@ -172,8 +172,8 @@ def _arms(state: PairState) -> tuple[str, str]:
 def _saved(parts: Components, side: int, seeds: tuple[int, ...]) -> float:
     """Return by what share a further seed of a side shrinks the variance. Never 0, so that an open pair goes on.
 
-    Both sides count with the mean of their variances: a network that has shown little spread by chance would else get no
-    further seed that could correct it, and intervals would be too narrow.
+    Both sides count with the mean of their variances: a network that has shown little spread by chance would else get
+    no further seed that could correct it, and intervals would be too narrow.
     """
     now = parts.with_seeds(seeds[0], seeds[1])
     single = sum(float(max(now.between_seeds[arm], now.rest[arm])) * seeds[arm] for arm in (0, 1)) / 2.0
