@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 NODES = 160
 STEPS = 20
-RHO = 3.0
+RHO = 2.0
 SPENT = 0.8
 
 

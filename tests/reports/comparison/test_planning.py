@@ -143,7 +143,7 @@ def followed(plan, arms):
 
 class TestErrors:
     def test_hopeless_is_a_probability(self):
-        with pytest.raises(SpecError, match=r"`hopeless`.*got 1.0. 0.1 is the usual one"):
+        with pytest.raises(SpecError, match=r"`hopeless`.*got 1.0. 0.15 is the usual one"):
             SeedPlan(hopeless=1.0)
         assert SeedPlan(hopeless=0.1).hopeless == 0.1
 
