@@ -255,7 +255,7 @@ def adaptive(quick: bool) -> dict[str, Any]:
 
 
 def mixed(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what a mix of studies comes to: beside 24 trainings each, and beside the fixed design that decides as often."""
+    """Return what a mix of studies comes to, beside 24 trainings each and a fixed design that decides as often."""
     by_seeds = np.maximum.accumulate(np.mean([run["fixed"] for run in runs], axis=0))
     found = outline(runs)
     alike = 2.0 * float(np.interp(found["decided"], by_seeds, np.arange(3, 13)))
