@@ -5,18 +5,15 @@
 A study is two networks, each trained on some seeds and tested on the same images, with effects of seeds, of images,
 of images in one of the networks only, and what is left. Shown are
 
-- coverage: how often the 95 % interval has the true difference in it, wanted 93 to 97 %, for floats, right or wrong
-at 90 and
-  at 99 %, and mean IoU;
-- wrong: how often two networks without a difference are called `better` or `worse`, wanted at most 5 %. Side by side
-a t-test
-  over seeds alone and a paired test over images alone. Two networks are without a difference if they are the same
+- coverage: how often the 95 % interval has the true difference in it, wanted 93 to 97 %, for floats, right or wrong at
+  90 and at 99 %, and mean IoU;
+- wrong: how often two networks without a difference are called `better` or `worse`, wanted at most 5 %. Side by side a
+  t-test over seeds alone and a paired test over images alone. Networks are without a difference if they are the same
   (`identical`), and if each is right on other images, but equally often (`other images`);
 - power: how often the difference that `detectable` promises at 80 % is called `better`, wanted 75 to 85 %;
-- adaptive: `SeedPlan` with 3..12 seeds against fixed designs, over a mix of true differences: 0, 0.5 and 2 points,
-without
-  an effect of seeds of its own and with one as large as that of the test set, and margins of 0.25 and 1 point, each
-  of these in equally many studies; wanted at most half of the trainings of the fixed design that decides as often;
+- adaptive: `SeedPlan` with 3..12 seeds against fixed designs, over a mix of true differences, 0, 0.5 and 2 points,
+  without an effect of seeds of its own and with one as large as that of the test set, and margins of 0.25 and 1 point,
+  each of these in equally many studies; wanted at most half of the trainings of a fixed design;
 - real: trainings of `benchmarks/tables/outcomes.py`, the seeds of one network dealt out to two arms; and what is found
   between the networks.
 
