@@ -22,8 +22,8 @@ positive; so the true accuracy is known exactly.
 
 Result (Intel Xeon, one shared core, nine minutes, 2026-11-28; tables in `docs/verdict.md`): coverage 93 to 97 % but for
 99 % right on 200 images (above 99 %) and single cells up to 97.7 %; wrong in 4.2 % on average, by seeds alone up to
-27 %, by images alone up to 37 %; power 78 to 81 %; adaptive 46 % of the trainings of 12 seeds for everyone, 83 % as many
-studies decided, and 73 % of the trainings of the fixed design that decides as often, where half was wanted.
+27 %, by images alone up to 37 %; power 78 to 81 %; adaptive 46 % of the trainings of 12 seeds for everyone, 83 % as
+many studies decided, and 73 % of the trainings of the fixed design that decides as often, where half was wanted.
 """
 
 from __future__ import annotations
