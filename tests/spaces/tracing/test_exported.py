@@ -4,6 +4,7 @@ import math
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from torch.nn import functional
 import spaces
 from fusion_ops.errors import SpecError
 from tests.spaces.tracing.exactness import check_exact
+from tests.spaces.tracing.traced_models import Wrapper
 
 
 class SamePadding(nn.Conv2d):
@@ -115,6 +117,15 @@ def test_points_are_named_as_the_first_tracer_names_them() -> None:
         *((name, "stage.blocks") for name in names[:2]),
         ("cat", "network"),
     ]
+
+
+@pytest.mark.parametrize("wrap", [Wrapper, lambda net: Wrapper(Wrapper(net))])
+def test_a_wrapped_network_is_followed_as_it_is_without_its_wrapper(wrap: Callable[[nn.Module], nn.Module]) -> None:
+    """The first tracer would leave nearly all of it alone."""
+    space = check_exact(wrap(Counting()), (3, 8, 8), seeds=1)
+    names = ["stage.blocks.0.add", "stage.blocks.1.add", "cat"]
+    assert [point.name.removeprefix("net.").removeprefix("net.") for point in space.points] == names
+    assert space.notices == ()
 
 
 class Drawing(nn.Module):
