@@ -38,7 +38,7 @@ def exported_graph(root: nn.Module, meta: nn.Module, examples: Sequence[Tensor])
     """
     batched = [example.ndim > 0 and len(example) == len(examples[0]) for example in examples]
     inputs = tuple(torch.zeros(e.shape, dtype=e.dtype) for e in batches(examples, 2))
-    if _draws(meta, examples):
+    if _draws(meta, batches(examples, 2)):
         raise UnfollowableError("it draws random numbers outside of PyTorch's functions")
     shapes = tuple({0: Dim.DYNAMIC} if is_batch else None for is_batch in batched)
     program = torch.export.export(root, inputs, dynamic_shapes=shapes, strict=True)

@@ -42,7 +42,7 @@ def closed(path: str, why: str, given: str) -> str:
     """Return why a module can neither be traced nor called as it is, being given a value of such a type."""
     return (
         f"module `{path}` cannot be traced: {why}; nor can it be called as it is, because it is given a `{given}`. "
-        "Let a module of its own make that: it will be called as it is, and the rest traced."
+        "Let a module of its own make that, and add its path to `exclude`, so that it is called as it is."
     )
 
 

@@ -242,10 +242,40 @@ def mask(first: Any, images: Any) -> Tensor:
 
 
 def test_what_is_drawn_for_the_whole_network_may_be_drawn_in_a_module_of_its_own() -> None:
-    with pytest.raises(SpecError) as refused:
+    with pytest.raises(SpecError, match=r"own `forward` cannot be .*`return np\.random\.randint.*module of its own"):
         spaces.trace(Paths(apart=False), IMAGE)
-    assert str(refused.value).startswith("module `unit` cannot be traced: what is done depends on the number of images")
-    assert "(`drawn = np.concatenate([first" in str(refused.value)
-    assert "is given a `numpy.ndarray`. Let a module of its own make that" in str(refused.value)
     space = check_exact(Paths(apart=True), (3, 8, 8))
+    assert [point.name for point in space.points] == ["add"]
+
+
+class Table(nn.Module):
+    def forward(self, x: Tensor) -> Any:
+        return np.linspace(0, 1, int(x.shape[3]))
+
+
+class Weighing(nn.Module):
+    """It decides by values, so it has to be called as it is, and it is given an array."""
+
+    def forward(self, x: Tensor, table: Any) -> Tensor:
+        return x * torch.from_numpy(table).to(x) if x.mean() > 0 else x
+
+
+class Weighed(nn.Module):
+    def __init__(self, *, apart: bool) -> None:
+        super().__init__()
+        self.stem, self.weighing, self.table = nn.Conv2d(3, 3, 1), Weighing(), Table() if apart else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        table = self.table(x) if self.table is not None else np.linspace(0, 1, int(x.shape[3]))
+        return self.weighing(x + self.stem(x), table)
+
+
+def test_a_module_that_is_given_what_no_line_can_write_down() -> None:
+    with pytest.raises(SpecError) as refused:
+        spaces.trace(Weighed(apart=False), IMAGE)
+    assert str(refused.value).startswith("module `weighing` cannot be traced: what is done depends on the values of")
+    assert "it is given a `numpy.ndarray`. Let a module of its own make that, and add its path to `exclude`" in str(
+        refused.value
+    )
+    space = check_exact(Weighed(apart=True), (3, 8, 8), exclude=["table"])
     assert [point.name for point in space.points] == ["add"]

@@ -39,7 +39,7 @@ class Block(nn.Module):
 
 
 class Sizes(nn.Module):
-    """Counts by sizes, makes tensors on the way, asks for the length of a batch, and returns a dictionary."""
+    """Counts by sizes, makes tensors, asks for the size of the batch as a number, and returns a dictionary."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Sizes(nn.Module):
         x = self.stem(x)
         for index in range(x.shape[1] // 4):
             x = self.blocks[index](x)
-        grid = torch.linspace(-1, 1, int(x.shape[3]), device=x.device).expand(len(x), 8, x.shape[2], -1)
+        grid = torch.linspace(-1, 1, int(x.shape[3]), device=x.device).expand(int(x.shape[0]), 8, x.shape[2], -1)
         x = torch.cat([x, functional.max_pool2d(x, 3, 1, 1)], 1)
         return {"map": x[:, :8] + grid, "logits": self.head(x.mean((2, 3)).view(len(x), -1))}
 
