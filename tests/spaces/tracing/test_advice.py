@@ -176,6 +176,12 @@ def masked(m: Any, x: Tensor) -> Tensor:
     return y * torch.from_numpy(kept).to(y)
 
 
+def weighted(m: Any, x: Tensor) -> Tensor:
+    weights = np.linspace(0, 1, x.shape[0])
+    y: Tensor = m.a(x)
+    return y * torch.from_numpy(weights).to(y)[:, None, None, None]
+
+
 ROUNDED = rounding()
 
 
@@ -184,6 +190,7 @@ ROUNDED = rounding()
     [
         (without_gradients, "y: Tensor = m.a(x)"),
         (lambda m, x: ROUNDED(m.a(x)), "(lambda m, x: ROUNDED(m.a(x))"),
+        (weighted, "weights = np.linspace(0, 1, x.shape[0])"),
         (masked, "kept = np.random.binomial(1, 0.5, size=(x.shape[0], 1, 1, 1))"),
     ],
 )
