@@ -213,9 +213,9 @@ def _refused(error: Exception, model: nn.Module, examples: Sequence[Tensor]) -> 
     module = getattr(error, "fusion_module", None)
     if not module and type(_failure(model, examples)) is type(error):
         return SpecError(f"the network fails on the example input: {reason(error)}; give an example that it takes.")
-    path, given = getattr(error, "fusion_given", ("", ""))
-    if given:
-        return SpecError(closed(path, reason(error), given))
+    path, unwritable = getattr(error, "fusion_given", ("", ""))
+    if unwritable:
+        return SpecError(closed(path, reason(error), unwritable))
     return SpecError(unfit(module, reason(error)) if module else refusal("", reason(error)))
 
 
