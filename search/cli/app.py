@@ -24,7 +24,7 @@ class _InOrder(typer.core.TyperGroup):
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         """Return the commands' names."""
-        return sorted(super().list_commands(ctx), key=COMMANDS.index)  # type: ignore[arg-type]
+        return sorted(super().list_commands(ctx), key=COMMANDS.index)
 
 
 app = typer.Typer(
