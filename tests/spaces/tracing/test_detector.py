@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -84,13 +85,21 @@ def test_a_head_that_works_out_its_cells_is_exact_for_other_batches(make: Callab
         assert all(map(torch.equal, got[1], expected[1]))
 
 
-class Predicting(nn.Module):
-    """Two layers' predictions beside each other, of which something may be made."""
+def normalised(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1), nn.BatchNorm2d(outputs))
 
-    def __init__(self, widths: tuple[int, int], after: nn.Module) -> None:
+
+def plain(inputs: int, outputs: int) -> nn.Module:
+    return nn.Conv2d(inputs, outputs, 1)
+
+
+class Predicting(nn.Module):
+    """What two layers compute, beside each other, and what is made of it."""
+
+    def __init__(self, layer: Callable[[int, int], nn.Module], widths: tuple[int, int], after: nn.Module) -> None:
         super().__init__()
         self.stem, self.after = nn.Conv2d(3, 8, 3, padding=1), after
-        self.layers = nn.ModuleList(nn.Conv2d(8, width, 1) for width in widths)
+        self.layers = nn.ModuleList(layer(8, width) for width in widths)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x).relu()
@@ -98,13 +107,14 @@ class Predicting(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("widths", "after", "points"),
+    ("layer", "widths", "after", "points"),
     [
-        ((4, 2), nn.Sigmoid(), 0),
-        ((4, 2), nn.Conv2d(6, 2, 1).requires_grad_(False), 0),
-        ((4, 2), nn.Conv2d(6, 2, 1), 1),
-        ((4, 4), nn.Sigmoid(), 1),
+        (plain, (4, 2), nn.Sigmoid(), 0),
+        (plain, (4, 2), nn.Conv2d(6, 2, 1).requires_grad_(False), 0),
+        (plain, (4, 2), nn.Conv2d(6, 2, 1), 1),
+        (plain, (4, 4), nn.Sigmoid(), 1),
+        (normalised, (4, 2), nn.Sigmoid(), 1),
     ],
 )
-def test_predictions_are_told_from_features(widths: tuple[int, int], after: nn.Module, points: int) -> None:
-    assert len(spaces.trace(Predicting(widths, after), torch.zeros(1, 3, 8, 8)).points) == points
+def test_predictions_are_told_from_features(layer: Any, widths: tuple[int, int], after: nn.Module, points: int) -> None:
+    assert len(spaces.trace(Predicting(layer, widths, after), torch.zeros(1, 3, 8, 8)).points) == points

@@ -1,12 +1,12 @@
 """Networks that symbolic tracing cannot follow: `torch.export` gives their graph."""
 
 import math
-import random
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -129,7 +129,7 @@ def test_a_wrapped_network_is_followed_as_it_is_without_its_wrapper(wrap: Callab
 
 
 class Drawing(nn.Module):
-    """Its own code asks for a number of the batch, and draws one from Python's generator."""
+    """Its own code asks for a number of the batch, and has another one drawn by NumPy."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,10 +137,11 @@ class Drawing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.block(x) / int(x.shape[0])
-        return x * random.random()
+        return x * torch.as_tensor(np.random.uniform(size=1)).float()
 
 
-def test_what_python_draws_is_not_kept_for_good(capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_numpy_draws_is_not_kept_for_good(capfd: pytest.CaptureFixture[str]) -> None:
+    """PyTorch exports it, as numbers that its own generator draws."""
     with pytest.raises(SpecError, match="depends on the number of images"):
         spaces.trace(Drawing(), torch.zeros(1, 3, 8, 8))
     assert capfd.readouterr() == ("", "")
