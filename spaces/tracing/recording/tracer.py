@@ -280,7 +280,9 @@ class GraphTracer(fx.Tracer):
             given = {f.name: getattr(a, f.name) for f in fields(a) if f.init}
             given = {name: self.create_arg(value) for name, value in given.items() if value is not None}
             return self.create_node("call_function", type(a), (), given)
-        if type(a).__module__ == "numpy" and hasattr(a, "item") and getattr(a, "ndim", 1) == 0:
+        if type(a).__module__ == "numpy" and hasattr(a, "item") and hasattr(a, "ndim"):
+            if a.ndim:
+                raise UnfollowableError("a NumPy array is given to a function of PyTorch, or to a module")
             return a.item()
         return super().create_arg(a)
 
