@@ -8,7 +8,6 @@ the published code, so its state dicts load.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -89,7 +88,7 @@ class AFF(FusionOperator):
         logits = self._logits(features, total(features))
         return total_weights(logits, self.inputs, 1 if self.scale == "paper" else self.inputs)
 
-    def _logits(self, features: Sequence[Tensor], summed: Tensor) -> Tensor:
+    def _logits(self, features: tuple[Tensor, ...], summed: Tensor) -> Tensor:
         z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
         return attention_logits(z, self.local_att, self.global_att)
 

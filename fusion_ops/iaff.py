@@ -9,7 +9,6 @@ Parameters have the names of that code, so its state dicts load.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -104,7 +103,7 @@ class IAFF(FusionOperator):
         logits = self._logits(features, total(features))
         return total_weights(logits, self.inputs, 1 if self.scale == "paper" else self.inputs)
 
-    def _logits(self, features: Sequence[Tensor], summed: Tensor) -> Tensor:
+    def _logits(self, features: tuple[Tensor, ...], summed: Tensor) -> Tensor:
         """Return the second pass's logits."""
         z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
         u = weighted_mean(features, attention_logits(z, self.local_att, self.global_att))

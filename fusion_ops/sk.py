@@ -77,8 +77,9 @@ class SK(FusionOperator):
         return softmax_weights(self._logits(features), self.weights_sum)
 
     def _logits(self, features: Sequence[Tensor]) -> Tensor:
-        logits: Tensor = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
-        return logits.unflatten(1, (self.inputs, self.channels))
+        logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
+        by_input: Tensor = logits.unflatten(1, (self.inputs, self.channels))
+        return by_input
 
     @classmethod
     def width(cls, channels: int, r: int) -> int:

@@ -81,9 +81,10 @@ class SplitAttention(FusionOperator):
         return softmax_weights(self._logits(features), self.weights_sum)
 
     def _logits(self, features: Sequence[Tensor]) -> Tensor:
-        logits: Tensor = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
+        logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
         by_group = logits.unflatten(1, (self.groups, self.inputs, self.channels // self.groups))
-        return by_group.transpose(1, 2).flatten(2, 3)
+        by_input: Tensor = by_group.transpose(1, 2).flatten(2, 3)
+        return by_input
 
 
 def _hidden(channels: int, r: int, inputs: int, groups: int) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import nn
 
@@ -12,6 +13,8 @@ from spaces.architecture import Architecture
 from spaces.space import SearchSpace
 
 __all__ = ["BuiltNetwork", "build_with_paths"]
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class BuiltNetwork:
 
     network: nn.Module
     paths: dict[str, str]
+
+    def by_point(self, by_path: Mapping[str, Value]) -> dict[str, Value]:
+        """Return what is known of operators by their paths, by the names of their points, in the points' order."""
+        return {point: by_path[path] for point, path in self.paths.items() if path in by_path}
 
 
 def build_with_paths(space: SearchSpace, architecture: Architecture) -> BuiltNetwork:
