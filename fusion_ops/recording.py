@@ -56,13 +56,17 @@ def recorded_weights(network: nn.Module) -> Iterator[WeightRecord]:
         SpecError: It ran in training mode, where weights depend on the batch.
     """
     record = WeightRecord()
-    operators = [(path, module) for path, module in network.named_modules() if isinstance(module, FusionOperator)]
+    operators = [(path, module) for path, module in network.named_modules() if _weighs(module)]
     handles = [op.register_forward_hook(_taking_down(record, path)) for path, op in operators]
     try:
         yield record
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _weighs(module: nn.Module) -> bool:
+    return isinstance(module, FusionOperator) and type(module).input_weights is not FusionOperator.input_weights
 
 
 def _taking_down(record: WeightRecord, path: str) -> Callable[..., None]:
