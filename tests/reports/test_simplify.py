@@ -107,8 +107,10 @@ def test_the_tolerance_decides(images: Tensor) -> None:
     assert strict.architecture == architecture_of(space)
     assert torch.equal(strict.network(images), built.network(images))
     assert strict.saved.params == 0
-    for attempt in strict.attempts:
-        assert attempt.difference > 0
+    assert all(attempt.difference > 0 for attempt in strict.attempts)
+    tried = [attempt.varying for attempt in strict.attempts]
+    assert tried == sorted(tried)
+    assert len(tried) == 3
     expected, outputs = built.network(images), loose.network(images)
     assert loose.difference == pytest.approx(
         ((outputs - expected).norm() / (expected - expected.mean(dim=0)).norm()).item(), abs=1e-6
