@@ -89,6 +89,7 @@ class AFF(FusionOperator):
         return total_weights(logits, self.inputs, 1 if self.scale == "paper" else self.inputs)
 
     def _logits(self, features: tuple[Tensor, ...], summed: Tensor) -> Tensor:
+        """Return the logits of all inputs but the last."""
         z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
         return attention_logits(z, self.local_att, self.global_att)
 

@@ -67,4 +67,5 @@ class ASFF(FusionOperator):
         return softmax_weights(self._logits(features), self.weights_sum)
 
     def _logits(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the logits of all inputs, as `softmax_sum` takes them."""
         return torch.stack([ask(feature) for ask, feature in zip(self.ask, features, strict=True)], dim=1)

@@ -83,4 +83,5 @@ class AsymBi(FusionOperator):
         return weights if self.gate == "last" else weights[::-1]
 
     def _gates(self, deep: Tensor) -> tuple[Tensor, ...]:
+        """Return the gate of each shallow map."""
         return (torch.sigmoid(self.global_att(deep)) * self.times).chunk(self.inputs - 1, dim=1)

@@ -63,6 +63,7 @@ class BiFPN(FusionOperator):
         return self._portions()
 
     def _portions(self) -> tuple[Tensor, ...]:
+        """Return the normalised weights."""
         weights = torch.relu(self.weight)
         if self.scale == "paper":
             return (weights / (_LEAST + weights.sum())).unbind()

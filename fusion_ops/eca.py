@@ -72,6 +72,7 @@ class ECA(FusionOperator):
         return softmax_weights(self._logits(features), self.weights_sum)
 
     def _logits(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the logits of all inputs, as `softmax_sum` takes them."""
         pooled = total([self.pool(feature) for feature in features])
         logits = functional.pad(self.mix(pooled.flatten(1).unsqueeze(1)), (0, 0, 0, 1))
         return logits.reshape(*logits.shape, *pooled.shape[2:])

@@ -104,7 +104,7 @@ class IAFF(FusionOperator):
         return total_weights(logits, self.inputs, 1 if self.scale == "paper" else self.inputs)
 
     def _logits(self, features: tuple[Tensor, ...], summed: Tensor) -> Tensor:
-        """Return the second pass's logits."""
+        """Return the second pass's logits, of all inputs but the last."""
         z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
         u = weighted_mean(features, attention_logits(z, self.local_att, self.global_att))
         return attention_logits(u, self.local_att2, self.global_att if self.shared_global else self.global_att2)

@@ -77,4 +77,5 @@ class Modulate(FusionOperator):
         return weights if self.gate == "last" else weights[::-1]
 
     def _gates(self, gating: Tensor) -> tuple[Tensor, ...]:
+        """Return the gate of each other input."""
         return (torch.sigmoid(self.global_att(gating)) * self.times).chunk(self.inputs - 1, dim=1)

@@ -50,6 +50,7 @@ class ScaledSum(FusionOperator):
         return self._by_channel(features[0].ndim)
 
     def _by_channel(self, ndim: int) -> tuple[Tensor, ...]:
+        """Return the scales of each input, to be multiplied with maps of `ndim` dimensions."""
         return self.scales.view(self.inputs, 1, self.channels, *[1] * (ndim - 2)).unbind()
 
     @classmethod

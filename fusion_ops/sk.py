@@ -77,6 +77,7 @@ class SK(FusionOperator):
         return softmax_weights(self._logits(features), self.weights_sum)
 
     def _logits(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the logits of all inputs, as `softmax_sum` takes them."""
         logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
         by_input: Tensor = logits.unflatten(1, (self.inputs, self.channels))
         return by_input

@@ -81,6 +81,7 @@ class SplitAttention(FusionOperator):
         return softmax_weights(self._logits(features), self.weights_sum)
 
     def _logits(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the logits of all inputs, as `softmax_sum` takes them."""
         logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
         by_group = logits.unflatten(1, (self.groups, self.inputs, self.channels // self.groups))
         by_input: Tensor = by_group.transpose(1, 2).flatten(2, 3)
