@@ -22,7 +22,7 @@ from fusion_ops import Cost, FusionChoice, ScaledSum, Spread, recorded_weights
 from fusion_ops.errors import RunError
 from reports.exporting.verify import tensors
 from reports.measures import Measure
-from spaces import Architecture, SearchSpace
+from spaces import Architecture, FusionPoint, SearchSpace
 from spaces.operator_paths import BuiltNetwork
 
 __all__ = ["TOLERANCE", "Attempt", "Simplification", "simplify"]
@@ -135,7 +135,7 @@ def simplify(
         raise RunError(f"`simplify` takes a tolerance of 0 or more, such as {TOLERANCE}; got {tolerance}.")
     trial = _Trial(built.network, evaluate, quality, tolerance)
     attempts = tuple(
-        trial.attempt(point, architecture[point], built.paths[point], spreads)
+        trial.attempt(point, architecture[point.name], built.paths[point.name], spreads)
         for point, spreads in _steadiest_first(space, architecture, built, trial.spreads)
     )
     simpler = _simpler(architecture, {attempt.point for attempt in attempts if attempt.replaced})
@@ -159,24 +159,23 @@ class _Trial:
         self._variation = variation.total()
         self.network = copy.deepcopy(self._reference)
 
-    def attempt(self, point: str, choice: FusionChoice, path: str, spreads: Sequence[Spread]) -> Attempt:
+    def attempt(self, point: FusionPoint, choice: FusionChoice, path: str, spreads: Sequence[Spread]) -> Attempt:
         """Replace an operator, measure the network on the validation images, and put it back if that is not enough."""
         original = self.network.get_submodule(path)
-        self.network.set_submodule(path, _scaled(spreads, original, next(self.network.parameters())))
+        self.network.set_submodule(path, _scaled(point, spreads, next(self.network.parameters())))
         difference, after = self._measured()
         worse = self._measure.loss(after) - self._measure.loss(self.before)
         fits = difference <= self._tolerance and worse <= _allowed(self._measure, self.before)
         if not fits:
             self.network.set_submodule(path, original)
-        return Attempt(point, choice, max(spread.varying for spread in spreads), difference, after, fits)
+        return Attempt(point.name, choice, max(spread.varying for spread in spreads), difference, after, fits)
 
     def _measured(self) -> tuple[float, float]:
         """Return how much the outputs of the two networks differ, and the quality of the one."""
         apart: list[float] = []
 
         def compare(_network: nn.Module, inputs: tuple[Any, ...], returned: Any) -> None:
-            for found, expected in zip(tensors(returned), tensors(self._reference(*inputs)), strict=True):
-                apart.append(_energy(found.double() - expected.double()))
+            apart.extend(_distances(tensors(returned), tensors(self._reference(*inputs))))
 
         with _hooked(self.network, compare):
             after = self._quality(self.network)
@@ -195,45 +194,46 @@ class _Trial:
 
 def _steadiest_first(
     space: SearchSpace, architecture: Architecture, built: BuiltNetwork, spreads: Mapping[str, tuple[Spread, ...]]
-) -> list[tuple[str, tuple[Spread, ...]]]:
+) -> list[tuple[FusionPoint, tuple[Spread, ...]]]:
     known = built.by_point(spreads)
     found = [
-        (point.name, known[point.name])
+        (point, known[point.name])
         for point in space.points
         if point.name in known and point.cost(architecture[point.name]).flops > point.cost(SCALED).flops
     ]
     return sorted(found, key=lambda entry: max(spread.varying for spread in entry[1]))
 
 
-def _scaled(spreads: Sequence[Spread], original: nn.Module, like: Tensor) -> ScaledSum:
+def _scaled(point: FusionPoint, spreads: Sequence[Spread], like: Tensor) -> ScaledSum:
     """Return a scaled sum whose numbers are the mean weights, on the device of `like`."""
-    channels, dims = int(original.channels), original.dims  # type: ignore[arg-type]
-    op = ScaledSum(channels, inputs=len(spreads), dims=dims)  # type: ignore[arg-type]
-    constants = [torch.tensor(spread.constants).expand(channels) for spread in spreads]
+    op = ScaledSum(point.out_channels, inputs=len(spreads), dims=point.dims)
+    constants = [torch.tensor(spread.constants).expand(op.channels) for spread in spreads]
     with torch.no_grad():
         op.scales.copy_(torch.stack(constants))
     return op.to(like.device, like.dtype).eval()
 
 
 class _Variation:
-    """How much outputs vary between images: the sum of `(y − ȳ)²`, ȳ the mean over the images of each output."""
+    """How much outputs vary between images: the sum of `(y − ȳ)²`, ȳ the mean over the images of each output.
+
+    Outputs of other shapes, as detectors have for other images, have means of their own.
+    """
 
     def __init__(self) -> None:
-        self._images = 0
-        self._sums: list[Tensor] = []
-        self._squares = 0.0
+        self._known: dict[Any, tuple[int, Tensor, float]] = {}
 
     def take(self, _network: nn.Module, _inputs: Any, returned: Any) -> None:
         """Take in what a network returned for some images; a forward hook."""
-        outputs = [output.double() for output in tensors(returned)]
-        sums = [output.sum(dim=0) for output in outputs]
-        self._sums = [before + now for before, now in zip(self._sums, sums, strict=True)] if self._sums else sums
-        self._squares += math.fsum(map(_energy, outputs))
-        self._images += len(outputs[0])
+        for index, tensor in enumerate(tensors(returned)):
+            output = tensor.double() if tensor.ndim else tensor.double()[None]
+            key = index, output.shape[1:]
+            count, summed, squares = self._known.get(key, (0, torch.zeros_like(output[:1]).sum(dim=0), 0.0))
+            self._known[key] = count + len(output), summed + output.sum(dim=0), squares + _energy(output)
 
     def total(self) -> float:
         """Return the sum over all images so far."""
-        return max(0.0, self._squares - math.fsum(map(_energy, self._sums)) / self._images)
+        found = self._known.values()
+        return math.fsum(max(0.0, squares - _energy(summed) / count) for count, summed, squares in found if count)
 
 
 @contextmanager
@@ -243,6 +243,13 @@ def _hooked(network: nn.Module, hook: Callable[..., None]) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def _distances(found: Sequence[Tensor], expected: Sequence[Tensor]) -> list[float]:
+    """Return the squared distance of each output from what is expected; none is finite where the shapes differ."""
+    if [output.shape for output in found] != [output.shape for output in expected]:
+        return [math.inf]
+    return [_energy(a.double() - b.double()) for a, b in zip(found, expected, strict=True)]
 
 
 def _energy(values: Tensor) -> float:

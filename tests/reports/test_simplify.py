@@ -152,6 +152,45 @@ def test_points_with_projections_and_traced_networks(images: Tensor) -> None:
         torch.testing.assert_close(found.network(images), expected, rtol=1e-4, atol=1e-4)
 
 
+class Detections(nn.Module):
+    """Answers with one box for each image of which it is sure, as detectors do: another number for other batches."""
+
+    def __init__(self, host: nn.Module) -> None:
+        super().__init__()
+        self.host = host
+
+    def forward(self, images: Tensor) -> dict[str, Any]:
+        scores = self.host(images)
+        return {"scores": scores, "boxes": [scores[scores[:, 0] > scores[:, 1]]], "count": scores.sum()}
+
+
+class Wrapped(SearchSpace):
+    """A space whose networks are detectors."""
+
+    def build(self, architecture: Architecture, *, init: str = "default") -> nn.Module:
+        return Detections(super().build(architecture, init=init))
+
+
+def test_outputs_of_varying_shape_are_compared(images: Tensor) -> None:
+    space = space_of()
+    for steady, replaced in ((("stage1.block1", "stage2.block1", "stage3.block1"), 3), ((), 0)):
+        built = network_of(space, architecture_of(space), steady)
+        detector = BuiltNetwork(
+            Detections(built.network).eval(), {point: f"host.{path}" for point, path in built.paths.items()}
+        )
+
+        def evaluate(network: nn.Module) -> Mapping[str, float]:
+            with torch.inference_mode():
+                for part in images.split(16):
+                    network(part)
+            return {"accuracy": 1.0}
+
+        found = simplify(
+            Wrapped("resnet", space.host), architecture_of(space), detector, evaluate, MEASURES["accuracy"]
+        )
+        assert len(found.replaced) == replaced
+
+
 @pytest.mark.parametrize("tolerance", [-0.1, float("nan"), float("inf")])
 def test_impossible_tolerances_are_refused(images: Tensor, tolerance: float) -> None:
     space = space_of()
