@@ -15,6 +15,7 @@ import torch
 
 from fusion_ops import Cost
 from fusion_ops.errors import RunError
+from reports.exporting.simplify import Simplification
 from reports.measures import MEASURES
 from reports.run import CONFIG, RunRecord
 from spaces import Architecture, SearchSpace, from_ref
@@ -38,6 +39,7 @@ class Selection:
         architecture: Its architecture.
         space: The space of that.
         cost: Its exact cost.
+        simplification: What was replaced in it after the search, if that was asked for.
     """
 
     run: RunRecord
@@ -45,6 +47,12 @@ class Selection:
     architecture: Architecture
     space: SearchSpace
     cost: Cost
+    simplification: Simplification | None = None
+
+    @property
+    def candidate(self) -> str:
+        """Id of the candidate, whose architecture may have been simplified since."""
+        return str(self.row["id"])
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -77,7 +85,7 @@ def config(selection: Selection) -> dict[str, Any]:
     data = selection.data
     return {
         "schema_version": SCHEMA_VERSION,
-        "candidate": selection.architecture.id,
+        "candidate": selection.candidate,
         "architecture": selection.architecture.to_dict(),
         "task": data.get("task", "classification"),
         "input_shape": list(data["input_shape"]),
@@ -108,7 +116,7 @@ def metrics(selection: Selection, recomputed: Mapping[str, float] | None) -> dic
         "params": selection.cost.params,
         "flops": {"value": selection.cost.flops, "unit": FLOPS_UNIT},
         "latency": _latency(selection),
-    }
+    } | ({"simplified": selection.simplification.to_dict()} if selection.simplification else {})
 
 
 def provenance(selection: Selection, files: Iterable[Path]) -> dict[str, Any]:
@@ -116,13 +124,13 @@ def provenance(selection: Selection, files: Iterable[Path]) -> dict[str, Any]:
     row, run = selection.row, selection.run
     return {
         "schema_version": SCHEMA_VERSION,
-        "candidate": selection.architecture.id,
+        "candidate": selection.candidate,
         "number": int(row["number"]),
         "kind": row["kind"],
         "seed": int(row["seed"]),
         "run": run.name,
         "config_sha256": _sha256(run.path / CONFIG),
-        "checkpoint_sha256": _sha256(run.checkpoint(selection.architecture.id)),
+        "checkpoint_sha256": _sha256(run.checkpoint(selection.candidate)),
         "trained_with": dict(run.environment),
         "exported_with": {"fusion_nas": own_version(), "torch": torch.__version__},
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),
