@@ -39,7 +39,7 @@ def print_prospect(found: Prospect) -> None:
     if ahead.seconds is not None:
         where = "a worker" if ahead.workers is None else f"{ahead.workers} workers" if ahead.workers > 1 else "1 worker"
         typer.echo(f"time        about {duration(ahead.seconds)} on {where}, judged by the search")
-    typer.echo(f"test        {record.test_images:,} images, which nothing has seen so far")
+    typer.echo(f"test        {record.test_images:,} images, which the search has not seen")
     found_power = power(found.ledger, record, found.config.verdict.margin)
     if found_power is not None:
         typer.echo(f"power       {_power(found_power)}")

@@ -16,7 +16,7 @@ from search.study.planner import FixedPlanner, Result, Wanted, leader
 
 __all__ = ["AdaptivePlanner", "Scores"]
 
-# From the id of a network and the numbers of its trainings to what the test images got, `(seeds, images)`; more is better.
+# From a network's id and the numbers of its trainings to what the test images got, `(seeds, images)`; more is better.
 Scores = Callable[[str, Sequence[int]], NDArray[np.float64]]
 
 
