@@ -149,7 +149,7 @@ def test_a_retraining_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_pa
     assert all(trial.state.is_finished() for trial in trials(run))
     table = pd.read_csv(run / "candidates.csv").set_index("number")
     assert (table.loc[searched["number"], "accuracy"].to_numpy() == searched["accuracy"].to_numpy()).all()
-    assert set(read_outcomes(run)) == {(one.id, "default") for one in record.participants}
+    assert set(read_outcomes(run)) >= {(one.id, "default") for one in record.participants}
 
 
 def test_a_dry_run_says_who_takes_part_and_what_it_takes_and_changes_nothing(run: Path) -> None:
@@ -234,12 +234,13 @@ def test_a_recipe_that_the_run_no_longer_knows_is_asked_for(run: Path, tmp_path:
     """The advice of the error works: the file is given again."""
     (tmp_path / "long.yaml").write_text("epochs: 1\n")
     done = fusion_nas(
-        "retrain", run, "--top", 1, "--seeds", 2, "--recipe", tmp_path / "long.yaml", "--budget", "3epochs"
+        "retrain", run, "--top", 1, "--seeds", 2, "--recipe", tmp_path / "long.yaml", "--budget", "12epochs"
     )
     assert done.returncode == 0, done.stderr
-    assert set(retrained(run)["recipe"]) == {"default", "long"} or len(retrained(run)) <= 3
+    assert "its budget of 12epochs is used up" in done.stdout
+    assert set(retrained(run)["recipe"]) == {"default", "long"}
+    assert retrained(run)["epochs"].sum() <= 12
     (run / RETRAIN_FILE).unlink()
-    if "long" in set(retrained(run)["recipe"]):
-        with pytest.raises(RunError, match="of a recipe `long`, which is not known any more; give --recipe FILE"):
-            prospect(run, asked())
+    with pytest.raises(RunError, match="of a recipe `long`, which is not known any more; give --recipe FILE"):
+        prospect(run, asked())
     assert prospect(run, asked(tmp_path / "long.yaml")).record.recipes["long"] == {"epochs": 1}
