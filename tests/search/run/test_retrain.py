@@ -13,16 +13,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from fusion_ops.errors import ConfigError, FusionNasError, RunError
-from reports.retrain_record import RETRAIN_FILE, read_retrain_record
+from reports.retrain_record import RETRAIN_FILE, RetrainRecord, read_retrain_record
 from reports.test_outcomes import read_outcomes
 from search.cli.errors import exit_code
+from search.config import SearchConfig
 from search.run.retrain import prospect, retrain
 from search.run.retrain_request import RetrainRequest
+from search.run.run import Run
+from search.run.same_config import state_config
+from search.study.opening import create_study
 from search.watching.status import read_status
-from tests.runs import driving, events, fusion_nas, trials, wait_for_more
+from tests.runs import driving, fusion_nas, trials, wait_for_more
 
 pytestmark = pytest.mark.slow
 
@@ -68,18 +73,44 @@ def contents(run: Path) -> dict[Path, bytes]:
 
 
 def test_a_whole_retraining_with_a_recipe_and_ablations_leaves_all_that_a_verdict_needs(run: Path) -> None:
-    (run.parent / "long.yaml").write_text("epochs: 3\n")
-    arguments = ("--top", 1, "--seeds", 2, "--recipe", run.parent / "long.yaml", "--ablate")
-    done = fusion_nas("retrain", run, *arguments)
+    """Ended by its budget first, then gone on with; what was asked for is remembered."""
+    long = run.parent / "long.yaml"
+    long.write_text("epochs: 1\n")
+    first = fusion_nas("retrain", run, "--top", 1, "--seeds", 2, "--recipe", long, "--ablate", "--budget", "12epochs")
+    assert first.returncode == 0, first.stderr
+    assert "its budget of 12epochs is used up" in first.stdout
+    begun = retrained(run)
+    assert set(begun["state"]) == {"complete"}
+    assert begun["epochs"].sum() <= 12
+    assert set(begun["recipe"]) == {"default", "long"}
+    done = fusion_nas("retrain", run, "--budget", "none")
     assert done.returncode == 0, done.stderr
     record, rows = read_retrain_record(run), retrained(run)
     assert record is not None
+    check_whole(run, rows, record)
+    assert rows.set_index("number").loc[begun["number"], "finished"].tolist() == begun["finished"].tolist()
+    assert "test accuracy" in done.stdout
+    assert (run / "report.html").stat().st_size > 10_000
+    status = read_status(run)["retraining"]
+    assert (status["run"], status["ended_by"], status["done"], status["most"]) == ("ended", None, len(rows), len(rows))
+
+    again = Run(run).retrain(top=1, seeds=2)
+    assert not again.interrupted
+    assert retrained(run).equals(rows)
+    (run / RETRAIN_FILE).unlink()
+    with pytest.raises(RunError, match="of a recipe `long`, which is not known any more; give --recipe FILE"):
+        prospect(run, asked())
+    assert prospect(run, asked(long)).record.recipes["long"] == {"epochs": 1}
+
+
+def check_whole(run: Path, rows: pd.DataFrame, record: RetrainRecord) -> None:
+    """Everyone has every seed under every recipe, and table and files say the same of the test images."""
     assert set(rows["state"]) == {"complete"}
     assert len(rows.groupby(["id", "recipe", "seed"])) == len(rows)
     own = [one for one in record.participants if one.role != "ablation"]
     apart = [one for one in record.participants if one.role == "ablation"]
     assert len(rows) == 2 * 2 * len(own) + 2 * len(apart)
-    assert set(rows.loc[rows["recipe"] == "long", "epochs"]) == {3}
+    assert set(rows.loc[rows["recipe"] == "long", "epochs"]) == {1}
     assert set(rows["seed"]) == set(record.seed_list)
     assert {"finalist", "original"} <= set(rows["role"])
     assert set(rows.loc[rows["kind"] == "control", "role"]) <= {"matched_params", "matched_flops"}
@@ -90,17 +121,6 @@ def test_a_whole_retraining_with_a_recipe_and_ablations_leaves_all_that_a_verdic
         assert np.allclose(found.values["accuracy"].mean(axis=1), measured, atol=1e-6)
     assert not list((run / "checkpoints").glob("*/training-*"))
     assert len(list((run / "checkpoints").glob("*/retrained-*"))) == len(rows)
-    assert [event["event"] for event in events(run, "retrained")] == ["retrained"]
-    assert "test accuracy" in done.stdout
-    assert (run / "report.html").stat().st_size > 10_000
-
-    told = fusion_nas("status", run).stdout
-    assert f"retraining  ended: {len(rows)} of at most {len(rows)} done" in told
-    before = retrained(run)
-    again = fusion_nas("retrain", run)
-    assert again.returncode == 0, again.stderr
-    assert "starting Ray" not in again.stderr
-    assert retrained(run).equals(before)
 
 
 @pytest.mark.faults
@@ -199,21 +219,21 @@ def test_what_cannot_be_retrained_is_refused_in_one_line_and_nothing_is_written(
     refused(f"{RETRAIN_FILE} is damaged")
 
 
-def test_a_run_without_a_complete_candidate_has_nothing_to_train_again(tmp_path: Path) -> None:
-    broken = CONFIG.replace("lr: 0.2", "lr: 1.0e+30, schedule: step, warmup: 0.0").replace("trials: 3", "trials: 1")
-    (tmp_path / "config.yaml").write_text(broken)
-    failed = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", tmp_path / "run")
-    assert failed.returncode == 1, failed.stderr
-    refused = fusion_nas("retrain", tmp_path / "run")
-    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
-    assert "no candidate of the run" in refused.stderr
-    assert not (tmp_path / "run" / RETRAIN_FILE).exists()
+def test_a_run_without_a_complete_candidate_has_nothing_to_train_again(run: Path) -> None:
+    config = SearchConfig.load(run / "config.yaml")
+    (run / "study.journal").unlink()
+    state_config(create_study(run / "study.journal", None, config.objectives, RandomSampler()), config)
+    with pytest.raises(
+        RunError, match=rf"^no candidate of the run {run} is complete; there is nothing to train again\.$"
+    ):
+        retrain(run, asked())
+    assert not (run / RETRAIN_FILE).exists()
 
 
 @pytest.mark.parametrize(
     ("file", "before", "after", "words"),
     [
-        ("config.yaml", "seed: 0\n", "seed: 3\n", "the run's config was edited since its launch"),
+        ("config.yaml", "epochs: 2\n", "epochs: 3\n", r"edited since its launch: train\.epochs was 2, is 3"),
         ("config.yaml", "test: 359", "test: 358", r"the data set has changed since the run was launched: test was 358"),
         (RETRAIN_FILE, None, None, "the test images have changed since the retraining began"),
     ],
@@ -228,19 +248,3 @@ def test_a_run_whose_config_or_data_changed_is_refused(run: Path, file: str, bef
         (run / file).write_text(text.replace(before, after, 1))
     with pytest.raises((RunError, ConfigError), match=words):
         retrain(run, asked())
-
-
-def test_a_recipe_that_the_run_no_longer_knows_is_asked_for(run: Path, tmp_path: Path) -> None:
-    """The advice of the error works: the file is given again."""
-    (tmp_path / "long.yaml").write_text("epochs: 1\n")
-    done = fusion_nas(
-        "retrain", run, "--top", 1, "--seeds", 2, "--recipe", tmp_path / "long.yaml", "--budget", "12epochs"
-    )
-    assert done.returncode == 0, done.stderr
-    assert "its budget of 12epochs is used up" in done.stdout
-    assert set(retrained(run)["recipe"]) == {"default", "long"}
-    assert retrained(run)["epochs"].sum() <= 12
-    (run / RETRAIN_FILE).unlink()
-    with pytest.raises(RunError, match="of a recipe `long`, which is not known any more; give --recipe FILE"):
-        prospect(run, asked())
-    assert prospect(run, asked(tmp_path / "long.yaml")).record.recipes["long"] == {"epochs": 1}
