@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.exporting.weights import REMOVED
-from search.training.files import WEIGHTS
+from search.training.files import RETRAINED_WEIGHTS, WEIGHTS
 
 __all__ = ["make_room"]
 
@@ -17,8 +17,9 @@ GB = 1e9
 def make_room(checkpoints: Path, gigabytes: float, table: pd.DataFrame) -> list[str]:
     """Remove weights of finished candidates until the checkpoints fit; return the ids of the candidates.
 
-    The oldest go first. Those on the front and of architectures in training stay, and so do the states of trainings,
-    even where they alone take more. A candidate's folder keeps a note.
+    First go those of what was trained again only to compare the finalists with, then those of the search; of both the
+    oldest first. Those of finalists, on the front and of architectures in training stay, and so do what the test images
+    got and the states of trainings, even where they alone take more. A candidate's folder keeps a note.
 
     Args:
         checkpoints: The folder with a folder for each candidate.
@@ -31,19 +32,32 @@ def make_room(checkpoints: Path, gigabytes: float, table: pd.DataFrame) -> list[
     excess = sum(map(_size, checkpoints.glob("*/*"))) - gigabytes * GB
     if excess <= 0:
         return []
-    needed = set(table.loc[table["on_front"] | (table["state"] == "running"), "id"])
     removed = []
-    for candidate_id in _oldest_first(table):
-        path = checkpoints / candidate_id / WEIGHTS
+    for path in (*_compared(checkpoints, table), *_searched(checkpoints, table)):
         if excess <= 0:
             break
-        if candidate_id in needed or not path.is_file():
+        if not path.is_file():
             continue
         excess -= path.stat().st_size
-        path.with_name(REMOVED).write_text(f"limits.checkpoint_gb ({gigabytes:g})", encoding="utf-8")
+        if path.name == WEIGHTS:
+            path.with_name(REMOVED).write_text(f"limits.checkpoint_gb ({gigabytes:g})", encoding="utf-8")
         path.unlink()
-        removed.append(candidate_id)
+        removed.append(path.parent.name)
     return removed
+
+
+def _compared(checkpoints: Path, table: pd.DataFrame) -> list[Path]:
+    """Return where the weights of retrainings are that no finalist has, the oldest first."""
+    rows = _oldest_first(table[(table["role"] != "") & (table["role"] != "finalist")])
+    pairs = zip(rows["id"], rows["number"], strict=True)
+    return [checkpoints / candidate_id / RETRAINED_WEIGHTS.format(number) for candidate_id, number in pairs]
+
+
+def _searched(checkpoints: Path, table: pd.DataFrame) -> list[Path]:
+    """Return where the weights of the search are that nobody needs, the oldest first."""
+    needed = set(table.loc[table["on_front"] | (table["state"] == "running"), "id"])
+    ids = dict.fromkeys(_oldest_first(table[table["role"] == ""])["id"])
+    return [checkpoints / candidate_id / WEIGHTS for candidate_id in ids if candidate_id not in needed]
 
 
 def _size(file: Path) -> int:
@@ -54,6 +68,5 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _oldest_first(table: pd.DataFrame) -> list[str]:
-    complete = table[table["state"] == "complete"].sort_values(["finished", "number"])
-    return list(dict.fromkeys(complete["id"]))
+def _oldest_first(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["state"] == "complete"].sort_values(["finished", "number"])

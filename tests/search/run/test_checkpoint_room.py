@@ -52,6 +52,25 @@ def test_nothing_is_removed_twice(run):
     assert make_room(checkpoints, 3.9e-6, table) == []
 
 
+def test_retrained_weights_go_first_but_for_those_of_finalists(run):
+    checkpoints, table = run
+    again = {"state": "complete", "kind": "retrain", "series": "retrain", "recipe": "default"}
+    rows = [
+        row | again | {"number": 10 + index, "role": role, "finished": f"2026-01-02T00:00:0{index}.000+00:00"}
+        for index, (row, role) in enumerate(
+            zip(table.to_dict("records")[:3], ["finalist", "uniform", "matched_params"], strict=True)
+        )
+    ]
+    for row in rows:
+        (checkpoints / row["id"] / f"retrained-{row['number']}.safetensors").write_bytes(bytes(SIZE))
+        (checkpoints / row["id"] / f"test-{row['number']}.safetensors").write_bytes(bytes(10))
+    whole = candidates.frame([*table.to_dict("records"), *rows], ("accuracy", "params"))
+    assert make_room(checkpoints, 7.9e-6, whole) == ["1" * 10, "2" * 10]
+    assert make_room(checkpoints, 0.1e-6, whole) == ["3" * 10, "2" * 10, "0" * 10]
+    assert [path.name for path in checkpoints.glob("*/retrained-*")] == ["retrained-10.safetensors"]
+    assert len(list(checkpoints.glob("*/test-*"))) == 3
+
+
 @pytest.mark.faults
 def test_a_run_keeps_within_its_disk_space_and_an_export_says_what_has_gone(tmp_path: Path):
     (tmp_path / "config.yaml").write_text(CONFIG)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import pytest
+
 from search.run.budget import Budget
+from search.study.participants import choose_participants
+from search.study.planner import FixedPlanner
+from search.study.retraining import Retraining
 from search.training.job import Progress
 from search.watching.progress import ProgressDisplay
-from search.watching.time_left import TimeLeft
+from search.watching.time_left import ENDING, TimeLeft
 
 
 def shown(ledger) -> ProgressDisplay:
@@ -41,3 +48,25 @@ def test_off_a_terminal_lines_go_to_stderr_and_nothing_to_stdout(open_ledger, ca
     assert "starting Ray workers" in captured.err
     assert "1 of 2 candidates" in captured.err
     assert "\x1b[" not in captured.err
+
+
+def test_a_retraining_is_counted_for_itself_and_takes_what_its_epochs_take(open_ledger, monkeypatch):
+    ledger = open_ledger(trials=4, pruner="none")
+    for _ in range(4):
+        trained(ledger, 1.0, "host:1")
+    people = choose_participants(ledger, 1)[0]
+    plan = partial(FixedPlanner, recipes=("default",), seeds=(5, 6), least=2)
+    again = Retraining(ledger, people, plan, {"default": 4})
+    now = 100.0
+    monkeypatch.setattr("search.watching.time_left.time.monotonic", lambda: now)
+    left = TimeLeft(ledger, lambda _: 1e9, epochs=4, prunes=True, retraining=again)
+    display = ProgressDisplay(ledger, left, again)
+    most = 2 * len(people)
+    assert display.summary() == f"0 of {most} retrainings"
+    now += 8.0
+    curve = ({"accuracy": 0.9, "loss": 0.5},) * 4
+    ledger.report(again.ask().number, Progress(curve, 8.0, "host:1", done=True))
+    left.update()
+    assert display.summary().startswith(f"1 of {most} retrainings, 1 complete, ")
+    assert left.seconds() == pytest.approx((most - 1) * 8.0 + ENDING)
+    assert shown(ledger).summary().startswith("4 of 4 candidates, 4 complete")
