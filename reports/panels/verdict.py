@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from reports.audits import Audit, audit
 from reports.catalog import Catalog
+from reports.commands import retrain_command
+from reports.judging import judgement_of
 from reports.measures import MEASURES, Measure
 from reports.panel import PANELS, Panel
 from reports.phrases import duration, signed_points
+from reports.retrained_view import RetrainedView, retrained_view
 from reports.run import RunRecord
-from reports.verdict import Budget, Comparison, Verdict, verdict
+from reports.search_verdict import Budget, Comparison, SearchVerdict, search_verdict
 
 __all__ = ["IntervalBar", "VerdictInfo", "verdict_info"]
 
@@ -43,24 +46,34 @@ class VerdictInfo:
     """What the panel shows.
 
     Args:
-        verdict: The verdict.
+        verdict: The verdict of the search alone.
         bar: The gain over the reference with its interval, where there is one.
         measures: Measures shown of the runners-up.
         facts: Budget figures: label, value, note.
+        retrained: The verdict on retrained networks, which comes first where there is one.
+        command: The command that retrains, where it is the next step; else empty.
     """
 
-    verdict: Verdict
+    verdict: SearchVerdict
     bar: IntervalBar | None
     measures: tuple[Measure, ...]
     facts: tuple[tuple[str, str, str], ...]
+    retrained: RetrainedView | None
+    command: str
 
 
 def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
     """Return the verdict and what is drawn beside it."""
-    result = verdict(run, catalog)
+    result = search_verdict(run, catalog)
+    judged = judgement_of(run)
     shown = dict.fromkeys([catalog.quality, *catalog.measures[:2], MEASURES["params"], MEASURES["flops"]])
     return VerdictInfo(
-        result, _bar(result.comparison), tuple(shown), (*_facts(result.budget), *_wrong_stops(audit(run.table)))
+        verdict=result,
+        bar=_bar(result.comparison),
+        measures=tuple(shown),
+        facts=(*_facts(result.budget), *_wrong_stops(audit(run.table))),
+        retrained=None if judged is None else retrained_view(judged),
+        command=retrain_command(run.path) if judged is None and result.best is not None else "",
     )
 
 

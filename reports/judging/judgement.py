@@ -1,0 +1,219 @@
+"""The verdict of a run from its retrained networks, with all that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.arm import CONTROLS, Arm, Role, recipes_of
+from reports.comparison.arrays import LEAST_SEEDS
+from reports.comparison.comparing import Contrast, compare
+from reports.comparison.family import simultaneous
+from reports.judging.candidate import ablations, best_uniform, candidate_id, control, finalists, original
+from reports.judging.record import Entry, Verdict
+from reports.judging.rules import Outcome, Ruling, over_recipes, under_recipe
+from reports.measures import Measure
+
+__all__ = ["Compared", "Earned", "Judgement", "Missing", "UnderRecipe", "judge"]
+
+# Why a finalist has no control, by its id and the role of the control.
+Missing = Mapping[tuple[str, Role], str]
+
+UNSAID = "none was retrained"
+SUM = "sum"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two networks that were compared.
+
+    Args:
+        against: `sum` (the reference is the original network) or the reference's role.
+        candidate: The one.
+        reference: The other.
+        contrast: What came out; gains are positive where the candidate is better, of a loss, too.
+    """
+
+    against: str
+    candidate: Arm
+    reference: Arm
+    contrast: Contrast
+
+    @property
+    def recipe(self) -> str:
+        """The recipe of both."""
+        return self.candidate.recipe
+
+    @property
+    def seeds(self) -> int:
+        """Seeds of the network that has fewer of them."""
+        return min(self.contrast.seeds)
+
+    def entry(self) -> Entry:
+        """Return it as `verdict.json` has it."""
+        contrast = self.contrast
+        return Entry(
+            against=self.against,
+            id=self.reference.id,
+            recipe=self.recipe,
+            gain=contrast.gain,
+            low=contrast.low,
+            high=contrast.high,
+            p=contrast.p,
+            seeds=self.seeds,
+            images=contrast.images,
+            outcome=contrast.outcome,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What one fusion point earned: the candidate against itself with that point set back to `sum`.
+
+    Args:
+        point: Name of the point.
+        compared: The comparison; its gain is what the operator at that point adds.
+    """
+
+    point: str
+    compared: Compared
+
+
+@dataclass(frozen=True, slots=True)
+class UnderRecipe:
+    """What one recipe says.
+
+    Args:
+        recipe: Its name.
+        candidate: The candidate under it.
+        ruling: What follows.
+        comparisons: The candidate against the sum, the best uniform network and its controls, as far as each was
+            retrained on two seeds.
+        missing: Roles of controls that there are none of, and why.
+        others: The other finalists against the sum.
+        earned: What each point of the candidate earned.
+    """
+
+    recipe: str
+    candidate: Arm
+    ruling: Ruling
+    comparisons: tuple[Compared, ...]
+    missing: tuple[tuple[Role, str], ...]
+    others: tuple[Compared, ...]
+    earned: tuple[Earned, ...]
+
+    def against(self, role: str) -> Compared | None:
+        """Return the comparison with `sum` or with the network of a role."""
+        return next((one for one in self.comparisons if one.against == role), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict and what it rests on.
+
+    Args:
+        verdict: The verdict as scripts get it.
+        ruling: The rule that decided.
+        measure: The measure of quality.
+        under: Each recipe by itself.
+        arms: All retrained networks.
+    """
+
+    verdict: Verdict
+    ruling: Ruling
+    measure: Measure
+    under: tuple[UnderRecipe, ...]
+    arms: tuple[Arm, ...]
+
+    @property
+    def candidate(self) -> Arm:
+        """The network that the verdict is about, under the first recipe."""
+        return next(arm for arm in self.arms if arm.id == self.verdict.candidate)
+
+    def against(self, role: str) -> tuple[Compared, ...]:
+        """Return the comparisons with `sum` or with the networks of a role, one a recipe."""
+        return tuple(found for one in self.under if (found := one.against(role)) is not None)
+
+
+def judge(arms: Sequence[Arm], quality: Measure, *, margin: float, missing: Missing | None = None) -> Judgement | None:
+    """Return the verdict on retrained networks; `None` where nothing was retrained that one could be about.
+
+    Args:
+        arms: The retrained networks; the first recipe is the run's own.
+        quality: The measure of quality.
+        margin: Differences below this count as the same, in the measure's unit.
+        missing: Why a finalist has no control.
+
+    Raises:
+        DataError: Two networks were not tested on the same images.
+    """
+    chosen = candidate_id(arms, quality)
+    under = [_under(arms, arm, quality, margin, missing or {}) for arm in arms if arm.id == chosen]
+    alone = [Ruling("same", True, "alone")] if any(arm.plays("original") for arm in arms if arm.id == chosen) else []
+    ruling = over_recipes(alone or [one.ruling for one in under])
+    entries = tuple(compared.entry() for one in under for compared in one.comparisons)
+    if not chosen:
+        return None
+    return Judgement(Verdict(ruling.outcome, chosen, margin, entries), ruling, quality, tuple(under), tuple(arms))
+
+
+def _under(arms: Sequence[Arm], candidate: Arm, quality: Measure, margin: float, missing: Missing) -> UnderRecipe:
+    recipe, own = candidate.recipe, candidate.id
+    base = original(arms, recipe)
+    uniform = best_uniform(arms, recipe, own, quality)
+    controls = {role: control(arms, recipe, role, own) for role in CONTROLS}
+    wanted = [(SUM, base), ("uniform", uniform if uniform is not None and uniform is not base else None), *controls.items()]
+    compared = {against: _compared(candidate, arm, against, quality, margin) for against, arm in wanted}
+    found = tuple(one for one in compared.values() if one is not None)
+    outcomes = [_outcome(compared[role]) for role, arm in controls.items() if arm is not None]
+    base_outcome = None if compared[SUM] is None else _outcome(compared[SUM])
+    return UnderRecipe(
+        recipe=recipe,
+        candidate=candidate,
+        ruling=under_recipe(base_outcome, outcomes),
+        comparisons=found,
+        missing=tuple((role, missing.get((own, role), UNSAID)) for role, arm in controls.items() if arm is None),
+        others=tuple(_others(finalists(arms, recipe, own), base, quality, margin)),
+        earned=tuple(_earned(arms, candidate, quality, margin)),
+    )
+
+
+def _outcome(compared: Compared | None) -> Outcome:
+    """Return the outcome of a comparison; one that waits for a second seed is open."""
+    return "undecided" if compared is None else compared.contrast.outcome
+
+
+def _others(there: Iterable[Arm], base: Arm | None, quality: Measure, margin: float) -> Iterable[Compared]:
+    """Compare the other finalists with the sum; their intervals hold all together."""
+    found = [_compared(arm, base, SUM, quality, margin) for arm in there]
+    return _together([one for one in found if one is not None])
+
+
+def _earned(arms: Sequence[Arm], candidate: Arm, quality: Measure, margin: float) -> Iterable[Earned]:
+    """Compare the candidate with itself, a point less each time; the intervals hold all together."""
+    found = {
+        point: _compared(candidate, arm, "ablation", quality, margin) for point, arm in ablations(arms, candidate)
+    }
+    known = {point: one for point, one in found.items() if one is not None}
+    return (Earned(point, one) for point, one in zip(known, _together(list(known.values())), strict=True))
+
+
+def _together(compared: Sequence[Compared]) -> list[Compared]:
+    corrected = simultaneous([one.contrast for one in compared])
+    return [replace(one, contrast=contrast) for one, contrast in zip(compared, corrected, strict=True)]
+
+
+def _compared(candidate: Arm, reference: Arm | None, against: str, quality: Measure, margin: float) -> Compared | None:
+    """Return a comparison; `None` where there is nothing to compare with, or not two seeds of both."""
+    if reference is None or reference is candidate or min(len(candidate.seeds), len(reference.seeds)) < LEAST_SEEDS:
+        return None
+    contrast = compare(_upwards(candidate, quality), _upwards(reference, quality), margin=margin)
+    return Compared(against, candidate, reference, contrast)
+
+
+def _upwards(arm: Arm, quality: Measure) -> NDArray[np.float64]:
+    """Return the scores so that more is better."""
+    return -quality.sign * arm.scores
