@@ -8,15 +8,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["export", "rank", "write_html"]
+__all__ = ["compare", "export", "rank", "write_html"]
 
 if TYPE_CHECKING:
+    from reports.comparison import compare
     from reports.exporting import export
     from reports.html import write_html
     from reports.ranking import rank
 else:
     # Unseen by type checkers, which would take any name for one of the package.
-    _HOMES = {"export": "reports.exporting", "rank": "reports.ranking", "write_html": "reports.html"}
+    _HOMES = {
+        "compare": "reports.comparison",
+        "export": "reports.exporting",
+        "rank": "reports.ranking",
+        "write_html": "reports.html",
+    }
 
     def __getattr__(name: str) -> Any:
         if name not in _HOMES:

@@ -1,0 +1,162 @@
+"""What a difference between two networks varies by: seeds, images, and their interaction.
+
+A score of training `s` on image `i` is modelled as
+
+    x[s, i] = μ + seed[s] + image[i] + rest[s, i]
+
+in each arm, all terms random, no normal distribution assumed for images and rest. The images are the same in both arms,
+so that only the *difference* of their effects matters. The variance of the difference of the two means is then
+
+    σ²(seed, 1) / S₁ + σ²(seed, 2) / S₂  +  σ²(image difference) / N  +  σ²(rest, 1) / (S₁ N) + σ²(rest, 2) / (S₂ N)
+
+Three things are measured, each of them a mean square of the two-way table (Searle, Casella and McCulloch, "Variance
+Components", 1992, chapter 4):
+
+- `between_seeds[k]`, the variance of the seeds' means over S: estimates σ²(seed) / S + σ²(rest) / (S N)
+- `rest[k]`: estimates σ²(rest) / (S N)
+- `between_images`, the variance of the images' differences over N: estimates σ²(image difference) / N + Σ rest
+
+so that Σ between_seeds + between_images − Σ rest is unbiased: the rest is in both of them, and is counted once.
+
+Where scores are right or wrong, and hardly any image tells the networks apart, the spread that was seen says too
+little of what new images would show: with none at all it is 0. There the squared differences are made to add up to at
+least 1, as though one image were right in every training of one network and wrong in every one of the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Components", "components"]
+
+Floats = NDArray[np.float64]
+FLOOR = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """Parts of the squared standard error of a gain, all in units of the score squared.
+
+    Every field but the counts may be an array, one entry for each of many studies.
+
+    Args:
+        gain: Mean of the candidate minus mean of the reference.
+        between_images: From the images, the rest included.
+        images_freedom: Degrees of freedom of `between_images`: as many as its own spread shows, fewer where few images
+            make the difference.
+        between_seeds: From the seeds, the rest included; candidate, reference.
+        rest: What is no effect of seed or image alone; candidate, reference.
+        seeds: Trainings; candidate, reference.
+        images: Test images.
+    """
+
+    gain: Floats
+    between_images: Floats
+    images_freedom: Floats
+    between_seeds: tuple[Floats, Floats]
+    rest: tuple[Floats, Floats]
+    seeds: tuple[int, int]
+    images: int
+
+    @property
+    def images_only(self) -> Floats:
+        """What would be left with any number of seeds: σ²(image difference) / N, not below 0."""
+        return np.maximum(self.between_images - self.rest[0] - self.rest[1], 0.0)
+
+    @property
+    def seeds_only(self) -> Floats:
+        """What would be left with any number of images: σ²(seed) / S of both, not below 0."""
+        return np.maximum(self.between_seeds[0] + self.between_seeds[1] - self.rest[0] - self.rest[1], 0.0)
+
+    @property
+    def variance(self) -> Floats:
+        """Squared standard error of the gain.
+
+        Not below a quarter of what the images alone show: few seeds can have nearly equal means by chance.
+        """
+        return np.maximum(self.images_only + self.between_seeds[0] + self.between_seeds[1], FLOOR * self.between_images)
+
+    @property
+    def freedom(self) -> Floats:
+        """Degrees of freedom of `variance` (Satterthwaite), at least those of its least certain part."""
+        noise = self.between_images**2 / self.images_freedom
+        for part, seeds in zip(self.between_seeds, self.seeds, strict=True):
+            noise = noise + part**2 / (seeds - 1)
+        least = np.minimum(self.images_freedom, min(self.seeds) - 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(noise > 0.0, np.maximum(self.variance**2 / noise, least), least)
+
+    def with_seeds(self, candidate: int, reference: int) -> Components:
+        """Return what other numbers of seeds would give, were gain and variances of a single training the same."""
+        ratios = self.seeds[0] / candidate, self.seeds[1] / reference
+        rest = self.rest[0] * ratios[0], self.rest[1] * ratios[1]
+        return replace(
+            self,
+            between_images=self.images_only + rest[0] + rest[1],
+            between_seeds=(self.between_seeds[0] * ratios[0], self.between_seeds[1] * ratios[1]),
+            rest=rest,
+            seeds=(candidate, reference),
+        )
+
+
+def components(candidate: Floats, reference: Floats) -> Components:
+    """Return the components of the difference of two arms.
+
+    Args:
+        candidate: `(..., seeds, images)`.
+        reference: `(..., seeds, images)`, the same images.
+    """
+    first, second = _Arm.of(candidate), _Arm.of(reference)
+    images = candidate.shape[-1]
+    differences = first.by_image - second.by_image
+    gain = differences.mean(axis=-1)
+    squares = (differences - gain[..., None]) ** 2
+    total, fourth = squares.sum(axis=-1), (squares**2).sum(axis=-1)
+    lacking = np.maximum(1.0 - total, 0.0) if _right_or_wrong(candidate) and _right_or_wrong(reference) else 0.0
+    total, fourth = total + lacking, fourth + lacking**2 / 2
+    return Components(
+        gain=gain,
+        between_images=total / (images - 1) / images,
+        images_freedom=_images_freedom(total, fourth, images),
+        between_seeds=(first.between_seeds, second.between_seeds),
+        rest=(first.rest, second.rest),
+        seeds=(candidate.shape[-2], reference.shape[-2]),
+        images=images,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    by_image: Floats
+    between_seeds: Floats
+    rest: Floats
+
+    @classmethod
+    def of(cls, scores: Floats) -> _Arm:
+        seeds, images = scores.shape[-2:]
+        by_image, by_seed = scores.mean(axis=-2), scores.mean(axis=-1)
+        rest = scores - by_image[..., None, :]
+        rest -= (by_seed - by_seed.mean(axis=-1, keepdims=True))[..., None]
+        squares = np.einsum("...si,...si->...", rest, rest)
+        return cls(
+            by_image, by_seed.var(axis=-1, ddof=1) / seeds, squares / ((seeds - 1) * (images - 1) * seeds * images)
+        )
+
+
+def _right_or_wrong(scores: Floats) -> bool:
+    return bool(((scores == 0.0) | (scores == 1.0)).all())
+
+
+def _images_freedom(total: Floats, fourth: Floats, images: int) -> Floats:
+    """Degrees of freedom of a variance by its own sampling variance, from the fourth moment; n − 1 at most.
+
+    For normal values about n; where m of n values are not 0, about 2 m.
+    """
+    second = total / images
+    noise = (fourth / images - second**2) / images
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = np.where(noise > 0.0, 2.0 * second**2 / noise, images - 1.0)
+    return np.clip(freedom, 1.0, images - 1.0)
