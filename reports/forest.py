@@ -14,6 +14,8 @@ from reports.phrases import signed_points, signed_range
 __all__ = ["Forest", "ForestRow", "Labelled", "forest"]
 
 ROOM = 0.06
+# An end of the scale is named where its name does not touch that of zero, even on a narrow screen.
+NAMED_FROM = 28
 # Outlines in a box from -8 to 8. Each outcome has a form of its own, so that none relies on its colour.
 MARKS: Mapping[Outcome, str] = {
     "better": "M-6,-7L8,0L-6,7Z",
@@ -81,7 +83,7 @@ class Forest:
         rows: The intervals.
         zero: Where no difference is, 0 to 100.
         band: Ends of the margin, 0 to 100.
-        worse_label: What the left end of the scale is called.
+        worse_label: What the left end of the scale is called; empty where there is no room for it.
         better_label: What the right end is called.
         margin_label: The margin in words.
     """
@@ -116,8 +118,8 @@ def forest(labelled: Sequence[Labelled], measure: Measure, margin: float) -> For
         rows=tuple(_row(one, measure, scale) for one in labelled),
         zero=scale.place(0.0),
         band=(scale.place(-margin), scale.place(margin)),
-        worse_label="worse",
-        better_label="better",
+        worse_label="worse" if scale.place(0.0) > NAMED_FROM else "",
+        better_label="better" if scale.place(0.0) < 100 - NAMED_FROM else "",
         margin_label=signed_points(measure, margin).replace("+", "±"),
     )
 

@@ -61,7 +61,9 @@ def _best(there: Sequence[Arm], quality: Measure) -> str:
         by_id.setdefault(arm.id, []).append(arm)
     most = max(len(recipes_of(own)) for own in by_id.values())
     means = {
-        name: sum(arm.validated for arm in own) / len(own) for name, own in by_id.items() if len(recipes_of(own)) == most
+        name: sum(arm.validated for arm in own) / len(own)
+        for name, own in by_id.items()
+        if len(recipes_of(own)) == most
     }
     return min(means, key=lambda name: quality.loss(means[name]))
 
@@ -71,4 +73,5 @@ def _set_back(candidate: Arm, arm: Arm, point: str) -> bool:
     if candidate.architecture is None or arm.architecture is None:
         return False
     before, after = dict(candidate.architecture.choices), dict(arm.architecture.choices)
-    return before.keys() == after.keys() and {name for name in before if before[name] != after[name]} == {point}
+    same_space = candidate.architecture.space == arm.architecture.space
+    return same_space and {name for name in before if before[name] != after.get(name)} == {point}

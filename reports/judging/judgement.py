@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.arm import CONTROLS, Arm, Role, recipes_of
+from reports.arm import CONTROLS, Arm, Role
+from reports.comparison import Contrast, compare, simultaneous
 from reports.comparison.arrays import LEAST_SEEDS
-from reports.comparison.comparing import Contrast, compare
-from reports.comparison.family import simultaneous
+from reports.comparison.comparing import contrast
+from reports.comparison.sequential import Looks
 from reports.judging.candidate import ablations, best_uniform, candidate_id, control, finalists, original
 from reports.judging.record import Entry, Verdict
 from reports.judging.rules import Outcome, Ruling, over_recipes, under_recipe
+from reports.judging.search_scores import Agreement, Curse, agreement, curse
 from reports.measures import Measure
 
 __all__ = ["Compared", "Earned", "Judgement", "Missing", "UnderRecipe", "judge"]
@@ -24,6 +26,16 @@ Missing = Mapping[tuple[str, Role], str]
 
 UNSAID = "none was retrained"
 SUM = "sum"
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On what terms networks are compared."""
+
+    quality: Measure
+    margin: float
+    looks: Looks | None
+    missing: Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +104,7 @@ class UnderRecipe:
         ruling: What follows.
         comparisons: The candidate against the sum, the best uniform network and its controls, as far as each was
             retrained on two seeds.
-        missing: Roles of controls that there are none of, and why.
+        missing: Roles of controls that no all-`sum` network has, and why.
         others: The other finalists against the sum.
         earned: What each point of the candidate earned.
     """
@@ -120,6 +132,8 @@ class Judgement:
         measure: The measure of quality.
         under: Each recipe by itself.
         arms: All retrained networks.
+        curse: How much better the search had made the candidate look.
+        agreement: How well the search's scores rank the networks.
     """
 
     verdict: Verdict
@@ -127,6 +141,8 @@ class Judgement:
     measure: Measure
     under: tuple[UnderRecipe, ...]
     arms: tuple[Arm, ...]
+    curse: Curse | None
+    agreement: Agreement | None
 
     @property
     def candidate(self) -> Arm:
@@ -138,47 +154,72 @@ class Judgement:
         return tuple(found for one in self.under if (found := one.against(role)) is not None)
 
 
-def judge(arms: Sequence[Arm], quality: Measure, *, margin: float, missing: Missing | None = None) -> Judgement | None:
+def judge(
+    arms: Sequence[Arm],
+    quality: Measure,
+    *,
+    margin: float,
+    looks: Looks | None = None,
+    missing: Missing | None = None,
+) -> Judgement | None:
     """Return the verdict on retrained networks; `None` where nothing was retrained that one could be about.
 
     Args:
         arms: The retrained networks; the first recipe is the run's own.
         quality: The measure of quality.
         margin: Differences below this count as the same, in the measure's unit.
+        looks: How often one looked, where the number of seeds depended on what was seen.
         missing: Why a finalist has no control.
 
     Raises:
         DataError: Two networks were not tested on the same images.
     """
     chosen = candidate_id(arms, quality)
-    under = [_under(arms, arm, quality, margin, missing or {}) for arm in arms if arm.id == chosen]
-    alone = [Ruling("same", True, "alone")] if any(arm.plays("original") for arm in arms if arm.id == chosen) else []
-    ruling = over_recipes(alone or [one.ruling for one in under])
-    entries = tuple(compared.entry() for one in under for compared in one.comparisons)
     if not chosen:
         return None
-    return Judgement(Verdict(ruling.outcome, chosen, margin, entries), ruling, quality, tuple(under), tuple(arms))
+    terms = _Terms(quality, margin, looks, missing or {})
+    own = [arm for arm in arms if arm.id == chosen]
+    under = tuple(_under(arms, arm, terms) for arm in own)
+    alone = any(arm.plays("original") for arm in own)
+    ruling = Ruling("same", True, "alone") if alone else over_recipes([one.ruling for one in under])
+    entries = tuple(compared.entry() for one in under for compared in one.comparisons)
+    return Judgement(
+        verdict=Verdict(ruling.outcome, chosen, margin, entries),
+        ruling=ruling,
+        measure=quality,
+        under=under,
+        arms=tuple(arms),
+        curse=curse(own[0], quality),
+        agreement=agreement(arms, own[0].recipe),
+    )
 
 
-def _under(arms: Sequence[Arm], candidate: Arm, quality: Measure, margin: float, missing: Missing) -> UnderRecipe:
+def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
     recipe, own = candidate.recipe, candidate.id
     base = original(arms, recipe)
-    uniform = best_uniform(arms, recipe, own, quality)
+    uniform = best_uniform(arms, recipe, own, terms.quality)
     controls = {role: control(arms, recipe, role, own) for role in CONTROLS}
-    wanted = [(SUM, base), ("uniform", uniform if uniform is not None and uniform is not base else None), *controls.items()]
-    compared = {against: _compared(candidate, arm, against, quality, margin) for against, arm in wanted}
-    found = tuple(one for one in compared.values() if one is not None)
-    outcomes = [_outcome(compared[role]) for role, arm in controls.items() if arm is not None]
-    base_outcome = None if compared[SUM] is None else _outcome(compared[SUM])
+    wanted = {SUM: base, "uniform": None if uniform is base else uniform, **controls}
+    compared = {against: _compared(candidate, arm, against, terms) for against, arm in wanted.items()}
     return UnderRecipe(
         recipe=recipe,
         candidate=candidate,
-        ruling=under_recipe(base_outcome, outcomes),
-        comparisons=found,
-        missing=tuple((role, missing.get((own, role), UNSAID)) for role, arm in controls.items() if arm is None),
-        others=tuple(_others(finalists(arms, recipe, own), base, quality, margin)),
-        earned=tuple(_earned(arms, candidate, quality, margin)),
+        ruling=under_recipe(
+            None if compared[SUM] is None else _outcome(compared[SUM]),
+            [_outcome(compared[role]) for role, arm in controls.items() if arm is not None],
+        ),
+        comparisons=tuple(one for one in compared.values() if one is not None),
+        missing=tuple(_missing(controls, own, terms.missing)),
+        others=tuple(_others(finalists(arms, recipe, own), base, terms)),
+        earned=tuple(_earned(arms, candidate, terms)),
     )
+
+
+def _missing(controls: Mapping[Role, Arm | None], finalist: str, why: Missing) -> Iterator[tuple[Role, str]]:
+    """Yield the roles that no all-`sum` network has, and why; another network may have taken its place."""
+    for role, arm in controls.items():
+        if arm is None or (finalist, role) in why:
+            yield role, why.get((finalist, role), UNSAID)
 
 
 def _outcome(compared: Compared | None) -> Outcome:
@@ -186,32 +227,33 @@ def _outcome(compared: Compared | None) -> Outcome:
     return "undecided" if compared is None else compared.contrast.outcome
 
 
-def _others(there: Iterable[Arm], base: Arm | None, quality: Measure, margin: float) -> Iterable[Compared]:
+def _others(there: Iterable[Arm], base: Arm | None, terms: _Terms) -> Iterable[Compared]:
     """Compare the other finalists with the sum; their intervals hold all together."""
-    found = [_compared(arm, base, SUM, quality, margin) for arm in there]
+    found = [_compared(arm, base, SUM, terms) for arm in there]
     return _together([one for one in found if one is not None])
 
 
-def _earned(arms: Sequence[Arm], candidate: Arm, quality: Measure, margin: float) -> Iterable[Earned]:
+def _earned(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> Iterable[Earned]:
     """Compare the candidate with itself, a point less each time; the intervals hold all together."""
-    found = {
-        point: _compared(candidate, arm, "ablation", quality, margin) for point, arm in ablations(arms, candidate)
-    }
+    found = {point: _compared(candidate, arm, "ablation", terms) for point, arm in ablations(arms, candidate)}
     known = {point: one for point, one in found.items() if one is not None}
     return (Earned(point, one) for point, one in zip(known, _together(list(known.values())), strict=True))
 
 
 def _together(compared: Sequence[Compared]) -> list[Compared]:
     corrected = simultaneous([one.contrast for one in compared])
-    return [replace(one, contrast=contrast) for one, contrast in zip(compared, corrected, strict=True)]
+    return [replace(one, contrast=wider) for one, wider in zip(compared, corrected, strict=True)]
 
 
-def _compared(candidate: Arm, reference: Arm | None, against: str, quality: Measure, margin: float) -> Compared | None:
+def _compared(candidate: Arm, reference: Arm | None, against: str, terms: _Terms) -> Compared | None:
     """Return a comparison; `None` where there is nothing to compare with, or not two seeds of both."""
     if reference is None or reference is candidate or min(len(candidate.seeds), len(reference.seeds)) < LEAST_SEEDS:
         return None
-    contrast = compare(_upwards(candidate, quality), _upwards(reference, quality), margin=margin)
-    return Compared(against, candidate, reference, contrast)
+    quality, margin = terms.quality, terms.margin
+    found = compare(_upwards(candidate, quality), _upwards(reference, quality), margin=margin)
+    if terms.looks is not None:
+        found = contrast(found.parts, margin, float(terms.looks.confidence_now(found.parts)))
+    return Compared(against, candidate, reference, found)
 
 
 def _upwards(arm: Arm, quality: Measure) -> NDArray[np.float64]:

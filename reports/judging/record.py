@@ -65,7 +65,11 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return `verdict.json` as JSON-ready values."""
-        return {"schema_version": SCHEMA_VERSION, **asdict(self), "comparisons": [asdict(one) for one in self.comparisons]}
+        return {
+            "schema_version": SCHEMA_VERSION,
+            **asdict(self),
+            "comparisons": [asdict(one) for one in self.comparisons],
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Verdict:

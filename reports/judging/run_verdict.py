@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reports.arms import arms, missing_controls, seed_range
+from reports.comparison.sequential import Looks
 from reports.judging.judgement import Judgement, judge
 from reports.judging.record import Verdict, read_verdict, write_verdict
-from reports.arms import arms, missing_controls
 from reports.run import RunRecord, load_run
 
-__all__ = ["judgement_of", "verdict", "write"]
+__all__ = ["judgement_of", "save_verdict", "verdict"]
 
 
 def judgement_of(run: RunRecord) -> Judgement | None:
@@ -19,7 +20,9 @@ def judgement_of(run: RunRecord) -> Judgement | None:
         RunError: What the test images got is missing or damaged; the message names the file.
         DataError: Networks were tested on different images.
     """
-    return judge(arms(run), run.quality, margin=run.margin, missing=missing_controls(run))
+    seeds = seed_range(run)
+    looks = None if seeds is None else Looks(*seeds, margin=run.margin)
+    return judge(arms(run), run.quality, margin=run.margin, looks=looks, missing=missing_controls(run))
 
 
 def verdict(run_dir: str | Path) -> Verdict:
@@ -40,17 +43,19 @@ def verdict(run_dir: str | Path) -> Verdict:
     return read_verdict(run_dir) or Verdict("undecided", _best(run), run.margin)
 
 
-def write(run_dir: str | Path) -> Verdict:
-    """Write `verdict.json` beside the candidates table where something was retrained; return the verdict.
+def save_verdict(run_dir: str | Path) -> Judgement | None:
+    """Write `verdict.json` beside the candidates table, and return what it rests on.
+
+    Where nothing was retrained nothing is written, and the answer is `None`.
 
     Raises:
         RunError: The folder is no run, is damaged, or cannot be written; the message names the file.
         DataError: Networks were tested on different images.
     """
-    made = verdict(run_dir)
-    if made.comparisons:
-        write_verdict(made, run_dir)
-    return made
+    judged = judgement_of(load_run(run_dir))
+    if judged is not None:
+        write_verdict(judged.verdict, run_dir)
+    return judged
 
 
 def _best(run: RunRecord) -> str:

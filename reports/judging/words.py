@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reports.arm import Arm
+from reports.comparison import Estimate
 from reports.judging.judgement import Compared, Judgement
 from reports.judging.rules import Outcome, Reason
-from reports.measures import MEASURES
-from reports.phrases import describe, ratio, signed_points, signed_range
+from reports.measures import MEASURES, Measure
+from reports.phrases import describe, ratio, signed_points, signed_range, uniform_operator
 
-__all__ = ["AGAINST", "NAMES", "OUTCOME_WORDS", "evidence", "headline", "name_of", "sentence"]
+__all__ = ["AGAINST", "NAMES", "OUTCOME_WORDS", "evidence", "headline", "in_words", "name_of", "sentence"]
 
 # Whom the candidate is compared with, for a heading and in a sentence.
 NAMES: Mapping[str, str] = {
@@ -24,6 +25,11 @@ AGAINST: Mapping[str, str] = {
     "uniform": "the best uniform network",
     "matched_params": "a wider all-`sum` network of as many parameters",
     "matched_flops": "a wider all-`sum` network of as many FLOPs",
+}
+# Of another network in the place of a control.
+PLACE: Mapping[str, str] = {
+    "matched_params": "the nearest network of as many parameters",
+    "matched_flops": "the nearest network of as many FLOPs",
 }
 OUTCOME_WORDS: Mapping[Outcome, str] = {
     "better": "better",
@@ -46,8 +52,17 @@ _HEADLINES: Mapping[Reason, str] = {
 }
 
 
+def in_words(judgement: Judgement) -> str:
+    """Return the verdict as text for a terminal: the headline, the sentence, and a line for all else."""
+    lines = [headline(judgement), sentence(judgement), *evidence(judgement)]
+    return "\n".join(line.replace("`", "") for line in lines)
+
+
 def headline(judgement: Judgement) -> str:
     """Return the verdict in a few words."""
+    better = sum(one.ruling.outcome == "better" for one in judgement.under)
+    if better and judgement.verdict.outcome == "undecided" and judgement.ruling.reason != "recipes":
+        return f"Undecided: better under {better} of {len(judgement.under)} recipes."
     return _HEADLINES[judgement.ruling.reason]
 
 
@@ -60,14 +75,14 @@ def sentence(judgement: Judgement) -> str:
     compared = judgement.against("sum")
     if not compared:
         return f"{who} was retrained, but cannot be compared with the sum before both have two seeds."
-    several = len(judgement.under) > 1
-    gains = "; ".join(_gain(judgement, one, named=several) for one in compared)
-    return f"{who}: {gains} over {name_of(compared[0].reference)}. {_costs(compared[0])}; {_basis(compared)}."
+    gains = _joined(_gain(judgement, one) for one in compared)
+    over = f"of test {measure.label} over {name_of(compared[0].reference)}"
+    return f"{who}: {gains} {over}. {_costs(compared[0])}; {_basis(compared)}."
 
 
 def evidence(judgement: Judgement) -> tuple[str, ...]:
     """Return what else must be known before acting on it, a line each."""
-    return tuple(_evidence(judgement))
+    return (*_against_others(judgement), *_missing(judgement), *_advice(judgement), *_search(judgement))
 
 
 def name_of(arm: Arm) -> str:
@@ -75,10 +90,13 @@ def name_of(arm: Arm) -> str:
     return "the network as it was" if arm.architecture is None else describe(arm.architecture)
 
 
-def _gain(judgement: Judgement, compared: Compared, *, named: bool) -> str:
-    recipe = f"under `{compared.recipe}` " if named else ""
-    gain = signed_points(judgement.measure, compared.contrast.gain)
-    return f"{recipe}{gain} of test {judgement.measure.label} ({_interval(judgement, compared)})"
+def _gain(judgement: Judgement, compared: Compared) -> str:
+    """Return a gain with its interval, and its recipe where there are several."""
+    contrast, measure = compared.contrast, judgement.measure
+    gain = signed_points(measure, contrast.gain)
+    interval = _range(measure, (contrast.low, contrast.high))
+    where = f" under `{compared.recipe}`" if len(judgement.under) > 1 else ""
+    return f"{gain} (95 %: {interval}){where}"
 
 
 def _basis(compared: Sequence[Compared]) -> str:
@@ -88,24 +106,51 @@ def _basis(compared: Sequence[Compared]) -> str:
     return f"{number} seeds each, {compared[0].contrast.images:,} test images{recipes}"
 
 
-def _evidence(judgement: Judgement) -> Iterator[str]:
-    for one in judgement.under:
-        where = f"Under `{one.recipe}`, " if len(judgement.under) > 1 else ""
-        for compared in one.comparisons:
-            if compared.against != "sum":
-                yield _capital(f"{where}{_line(judgement, compared)}")
-        for role, why in one.missing:
-            yield _capital(f"{where}no control of equal {_equal(role)}: {why.removeprefix('no control: ').rstrip('.')}.")
-    yield from _advice(judgement)
+def _against_others(judgement: Judgement) -> Iterator[str]:
+    for role, words in AGAINST.items():
+        compared = judgement.against(role)
+        if compared:
+            names = _joined(dict.fromkeys(name_of(one.reference) for one in compared))
+            whom = words if _is_sum(compared[0]) else f"{PLACE.get(role, words)} ({names})"
+            gains = "; ".join(f"{_gain(judgement, one)}, {OUTCOME_WORDS[one.contrast.outcome]}" for one in compared)
+            yield f"Against {whom}: {gains}."
 
 
-def _line(judgement: Judgement, compared: Compared) -> str:
-    contrast, measure = compared.contrast, judgement.measure
-    against = AGAINST[compared.against]
-    if compared.against == "uniform":
-        against = f"{against} ({name_of(compared.reference)})"
-    gain = signed_points(measure, contrast.gain)
-    return f"against {against}: {gain} ({_interval(judgement, compared)}), {OUTCOME_WORDS[contrast.outcome]}."
+def _missing(judgement: Judgement) -> Iterator[str]:
+    missing = dict.fromkeys(pair for one in judgement.under for pair in one.missing)
+    for role, why in missing:
+        yield f"No all-`sum` network of equal {_equal(role)}: {why.removeprefix('no control: ').rstrip('.')}."
+
+
+def _is_sum(compared: Compared) -> bool:
+    architecture = compared.reference.architecture
+    return architecture is not None and uniform_operator(architecture) == "sum"
+
+
+def _search(judgement: Judgement) -> Iterator[str]:
+    """Say what the search's scores were worth."""
+    measure, curse, agreement = judgement.measure, judgement.curse, judgement.agreement
+    if curse is not None:
+        yield (
+            f"The winner's curse: the search had shown {measure.format(curse.searched)} validation {measure.label}, "
+            f"retraining shows {measure.format(curse.validated)}. The search was too kind by "
+            f"{signed_points(measure, curse.excess.value)} "
+            f"(95 %: {_range(measure, (curse.excess.low, curse.excess.high))})."
+        )
+    if agreement is not None:
+        tau, low, high = (f"{value:+.2f}".replace("-", "−") for value in _ends(agreement.tau))
+        yield (
+            f"Rank agreement of the search with retraining: Kendall's τ {tau} (95 %: {low} to {high}) over "
+            f"{agreement.networks} networks."
+        )
+
+
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
+
+
+def _range(measure: Measure, bounds: tuple[float, float]) -> str:
+    return signed_range(measure, bounds).removesuffix(" points")
 
 
 def _advice(judgement: Judgement) -> Iterator[str]:
@@ -114,7 +159,7 @@ def _advice(judgement: Judgement) -> Iterator[str]:
     if reason in ("no_gain", "capacity", "capped"):
         yield f"Differences below {margin} count as the same (`verdict.margin`)."
     if reason in ("open", "open_control"):
-        yield "Further seeds narrow the intervals until the test images limit them: `fusion-nas retrain` with more `--seeds`."
+        yield "Further seeds narrow the intervals until the test images limit them: `fusion-nas retrain --seeds`."
     if reason == "capped":
         yield "Further seeds can show whether it is the same as the sum or worse, but no longer that it is better."
     if reason == "recipes":
@@ -123,10 +168,6 @@ def _advice(judgement: Judgement) -> Iterator[str]:
 
 def _by_recipe(judgement: Judgement) -> list[str]:
     return [f"{OUTCOME_WORDS[one.ruling.outcome]} under `{one.recipe}`" for one in judgement.under]
-
-
-def _interval(judgement: Judgement, compared: Compared) -> str:
-    return f"95 %: {signed_range(judgement.measure, (compared.contrast.low, compared.contrast.high))}"
 
 
 def _costs(compared: Compared) -> str:

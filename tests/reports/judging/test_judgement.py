@@ -40,9 +40,7 @@ def judged(arms: Sequence[Arm], **settings: object) -> Judgement:
         ((-0.02, 0.01, 0.01), "worse", True),
     ],
 )  # fmt: skip
-def test_gains_become_outcomes(
-    gains: tuple[float | None, ...], outcome: Outcome, keep_sum: bool, study: Study
-) -> None:
+def test_gains_become_outcomes(gains: tuple[float | None, ...], outcome: Outcome, keep_sum: bool, study: Study) -> None:
     result = judged(study(*gains))
     assert (result.verdict.outcome, result.ruling.keep_sum) == (outcome, keep_sum)
 
@@ -152,11 +150,12 @@ def test_what_holds_under_every_recipe_holds(
 
 
 def test_each_point_earned_what_its_loss_costs(study: Study, arm: Callable[..., Arm], network: Network) -> None:
-    point = network("sum").choices[2][0]
-    arms = [*study(0.02, 0.01, 0.01), arm("sum", f"ablation:{point}", 0.88, wider=7)]
-    foreign = arm("aff sum sum", f"ablation:{network('sum').choices[0][0]}", 0.88)
-    earned = judged([*arms, foreign]).under[0].earned
-    assert [one.point for one in earned] == [point]
+    first, _, last = (name for name, _ in network("sum").choices)
+    whole, _, *others = study(0.02, 0.01, 0.01)
+    set_back = arm("sum", f"original ablation:{last}", 0.88)
+    foreign = arm("aff sum sum", f"ablation:{first}", 0.88)
+    earned = judged([whole, set_back, *others, foreign]).under[0].earned
+    assert [one.point for one in earned] == [last]
     assert earned[0].compared.contrast.gain == pytest.approx(0.02)
 
 
