@@ -115,8 +115,12 @@ class RunRecord:
         return tuple(MEASURES[name] for name in names if name in (*self.objectives, *exact) or self._measured(name))
 
     def checkpoint(self, candidate_id: str) -> Path:
-        """Return where the weights of a complete candidate are."""
+        """Return where the weights of a complete candidate of the search are."""
         return self.path / "checkpoints" / candidate_id / "model.safetensors"
+
+    def retrained_weights(self, candidate_id: str, number: int) -> Path:
+        """Return where the weights of a retraining are."""
+        return self.path / "checkpoints" / candidate_id / f"retrained-{number}.safetensors"
 
     def _measured(self, name: str) -> bool:
         column = MEASURES[name].column

@@ -44,6 +44,8 @@ def export(
 ) -> Path:
     """Export a candidate as plain PyTorch source and weights, and return the folder.
 
+    Where the architecture was retrained, the weights are those of the retraining with the best validation measure.
+
     The folder runs where torch, safetensors and numpy are. It is checked before it appears: its files are
     loaded again and compared with the trained network. When anything fails, nothing is left behind.
 
@@ -63,12 +65,12 @@ def export(
     if onnx:
         require_onnx()
     run = load_run(run_dir)
-    row = picked(run, pick)
-    require_weights(run, row["id"])
-    selection = select(run, row)
+    selection = select(run, picked(run, pick))
+    if selection.retrained is None:
+        require_weights(run, selection.architecture.id)
     _require_empty(target)
     network = selection.space.build(selection.architecture).eval()
-    load_weights(network, run.checkpoint(selection.architecture.id))
+    load_weights(network, selection.weights)
     inputs = _sample(selection)
     try:
         with _replacing(target) as folder:
@@ -155,7 +157,7 @@ def _confirmed(selection: Selection, measured: Mapping[str, float]) -> Mapping[s
         raise RunError(
             f"the exported candidate {selection.architecture.id} has a validation {quality.label} of "
             f"{quality.exactly(measured[quality.name])}, and had {quality.exactly(selection.quality)} in the "
-            "search: the data or the weights have changed since."
+            f"{'search' if selection.retrained is None else 'retraining'}: the data or the weights have changed since."
         )
     return measured
 

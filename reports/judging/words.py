@@ -133,7 +133,7 @@ def _search(judgement: Judgement) -> Iterator[str]:
     if curse is not None:
         yield (
             f"The winner's curse: the search had shown {measure.format(curse.searched)} validation {measure.label}, "
-            f"retraining shows {measure.format(curse.validated)}. The search was too kind by "
+            f"retraining shows {measure.format(curse.validated)}. The search flattered it by "
             f"{signed_points(measure, curse.excess.value)} "
             f"(95 %: {_range(measure, (curse.excess.low, curse.excess.high))})."
         )

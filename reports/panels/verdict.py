@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from reports.audits import Audit, audit
 from reports.catalog import Catalog
 from reports.commands import retrain_command
@@ -71,7 +73,7 @@ def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
         verdict=result,
         bar=_bar(result.comparison),
         measures=tuple(shown),
-        facts=(*_facts(result.budget), *_wrong_stops(audit(run.table))),
+        facts=(*_facts(result.budget), *_wrong_stops(audit(run.table)), *_retrained(run.retrained)),
         retrained=None if judged is None else retrained_view(judged),
         command=retrain_command(run.path) if judged is None and result.best is not None else "",
     )
@@ -109,6 +111,15 @@ def _facts(budget: Budget) -> list[tuple[str, str, str]]:
     if budget.elapsed is not None:
         facts.append(("elapsed", duration(budget.elapsed), "first start to last end"))
     return facts
+
+
+def _retrained(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return what the retraining cost so far."""
+    trained = rows[rows["state"] == "complete"] if len(rows) else rows
+    if trained.empty:
+        return []
+    note = f"of {trained['id'].nunique()} networks, {duration(float(trained['seconds'].sum()))} in training"
+    return [("trained again", f"{len(trained):,}", note)]
 
 
 def _wrong_stops(checked: Audit) -> list[tuple[str, str, str]]:

@@ -61,7 +61,7 @@ def test_the_winners_curse_has_its_name_and_its_interval(study: Study) -> None:
     line = evidence(judged(study(0.02, 0.01, 0.01)))[-1]
     assert line.startswith(
         "The winner's curse: the search had shown 91.00 % validation accuracy, retraining shows 90.00 %. "
-        "The search was too kind by +1.00 points (95 %: +0.90 to +1.10)."
+        "The search flattered it by +1.00 points (95 %: +0.90 to +1.10)."
     )
 
 
