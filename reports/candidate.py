@@ -13,11 +13,13 @@ from typing import Any, Final, get_type_hints
 from fusion_ops import Cost
 from spaces import Architecture
 
-__all__ = ["COLUMNS", "DTYPES", "LATER", "ON_PAGE", "STATES", "TERMINAL", "TRAINED", "Candidate"]
+__all__ = ["COLUMNS", "DTYPES", "LATER", "ON_PAGE", "RETRAINED", "STATES", "TERMINAL", "TRAINED", "Candidate"]
 
 TRAINED: Final = ("complete", "pruned", "failed")
 TERMINAL: Final = (*TRAINED, "infeasible", "duplicate")
 STATES: Final = (*TERMINAL, "running")
+# The series of all that is trained again after the search.
+RETRAINED: Final = "retrain"
 
 _TO_PAGE: Final = {"page": True}
 _NO_COLUMN: Final = {"column": False}
@@ -37,7 +39,8 @@ class Candidate:
         state: `running` or a terminal state.
         reason: Why it ended as it did, where that needs saying.
         curve: Validation measures after each epoch.
-        measured: Costs that were measured after training, by column of the candidates table.
+        measured: What was measured after training, by column of the candidates table: costs and, of a retraining, the
+            measures on the test images.
         seconds: Time spent in training.
         worker: Host and process of the worker.
         retries: How often it was started again after a worker was lost.
@@ -45,10 +48,12 @@ class Candidate:
         finished: When it ended, ISO 8601 in UTC.
         audit: The epoch at which it would have been stopped, where it ran on to check that decision.
         feasible: Whether it meets every constraint, as far as is known.
-        series: The search's baseline that it belongs to (`random`, `one_epoch`, `one_epoch_top`); empty for
-            the search itself.
+        series: The search's baseline that it belongs to (`random`, `one_epoch`, `one_epoch_top`), or `retrain`; empty
+            for the search itself.
         again: Whether it is a second look: its architecture was stopped before, and this time runs to its end. The
             study keeps this for a run that goes on; the table tells it by the architecture's id, which is there twice.
+        role: Of a retraining, the first of the roles that its network takes part in; see `reports.participant`.
+        recipe: Of a retraining, the recipe by which it is trained: `default`, or a name.
     """
 
     number: int = field(metadata=_TO_PAGE)
@@ -70,6 +75,8 @@ class Candidate:
     feasible: bool = True
     series: str = ""
     again: bool = field(default=False, metadata=_NO_COLUMN)
+    role: str = ""
+    recipe: str = ""
 
     @property
     def id(self) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from fusion_ops.errors import RunError
 from reports.atomic import write_text
 from reports.candidate import COLUMNS, DTYPES, LATER
-from reports.measures import MEASURES
+from reports.measures import MEASURES, tested
 from reports.pareto import non_dominated
 
 __all__ = [
@@ -138,7 +138,8 @@ def _columns(rows: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> li
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with one type a column, whether its values come from records or from text."""
     out = table.assign(**{name: default for name, default in LATER.items() if name not in table.columns})
-    numbers = {MEASURES[name].column for name in MEASURES} | set(_SPREADS)
+    columns = {MEASURES[name].column for name in MEASURES}
+    numbers = columns | set(map(tested, columns)) | set(_SPREADS)
     dtypes = dict.fromkeys(numbers, "float64") | dict(DTYPES)
     for name in out.columns:
         dtype = dtypes.get(name, "any" if out[name].dtype.kind in "iufb" else "text")

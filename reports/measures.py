@@ -10,7 +10,7 @@ from typing import Any, Literal
 from fusion_ops.errors import ConfigError, RunError
 from fusion_ops.registry import Registry
 
-__all__ = ["ABSENT", "MEASURES", "Direction", "Measure", "Style", "declare", "described", "quality_of"]
+__all__ = ["ABSENT", "MEASURES", "Direction", "Measure", "Style", "declare", "described", "quality_of", "tested"]
 
 Direction = Literal["maximize", "minimize"]
 Style = Literal["percent", "number", "count", "milliseconds", "bytes"]
@@ -113,6 +113,11 @@ def quality_of(objectives: Iterable[str]) -> Measure:
             return MEASURES[name]
     known = ", ".join(name for name in MEASURES if MEASURES[name].quality)
     raise ConfigError(f"`objectives` needs one of {known}; got {list(names)}.")
+
+
+def tested(column: str) -> str:
+    """Return the column that holds, of a retraining, a measure on the test images."""
+    return f"test_{column}"
 
 
 def _scaled(value: float, scales: Iterable[tuple[float, str]], base: str) -> str:

@@ -12,6 +12,7 @@ from fusion_ops import Cost
 from fusion_ops.cost import batch_norm, convolution
 from spaces.point import FusionPoint
 from spaces.resnet import PreActivationBlock
+from spaces.width import doubled
 
 __all__ = ["Encoder", "EncoderGeometry"]
 
@@ -23,7 +24,7 @@ class Encoder(nn.Module):
 
     Args:
         in_channels: Channels of the images.
-        width: Channels of the first level; doubled with every level.
+        width: Channels of the first level; doubled with every level, rounded.
         levels: Number of levels.
         blocks: Residual blocks of each level.
         stem_stride: Stride s of the first convolution.
@@ -33,24 +34,25 @@ class Encoder(nn.Module):
     def __init__(
         self,
         in_channels: int,
-        width: int,
+        width: float,
         levels: int,
         blocks: int,
         stem_stride: int,
         fusions: Mapping[str, nn.Module],
     ) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(in_channels, width, 3, stem_stride, padding=1, bias=False)
+        channels = doubled(width, 0)
+        self.stem = nn.Conv2d(in_channels, channels, 3, stem_stride, padding=1, bias=False)
         self.levels = nn.ModuleList()
         self.norms = nn.ModuleList()
-        channels = width
         for level in range(levels):
             members = []
             for block in range(blocks):
                 stride = 2 if level > 0 and block == 0 else 1
                 fusion = fusions[f"encoder{level + 1}.block{block + 1}"]
-                members.append(PreActivationBlock(channels, width * 2**level, stride, fusion))
-                channels = width * 2**level
+                wider = doubled(width, level)
+                members.append(PreActivationBlock(channels, wider, stride, fusion))
+                channels = wider
             self.levels.append(nn.Sequential(*members))
             self.norms.append(nn.BatchNorm2d(channels))
 
@@ -79,14 +81,14 @@ class EncoderGeometry:
 
     in_channels: int
     input_size: tuple[int, int]
-    width: int
+    width: float
     levels: int
     blocks: int
     stem_stride: int
 
     def channels(self, level: int) -> int:
         """Return the channels of a level, from 0."""
-        return int(self.width * 2**level)
+        return doubled(self.width, level)
 
     def size(self, level: int) -> tuple[int, int]:
         """Return height and width of a level, from 0."""
@@ -116,8 +118,8 @@ class EncoderGeometry:
 
     def cost(self) -> Cost:
         """Return the exact cost of everything but the fusion operators."""
-        total = convolution(self.in_channels, self.width, self.positions(0), kernel=9)
-        before = self.width
+        before = self.channels(0)
+        total = convolution(self.in_channels, before, self.positions(0), kernel=9)
         for level in range(self.levels):
             channels, positions = self.channels(level), self.positions(level)
             for _ in range(self.blocks):

@@ -21,6 +21,7 @@ from spaces.encoder import Encoder
 from spaces.host import HOSTS, check_whole
 from spaces.point import FusionPoint
 from spaces.segmentation import SegmentationNetwork
+from spaces.width import doubled
 
 __all__ = ["FeaturePyramid", "Fpn"]
 
@@ -32,7 +33,7 @@ class FeaturePyramid(nn.Module):
     bilinear upsampling. The finest passes a 3×3 convolution, BN and ReLU before it is classified.
 
     Args:
-        width: Channels of the encoder's finest level; doubled with every level.
+        width: Channels of the encoder's finest level; doubled with every level, rounded.
         levels: Levels of the encoder.
         blocks: Residual blocks of each level.
         stem_stride: Stride of the first convolution.
@@ -44,7 +45,7 @@ class FeaturePyramid(nn.Module):
 
     def __init__(
         self,
-        width: int,
+        width: float,
         levels: int,
         blocks: int,
         stem_stride: int,
@@ -55,7 +56,9 @@ class FeaturePyramid(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = Encoder(in_channels, width, levels, blocks, stem_stride, fusions)
-        self.laterals = nn.ModuleList(nn.Conv2d(width * 2**level, pyramid, 1, bias=False) for level in range(levels))
+        self.laterals = nn.ModuleList(
+            nn.Conv2d(doubled(width, level), pyramid, 1, bias=False) for level in range(levels)
+        )
         self.merges = nn.ModuleList(fusions[f"merge{level + 1}"] for level in range(levels - 1))
         self.smooth = nn.Conv2d(pyramid, pyramid, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(pyramid)
@@ -78,7 +81,8 @@ class Fpn(SegmentationNetwork):
     """A feature pyramid for semantic segmentation; a merge fuses the upsampled deeper map and the lateral one.
 
     Args:
-        width: Channels of the encoder's finest level; doubled with every level.
+        width: Channels of the encoder's finest level; doubled with every level, so that parts of a channel count in
+            deeper ones.
         levels: Levels of the encoder, at least 2; there is a merge between each two.
         blocks: Residual blocks of each level.
         points: Where fusion is chosen: at the merges (`long`), in the encoder's residual blocks (`short`), or
@@ -102,6 +106,10 @@ class Fpn(SegmentationNetwork):
         """Check the settings."""
         super(Fpn, self).__post_init__()
         check_whole(pyramid=self.pyramid)
+
+    def widths(self) -> dict[str, int]:
+        """Return the width of the encoder and that of the pyramid."""
+        return {**super(Fpn, self).widths(), "pyramid": 1}
 
     def merges(self) -> tuple[FusionPoint, ...]:
         """Return the long-skip points, the deepest first."""

@@ -63,6 +63,14 @@ class HostNetwork(ABC):
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
         """Return how to construct the network with these operators at its points."""
 
+    def widths(self) -> dict[str, int]:
+        """Return the settings that make it wider, and the parts that one channel of each may go in.
+
+        All of them grow in proportion. A width that doubles three times may go in eighths: the last stage grows by a
+        channel. Empty where the network cannot be widened.
+        """
+        return {}
+
     @property
     def other_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of what it takes beside an image."""

@@ -19,6 +19,7 @@ from fusion_ops.cost import batch_norm, convolution
 from fusion_ops.errors import SpecError
 from spaces.host import HOSTS, HostNetwork, check_whole, image_size
 from spaces.point import FusionPoint
+from spaces.width import check_width, doubled
 
 __all__ = ["Inception", "InceptionLayer", "InceptionNetwork"]
 
@@ -99,7 +100,7 @@ class InceptionNetwork(nn.Module):
 
     Args:
         layers: Layers of each stage.
-        width: Channels of the first stage; doubled with every stage.
+        width: Channels of the first stage; doubled with every stage, rounded.
         num_classes: Classes.
         in_channels: Channels of the images.
         branches: Names of the branches of every layer.
@@ -110,26 +111,27 @@ class InceptionNetwork(nn.Module):
     def __init__(
         self,
         layers: int,
-        width: int,
+        width: float,
         num_classes: int,
         in_channels: int,
         branches: Sequence[str],
         fusions: Mapping[str, nn.Module],
     ) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+        channels = doubled(width, 0)
+        self.stem = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
         self.stages = nn.ModuleDict()
-        channels = width
         for stage in range(3):
             members = nn.ModuleDict()
             for index in range(layers):
                 name = f"stage{stage + 1}.layer{index + 1}"
                 stride = 2 if stage > 0 and index == 0 else 1
                 skip = fusions.get(f"{name}.skip")
+                wider = doubled(width, stage)
                 members[f"layer{index + 1}"] = InceptionLayer(
-                    channels, width * 2**stage, stride, branches, fusions[f"{name}.branches"], skip
+                    channels, wider, stride, branches, fusions[f"{name}.branches"], skip
                 )
-                channels = width * 2**stage
+                channels = wider
             self.stages[f"stage{stage + 1}"] = nn.Sequential(*members.values())
         self.norm = nn.BatchNorm2d(channels)
         self.head = nn.Linear(channels, num_classes)
@@ -151,7 +153,8 @@ class Inception(HostNetwork):
 
     Args:
         layers: Layers of each of the three stages; "b" in the paper's tables.
-        width: Channels of the first stage; doubled with every stage.
+        width: Channels of the first stage; doubled with every stage, so that quarters of a channel count in later
+            ones: 16.25 gives 16, 33 and 65.
         num_classes: Classes.
         in_channels: Channels of the images.
         input_size: Height and width of the images in pixels.
@@ -163,7 +166,7 @@ class Inception(HostNetwork):
     """
 
     layers: int = 1
-    width: int = 16
+    width: float = 16
     num_classes: int = 10
     in_channels: int = 3
     input_size: tuple[int, int] = (32, 32)
@@ -172,7 +175,8 @@ class Inception(HostNetwork):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_whole(layers=self.layers, width=self.width, num_classes=self.num_classes, in_channels=self.in_channels)
+        check_whole(layers=self.layers, num_classes=self.num_classes, in_channels=self.in_channels)
+        object.__setattr__(self, "width", check_width(self.width, self.widths()["width"]))
         object.__setattr__(self, "input_size", image_size(self.input_size))
         object.__setattr__(self, "branches", _branches(self.branches))
         if not isinstance(self.residual, bool):
@@ -186,9 +190,13 @@ class Inception(HostNetwork):
     def cost(self) -> Cost:
         """Return the exact cost of everything but the fusion operators."""
         channels = self._channels(STAGES - 1)
-        total = convolution(self.in_channels, self.width, self._positions(0), kernel=9)
+        total = convolution(self.in_channels, self._channels(0), self._positions(0), kernel=9)
         total += batch_norm(channels) + convolution(channels, self.num_classes, 1, bias=True)
         return sum((self._layer_cost(in_channels, stage) for stage, _, in_channels in self._layers()), total)
+
+    def widths(self) -> dict[str, int]:
+        """Return the width, which doubles with every stage but the first."""
+        return {"width": 2 ** (STAGES - 1)}
 
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
         """Return how to construct the network with these operators at its points."""
@@ -204,7 +212,7 @@ class Inception(HostNetwork):
 
     def _layers(self) -> Iterator[tuple[int, str, int]]:
         """Yield stage from 0, name and input channels of every layer."""
-        channels = self.width
+        channels = self._channels(0)
         for stage in range(STAGES):
             for index in range(self.layers):
                 yield stage, f"stage{stage + 1}.layer{index + 1}", channels
@@ -221,7 +229,7 @@ class Inception(HostNetwork):
             yield FusionPoint(f"{name}.skip", "short_skip", both, channels, (size, size), f"{group}.skip")
 
     def _channels(self, stage: int) -> int:
-        return int(self.width * 2**stage)
+        return doubled(self.width, stage)
 
     def _size(self, stage: int) -> tuple[int, int]:
         height, width = self.input_size

@@ -7,7 +7,7 @@ ImageNet form is in `spaces.resnet_imagenet`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -21,6 +21,7 @@ from spaces.host import HOSTS, HostNetwork, check_whole, image_size
 from spaces.point import FusionPoint
 from spaces.resnet_block import Block
 from spaces.resnet_imagenet import ImageNetGeometry
+from spaces.width import check_width, doubled
 
 __all__ = ["CifarResNet", "PreActivationBlock", "ResNet"]
 
@@ -64,7 +65,7 @@ class CifarResNet(nn.Module):
 
     Args:
         depth: 6n + 2, n blocks in each of three stages.
-        width: Channels of the first stage; doubled with every stage.
+        width: Channels of the first stage; doubled with every stage, rounded.
         num_classes: Classes.
         in_channels: Channels of the images.
         fusions: Operator of each block by name, `stage1.block1` first.
@@ -74,7 +75,7 @@ class CifarResNet(nn.Module):
     def __init__(
         self,
         depth: int,
-        width: int,
+        width: float,
         num_classes: int,
         in_channels: int,
         fusions: Mapping[str, nn.Module],
@@ -82,16 +83,17 @@ class CifarResNet(nn.Module):
     ) -> None:
         super().__init__()
         blocks = (depth - 2) // 6
-        self.stem = nn.Conv2d(in_channels, width, 3, stem_stride, padding=1, bias=False)
+        channels = doubled(width, 0)
+        self.stem = nn.Conv2d(in_channels, channels, 3, stem_stride, padding=1, bias=False)
         self.stages = nn.ModuleDict()
-        channels = width
         for stage in range(3):
             members = nn.ModuleDict()
             for block in range(blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
                 fusion = fusions[f"stage{stage + 1}.block{block + 1}"]
-                members[f"block{block + 1}"] = PreActivationBlock(channels, width * 2**stage, stride, fusion)
-                channels = width * 2**stage
+                wider = doubled(width, stage)
+                members[f"block{block + 1}"] = PreActivationBlock(channels, wider, stride, fusion)
+                channels = wider
             self.stages[f"stage{stage + 1}"] = nn.Sequential(*members.values())
         self.norm = nn.BatchNorm2d(channels)
         self.head = nn.Linear(channels, num_classes)
@@ -123,7 +125,7 @@ class CifarGeometry:
     """
 
     depth: int
-    width: int
+    width: float
     input_size: tuple[int, int]
     in_channels: int
     num_classes: int
@@ -145,8 +147,8 @@ class CifarGeometry:
 
     def cost(self) -> Cost:
         """Return the exact cost of everything but the fusion operators."""
-        total = convolution(self.in_channels, self.width, self._positions(0), kernel=9)
-        channels = self.width
+        channels = self._channels(0)
+        total = convolution(self.in_channels, channels, self._positions(0), kernel=9)
         for stage in range(STAGES):
             for block in range(self._blocks):
                 total += self._block_cost(channels, stage, first=block == 0)
@@ -158,7 +160,7 @@ class CifarGeometry:
         return (self.depth - 2) // 6
 
     def _channels(self, stage: int) -> int:
-        return int(self.width * 2**stage)
+        return doubled(self.width, stage)
 
     def _size(self, stage: int) -> tuple[int, int]:
         stride = self.stem_stride * 2**stage
@@ -191,7 +193,7 @@ class Geometry(Protocol):
         """Return the exact cost of everything but the fusion operators."""
 
 
-GEOMETRIES: dict[str, Callable[..., Geometry]] = {
+GEOMETRIES: dict[str, type[CifarGeometry | ImageNetGeometry]] = {
     "cifar": CifarGeometry,
     "imagenet": ImageNetGeometry,
 }
@@ -207,7 +209,8 @@ class ResNet(HostNetwork):
 
     Args:
         depth: `cifar`: 6n + 2 (8, 14, 20, …; by default 20); `imagenet`: 18, 34, 50 or 101 (by default 50).
-        width: Channels of the first stage, before a bottleneck's expansion; by default 16 and 64.
+        width: Channels of the first stage, before a bottleneck's expansion; by default 16 and 64. It doubles with
+            every stage, so that parts of a channel count in later ones: 16.25 gives 16, 33 and 65.
         num_classes: Classes.
         in_channels: Channels of the images.
         input_size: Height and width of the images in pixels; by default 32 × 32 and 224 × 224.
@@ -223,7 +226,7 @@ class ResNet(HostNetwork):
     """
 
     depth: int = _OF_THE_FORM
-    width: int = _OF_THE_FORM
+    width: float = _OF_THE_FORM
     num_classes: int = 10
     in_channels: int = 3
     input_size: tuple[int, int] = _OF_THE_FORM
@@ -240,7 +243,8 @@ class ResNet(HostNetwork):
         for name, value in zip(("depth", "width", "input_size"), DEFAULTS[self.form], strict=True):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
-        check_whole(depth=self.depth, width=self.width, num_classes=self.num_classes, in_channels=self.in_channels)
+        check_whole(depth=self.depth, num_classes=self.num_classes, in_channels=self.in_channels)
+        object.__setattr__(self, "width", check_width(self.width, self.widths()["width"]))
         check_whole(stem_stride=self.stem_stride, groups=self.groups, base_width=self.base_width)
         for name in self._extras:
             if name not in EXTRAS[self.form]:
@@ -259,6 +263,10 @@ class ResNet(HostNetwork):
     def cost(self) -> Cost:
         """Return the exact cost of everything but the fusion operators."""
         return self._geometry.cost()
+
+    def widths(self) -> dict[str, int]:
+        """Return the width, which doubles with every stage but the first."""
+        return {"width": 2 ** (GEOMETRIES[self.form].stages - 1)}
 
     def settings(self) -> dict[str, Any]:
         """Return the settings by name; those added later only where they say something, so that ids stay."""

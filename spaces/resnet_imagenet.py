@@ -19,6 +19,7 @@ from fusion_ops import Cost
 from fusion_ops.cost import batch_norm, convolution
 from fusion_ops.errors import SpecError
 from spaces.resnet_block import Block
+from spaces.width import doubled
 
 __all__ = ["BasicBlock", "BottleneckBlock", "ImageNetGeometry", "ImageNetResNet"]
 
@@ -106,7 +107,7 @@ class ImageNetResNet(nn.Module):
 
     Args:
         depth: 18 or 34 (basic blocks), 50 or 101 (bottlenecks).
-        width: Channels of the stem; of the first stage's 3×3 convolutions; doubled with every stage.
+        width: Channels of the stem; of the first stage's 3×3 convolutions; doubled with every stage, rounded.
         num_classes: Classes.
         in_channels: Channels of the images.
         fusions: Operator of each block by name, `stage1.block1` first.
@@ -117,7 +118,7 @@ class ImageNetResNet(nn.Module):
     def __init__(
         self,
         depth: int,
-        width: int,
+        width: float,
         num_classes: int,
         in_channels: int,
         fusions: Mapping[str, nn.Module],
@@ -125,16 +126,16 @@ class ImageNetResNet(nn.Module):
         base_width: int = 64,
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, width, 7, 2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        bottleneck, channels = depth >= BOTTLENECK_FROM, doubled(width, 0)
+        self.conv1 = nn.Conv2d(in_channels, channels, 7, 2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
-        bottleneck, channels = depth >= BOTTLENECK_FROM, width
         for stage, count in enumerate(BLOCKS[depth]):
             members = []
             for index in range(count):
                 fusion = fusions[f"stage{stage + 1}.block{index + 1}"]
                 stride = 2 if stage > 0 and index == 0 else 1
-                planes = width * 2**stage
+                planes = doubled(width, stage)
                 members.append(
                     BottleneckBlock(channels, planes, stride, fusion, groups, base_width)
                     if bottleneck
@@ -171,7 +172,7 @@ class ImageNetGeometry:
     """
 
     depth: int
-    width: int
+    width: float
     input_size: tuple[int, int]
     in_channels: int
     num_classes: int
@@ -202,8 +203,8 @@ class ImageNetGeometry:
 
     def cost(self) -> Cost:
         """Return the exact cost of everything but the fusion operators."""
-        total = convolution(self.in_channels, self.width, self._positions(1), kernel=49) + batch_norm(self.width)
-        channels = self.width
+        channels = doubled(self.width, 0)
+        total = convolution(self.in_channels, channels, self._positions(1), kernel=49) + batch_norm(channels)
         for stage, count in enumerate(BLOCKS[self.depth]):
             for index in range(count):
                 total += self._block_cost(channels, stage, first=index == 0)
@@ -215,7 +216,7 @@ class ImageNetGeometry:
         return self.depth >= BOTTLENECK_FROM
 
     def _channels(self, stage: int) -> int:
-        return int(self.width * 2**stage) * (EXPANSION if self._bottleneck else 1)
+        return doubled(self.width, stage) * (EXPANSION if self._bottleneck else 1)
 
     def _size(self, halvings: int) -> tuple[int, int]:
         height, width = self.input_size
@@ -228,7 +229,7 @@ class ImageNetGeometry:
         return height * width
 
     def _block_cost(self, in_channels: int, stage: int, *, first: bool) -> Cost:
-        width, out_channels = int(self.width * 2**stage), self._channels(stage)
+        width, out_channels = doubled(self.width, stage), self._channels(stage)
         after = self._positions(2 + stage)
         before = self._positions(1 + stage) if first and stage > 0 else after
         if self._bottleneck:

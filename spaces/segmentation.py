@@ -14,6 +14,7 @@ from fusion_ops.errors import SpecError
 from spaces.encoder import EncoderGeometry
 from spaces.host import HostNetwork, check_whole, image_size
 from spaces.point import FusionPoint
+from spaces.width import check_width
 
 __all__ = ["SegmentationNetwork"]
 
@@ -26,7 +27,7 @@ class SegmentationNetwork(HostNetwork):
     """An encoder, and a decoder that merges each of its maps with the deeper ones.
 
     Args:
-        width: Channels of the finest level; doubled with every level.
+        width: Channels of the finest level; doubled with every level, so that parts of a channel count in deeper ones.
         levels: Levels of the encoder, at least 2; there is a merge between each two.
         blocks: Residual blocks of each level.
         points: Where fusion is chosen: at the merges (`long`), in the encoder's residual blocks (`short`), or
@@ -40,7 +41,7 @@ class SegmentationNetwork(HostNetwork):
         SpecError: A setting has an impossible value.
     """
 
-    width: int = 16
+    width: float = 16
     levels: int = 4
     blocks: int = 1
     points: str = "long"
@@ -55,10 +56,11 @@ class SegmentationNetwork(HostNetwork):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        names = ("width", "levels", "blocks", "stem_stride", "num_classes", "in_channels")
+        names = ("levels", "blocks", "stem_stride", "num_classes", "in_channels")
         check_whole(**{name: getattr(self, name) for name in names})
         if not 2 <= self.levels <= LARGEST_LEVELS:
             raise SpecError(f"`levels` must be 2 to {LARGEST_LEVELS}; got {self.levels}.")
+        object.__setattr__(self, "width", check_width(self.width, self.widths()["width"]))
         if self.points not in POINTS:
             raise SpecError(f"`points` must be one of {', '.join(POINTS)}; got {self.points!r}.")
         object.__setattr__(self, "input_size", image_size(self.input_size))
@@ -68,6 +70,10 @@ class SegmentationNetwork(HostNetwork):
         """The points where fusion is chosen: the encoder's first, then the merges, the deepest first."""
         short = self.encoder.points() if self.points != "long" else ()
         return (*short, *(self.merges() if self.points != "short" else ()))
+
+    def widths(self) -> dict[str, int]:
+        """Return the width, which doubles with every level but the first."""
+        return {"width": 2 ** (self.levels - 1)}
 
     @property
     def encoder(self) -> EncoderGeometry:

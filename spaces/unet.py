@@ -20,6 +20,7 @@ from spaces.encoder import Encoder
 from spaces.host import HOSTS
 from spaces.point import FusionPoint
 from spaces.segmentation import SegmentationNetwork
+from spaces.width import doubled
 
 __all__ = ["UNet", "UNetModule", "UpBlock"]
 
@@ -28,16 +29,17 @@ class UpBlock(nn.Module):
     """A step of the decoder: `F(fusion(U(deeper), skip))`, F is 3×3 conv-BN-ReLU twice.
 
     U is bilinear upsampling and a 1×1 convolution to C channels; the fusion gives 2 C channels, as the published
-    concatenation does. `(B, 2 C, h, w), (B, C, H, W) -> (B, C, H, W)`.
+    concatenation does. `(B, D, h, w), (B, C, H, W) -> (B, C, H, W)`.
 
     Args:
+        deeper: D, 2 C but for rounding.
         channels: C.
         fusion: Operator that takes the upsampled deeper map and the encoder's map.
     """
 
-    def __init__(self, channels: int, fusion: nn.Module) -> None:
+    def __init__(self, deeper: int, channels: int, fusion: nn.Module) -> None:
         super().__init__()
-        self.up = nn.Conv2d(2 * channels, channels, 1, bias=False)
+        self.up = nn.Conv2d(deeper, channels, 1, bias=False)
         self.fusion = fusion
         self.conv1 = nn.Conv2d(2 * channels, channels, 3, padding=1, bias=False)
         self.norm1 = nn.BatchNorm2d(channels)
@@ -56,7 +58,7 @@ class UNetModule(nn.Module):
     """An encoder and a decoder with skip connections: `(B, in_channels, H, W) -> (B, num_classes, H, W)` logits.
 
     Args:
-        width: Channels of the encoder's finest level; doubled with every level.
+        width: Channels of the encoder's finest level; doubled with every level, rounded.
         levels: Levels of the encoder.
         blocks: Residual blocks of each level.
         stem_stride: Stride of the first convolution.
@@ -67,7 +69,7 @@ class UNetModule(nn.Module):
 
     def __init__(
         self,
-        width: int,
+        width: float,
         levels: int,
         blocks: int,
         stem_stride: int,
@@ -78,9 +80,10 @@ class UNetModule(nn.Module):
         super().__init__()
         self.encoder = Encoder(in_channels, width, levels, blocks, stem_stride, fusions)
         self.decoder = nn.ModuleList(
-            UpBlock(width * 2**level, fusions[f"merge{level + 1}"]) for level in range(levels - 1)
+            UpBlock(doubled(width, level + 1), doubled(width, level), fusions[f"merge{level + 1}"])
+            for level in range(levels - 1)
         )
-        self.head = nn.Conv2d(width, num_classes, 1)
+        self.head = nn.Conv2d(doubled(width, 0), num_classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of every pixel."""
@@ -101,7 +104,8 @@ class UNet(SegmentationNetwork):
     operator brings both maps to 2 C channels by 1×1 convolutions.
 
     Args:
-        width: Channels of the encoder's finest level; doubled with every level.
+        width: Channels of the encoder's finest level; doubled with every level, so that parts of a channel count in
+            deeper ones.
         levels: Levels of the encoder, at least 2; there is a merge between each two.
         blocks: Residual blocks of each level.
         points: Where fusion is chosen: at the merges (`long`), in the encoder's residual blocks (`short`), or
@@ -136,10 +140,10 @@ class UNet(SegmentationNetwork):
     def decoder_cost(self) -> Cost:
         """Return the exact cost of the decoder but for the fusion operators."""
         encoder = self.encoder
-        total = convolution(self.width, self.num_classes, encoder.positions(0), bias=True)
+        total = convolution(encoder.channels(0), self.num_classes, encoder.positions(0), bias=True)
         for level in range(self.levels - 1):
             channels, positions = encoder.channels(level), encoder.positions(level)
-            total += convolution(2 * channels, channels, encoder.positions(level + 1))
+            total += convolution(encoder.channels(level + 1), channels, encoder.positions(level + 1))
             total += convolution(2 * channels, channels, positions, kernel=9) + batch_norm(channels)
             total += convolution(channels, channels, positions, kernel=9) + batch_norm(channels)
         return total

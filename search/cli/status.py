@@ -32,6 +32,7 @@ def status(run_dir: RunDir, as_json: AsJson = False) -> None:
 
 def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     from reports.phrases import duration
+    from search.watching.status import to_go_on
 
     counts = ", ".join(f"{count} {state}" for state, count in found["candidates"].items() if count)
     yield "run", f"{found['run']}{', driven by ' + found['driver'] if found['driver'] else ''}"
@@ -39,6 +40,11 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if found["best"]:
         yield "best", _measures(found["best"])
         yield "front", f"{found['front']} of {found['candidates']['complete']} complete candidates"
+    if (again := found["retraining"]) is not None:
+        yield (
+            "retraining",
+            f"{again['run']}: {again['done']} of at most {again['most']} done, {again['epochs']:,} epochs",
+        )
     if found["seconds_left"] is not None:
         yield "time left", duration(found["seconds_left"])
     if found["doing"]:
@@ -47,7 +53,7 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "training", _training(worker)
     if found["run"] == "stopped":
         yield "stopped", f"{found['updated'] or 'before it began'}; driven by {found['last_driver']}"
-        yield "to go on", f"fusion-nas resume {found['path']}"
+        yield "to go on", to_go_on(found)
 
 
 def _training(worker: dict[str, Any]) -> str:

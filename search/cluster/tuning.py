@@ -12,6 +12,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
+from reports.candidate import Candidate
 from search.cluster.ray_private import kill_workers
 from search.cluster.worker import CandidateTrainable
 from search.study.ledger import Ledger
@@ -34,9 +35,17 @@ class Unsaved:
 class LedgerSearcher(Unsaved, Searcher):
     """Hands the ledger's candidates to Tune, as long as `stopped` does not say otherwise; the ledger has all state."""
 
-    def __init__(self, ledger: Ledger, job: Job, concurrent: Callable[[], int], stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        ask: Callable[[], Candidate | None],
+        job: Job,
+        concurrent: Callable[[], int],
+        stopped: Callable[[], bool],
+    ) -> None:
         super().__init__()
-        self._ledger, self._job, self._concurrent, self._stopped = ledger, job, concurrent, stopped
+        self._ledger, self._ask, self._job = ledger, ask, job
+        self._concurrent, self._stopped = concurrent, stopped
 
     def suggest(self, trial_id: str) -> Any:
         """Return the next candidate's config, `None` to be asked again later, or `FINISHED`."""
@@ -44,11 +53,12 @@ class LedgerSearcher(Unsaved, Searcher):
             return Searcher.FINISHED
         if self._ledger.in_training() >= self._concurrent():
             return None
-        candidate = self._ledger.ask()
+        candidate = self._ask()
         if candidate is None:
             # One of those in training may yet turn out to be infeasible, and then another one takes its place.
             return Searcher.FINISHED if self._ledger.in_training() == 0 else None
-        return {"job": self._job, "candidate": Assignment(candidate.number, candidate.architecture, candidate.seed)}
+        assignment = Assignment(candidate.number, candidate.architecture, candidate.seed, candidate.recipe)
+        return {"job": self._job, "candidate": assignment}
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
         """Do nothing: scheduler and callback have reported the end."""
@@ -109,6 +119,7 @@ class LostWorkers(Unsaved, tune.Callback):
 
 def run_tune(
     ledger: Ledger,
+    ask: Callable[[], Candidate | None],
     job: Job,
     *,
     folder: Path,
@@ -116,10 +127,12 @@ def run_tune(
     stopped: Callable[[], bool],
     dataset: Dataset | None = None,
 ) -> None:
-    """Train candidates on Ray workers until the ledger has no more, or `stopped` says so.
+    """Train candidates on Ray workers until there are no more, or `stopped` says so.
 
     Args:
         ledger: The candidates.
+        ask: Returns the next one to train, `None` where there is none before another one has ended: `ledger.ask`, or
+            that of what is trained again.
         job: What all candidates share; goes to the workers.
         folder: Where Tune may keep its own files.
         concurrent: Returns how many candidates may be in flight; `None`: as many as the resources hold, and one
@@ -130,7 +143,7 @@ def run_tune(
     trainable: Any = CandidateTrainable
     if dataset is not None:
         trainable = tune.with_parameters(CandidateTrainable, dataset=dataset)
-    searcher = LedgerSearcher(ledger, job, lambda: concurrent() or _slots(job) + 1, stopped)
+    searcher = LedgerSearcher(ledger, ask, job, lambda: concurrent() or _slots(job) + 1, stopped)
     scheduler = LedgerScheduler(ledger, stopped)
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": job.cpus, "gpu": job.gpus}),

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from ray import tune
 
-from fusion_ops.errors import CandidateError, OutOfMemory
+from fusion_ops.errors import CandidateError, DataError, OutOfMemory
 from search.training import data
 from search.training.device import free_memory, is_lost, prepare
 from search.training.disk import trouble
+from search.training.held_out import digest
 from search.training.job import Assignment, Job, Progress
 from search.training.loop import DeviceData
 from search.training.measuring.costs import Costs
@@ -77,9 +78,24 @@ class CandidateTrainable(tune.Trainable):
         if self._job == self._taken:
             return
         self._device = prepare(self._job)
-        self._data = DeviceData(self._sent or data.load(self._job.data), self._device)
+        dataset = self._sent or data.load(self._job.data)
+        self._data, self._test = DeviceData(dataset, self._device), self._test_images(dataset)
         self._costs = Costs(self._job, self._data)
         self._taken = self._job
+
+    def _test_images(self, dataset: data.Dataset) -> data.Split | None:
+        """Return the test images where candidates are trained again, which they are kept for.
+
+        Raises:
+            DataError: They are not those of the run.
+        """
+        if not self._job.test_digest:
+            return None
+        if (found := digest(dataset.test)) != self._job.test_digest:
+            raise DataError(
+                f"data set {dataset.name} has other test images here ({found}) than where the run is driven"
+            )
+        return dataset.test
 
     def _train(self) -> tuple[ResumableTraining, dict[str, float]]:
         """Train to the next rung; return the training, and once it is done what is measured of the network."""
@@ -90,7 +106,14 @@ class CandidateTrainable(tune.Trainable):
         with self._watched(training.seconds):
             with self._costs.training():
                 training.advance()
-            return training, self._costs.measure(training.session.model) if training.done else {}
+            return training, self._measure(training) if training.done else {}
+
+    def _measure(self, training: ResumableTraining) -> dict[str, float]:
+        """Return what is measured of a trained network: its costs and, of a retraining, what the test images say."""
+        costs = self._costs.measure(training.session.model)
+        if self._test is None or not self._candidate.recipe:
+            return costs
+        return costs | training.examine(self._test)
 
     def _begin(self) -> ResumableTraining:
         verdict = take_verdict(self._job.files, self._candidate)

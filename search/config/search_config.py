@@ -13,6 +13,7 @@ from search.config.document import Document, read_file
 from search.config.errors import config_error
 from search.config.network import check_network
 from search.config.objectives import check_constraints, check_objectives, check_search
+from search.config.recipe import recipe_train
 from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig
 from search.config.space import check_space, create_space, resolved_settings, stated_space
 from search.config.user_code import check_loss, require_loss, try_functions
@@ -132,6 +133,19 @@ class SearchConfig(Section):
             ConfigError: It fails, or what it returns does not fit `train.output`, the classes, the loss or a quality.
         """
         check_network(space, self.train, self.objectives, dataset, self._document)
+
+    def with_recipe(self, document: Document) -> Self:
+        """Return this config with a recipe in place of its own `train`.
+
+        What is wrong with that, also for `check_task` and `check_network`, is said of the recipe's file.
+
+        Raises:
+            ConfigError: A key is unknown, or a value breaks a rule.
+        """
+        config = self.model_copy(update={"train": recipe_train(document, self.train)})
+        config._document = document
+        check_loss(config.train.loss, document)
+        return config
 
     def stated_space(self) -> SearchSpace | None:
         """Return the search space if `space` has `num_classes`, `in_channels` and `input_size`; no data are read.

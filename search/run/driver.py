@@ -10,7 +10,7 @@ from typing import Any
 import reports
 from fusion_ops.errors import RunError
 from reports import candidates as table
-from reports.candidate import TERMINAL, Candidate
+from reports.candidate import Candidate
 from search.cluster.session import ray_session, room
 from search.cluster.supervisor import supervised
 from search.config import SearchConfig
@@ -18,11 +18,11 @@ from search.run.budget import Budget
 from search.run.checkpoint_room import make_room
 from search.run.planning import resources
 from search.run.preliminaries import Preliminaries
-from search.run.run import Run
 from search.run.signals import Signals
+from search.run.work import SearchWork, Work
 from search.strategy.pruners import create_pruner
-from search.study.controls import one_epoch_controls, random_controls, top_controls
 from search.study.ledger import Ledger
+from search.study.retraining import Retraining
 from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.files import TRAINING, CandidateFiles, FolderFiles
@@ -31,7 +31,7 @@ from search.watching.files import EventLog, LiveFile
 from search.watching.progress import ProgressDisplay
 from search.watching.tensorboard import TensorBoardFiles
 from search.watching.time_left import TimeLeft
-from spaces import Architecture, SearchSpace
+from spaces import SearchSpace
 
 __all__ = ["Driver"]
 
@@ -49,6 +49,8 @@ class Driver:
         study: The run's study.
         dataset: Its data set, for the workers of a cluster.
         tensorboard: Whether to write TensorBoard event files, also those of what has been trained.
+        after: Of what is trained after the search has ended, the budget, and a function that returns it, given the
+            candidates; by default the search is carried on.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Driver:
         dataset: data.Dataset,
         *,
         tensorboard: bool = False,
+        after: tuple[Budget, Callable[[Ledger], Retraining]] | None = None,
     ) -> None:
         self.config = config
         self.dataset = dataset
@@ -87,21 +90,16 @@ class Driver:
         )
         self._signals = Signals()
         self._events = TensorBoardFiles(directory.path, self.ledger.candidates.values()) if tensorboard else None
-        cpus, gpus, _, _ = resources(config)
-        self.budget = Budget(
-            timeout=config.search.timeout,
-            device_hours=config.limits.device_hours,
-            devices=gpus or cpus,
-            trained=self.ledger.trained_seconds,
-        )
+        self.budget, self.retraining = self._searching() if after is None else (after[0], after[1](self.ledger))
         self.time_left = TimeLeft(
             self.ledger,
             self.budget.seconds_left,
             epochs=config.train.epochs,
             prunes=config.search.pruner != "none",
             contests=config.search.random_baseline + config.search.one_epoch_baseline,
+            retraining=self.retraining,
         )
-        self.display = ProgressDisplay(self.ledger, self.time_left)
+        self.display = ProgressDisplay(self.ledger, self.time_left, self.retraining)
         self.live = LiveFile(directory.live, self.ledger, self.time_left)
         self._preliminaries = Preliminaries(self.ledger, self.log, self.display, self.live, self._stopped)
         self._written = 0.0
@@ -112,48 +110,52 @@ class Driver:
             for architecture in self.ledger.space.baselines(BASELINE_R)[: self.config.search.trials]:
                 self.ledger.enqueue(architecture, "baseline")
 
-    def run(self, event: str) -> Run:
-        """Train what is left to train, then write the table and the report.
+    def search(self, event: str) -> bool:
+        """Carry on the search; see `run`."""
+        return self.run(SearchWork(self.config, self.ledger, self.budget), event)
+
+    def run(self, work: Work, event: str, **noted: Any) -> bool:
+        """Train what is left to train, then write the table and the report; return whether a signal ended it.
+
+        Args:
+            work: What is to be trained.
+            event: The log's event at the beginning.
+            **noted: What the log says with it.
 
         Raises:
             RunError: A worker cannot begin, or keep what it has trained, or Ray does not start; the run can be resumed.
         """
         self._files.keep_states(self.ledger.to_go_on())
-        self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives))
+        self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives), **noted)
         self.budget.start()
         try:
             with self._signals.heeded(), self.display:
-                if not self._stopped() and self._is_left():
-                    supervised(self.ledger, self._train, self.display.say)
+                if not self._stopped() and work.is_left():
+                    supervised(self.ledger, partial(self._train, work), self.display.say)
         finally:
             self.ledger.release()
             self._write_table()
         if self.ledger.halt:
-            raise RunError(f"{self.ledger.halt}, then `fusion-nas resume {self.directory.path}`.")
+            raise RunError(f"{self.ledger.halt}, then `fusion-nas {work.command} {self.directory.path}`.")
         interrupted = self._signals.received
-        self.log.write("interrupted" if interrupted else "ended", **self._summary())
+        self.log.write(work.interrupted if interrupted else work.ended, **work.summary())
         if self.ledger.candidates:
             reports.write_html(self.directory.path)
-        return Run(self.directory.path, interrupted=interrupted)
+        return interrupted
 
-    def _is_left(self) -> bool:
-        return self.ledger.unfinished() or bool(self._controls())
+    def _searching(self) -> tuple[Budget, None]:
+        """Return the budget of a search, and that nothing is trained after it."""
+        cpus, gpus, _, _ = resources(self.config)
+        search, limits = self.config.search, self.config.limits
+        budget = Budget(
+            timeout=search.timeout,
+            device_hours=limits.device_hours,
+            devices=gpus or cpus,
+            trained=self.ledger.trained_seconds,
+        )
+        return budget, None
 
-    def _summary(self) -> dict[str, Any]:
-        """Return what the log says at the end: states, device time, and why a search ended with candidates left."""
-        summary: dict[str, Any] = {state: self.ledger.count(state) for state in TERMINAL}
-        summary["device_hours"] = round(self.budget.device_hours, 6)
-        if self.ledger.stall.reached:
-            summary["unchanged"] = self.ledger.stall.since
-        elif self.ledger.exhausted:
-            summary["exhausted"] = True
-        if self.ledger.failures.reason:
-            summary |= {"limit": "limits.same_failures", "reason": self.ledger.failures.reason}
-        elif self._is_left() and (limit := self.budget.used_up()):
-            summary["limit"] = limit
-        return summary
-
-    def _train(self, most: Callable[[], int | None]) -> None:
+    def _train(self, work: Work, most: Callable[[], int | None]) -> None:
         """Start Ray and train what is left, at most so many candidates at once (`None`: as many as fit)."""
         cpus, gpus, cpus_there, gpus_there = resources(self.config)
         address = self.config.ray.address
@@ -176,23 +178,19 @@ class Driver:
                 self.display.say(room(cpus, gpus))
                 # It lives as long as its handle.
                 _keeper, files = start_keeper(self.directory.path)
-            job = self._job(files, cpus, gpus)
-            self._preliminaries.measure(job)
+            job = work.of_workers(self._job(files, cpus, gpus))
+            if self.retraining is None:
+                self._preliminaries.measure(job)
             tune = partial(
                 run_tune,
                 self.ledger,
-                job,
+                job=job,
                 folder=folder,
                 concurrent=lambda: most() or self.config.ray.max_concurrent,
                 stopped=self._stopped,
                 dataset=self.dataset if address is not None and self.config.ray.data == "send" else None,
             )
-            if not self._stopped() and self.ledger.unfinished():
-                tune()
-            while not self._stopped() and (controls := self._controls()):
-                self.display.say(f"training {len(controls)} architectures to compare the search with")
-                self.ledger.queue_controls(controls)
-                tune()
+            work.train(tune, self._stopped, self.display.say)
 
     def _job(self, files: CandidateFiles, cpus: float, gpus: float) -> Job:
         config = self.config
@@ -209,17 +207,6 @@ class Driver:
             folders=config.folders,
         )
 
-    def _controls(self) -> list[tuple[Architecture, str]]:
-        """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
-        settings, epochs = self.config.search, self.config.train.epochs
-        stages = []
-        if settings.random_baseline:
-            stages.append(random_controls)
-        if settings.one_epoch_baseline:
-            stages += [one_epoch_controls, top_controls]
-        pending = (stage(self.ledger, epochs) for stage in stages) if self.ledger.remaining() == 0 else iter(())
-        return next((controls for controls in pending if controls), [])
-
     def _stopped(self) -> bool:
         ends_itself = self.ledger.halt or self.ledger.failures.reason or self.budget.used_up()
         return self._signals.received or bool(ends_itself)
@@ -232,6 +219,7 @@ class Driver:
             kind=candidate.kind,
             state=candidate.state,
             epochs=candidate.epochs,
+            **({"role": candidate.role, "recipe": candidate.recipe, "seed": candidate.seed} if candidate.role else {}),
             **({"worker": candidate.worker} if candidate.worker else {}),
             **({"reason": candidate.reason} if candidate.reason else {}),
         )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from optuna.samplers import BaseSampler
 from safetensors.torch import save
 
-from fusion_ops.errors import RunError
 from reports.measures import MEASURES
 from reports.run import FORMAT, read_config
 from search.cluster.session import RayStartError
@@ -19,16 +17,15 @@ from search.config import SearchConfig
 from search.run.driver import Driver
 from search.run.environment import describe_environment
 from search.run.planning import plan
+from search.run.reopening import reopened, resumable, study_name
 from search.run.run import Run
-from search.run.same_config import require_changeable, require_same, state_config
-from search.run.signals import Interrupted
+from search.run.same_config import require_changeable, state_config
 from search.strategy.samplers import create_sampler
-from search.study.opening import create_study, load_study, remove_study
+from search.study.opening import create_study, remove_study
 from search.study.run_directory import RunDirectory, utc_now
 from search.study.storage import guarded
 from search.training import data
 from search.training.disk import unwritable_told, write_whole
-from search.watching.status import how_to_resume, read_status
 from search.watching.tensorboard import require_tensorboard
 from spaces import SearchSpace
 
@@ -65,8 +62,8 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
         with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():
             driver = _begun(config, directory, space, dataset, tensorboard)
         try:
-            with _resumable(directory):
-                return driver.run("launched")
+            with resumable(directory):
+                return Run(directory.path, interrupted=driver.search("launched"))
         except RayStartError:
             if not driver.ledger.candidates:
                 remove_study(config.storage.url, driver.ledger.study.study_name)
@@ -78,7 +75,7 @@ def _begun(
     config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset, tensorboard: bool
 ) -> Driver:
     """Return the driver of a new run, whose config and study are written."""
-    name = _name(directory)
+    name = study_name(directory)
     resolved = _resolved(config, dataset, name) | {"network": space.host.fingerprint}
     directory.write_config(config.to_dict() | {"resolved": resolved})
     split = dataset.validation
@@ -116,47 +113,21 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
     require_changeable(overrides or {})
     config = SearchConfig.load(directory.config, overrides=dict(overrides or {}))
     space, dataset = plan(config)
-    with directory.locked(), guarded(config.storage.url), _resumable(directory):
-        seen = config.resolved.get("dataset")
-        if seen != dataset.info():
-            raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
-        # A run of a version that did not write it down is taken as it is.
-        if config.resolved.get("network", space.host.fingerprint) != space.host.fingerprint:
-            raise RunError(
-                f"the network of {space.host.own_modules[0]} has changed since the run was launched, or what is found "
-                "in it; put it back, or launch a new run."
-            )
+    with directory.locked(), guarded(config.storage.url), resumable(directory):
         # A model-based sampler continues with new draws, not with those that it made before.
         drawn = directory.log.stat().st_size if config.search.sampler != "random" and directory.log.is_file() else 0
         sampler = _sampler(config, space, config.search.seed + drawn)
-        # A run of a version that did not write the name down has its study under the name that its folder had.
-        name, known = config.resolved.get("study", _name(directory)), "study" in config.resolved
-        study = load_study(directory.study, config.storage.url, config.objectives, sampler, name, guessed=not known)
-        require_same(study, config)
+        study = reopened(config, directory, space, dataset, sampler)
         driver = Driver(config, directory, space, study, dataset, tensorboard=tensorboard)
         directory.write_config(config.to_dict() | {"resolved": config.resolved | {"study": study.study_name}})
         driver.ledger.release()
-        return driver.run("resumed")
-
-
-@contextmanager
-def _resumable(directory: RunDirectory) -> Iterator[None]:
-    """Say how the run goes on where its disk cannot be written, and where it is ended at once."""
-    try:
-        with unwritable_told(directory.path, f"`fusion-nas resume {directory.path}`"):
-            yield
-    except KeyboardInterrupt:
-        raise Interrupted(how_to_resume(read_status(directory.path))) from None
+        return Run(directory.path, interrupted=driver.search("resumed"))
 
 
 def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
     return create_sampler(
         config.search.sampler, space, objectives=config.objectives, seed=seed, constraints=config.constraints
     )
-
-
-def _name(directory: RunDirectory) -> str:
-    return f"fusion-nas {directory.path.name}"
 
 
 def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[str, Any]:
@@ -169,11 +140,3 @@ def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[s
         "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name],
         "started": utc_now(),
     }
-
-
-def _changes(before: Any, after: Mapping[str, Any]) -> str:
-    if not isinstance(before, Mapping):
-        return "the run does not say which it was"
-    return "; ".join(
-        f"{key} was {before.get(key)}, is {value}" for key, value in after.items() if before.get(key) != value
-    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 from torch import nn
@@ -12,6 +13,8 @@ import reports
 from reports import candidates as table
 from reports.run import read_config
 from search.config import SearchConfig
+from search.run.retrain import retrain
+from search.run.retrain_request import RetrainRequest
 from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.device import place, resolve_device
@@ -37,6 +40,38 @@ class Run:
     def candidates(self) -> pd.DataFrame:
         """Return the candidates table."""
         return table.read(self.path)
+
+    def retrain(
+        self,
+        *,
+        top: int | None = None,
+        seeds: int | tuple[int, int] | None = None,
+        recipes: Sequence[str | Path] = (),
+        budget: str | None = None,
+        ablate: bool = False,
+    ) -> Self:
+        """Train the finalists and what they have to beat again, from scratch, and show them the test images.
+
+        What a call leaves open is as in the call before; in the first one 3 finalists and 3 to 12 seeds.
+
+        Args:
+            top: Finalists of the front.
+            seeds: Seeds of every network, or the least and the most.
+            recipes: YAML files of `train` keys; each trains the same networks in another way.
+            budget: When it ends at the latest, `400epochs` or `2h`; `none` removes one that was given before.
+            ablate: Whether each point of the winner is set back to what it was, one at a time.
+
+        Returns:
+            The run; `interrupted` is set when it was stopped by a signal before it was done.
+
+        Raises:
+            ConfigError: An argument or a recipe is wrong.
+            DataError: The data set cannot be used.
+            RunError: The search has not ended or has no complete candidate, or the run cannot be used as it is.
+        """
+        least_and_most = (seeds, seeds) if isinstance(seeds, int) else seeds
+        request = RetrainRequest.checked(top, least_and_most, recipes, budget, ablate=ablate)
+        return type(self)(self.path, interrupted=retrain(self.path, request))
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report and return its path (by default `report.html` in the run directory)."""

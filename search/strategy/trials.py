@@ -7,13 +7,13 @@ private parts stands here: the id of a trial, and a study's storage.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from optuna import Trial
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from reports.candidate import Candidate
 
@@ -24,6 +24,7 @@ __all__ = [
     "SERIES",
     "Decision",
     "audited",
+    "begun",
     "decision",
     "every_trial",
     "latest",
@@ -38,6 +39,7 @@ __all__ = [
     "same_study",
     "save",
     "save_decision",
+    "taken_up",
     "trained",
 ]
 
@@ -47,6 +49,8 @@ CONFIG, OPERATOR_LATENCY = "config", "operator_latency"
 RECORD, KIND, SERIES = "candidate", "kind", "series"
 # With an epoch: what was measured after it. A pruner's decision, by what follows from it.
 CURVE, STOP, AUDIT = "curve:", "stop", "audit"
+# In place of the parameters of what is no proposal: whoever reads them finds no architecture of the space.
+_NO_PROPOSAL = {"fixed_params": {"retraining": True}}
 # Earlier versions marked second looks by it, trials and records alike.
 SECOND_LOOK = "second_look"
 
@@ -174,6 +178,25 @@ def save_decision(study: Study, trial: FrozenTrial, made: Decision) -> None:
     """Leave a pruner's decision in the trial that it is about."""
     left = {"epoch": made.epoch, "reason": made.reason}
     study._storage.set_trial_user_attr(trial._trial_id, AUDIT if made.audit else STOP, left)
+
+
+def begun(study: Study, make: Callable[[int], Candidate]) -> Trial:
+    """Begin a trial beside the search, and return it: no sampler proposes it, none learns of its architecture.
+
+    Args:
+        study: The study.
+        make: Returns the candidate, given the number of its trial; the trial has it from its first moment.
+    """
+    attributes = {RECORD: make(len(every_trial(study))).to_attrs()}
+    trial = create_trial(state=TrialState.RUNNING, user_attrs=attributes, system_attrs=_NO_PROPOSAL)
+    return Trial(study, study._storage.create_new_trial(study._study_id, template_trial=trial))
+
+
+def taken_up(study: Study, number: int) -> Trial:
+    """Return a trial that waits, in training again, whatever waits before it."""
+    trial = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+    study._storage.set_trial_state_values(trial, TrialState.RUNNING)
+    return Trial(study, trial)
 
 
 def put_back(trial: Trial) -> None:

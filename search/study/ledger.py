@@ -88,6 +88,7 @@ class Ledger:
         self._controls: deque[tuple[Architecture, str]] = deque()
         self._open: dict[int, optuna.Trial] = {}
         self._released: dict[int, Candidate] = {}
+        self._aside: list[optuna.Trial] = []
         self._queued = 0
         self._repeats = Repeats(self.candidates)
         self._restore()
@@ -111,7 +112,7 @@ class Ledger:
         return 0 if self.exhausted or self.stall.reached else self.trials - self.count(*TRAINED, "running")
 
     def unfinished(self) -> bool:
-        """Return whether anything is to be handed out: of the search, of its controls, or what waits in the queue."""
+        """Return whether `ask` is to hand out anything: of the search, of its controls, or what waits in the queue."""
         return self.remaining() > 0 or bool(self._controls) or self._queued > 0
 
     def trained_seconds(self) -> float:
@@ -126,6 +127,11 @@ class Ledger:
     def to_go_on(self) -> list[Candidate]:
         """Return the candidates that wait for their training to go on."""
         return list(self._released.values())
+
+    def loss(self, candidate: Candidate) -> float:
+        """Return the quality of a candidate's best epoch, as a value to minimise; infinite before the first one."""
+        best = candidate.best(self.quality, maximize=self.maximize)
+        return MEASURES[self.quality].loss(best.get(self.quality))
 
     def records(self) -> list[dict[str, Any]]:
         """Return a row of the candidates table for every candidate, by number."""
@@ -173,6 +179,26 @@ class Ledger:
             if candidate.state == "running":
                 return candidate
         return None
+
+    def begin(self, make: Callable[[int], Candidate]) -> Candidate:
+        """Hand out a retraining, which is no proposal; what repeats an equal one has ended already.
+
+        Args:
+            make: Returns the candidate, given its number.
+        """
+        trial = stored.begun(self.study, make)
+        candidate = self.candidates[trial.number] = make(trial.number)
+        self._open[trial.number] = trial
+        if (known := self._repeats.take(candidate)) is not None:
+            self.finish(trial.number, "duplicate", f"same architecture, seed and recipe as candidate {known}")
+        else:
+            self._save(candidate, "started")
+        return candidate
+
+    def take_up(self, number: int) -> Candidate:
+        """Hand out a candidate that waits for its training to go on, whatever waits before it."""
+        trial, candidate = stored.taken_up(self.study, number), self._released[number]
+        return self._continued(trial, candidate)
 
     def report(self, number: int, progress: Progress) -> bool:
         """Take in what a worker reports; return whether to stop the candidate now.
@@ -239,9 +265,11 @@ class Ledger:
             trial = self._open.pop(candidate.number)
             stored.save(trial, candidate)
             stored.put_back(trial)
-            self._queued += 1
+            self._queued += not candidate.role
             self._released[candidate.number] = self.candidates.pop(candidate.number)
             self._notify("released", candidate)
+        while self._aside:
+            stored.put_back(self._aside.pop())
         return waiting
 
     # How it is done
@@ -250,13 +278,13 @@ class Ledger:
         for trial in self.study.get_trials(deepcopy=False):
             candidate = stored.record(trial)
             if trial.state == TrialState.WAITING:
-                self._queued += 1
+                self._queued += candidate is None or not candidate.role
             if candidate is None:
                 if trial.state == TrialState.RUNNING:
                     stored.put_back(stored.opened(self.study, trial))
                     self._queued += 1
                 continue
-            if candidate.architecture.space != self.space.ref:
+            if candidate.architecture.space != self.space.ref and not candidate.role:
                 theirs, mine = candidate.architecture.space.to_dict(), self.space.ref.to_dict()
                 raise RunError(f"trial {trial.number} of the study belongs to another space: {theirs}, not {mine}.")
             if trial.state == TrialState.WAITING:
@@ -274,16 +302,23 @@ class Ledger:
     def _next(self) -> Candidate:
         """Return what the study hands out next: from the queue, or a new proposal, which may have ended already."""
         trial = self.study.ask()
+        while (candidate := stored.record(trial)) is not None and candidate.role:
+            # A retraining that waits is no part of the search; it waits on.
+            self._aside.append(trial)
+            trial = self.study.ask()
         self._queued = max(self._queued - 1, 0)
-        self._open[trial.number] = trial
-        candidate = stored.record(trial)
         if candidate is not None:
-            candidate.retries += 1
-            self._released.pop(trial.number, None)
-            self._remember(candidate)
-            self._save(candidate, "continued")
-            return candidate
+            return self._continued(trial, candidate)
+        self._open[trial.number] = trial
         return self._proposed(trial)
+
+    def _continued(self, trial: optuna.Trial, candidate: Candidate) -> Candidate:
+        candidate.retries += 1
+        self._open[trial.number] = trial
+        self._released.pop(trial.number, None)
+        self._remember(candidate)
+        self._save(candidate, "continued")
+        return candidate
 
     def _proposed(self, trial: optuna.Trial) -> Candidate:
         architecture, purpose = self.space.suggest(trial), trial.user_attrs

@@ -36,6 +36,8 @@ class Repeats:
 
         What repeats a stopped candidate is no duplicate but a second look, unless that one was a second look itself.
         """
+        if candidate.role:
+            return self._take_retraining(candidate)
         if candidate.series:
             return self._take_control(candidate)
         number = self._standing.get(candidate.id)
@@ -48,12 +50,21 @@ class Repeats:
             _copy(earlier, candidate)
         return number
 
+    def _take_retraining(self, candidate: Candidate) -> int | None:
+        """Only an equal retraining will do: the search has seen no test image, and picked what had been lucky."""
+        for other in self._candidates.values():
+            equal = (other.id, other.seed, other.recipe) == (candidate.id, candidate.seed, candidate.recipe)
+            if other.role and equal and other.state == "complete" and other.number != candidate.number:
+                _copy(other, candidate)
+                return other.number
+        return None
+
     def _take_control(self, candidate: Candidate) -> int | None:
         """Equal seeds give equal trainings: whatever was trained for long enough will do."""
         short = candidate.series == ONE_EPOCH
         for other in self._candidates.values():
             known = other.curve if short else other.state == "complete"
-            if known and other.id == candidate.id and other.number != candidate.number:
+            if known and other.id == candidate.id and other.number != candidate.number and not other.role:
                 _copy(other, candidate)
                 if short:
                     candidate.curve, candidate.measured = candidate.curve[:1], {}

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from fusion_ops.errors import RunError
+from reports.retrain_record import RETRAIN_FILE, RetrainRecord
 from search.training.disk import write_whole
 
 __all__ = ["CHECKPOINTS", "CONFIG", "LOCK", "RunDirectory", "holder", "last_holder", "utc_now"]
@@ -66,7 +67,14 @@ class RunDirectory:
 
     def write_config(self, values: dict[str, Any]) -> None:
         """Write the resolved config, whole or not at all."""
-        write_whole(self.config, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
+        self._write(self.config, values)
+
+    def write_retrain_record(self, record: RetrainRecord) -> None:
+        """Write what was asked of a retraining and who takes part in it, whole or not at all."""
+        self._write(self.path / RETRAIN_FILE, record.to_dict())
+
+    def _write(self, path: Path, values: dict[str, Any]) -> None:
+        write_whole(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
 
     @contextmanager
     def emptied_on_error(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """The files of candidates, in the run directory: a folder for each architecture, and in it those of its trainings.
 
-Weights are the architecture's, whoever trained it; the rest belongs to one candidate and has its number.
+The search's weights are the architecture's, whoever trained it; the rest belongs to one candidate and has its number.
 """
 
 from __future__ import annotations
@@ -13,10 +13,22 @@ from typing import Protocol
 
 from search.training.disk import write_whole
 
-__all__ = ["DAMAGED", "TRAINING", "VERDICT", "WEIGHTS", "CandidateFiles", "FolderFiles", "Identified"]
+__all__ = [
+    "DAMAGED",
+    "OUTCOMES",
+    "RETRAINED_WEIGHTS",
+    "TRAINING",
+    "VERDICT",
+    "WEIGHTS",
+    "CandidateFiles",
+    "FolderFiles",
+    "Identified",
+]
 
 WEIGHTS, TRAINING, VERDICT = "model.safetensors", "training-{}.pt", "verdict-{}.txt"
 DAMAGED = f"{TRAINING}.damaged"
+# Of a retraining: its weights, and what each test image got from them.
+RETRAINED_WEIGHTS, OUTCOMES = "retrained-{}.safetensors", "test-{}.safetensors"
 # Earlier versions kept these by architecture alone.
 _UNNUMBERED = {"training.pt": TRAINING, "verdict.txt": VERDICT}
 _ID = re.compile(r"[0-9a-f]{4,64}")
@@ -35,7 +47,7 @@ class Identified(Protocol):
 
 
 class CandidateFiles(Protocol):
-    """Files by candidate and one of four names, wherever they are kept."""
+    """Files by candidate and one of the names above, wherever they are kept."""
 
     def read(self, candidate: Identified, name: str) -> bytes | None:
         """Return what a file holds, or `None` where there is none."""
@@ -95,7 +107,7 @@ class FolderFiles:
     def _path(self, candidate: Identified, name: str) -> Path:
         if _ID.fullmatch(candidate.id) is None:
             raise ValueError(f"an architecture's id is a hexadecimal number; got {candidate.id!r}")
-        if name not in (WEIGHTS, TRAINING, DAMAGED, VERDICT):
+        if name not in (WEIGHTS, TRAINING, DAMAGED, VERDICT, RETRAINED_WEIGHTS, OUTCOMES):
             raise ValueError(f"a candidate has no file {name!r}")
         return self.checkpoints / candidate.id / name.format(int(candidate.number))
 

@@ -38,6 +38,8 @@ class Job(_Immutable):
         gpus: GPUs of a worker; a fraction shares one.
         imports: The user's modules to import first.
         folders: Where they lie.
+        recipes: By name, how what is trained again is trained.
+        test_digest: What tells the test images of the run from any others; empty where nobody may touch them.
     """
 
     files: CandidateFiles
@@ -50,6 +52,12 @@ class Job(_Immutable):
     gpus: float = 0
     imports: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    recipes: Mapping[str, TrainConfig] = field(default_factory=dict)
+    test_digest: str = ""
+
+    def settings(self, recipe: str) -> TrainConfig:
+        """Return how candidates of a recipe are trained; those of the search have none."""
+        return self.recipes[recipe] if recipe else self.train
 
     @property
     def quality(self) -> Measure:
@@ -65,11 +73,13 @@ class Assignment(_Immutable):
         number: Number of the candidate.
         architecture: What is trained.
         seed: Seed of its initial weights and batches.
+        recipe: Of what is trained again, the recipe; empty for the search.
     """
 
     number: int
     architecture: Architecture
     seed: int
+    recipe: str = ""
 
     @property
     def id(self) -> str:

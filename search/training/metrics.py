@@ -1,8 +1,9 @@
-"""User-defined qualities, of what a network returns for all validation images together."""
+"""User-defined qualities, of what a network returns for all images of a part of the data together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from spaces.tracing.outputs import parts, with_parts
 __all__ = ["Metric", "UserMetrics", "joined"]
 
 Metric = Callable[[Any, Tensor], Any]
+# How near the mean over images must be to the measure of all of them, in proportion.
+CLOSE = 1e-3
 
 
 class UserMetrics:
@@ -42,11 +45,21 @@ class UserMetrics:
         Raises:
             CandidateError: One is no finite number.
         """
+        return {name: as_number(name, metric(outputs, labels)) for name, metric, outputs in self._with_outputs()}
+
+    def by_image(self, labels: Tensor) -> dict[str, Tensor]:
+        """Return each quality of every image alone, `(N,)`, where their mean is that of all; else that, `(1,)`.
+
+        Raises:
+            CandidateError: One is no finite number for all images together.
+        """
+        return {name: _by_image(name, metric, outputs, labels) for name, metric, outputs in self._with_outputs()}
+
+    def _with_outputs(self) -> Iterator[tuple[str, Metric, Any]]:
+        """Yield each quality with what the network returned for all images, as far as it takes that."""
         outputs = {whole: joined(kept) for whole, kept in self._kept.items()}
-        return {
-            name: as_number(name, metric(outputs[takes_whole_output(metric)], labels))
-            for name, metric in self._metrics.items()
-        }
+        for name, metric in self._metrics.items():
+            yield name, metric, outputs[takes_whole_output(metric)]
 
 
 def joined(batches: list[Any]) -> Any:
@@ -61,6 +74,24 @@ def joined(batches: list[Any]) -> Any:
         return first
     found = [parts(batch) or {} for batch in batches]
     return with_parts(first, lambda name, _: joined([one[name] for one in found]))
+
+
+def _by_image(name: str, metric: Metric, outputs: Any, labels: Tensor) -> Tensor:
+    whole = as_number(name, metric(outputs, labels))
+    try:
+        values = [float(metric(_alone(outputs, at), labels[at : at + 1])) for at in range(len(labels))]
+    except Exception:
+        # What a user's function makes of a single image is for it to say.
+        return torch.tensor([whole])
+    mean = math.fsum(values) / len(values)
+    return torch.tensor(values if math.isclose(mean, whole, rel_tol=CLOSE, abs_tol=CLOSE**2) else [whole])
+
+
+def _alone(returned: Any, at: int) -> Any:
+    """Return what a network returned for all images as if that image had been the only one."""
+    if isinstance(returned, Tensor):
+        return returned[at : at + 1] if returned.ndim else returned
+    return with_parts(returned, lambda _, part: _alone(part, at)) if parts(returned) is not None else returned
 
 
 def _full_precision(value: Any) -> Any:

@@ -13,12 +13,24 @@ from safetensors.torch import save
 from torch import Tensor
 
 import spaces
-from search.training.files import DAMAGED, TRAINING, WEIGHTS, CandidateFiles, Identified
+from reports.measures import MEASURES, tested
+from search.training.data.dataset import Split
+from search.training.files import (
+    DAMAGED,
+    OUTCOMES,
+    RETRAINED_WEIGHTS,
+    TRAINING,
+    WEIGHTS,
+    CandidateFiles,
+    Identified,
+)
+from search.training.held_out import examine
 from search.training.job import Assignment, Job
 from search.training.loop import DeviceData, Session, train
+from search.training.prediction import prediction_of
 from search.training.schedule import rungs
 from search.training.user_objectives import user_functions
-from spaces.tied import distinct
+from spaces.tied import completed, distinct
 
 __all__ = ["DamagedStateError", "ResumableTraining", "load_training", "save_training"]
 
@@ -35,18 +47,19 @@ class ResumableTraining:
     """
 
     def __init__(self, job: Job, candidate: Assignment, data: DeviceData, beat: Callable[[], None]) -> None:
-        self._settings, self._quality = job.train, job.quality
-        self._candidate, self._files = candidate, job.files
+        self._job, self._data, self._candidate, self._files = job, data, candidate, job.files
+        self._settings, self._quality = job.settings(candidate.recipe), job.quality
+        self._metrics = user_functions(job.objectives, quality=True)
         self.curve: list[dict[str, float]] = []
         self.seconds, self.note = 0.0, ""
         self._best: dict[str, Tensor] = {}
+        self._outcomes = b""
         torch.manual_seed(candidate.seed)
-        model = spaces.from_ref(candidate.architecture.space).build(candidate.architecture, init=job.train.init)
+        model = spaces.from_ref(candidate.architecture.space).build(candidate.architecture, init=self._settings.init)
         model.register_forward_pre_hook(lambda *_: beat())
-        self.session = Session(model, job.train, data.device)
+        self.session = Session(model, self._settings, data.device)
         self._resume()
-        metrics = user_functions(job.objectives, quality=True)
-        self._epochs = train(self.session, data, job.train, seed=candidate.seed, metrics=metrics)
+        self._epochs = train(self.session, data, self._settings, seed=candidate.seed, metrics=self._metrics)
 
     @property
     def done(self) -> bool:
@@ -72,16 +85,38 @@ class ResumableTraining:
         """
         if self.done:
             # The state stays until the driver knows that the training has ended.
-            self._files.write(self._candidate, WEIGHTS, self._weights())
+            name = RETRAINED_WEIGHTS if self._candidate.recipe else WEIGHTS
+            self._files.write(self._candidate, name, self._weights())
+            if self._outcomes:
+                self._files.write(self._candidate, OUTCOMES, self._outcomes)
         else:
             known = {"number": self._candidate.number, "curve": self.curve, "seconds": self.seconds, "best": self._best}
             save_training(self._files, self._candidate, known | {"session": self.session.state_dict()})
 
+    def examine(self, test: Split) -> dict[str, float]:
+        """Return what the weights of the best epoch show on the test images, by column; `keep` keeps what each got.
+
+        The network has those weights afterwards.
+
+        Raises:
+            CandidateError: A user-defined measure is no finite number.
+        """
+        model, settings = self.session.model, self._settings
+        model.load_state_dict(completed(self._best, model.state_dict()))
+        select = prediction_of(settings.output)
+        shown = examine(model, test, self._data, settings.batch_size, self._metrics, select)
+        header = {"recipe": self._candidate.recipe, "seed": str(self._candidate.seed)}
+        header |= {"quality": self._quality.name, "test_set": self._job.test_digest}
+        self._outcomes = shown.to_bytes(self._header() | header)
+        return {tested(MEASURES[name].column): value for name, value in shown.measures.items()}
+
     def _weights(self) -> bytes:
         """Return the weights of the best epoch as safetensors, with a header that says whose they are."""
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self._best.items()}
-        header = {"number": str(self._candidate.number), "architecture": self._candidate.architecture.to_json()}
-        return save(tensors, metadata=header)
+        return save(tensors, metadata=self._header())
+
+    def _header(self) -> dict[str, str]:
+        return {"number": str(self._candidate.number), "architecture": self._candidate.architecture.to_json()}
 
     def _resume(self) -> None:
         try:

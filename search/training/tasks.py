@@ -48,12 +48,15 @@ class LearningTask:
         tally: What adds up the measures.
         loss: From outputs `(B, K, …)`, labels and the keyword `label_smoothing` to the mean loss of a batch, a scalar
             in float32.
+        by_image: From outputs and labels of a batch to what each image got, by measure, `(B, …)`. `(B, 2)` are
+            numerators and denominators of a ratio of sums over images.
     """
 
     name: Task
     quality: str
     tally: type[Tally]
     loss: Callable[..., Tensor]
+    by_image: Callable[[Any, Tensor], dict[str, Tensor]]
 
 
 class _Correct(Tally):
@@ -141,11 +144,42 @@ def _no_loss(outputs: Any, labels: Tensor, *, label_smoothing: float = 0.0) -> T
     raise CandidateError("`train.loss` must be a user-defined `module:function` for labels that are not of classes.")
 
 
+def _labels_by_image(outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Return whether each image is classified correctly, `(B,)`, and its cross-entropy, `(B,)`."""
+    loss = functional.cross_entropy(outputs.float(), labels, reduction="none")
+    return {"accuracy": outputs.argmax(dim=1) == labels, "loss": loss}
+
+
+def _masks_by_image(outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Return by image and class the pixels that are hit, predicted and there, `(B, 3, K)`; and the cross-entropy.
+
+    The latter as its sum over labelled pixels and their number, `(B, 2)`. Pixels labelled 255 count nowhere.
+    """
+    truth, classes = labels.long(), outputs.shape[1]
+    known = (truth != IGNORED).flatten(1)
+    predicted, there = outputs.argmax(dim=1).flatten(1), truth.flatten(1).clamp(max=classes - 1)
+    hit = known & (predicted == there)
+    counts = [_counted(there, hit, classes), _counted(predicted, known, classes), _counted(there, known, classes)]
+    loss = functional.cross_entropy(outputs.float(), truth, ignore_index=IGNORED, reduction="none")
+    sums = torch.stack([loss.flatten(1).double().sum(dim=1), known.sum(dim=1).double()], dim=1)
+    return {"miou": torch.stack(counts, dim=1), "loss": sums}
+
+
+def _counted(classes_of_pixels: Tensor, counts: Tensor, classes: int) -> Tensor:
+    """Return by image how many pixels count for each class, `(B, K)` int32."""
+    zeros = torch.zeros(len(counts), classes, dtype=torch.int32, device=counts.device)
+    return zeros.scatter_add_(1, classes_of_pixels, counts.int())
+
+
+def _nothing_by_image(outputs: Any, labels: Tensor) -> dict[str, Tensor]:
+    return {}
+
+
 TASKS: Registry[LearningTask] = Registry("task")
 
 for _task in (
-    LearningTask("classification", "accuracy", _Correct, _loss_of_labels),
-    LearningTask("segmentation", "miou", _Confusion, _loss_of_masks),
-    LearningTask("user_defined", "", _Nothing, _no_loss),
+    LearningTask("classification", "accuracy", _Correct, _loss_of_labels, _labels_by_image),
+    LearningTask("segmentation", "miou", _Confusion, _loss_of_masks, _masks_by_image),
+    LearningTask("user_defined", "", _Nothing, _no_loss, _nothing_by_image),
 ):
     TASKS.register(_task.name)(_task)

@@ -62,13 +62,23 @@ class LiveFile:
         self._written, self._doing = time.monotonic(), doing
 
 
-def last_event(path: Path) -> dict[str, Any] | None:
-    """Return the last event of a log, or `None` where there is none, or where its last line is torn."""
+def last_event(path: Path, *kinds: str) -> dict[str, Any] | None:
+    """Return the last event of a log, or the last one of these kinds.
+
+    `None` where there is none or, of all kinds, where its last line is torn.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        return dict(json.loads(lines[-1])) if lines else None
     except (OSError, ValueError):
         return None
+    for line in reversed(lines):
+        try:
+            event = dict(json.loads(line))
+        except ValueError:
+            event = {}
+        if not kinds or event.get("event") in kinds:
+            return event or None
+    return None
 
 
 def read_live(path: Path) -> dict[str, Any]:

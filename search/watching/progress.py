@@ -16,6 +16,7 @@ from reports.candidate import TERMINAL, TRAINED, Candidate
 from reports.measures import MEASURES
 from reports.phrases import duration
 from search.study.ledger import Ledger
+from search.study.retraining import Retraining
 from search.watching.time_left import TimeLeft
 
 __all__ = ["ProgressDisplay"]
@@ -24,10 +25,10 @@ LINE_PERIOD = 10.0
 
 
 class ProgressDisplay:
-    """Shows on stderr how far a run is."""
+    """Shows on stderr how far a search is, or where there is one the retraining after it."""
 
-    def __init__(self, ledger: Ledger, time_left: TimeLeft) -> None:
-        self._ledger, self._time_left = ledger, time_left
+    def __init__(self, ledger: Ledger, time_left: TimeLeft, retraining: Retraining | None = None) -> None:
+        self._ledger, self._time_left, self._retraining = ledger, time_left, retraining
         self._console = Console(file=sys.stderr)
         self._live: Live | None = None
         self._started = time.monotonic()
@@ -93,16 +94,22 @@ class ProgressDisplay:
                 choices = dict.fromkeys(str(choice) for _, choice in one.architecture.choices)
                 rows.add_row(f"training {one.number}", f"{_pace(one)}  {', '.join(choices)}")
         head = Text(", ".join([self._head(), self._elapsed(), *self._left()]))
-        bar = ProgressBar(total=max(self._ledger.trials, 1), completed=self._done(), width=50)
+        bar = ProgressBar(total=max(self._most(), 1), completed=self._done(), width=50)
         return Group(head, bar, rows, Text(self._note, style="dim"))
 
     def _done(self) -> int:
-        return self._ledger.count(*TRAINED)
+        return self._ledger.count(*TRAINED) if self._retraining is None else self._retraining.done()
+
+    def _most(self) -> int:
+        return self._ledger.trials if self._retraining is None else self._retraining.most()
 
     def _head(self) -> str:
-        return f"{self._done()} of {self._ledger.trials} candidates"
+        return f"{self._done()} of {self._most()} {'candidates' if self._retraining is None else 'retrainings'}"
 
     def _counts(self) -> dict[str, int]:
+        if self._retraining is not None:
+            states = [one.state for one in self._retraining.candidates()]
+            return {state: states.count(state) for state in TERMINAL if state in states}
         return {state: count for state in TERMINAL if (count := self._ledger.count(state))}
 
     def _elapsed(self) -> str:
@@ -113,12 +120,14 @@ class ProgressDisplay:
         return [] if left is None else [f"{duration(left)} left"]
 
     def _best(self) -> list[str]:
-        """Return the best complete candidate in words; nothing before there is one."""
+        """Return the best complete candidate of a search in words; nothing before there is one."""
+        if self._retraining is not None:
+            return []
         measure, maximize = MEASURES[self._ledger.quality], self._ledger.maximize
         complete = [
             (measure.loss(one.best(measure.name, maximize=maximize)[measure.name]), one.params, one.id)
             for one in self._ledger.all()
-            if one.state == "complete"
+            if one.state == "complete" and not one.role
         ]
         return [
             f"best {measure.label} {measure.format(measure.sign * loss)}, {MEASURES['params'].format(params)} "

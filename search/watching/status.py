@@ -10,13 +10,16 @@ from typing import Any
 import pandas as pd
 
 from reports import candidates as table
-from reports.candidate import STATES, TRAINED
+from reports.candidate import RETRAINED, STATES, TERMINAL, TRAINED
 from reports.measures import quality_of
 from reports.run import read_config
 from search.study.run_directory import RunDirectory, holder, last_holder
 from search.watching.files import last_event, read_live
 
-__all__ = ["ending", "how_to_resume", "read_status"]
+__all__ = ["ending", "how_to_resume", "read_status", "to_go_on"]
+
+SEARCH_EVENTS = ("launched", "resumed", "interrupted", "ended")
+RETRAIN_EVENTS = ("retraining", "retraining_interrupted", "retrained")
 
 
 def read_status(run_dir: str | Path) -> dict[str, Any]:
@@ -30,7 +33,8 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     size of the Pareto front. While a driver is at work (`driver`, `pid`, `host`), `seconds_left` is the estimate of
     the rest, `workers` says what each trains, for how many epochs already and how fast, and `doing` what the run does
     before anything is in training. `last_driver` is who
-    drives or drove it last, `updated` when something happened last (ISO 8601, UTC).
+    drives or drove it last, `updated` when something happened last (ISO 8601, UTC). `retraining` is `None` before the
+    first one, else how far that is: `run`, as above, `done` and `most` trainings, `epochs` trained.
 
     Raises:
         RunError: There is no run there that this version can read.
@@ -41,16 +45,18 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     rows = (
         table.read(directory.path) if (directory.path / table.FILE).is_file() else table.frame([], config["objectives"])
     )
-    rows = rows[rows["series"] == ""]
+    again, rows = rows[rows["series"] == RETRAINED], rows[rows["series"] == ""]
     counts = {state: int((rows["state"] == state).sum()) for state in STATES}
     done, trials = sum(counts[state] for state in TRAINED), config["search"]["trials"]
     if owner is None:
         counts["to_resume"] = counts.pop("running")
-    last = last_event(directory.log) or {}
-    ended = owner is None and (last.get("event") == "ended" if last else done >= trials)
+    last = last_event(directory.log, *SEARCH_EVENTS) or {}
+    ended = last.get("event") == "ended" if last else done >= trials
+    retraining = _retraining(directory, again, driven=owner is not None)
+    open_still = retraining is not None and retraining["run"] == "stopped"
     live = read_live(directory.live) if owner else {}
     return {
-        "run": "running" if owner else "ended" if ended else "stopped",
+        "run": "running" if owner else "ended" if ended and not open_still else "stopped",
         "ended_by": ("search.patience" if "unchanged" in last else last.get("limit")) if ended else None,
         "failure": last.get("reason") if ended else None,
         "exhausted": ended and "exhausted" in last,
@@ -67,13 +73,24 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
         "pid": owner["pid"] if owner else None,
         "host": owner["host"] if owner else None,
         "last_driver": _named(last_holder(directory.path)),
-        "updated": last.get("time"),
+        "updated": (last_event(directory.log) or last).get("time"),
+        "search_ended": ended,
+        "retraining": retraining,
     }
 
 
 def how_to_resume(status: Mapping[str, Any]) -> str:
     """Return the line for a run that was interrupted."""
-    return f"{status['done']} of {status['trials']} done; resume with `fusion-nas resume {status['path']}`"
+    again = status["retraining"]
+    if status["search_ended"] and again is not None:
+        return f"{again['done']} of {again['most']} retrainings done; go on with `{to_go_on(status)}`"
+    return f"{status['done']} of {status['trials']} done; resume with `{to_go_on(status)}`"
+
+
+def to_go_on(status: Mapping[str, Any]) -> str:
+    """Return the command with which a run that was stopped goes on."""
+    again = status["search_ended"] and status["retraining"] is not None
+    return f"fusion-nas {'retrain' if again else 'resume'} {status['path']}"
 
 
 def ending(status: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
@@ -107,6 +124,23 @@ def ending(status: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
         which = " within the constraints" if config["constraints"] else ""
         return f"{ended}: the space has no further architecture{which}"
     return f"{trials - done} of {trials} candidates were not trained; see log.jsonl"
+
+
+def _retraining(directory: RunDirectory, rows: pd.DataFrame, *, driven: bool) -> dict[str, Any] | None:
+    """Return how far the retraining is; `None` before it began."""
+    last = last_event(directory.log, *SEARCH_EVENTS, *RETRAIN_EVENTS) or {}
+    began = last_event(directory.log, RETRAIN_EVENTS[0])
+    if began is None:
+        return None
+    going_on = driven and last.get("event") == RETRAIN_EVENTS[0]
+    ended = (last_event(directory.log, *RETRAIN_EVENTS) or {}).get("event") == "retrained"
+    done = int(rows["state"].isin(TERMINAL).sum())
+    return {
+        "run": "running" if going_on else "ended" if ended else "stopped",
+        "done": done,
+        "most": max(int(began.get("most", 0)), done),
+        "epochs": int(rows.loc[rows["state"] != "duplicate", "epochs"].sum()),
+    }
 
 
 def _named(owner: Mapping[str, Any] | None) -> str | None:

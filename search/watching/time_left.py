@@ -8,6 +8,7 @@ from itertools import dropwhile
 
 from reports.candidate import TRAINED
 from search.study.ledger import Ledger
+from search.study.retraining import Retraining
 
 __all__ = ["TimeLeft"]
 
@@ -28,12 +29,20 @@ class TimeLeft:
         epochs: Epochs of a whole training.
         prunes: Whether trainings are stopped early at all.
         contests: How many baselines of the search follow it, each with as many epochs as itself.
+        retraining: What is trained again, all to its end, in place of the search.
     """
 
     def __init__(
-        self, ledger: Ledger, limit: Callable[[int], float], *, epochs: int, prunes: bool, contests: int = 0
+        self,
+        ledger: Ledger,
+        limit: Callable[[int], float],
+        *,
+        epochs: int,
+        prunes: bool,
+        contests: int = 0,
+        retraining: Retraining | None = None,
     ) -> None:
-        self._ledger, self._limit = ledger, limit
+        self._ledger, self._limit, self._retraining = ledger, limit, retraining
         self._epochs, self._contests, self._share = epochs, contests, PRUNED_SHARE if prunes else 1.0
         self._before = ledger.trained_seconds()
         # The number of epochs so far, and when that was reported.
@@ -51,8 +60,11 @@ class TimeLeft:
 
     def seconds(self) -> float | None:
         """Return the estimate; `None` before the first epoch, and where nothing is left."""
-        expected = self._expected()
-        ahead = self._ahead(expected)
+        if self._retraining is not None:
+            expected, ahead = float(self._epochs), self._retraining.epochs_ahead()
+        else:
+            expected = self._expected()
+            ahead = self._ahead(expected)
         if len(self._reports) == 1 or ahead <= 0:
             return None
         (earlier, began), (trained, ended) = self._reports[0], self._reports[-1]
@@ -76,5 +88,5 @@ class TimeLeft:
         left = sum((self._epochs - one.epochs) * (1 if one.runs_on else expected / self._epochs) for one in begun)
         search = full * self._epochs + (waiting - full) * expected + left
         trained = sum(one.epochs for one in self._ledger.all() if not one.series and one.state != "duplicate")
-        apart = sum(one.epochs for one in self._ledger.all() if one.series)
+        apart = sum(one.epochs for one in self._ledger.all() if one.series and not one.role)
         return search + max(self._contests * (search + trained) - apart, 0.0)

@@ -1,0 +1,70 @@
+"""A run that is there, opened once more: its data, its network and its config are still what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from optuna import Study
+from optuna.samplers import BaseSampler
+
+from fusion_ops.errors import RunError
+from search.config import SearchConfig
+from search.run.same_config import require_same
+from search.run.signals import Interrupted
+from search.study.opening import load_study
+from search.study.run_directory import RunDirectory
+from search.training import data
+from search.training.disk import unwritable_told
+from search.watching.status import how_to_resume, read_status
+from spaces import SearchSpace
+
+__all__ = ["reopened", "resumable", "study_name"]
+
+
+def reopened(
+    config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset, sampler: BaseSampler
+) -> Study:
+    """Return the study of a run that goes on.
+
+    Raises:
+        RunError: The data, the network or the config have changed since the launch, or there is no usable study.
+    """
+    seen = config.resolved.get("dataset")
+    if seen != dataset.info():
+        raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
+    # A run of a version that did not write it down is taken as it is.
+    if config.resolved.get("network", space.host.fingerprint) != space.host.fingerprint:
+        raise RunError(
+            f"the network of {space.host.own_modules[0]} has changed since the run was launched, or what is found "
+            "in it; put it back, or launch a new run."
+        )
+    # A run of a version that did not write the name down has its study under the name that its folder had.
+    name, known = config.resolved.get("study", study_name(directory)), "study" in config.resolved
+    study = load_study(directory.study, config.storage.url, config.objectives, sampler, name, guessed=not known)
+    require_same(study, config)
+    return study
+
+
+def study_name(directory: RunDirectory) -> str:
+    """Return what the study of a new run is called."""
+    return f"fusion-nas {directory.path.name}"
+
+
+@contextmanager
+def resumable(directory: RunDirectory, command: str = "resume") -> Iterator[None]:
+    """Say how the run goes on where its disk cannot be written, and where it is ended at once."""
+    try:
+        with unwritable_told(directory.path, f"`fusion-nas {command} {directory.path}`"):
+            yield
+    except KeyboardInterrupt:
+        raise Interrupted(how_to_resume(read_status(directory.path))) from None
+
+
+def _changes(before: Any, after: Mapping[str, Any]) -> str:
+    if not isinstance(before, Mapping):
+        return "the run does not say which it was"
+    return "; ".join(
+        f"{key} was {before.get(key)}, is {value}" for key, value in after.items() if before.get(key) != value
+    )

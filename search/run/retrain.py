@@ -1,0 +1,224 @@
+"""The third way into a run: its finalists are trained again, from scratch, and shown the test images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from optuna.samplers import RandomSampler
+
+from fusion_ops.errors import RunError
+from reports.participant import NoControl, Participant, merged
+from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
+from reports.run import read_config
+from search.config import SearchConfig
+from search.run.budget import Budget
+from search.run.driver import Driver
+from search.run.planning import plan
+from search.run.reopening import reopened, resumable
+from search.run.retrain_request import RetrainRequest, limits_of
+from search.run.work import RetrainWork
+from search.study.ledger import Ledger
+from search.study.participants import ablations, choose_participants
+from search.study.planner import FixedPlanner, Planner, seed_list
+from search.study.retraining import Retraining
+from search.study.run_directory import RunDirectory
+from search.study.storage import guarded
+from search.training import data
+from search.training.held_out import digest
+from search.training.settings import TrainConfig
+from search.watching.status import read_status
+from spaces import SearchSpace
+
+__all__ = ["Prospect", "prospect", "retrain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What a retraining would do, before anything starts.
+
+    Args:
+        record: What is asked for, and who takes part.
+        recipes: By name, how they are trained.
+        retraining: What is left to train.
+        ledger: The candidates of the run.
+        config: The run's config.
+    """
+
+    record: RetrainRecord
+    recipes: dict[str, TrainConfig]
+    retraining: Retraining
+    ledger: Ledger
+    config: SearchConfig
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A run whose search has ended, and what is asked of its retraining."""
+
+    config: SearchConfig
+    directory: RunDirectory
+    space: SearchSpace
+    dataset: data.Dataset
+    known: RetrainRecord | None
+    asked: RetrainRecord
+    recipes: dict[str, TrainConfig]
+
+
+def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
+    """Train the finalists of a run and what they have to beat again; return whether a signal ended it.
+
+    What a call leaves open is as in the call before. Trainings that were interrupted go on; none is done twice.
+
+    Args:
+        run_dir: The run directory.
+        request: What is asked for.
+
+    Raises:
+        ConfigError: A recipe is wrong, or the config cannot be carried out here.
+        DataError: The data set cannot be used.
+        RunError: The search has not ended or has no complete candidate, the run directory or its study cannot be used,
+            its data, config or test images have changed, another process drives it, or Ray does not start.
+    """
+    opened = _opened(run_dir, request)
+    config, directory = opened.config, opened.directory
+    with directory.locked(), guarded(config.storage.url), resumable(directory, "retrain"):
+        _require_ended(directory)
+        driver, retraining, record = _driver(opened)
+        driver.ledger.release()
+        directory.write_retrain_record(record)
+        work = RetrainWork(retraining, opened.recipes, record.test_digest)
+        return driver.run(work, "retraining", most=retraining.most())
+
+
+def prospect(run_dir: str | Path, request: RetrainRequest) -> Prospect:
+    """Return what `retrain` would do; nothing is written, nothing starts.
+
+    Raises:
+        ConfigError, DataError, RunError: As in `retrain`.
+    """
+    opened = _opened(run_dir, request)
+    with opened.directory.locked(), guarded(opened.config.storage.url):
+        _require_ended(opened.directory)
+        driver, retraining, record = _driver(replace(opened, asked=replace(opened.asked, ablate=False)))
+        record = replace(record, ablate=opened.asked.ablate)
+        return Prospect(record, opened.recipes, retraining, driver.ledger, opened.config)
+
+
+def _opened(run_dir: str | Path, request: RetrainRequest) -> _Opened:
+    """Check all that can be checked before the run is opened."""
+    directory = RunDirectory(run_dir)
+    read_config(run_dir)
+    known = read_retrain_record(run_dir)
+    asked = request.over(known)
+    config = SearchConfig.load(directory.config)
+    _require_ended(directory)
+    space, dataset = plan(config)
+    recipes = {DEFAULT_RECIPE: config.train}
+    for name, document in request.documents(asked).items():
+        other = config.with_recipe(document)
+        other.check_task(dataset)
+        other.check_network(space, dataset)
+        recipes[name] = other.train
+    return _Opened(config, directory, space, dataset, known, asked, recipes)
+
+
+def _require_ended(directory: RunDirectory) -> None:
+    status = read_status(directory.path)
+    if not status["search_ended"]:
+        raise RunError(
+            f"the search in {directory.path} has not ended ({status['done']} of {status['trials']} candidates done); "
+            f"end it with `fusion-nas resume {directory.path}`, then retrain."
+        )
+
+
+def _driver(opened: _Opened) -> tuple[Driver, Retraining, RetrainRecord]:
+    """Return who drives a retraining, what it is, and what the run is to remember of it; nothing is written yet."""
+    config, directory, asked = opened.config, opened.directory, opened.asked
+    # Nothing is proposed any more, and nothing that is trained again is shown to the search's sampler.
+    study = reopened(config, directory, opened.space, opened.dataset, RandomSampler(seed=0))
+    epochs, seconds = limits_of(asked.budget)
+    budget = Budget(timeout=seconds, device_hours=None, devices=1.0, trained=lambda: 0.0)
+    made: list[tuple[Retraining, RetrainRecord]] = []
+
+    def after(ledger: Ledger) -> Retraining:
+        record = _recorded(opened, ledger)
+        retraining = _retraining(opened, ledger, record, epochs)
+        made.append((retraining, record))
+        return retraining
+
+    driver = Driver(config, directory, opened.space, study, opened.dataset, after=(budget, after))
+    return driver, *made[0]
+
+
+def _recorded(opened: _Opened, ledger: Ledger) -> RetrainRecord:
+    """Return what is asked for, with who takes part: those of now, and whoever has been set back before.
+
+    Raises:
+        RunError: No candidate is complete, the test images have changed, or a recipe is not known any more.
+    """
+    if not any(one.state == "complete" and not one.series for one in ledger.all()):
+        raise RunError(f"no candidate of the run {opened.directory.path} is complete; there is nothing to train again.")
+    _require_recipes(opened, ledger)
+    found = digest(opened.dataset.test)
+    if opened.known is not None and opened.known.test_digest != found:
+        raise RunError(
+            "the test images have changed since the retraining began, so that its results could not be compared; put "
+            "them back."
+        )
+    chosen, no_controls = choose_participants(ledger, opened.asked.top)
+    before = opened.known.participants if opened.known else ()
+    return _with(
+        replace(opened.asked, test_images=len(opened.dataset.test), test_digest=found),
+        before,
+        chosen,
+        no_controls,
+        opened.config.search.seed,
+    )
+
+
+def _with(
+    asked: RetrainRecord,
+    before: Sequence[Participant],
+    chosen: Sequence[Participant],
+    no_controls: Sequence[NoControl],
+    search_seed: int,
+) -> RetrainRecord:
+    apart = [one for one in before if one.role == "ablation"]
+    return replace(
+        asked,
+        seed_list=seed_list(search_seed, asked.seeds[1]),
+        participants=merged((*chosen, *apart)),
+        no_controls=tuple(no_controls),
+    )
+
+
+def _require_recipes(opened: _Opened, ledger: Ledger) -> None:
+    begun = (*ledger.all(), *ledger.to_go_on())
+    for name in sorted({one.recipe for one in begun if one.role} - opened.recipes.keys()):
+        raise RunError(
+            f"the run has retrainings of a recipe `{name}`, which is not known any more; give --recipe FILE."
+        )
+
+
+def _retraining(opened: _Opened, ledger: Ledger, record: RetrainRecord, epochs: int | None) -> Retraining:
+    def ablate(winner: Participant) -> Sequence[Participant]:
+        joined = merged((*record.participants, *ablations(ledger.space, winner.architecture)))
+        opened.directory.write_retrain_record(replace(record, participants=joined))
+        return joined
+
+    return Retraining(
+        ledger,
+        record.participants,
+        partial(_planner, record),
+        {name: train.epochs for name, train in opened.recipes.items()},
+        most_epochs=epochs,
+        ablate=ablate if record.ablate else None,
+    )
+
+
+def _planner(record: RetrainRecord, participants: Sequence[Participant]) -> Planner:
+    """Return who decides what is trained next."""
+    return FixedPlanner(participants, tuple(record.recipes), record.seed_list, record.seeds[0])
