@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.arm import CONTROLS, Arm, Role
+from reports.arm import CONTROLS, Arm, Role, recipes_of
 from reports.comparison import Contrast, compare, simultaneous
 from reports.comparison.arrays import LEAST_SEEDS
 from reports.comparison.comparing import contrast
@@ -181,7 +181,8 @@ def judge(
     own = [arm for arm in arms if arm.id == chosen]
     under = tuple(_under(arms, arm, terms) for arm in own)
     alone = any(arm.plays("original") for arm in own)
-    ruling = Ruling("same", True, "alone") if alone else over_recipes([one.ruling for one in under])
+    waiting = [Ruling("undecided", False, "open") for recipe in recipes_of(arms) if recipe not in recipes_of(own)]
+    ruling = Ruling("same", True, "alone") if alone else over_recipes([*(one.ruling for one in under), *waiting])
     entries = tuple(compared.entry() for one in under for compared in one.comparisons)
     return Judgement(
         verdict=Verdict(ruling.outcome, chosen, margin, entries),
