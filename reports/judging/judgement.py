@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reports.arm import CONTROLS, Arm, Role, recipes_of
 from reports.comparison import Contrast, compare, simultaneous
-from reports.comparison.arrays import LEAST_SEEDS
+from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.comparing import contrast
 from reports.comparison.sequential import Looks
 from reports.judging.candidate import ablations, best_uniform, candidate_id, control, finalists, original
@@ -205,15 +205,19 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
     return UnderRecipe(
         recipe=recipe,
         candidate=candidate,
-        ruling=under_recipe(
-            None if compared[SUM] is None else _outcome(compared[SUM]),
-            [_outcome(compared[role]) for role, arm in controls.items() if arm is not None],
-        ),
+        ruling=_ruling(candidate, compared, [role for role, arm in controls.items() if arm is not None]),
         comparisons=tuple(one for one in compared.values() if one is not None),
         missing=tuple(_missing(controls, own, terms.missing)),
         others=tuple(_others(finalists(arms, recipe, own), base, terms)),
         earned=tuple(_earned(arms, candidate, terms)),
     )
+
+
+def _ruling(candidate: Arm, compared: Mapping[str, Compared | None], controls: Sequence[str]) -> Ruling:
+    if candidate.scores.shape[1] < LEAST_IMAGES:
+        return Ruling("undecided", False, "no_images")
+    against_sum = None if compared[SUM] is None else _outcome(compared[SUM])
+    return under_recipe(against_sum, [_outcome(compared[role]) for role in controls])
 
 
 def _missing(controls: Mapping[Role, Arm | None], finalist: str, why: Missing) -> Iterator[tuple[Role, str]]:
@@ -247,8 +251,10 @@ def _together(compared: Sequence[Compared]) -> list[Compared]:
 
 
 def _compared(candidate: Arm, reference: Arm | None, against: str, terms: _Terms) -> Compared | None:
-    """Return a comparison; `None` where there is nothing to compare with, or not two seeds of both."""
+    """Return a comparison; `None` where there is nothing to compare with, or not two seeds of both and two images."""
     if reference is None or reference is candidate or min(len(candidate.seeds), len(reference.seeds)) < LEAST_SEEDS:
+        return None
+    if candidate.scores.shape[1] < LEAST_IMAGES:
         return None
     quality, margin = terms.quality, terms.margin
     found = compare(_upwards(candidate, quality), _upwards(reference, quality), margin=margin)

@@ -13,7 +13,18 @@ __all__ = ["OUTCOMES", "Outcome", "Reason", "Ruling", "over_recipes", "under_rec
 
 Outcome = Literal["better", "same", "worse", "undecided"]
 Reason = Literal[
-    "gain", "no_control", "capacity", "no_gain", "loss", "open_control", "open", "capped", "no_sum", "recipes", "alone"
+    "gain",
+    "no_control",
+    "capacity",
+    "no_gain",
+    "loss",
+    "open_control",
+    "open",
+    "capped",
+    "no_sum",
+    "no_images",
+    "recipes",
+    "alone",
 ]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
@@ -30,8 +41,9 @@ class Ruling:
         reason: Which rule decided: `gain` (better than the sum and than all controls), `no_control` (better than the
             sum; there is no control), `capacity` (better than the sum, not than a control), `no_gain` (the same as the
             sum), `loss` (worse than the sum), `open_control` (better than the sum, open against a control), `open`,
-            `capped` (open against the sum, not better than a control), `no_sum` (the sum was not retrained), `recipes`
-            (recipes have different outcomes), `alone` (nothing but the sum was retrained).
+            `capped` (open against the sum, not better than a control), `no_sum` (the sum was not retrained),
+            `no_images` (the measure has no value for each image), `recipes` (recipes have different outcomes), `alone`
+            (nothing but the sum was retrained).
     """
 
     outcome: Outcome

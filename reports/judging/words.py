@@ -47,6 +47,7 @@ _HEADLINES: Mapping[Reason, str] = {
     "open": "Undecided: more seeds or images are needed.",
     "capped": "Keep the sum: at equal capacity nothing is gained.",
     "no_sum": "Undecided: the sum was not retrained.",
+    "no_images": "Undecided: the measure has no value for each image.",
     "recipes": "It depends on the recipe.",
     "alone": "Keep the sum: nothing else was retrained.",
 }
@@ -72,6 +73,11 @@ def sentence(judgement: Judgement) -> str:
     measure = judgement.measure
     if judgement.ruling.reason == "alone":
         return f"{who} reaches {measure.format(judgement.candidate.mean)} test {measure.label}."
+    if judgement.ruling.reason == "no_images":
+        value = f"{measure.format(judgement.candidate.mean)} test {measure.label}"
+        return (
+            f"{who} reaches {value}, the mean of {len(judgement.candidate.seeds)} seeds; new images may show another."
+        )
     compared = judgement.against("sum")
     if not compared:
         return f"{who} was retrained, but cannot be compared with the sum before both have two seeds."

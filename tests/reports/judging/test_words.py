@@ -120,3 +120,10 @@ def test_a_loss_is_told_in_its_own_unit(arm: Callable[..., Arm]) -> None:
     result = judged([arm("aff", "finalist", 0.30), arm("sum", "original", 0.35)], "loss")
     assert sentence(result).startswith("`aff r=4` everywhere: +0.0500 (95 %: +0.04")
     assert "of test loss over" in sentence(result)
+
+
+def test_a_measure_without_a_value_for_each_image_is_told(study: Study) -> None:
+    result = judged(study(0.02, 0.01, images=1))
+    assert (result.verdict.outcome, result.verdict.comparisons) == ("undecided", ())
+    assert headline(result) == "Undecided: the measure has no value for each image."
+    assert sentence(result).endswith("90.00 % test accuracy, the mean of 5 seeds; new images may show another.")
