@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,7 @@ from numpy.typing import NDArray
 from fusion_ops.errors import SpecError
 from spaces import Architecture
 
-__all__ = ["CONTROLS", "Arm", "Part", "Role", "recipes_of"]
-
-Role = Literal["finalist", "original", "uniform", "matched_params", "matched_flops", "baseline", "ablation"]
-CONTROLS: tuple[Role, ...] = ("matched_params", "matched_flops")
+__all__ = ["Arm", "Part", "recipes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +20,12 @@ class Part:
     """One part that a network plays.
 
     Args:
-        role: What it is there for.
+        role: What it is there for; one of `reports.participant.ROLES`.
         of: Of a control, the id of the finalist that it is matched to; of an ablation, the fusion point that was set
             back to `sum`; of a uniform network, its operator.
     """
 
-    role: Role
+    role: str
     of: str = ""
 
 
@@ -74,7 +70,7 @@ class Arm:
                 f"{len(self.seeds)} seeds, scores {self.scores.shape} and {len(self.validation)} validation measures."
             )
 
-    def plays(self, role: Role, of: str | None = None) -> bool:
+    def plays(self, role: str, of: str | None = None) -> bool:
         """Return whether it is there for this."""
         return any(part.role == role and of in (None, part.of) for part in self.parts)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reports.arm import Arm, Part, Role
+from reports.arm import Arm, Part
 from reports.comparison import miou_values
 from reports.measures import MEASURES, Measure
 from reports.participant import CONTROLS, Participant
@@ -38,7 +38,7 @@ def arms(run: RunRecord) -> tuple[Arm, ...]:
     )
 
 
-def missing_controls(run: RunRecord) -> Mapping[tuple[str, Role], str]:
+def missing_controls(run: RunRecord) -> Mapping[tuple[str, str], str]:
     """Return why a finalist has no control of sums, by its id and the role of the control."""
     record = read_retrain_record(run.path)
     return {} if record is None else {(one.of, CONTROLS[one.measure]): one.why for one in record.no_controls}

@@ -19,6 +19,7 @@ class RetrainedView:
 
     Args:
         outcome: The outcome.
+        candidate: Id of the network that it is about.
         headline: It in a few words.
         sentence: It in a sentence.
         evidence: What else must be known.
@@ -32,6 +33,7 @@ class RetrainedView:
     """
 
     outcome: Outcome
+    candidate: str
     headline: str
     sentence: str
     evidence: tuple[str, ...]
@@ -53,6 +55,7 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
     costs = [MEASURES[name] for name in MEASURES if any(name in one.compared.candidate.costs for one in earned)]
     return RetrainedView(
         outcome=judgement.verdict.outcome,
+        candidate=judgement.verdict.candidate,
         headline=words.headline(judgement),
         sentence=words.sentence(judgement),
         evidence=words.evidence(judgement),

@@ -186,8 +186,8 @@ def _over_seeds(selection: Selection) -> Iterable[Sequence[str]]:
     for split, measures in (("validation", retrained.validation()), ("test", retrained.test())):
         if quality.name in measures and retrained.seeds > 1:
             over = measures[quality.name]
-            value = f"{quality.format(over.mean)} ± {quality.format(over.deviation)}"
-            yield f"{quality.label}, {split}, all seeds", value, f"mean ± standard deviation of {retrained.seeds} seeds"
+            shown = f"{quality.format(over.mean)} ± {quality.format(over.deviation)}"
+            yield f"{quality.label}, {split}, all seeds", shown, f"mean ± standard deviation of {retrained.seeds} seeds"
 
 
 def _points(selection: Selection) -> Iterable[Sequence[str]]:

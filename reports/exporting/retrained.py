@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.measures import MEASURES, Measure, tested
@@ -81,10 +82,11 @@ def retrainings_of(run: RunRecord, candidate_id: str) -> Retrainings | None:
         return None
     rows = table[(table["id"] == candidate_id) & (table["state"] == "complete")]
     there = [run.retrained_weights(candidate_id, number).is_file() for number in rows["number"]]
-    losses = run.quality.sign * rows.loc[there, run.quality.column].dropna()
-    if losses.empty:
+    kept = rows[np.array(there, dtype=np.bool_) & rows[run.quality.column].notna()]
+    if kept.empty:
         return None
-    best = {str(key): value for key, value in rows.loc[losses.idxmin()].items()}
+    losses = run.quality.sign * kept[run.quality.column].to_numpy(np.float64)
+    best = {str(key): value for key, value in kept.iloc[int(losses.argmin())].items()}
     same = rows[rows["recipe"] == best["recipe"]]
     return Retrainings(best["recipe"], same, best, run.retrained_weights(candidate_id, best["number"]))
 

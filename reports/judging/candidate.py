@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reports.arm import Arm, Role
+from reports.arm import Arm
 from reports.measures import Measure
 
 __all__ = ["ablations", "best_uniform", "candidate_id", "control", "finalists", "original"]
@@ -21,8 +21,7 @@ def candidate_id(arms: Sequence[Arm], quality: Measure) -> str:
     there = [arm for arm in arms if arm.recipe == arms[0].recipe]
     ranked = sorted(there, key=lambda arm: quality.loss(arm.validated))
     others = [arm for arm in ranked if not arm.plays("original")]
-    roles: tuple[Role, ...] = ("finalist", "uniform")
-    found = [arm for role in roles for arm in others if arm.plays(role)]
+    found = [arm for role in ("finalist", "uniform") for arm in others if arm.plays(role)]
     found += [arm for arm in ranked if arm.plays("original")]
     return found[0].id if found else ""
 
@@ -38,7 +37,7 @@ def best_uniform(arms: Iterable[Arm], recipe: str, besides: str, quality: Measur
     return min(there, key=lambda arm: quality.loss(arm.validated), default=None)
 
 
-def control(arms: Iterable[Arm], recipe: str, role: Role, finalist: str) -> Arm | None:
+def control(arms: Iterable[Arm], recipe: str, role: str, finalist: str) -> Arm | None:
     """Return a finalist's control of this role under a recipe."""
     return next((arm for arm in arms if arm.recipe == recipe and arm.plays(role, finalist)), None)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.arm import CONTROLS, Arm, Role, recipes_of
+from reports.arm import Arm, recipes_of
 from reports.comparison import Contrast, compare, simultaneous
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.comparing import contrast
@@ -18,11 +18,12 @@ from reports.judging.record import Entry, Verdict
 from reports.judging.rules import Outcome, Ruling, over_recipes, under_recipe
 from reports.judging.search_scores import Agreement, Curse, agreement, curse
 from reports.measures import Measure
+from reports.participant import CONTROLS
 
 __all__ = ["Compared", "Earned", "Judgement", "Missing", "UnderRecipe", "judge"]
 
 # Why a finalist has no control, by its id and the role of the control.
-Missing = Mapping[tuple[str, Role], str]
+Missing = Mapping[tuple[str, str], str]
 
 UNSAID = "none was retrained"
 SUM = "sum"
@@ -104,7 +105,7 @@ class UnderRecipe:
         ruling: What follows.
         comparisons: The candidate against the sum, the best uniform network and its controls, as far as each was
             retrained on two seeds.
-        missing: Roles of controls that no all-`sum` network has, and why.
+        missing: strs of controls that no all-`sum` network has, and why.
         others: The other finalists against the sum.
         earned: What each point of the candidate earned.
     """
@@ -113,7 +114,7 @@ class UnderRecipe:
     candidate: Arm
     ruling: Ruling
     comparisons: tuple[Compared, ...]
-    missing: tuple[tuple[Role, str], ...]
+    missing: tuple[tuple[str, str], ...]
     others: tuple[Compared, ...]
     earned: tuple[Earned, ...]
 
@@ -199,8 +200,8 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
     recipe, own = candidate.recipe, candidate.id
     base = original(arms, recipe)
     uniform = best_uniform(arms, recipe, own, terms.quality)
-    controls = {role: control(arms, recipe, role, own) for role in CONTROLS}
-    wanted = {SUM: base, "uniform": None if uniform is base else uniform, **controls}
+    controls = {role: control(arms, recipe, role, own) for role in CONTROLS.values()}
+    wanted: dict[str, Arm | None] = {SUM: base, "uniform": None if uniform is base else uniform, **controls}
     compared = {against: _compared(candidate, arm, against, terms) for against, arm in wanted.items()}
     return UnderRecipe(
         recipe=recipe,
@@ -220,7 +221,7 @@ def _ruling(candidate: Arm, compared: Mapping[str, Compared | None], controls: S
     return under_recipe(against_sum, [_outcome(compared[role]) for role in controls])
 
 
-def _missing(controls: Mapping[Role, Arm | None], finalist: str, why: Missing) -> Iterator[tuple[Role, str]]:
+def _missing(controls: Mapping[str, Arm | None], finalist: str, why: Missing) -> Iterator[tuple[str, str]]:
     """Yield the roles that no all-`sum` network has, and why; another network may have taken its place."""
     for role, arm in controls.items():
         if arm is None or (finalist, role) in why:

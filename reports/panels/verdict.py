@@ -8,8 +8,9 @@ import pandas as pd
 
 from reports.audits import Audit, audit
 from reports.catalog import Catalog
-from reports.commands import retrain_command
+from reports.commands import export_command, retrain_command
 from reports.judging import judgement_of
+from reports.judging.judgement import Judgement
 from reports.measures import MEASURES, Measure
 from reports.panel import PANELS, Panel
 from reports.phrases import duration, signed_points
@@ -53,7 +54,7 @@ class VerdictInfo:
         measures: Measures shown of the runners-up.
         facts: Budget figures: label, value, note.
         retrained: The verdict on retrained networks, which comes first where there is one.
-        command: The command that retrains, where it is the next step; else empty.
+        command: The command of the next step: to retrain, or to export what is better; empty where there is none.
     """
 
     verdict: SearchVerdict
@@ -75,8 +76,14 @@ def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
         measures=tuple(shown),
         facts=(*_facts(result.budget), *_wrong_stops(audit(run.table)), *_retrained(run.retrained)),
         retrained=None if judged is None else retrained_view(judged),
-        command=retrain_command(run.path) if judged is None and result.best is not None else "",
+        command=_next(run, result, judged),
     )
+
+
+def _next(run: RunRecord, searched: SearchVerdict, judged: Judgement | None) -> str:
+    if judged is None:
+        return retrain_command(run.path) if searched.best is not None else ""
+    return export_command(run.path, judged.verdict.candidate) if judged.verdict.outcome == "better" else ""
 
 
 def _bar(comparison: Comparison | None) -> IntervalBar | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +15,8 @@ from safetensors.numpy import save_file
 import spaces
 from fusion_ops import FusionChoice
 from reports import candidates
-from reports.arm import Arm, Part, Role
+from reports.arm import Arm, Part
+from reports.participant import ROLES
 from reports.retrain_record import RETRAIN_FILE, RetrainRecord
 from reports.test_outcomes import outcomes_path
 from spaces import Architecture, SearchSpace
@@ -98,7 +99,8 @@ def hash_of(text: str) -> int:
 
 def _part(text: str) -> Part:
     role, _, of = text.partition(":")
-    return Part(next(known for known in get_args(Role) if known == role), of)
+    assert role in ROLES
+    return Part(role, of)
 
 
 @pytest.fixture

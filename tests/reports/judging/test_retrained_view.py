@@ -100,6 +100,7 @@ def test_the_first_panel_is_the_verdict_and_reads_without_scripts(retrained_run:
         assert words in text, words
     assert panel.count("<tr>") >= 8
     assert "one seed each" not in text
+    assert f"fusion-nas export {path} -o export-{study(0.02)[0].id} --pick {study(0.02)[0].id}" in text
     judged = verdict_info(load_run(path), make_catalog(load_run(path)))
     assert judged.retrained is not None
     assert judged.retrained.plot is not None
