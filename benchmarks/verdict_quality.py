@@ -359,10 +359,7 @@ def row(**values: Any) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return rows as text."""
-    lines = []
-    for found in rows:
-        lines.append("  " + "  ".join(f"{key} {value}" for key, value in found.items()))
-    return "\n".join(lines)
+    return "\n".join("  " + "  ".join(f"{key} {value}" for key, value in found.items()) for found in rows)
 
 
 def summary(results: dict[str, Any]) -> dict[str, Any]:

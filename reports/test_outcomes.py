@@ -16,7 +16,7 @@ from fusion_ops.errors import RunError
 from reports import candidates
 from reports.candidate import RETRAINED
 
-__all__ = ["Outcomes", "outcomes_path", "read_outcomes"]
+__all__ = ["Outcomes", "outcomes_path", "read_outcomes", "read_values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,19 @@ def read_outcomes(run_dir: str | Path, table: pd.DataFrame | None = None) -> dic
             values={name: np.stack([part[name] for part in parts]) for name in parts[0]},
         )
     return found
+
+
+def read_values(run_dir: str | Path, candidate_id: str, number: int, measure: str) -> NDArray[Any]:
+    """Return what each test image got from one retraining, `(N, …)`.
+
+    Raises:
+        RunError: The file is missing, damaged, or without that measure; the message names it.
+    """
+    path = outcomes_path(run_dir, candidate_id, number)
+    values = _read(path, {})
+    if measure not in values:
+        raise RunError(f"{path} has no measure `{measure}`; it has {', '.join(values)}.")
+    return values[measure]
 
 
 def _read(path: Path, digests: dict[str, Path]) -> dict[str, NDArray[Any]]:

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 __all__ = ["Components", "components"]
 
 Floats = NDArray[np.float64]
-FLOOR = 0.25
+FLOOR = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,12 @@ class Components:
 
     @property
     def variance(self) -> Floats:
-        """Squared standard error of the gain.
+        """Squared standard error of the gain: unbiased, so its parts are not cut at 0 one by one.
 
-        Not below a quarter of what the images alone show: few seeds can have nearly equal means by chance.
+        Not below a tenth of what the images alone show: few seeds can have nearly equal means by chance.
         """
-        return np.maximum(self.images_only + self.between_seeds[0] + self.between_seeds[1], FLOOR * self.between_images)
+        unbiased = self.between_images + self.between_seeds[0] + self.between_seeds[1] - self.rest[0] - self.rest[1]
+        return np.maximum(unbiased, FLOOR * self.between_images)
 
     @property
     def freedom(self) -> Floats:

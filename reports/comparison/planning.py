@@ -170,7 +170,11 @@ def _arms(state: PairState) -> tuple[str, str]:
 
 
 def _saved(parts: Components, side: int, seeds: tuple[int, ...]) -> float:
-    """Return by what share a further seed of one side shrinks the variance. Never 0, so that an open pair goes on."""
+    """Return by what share a further seed of a side shrinks the variance. Never 0, so that an open pair goes on.
+
+    Both sides count with the mean of their variances: a network that has shown little spread by chance would else get
+    no further seed that could correct it, and intervals would be too narrow.
+    """
     now = parts.with_seeds(seeds[0], seeds[1])
-    single = max(float(now.between_seeds[side]), float(now.rest[side]))
-    return max(single / (seeds[side] + 1) / float(now.variance), 1e-12)
+    single = sum(float(max(now.between_seeds[arm], now.rest[arm])) * seeds[arm] for arm in (0, 1)) / 2.0
+    return max(single / seeds[side] / (seeds[side] + 1) / float(now.variance), 1e-12)

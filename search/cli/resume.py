@@ -18,7 +18,7 @@ def resume(
             "--set",
             metavar="KEY=VALUE",
             help="Change search.trials, search.timeout, search.pruner, search.patience, search.random_baseline, "
-            "search.one_epoch_baseline, limits.*, ray.*, storage.url; repeatable.",
+            "search.one_epoch_baseline, verdict.*, limits.*, ray.*, storage.url; repeatable.",
         ),
     ] = None,
     tensorboard: WithTensorBoard = False,

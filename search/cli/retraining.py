@@ -16,7 +16,7 @@ from reports.phrases import describe, duration
 from reports.retrain_record import RetrainRecord, read_retrain_record
 from reports.run import read_config
 from search.cli.console import print_table, print_text
-from search.run.expectation import expected
+from search.run.expectation import Power, expected, power
 from search.run.retrain import Prospect
 from search.watching.status import how_to_resume, read_status
 from spaces import from_ref
@@ -39,7 +39,10 @@ def print_prospect(found: Prospect) -> None:
     if ahead.seconds is not None:
         where = "a worker" if ahead.workers is None else f"{ahead.workers} workers" if ahead.workers > 1 else "1 worker"
         typer.echo(f"time        about {duration(ahead.seconds)} on {where}, judged by the search")
-    typer.echo(f"test        {record.test_images:,} images, which nothing has seen so far")
+    typer.echo(f"test        {record.test_images:,} images, which the search has not seen")
+    found_power = power(found.ledger, record, found.config.verdict.margin)
+    if found_power is not None:
+        typer.echo(f"power       {_power(found_power)}")
     if record.ablate:
         typer.echo("ablation    then each point of the winner set back, one at a time, not counted above")
 
@@ -90,6 +93,14 @@ def _roles(participant: Participant) -> str:
 def _costs(participant: Participant) -> Sequence[str]:
     cost = from_ref(participant.architecture.space).cost(participant.architecture).measures()
     return tuple(MEASURES[name].format(cost[name]) for name in ("params", "flops"))
+
+
+def _power(found: Power) -> str:
+    """Return the smallest gain that can be shown, and what half a point would take."""
+    here = f"a gain of {100 * found.gain:.2f} points can be shown (80 % power, {found.seeds} seeds)"
+    needs = [f"{found.seeds_for_half:,} seeds"] if found.seeds_for_half else []
+    needs += [f"{found.images_for_half:,} test images"] if found.images_for_half else []
+    return f"{here}; half a point takes {' or '.join(needs) or 'more than 100 seeds and ten million images'}"
 
 
 def _within(record: RetrainRecord) -> str:

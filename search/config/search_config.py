@@ -14,7 +14,7 @@ from search.config.errors import config_error
 from search.config.network import check_network
 from search.config.objectives import check_constraints, check_objectives, check_search
 from search.config.recipe import recipe_train
-from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig
+from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig, VerdictSettings
 from search.config.space import check_space, create_space, resolved_settings, stated_space
 from search.config.user_code import check_loss, require_loss, try_functions
 from search.training.data import Dataset
@@ -40,6 +40,7 @@ class SearchConfig(Section):
         search: Proposals and early stopping.
         limits: When a training is given up, and what the run may use.
         latency: How inference is timed, where that is an objective.
+        verdict: When retrained networks count as the same.
         storage: Where the study is kept.
         ray: The workers.
         imports: User-defined modules. They are imported before anything is looked up by name, so that the operators,
@@ -55,6 +56,7 @@ class SearchConfig(Section):
     search: SearchSettings = SearchSettings()
     limits: LimitsConfig = LimitsConfig()
     latency: LatencyConfig = LatencyConfig()
+    verdict: VerdictSettings = VerdictSettings()
     storage: StorageConfig = StorageConfig()
     ray: RayConfig = RayConfig()
     imports: tuple[str, ...] = ()

@@ -90,7 +90,8 @@ class Driver:
         )
         self._signals = Signals()
         self._events = TensorBoardFiles(directory.path, self.ledger.candidates.values()) if tensorboard else None
-        self.budget, self.retraining = self._searching() if after is None else (after[0], after[1](self.ledger))
+        self.budget = self._search_budget() if after is None else after[0]
+        self.retraining = None if after is None else after[1](self.ledger)
         self.time_left = TimeLeft(
             self.ledger,
             self.budget.seconds_left,
@@ -143,17 +144,15 @@ class Driver:
             reports.write_html(self.directory.path)
         return interrupted
 
-    def _searching(self) -> tuple[Budget, None]:
-        """Return the budget of a search, and that nothing is trained after it."""
+    def _search_budget(self) -> Budget:
         cpus, gpus, _, _ = resources(self.config)
         search, limits = self.config.search, self.config.limits
-        budget = Budget(
+        return Budget(
             timeout=search.timeout,
             device_hours=limits.device_hours,
             devices=gpus or cpus,
             trained=self.ledger.trained_seconds,
         )
-        return budget, None
 
     def _train(self, work: Work, most: Callable[[], int | None]) -> None:
         """Start Ray and train what is left, at most so many candidates at once (`None`: as many as fit)."""

@@ -97,8 +97,8 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
     Args:
         run_dir: The run directory.
         overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
-            the search's two baselines, `limits.*`, `ray.*` and `storage.url`; all others would mix two searches
-            in one table.
+            the search's two baselines, `verdict.*`, `limits.*`, `ray.*` and `storage.url`; all others would mix two
+            searches in one table.
         tensorboard: Whether to write TensorBoard event files, too.
 
     Raises:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from optuna.samplers import RandomSampler
 
 from fusion_ops.errors import RunError
+from reports.comparison import miou_values
+from reports.measures import MEASURES, Measure
 from reports.participant import NoControl, Participant, merged
 from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
 from reports.run import read_config
+from reports.test_outcomes import read_values
 from search.config import SearchConfig
 from search.run.budget import Budget
 from search.run.driver import Driver
@@ -20,6 +26,7 @@ from search.run.planning import plan
 from search.run.reopening import reopened, resumable
 from search.run.retrain_request import RetrainRequest, limits_of
 from search.run.work import RetrainWork
+from search.study.adaptive_planner import AdaptivePlanner, Scores
 from search.study.ledger import Ledger
 from search.study.participants import ablations, choose_participants
 from search.study.planner import FixedPlanner, Planner, seed_list
@@ -212,13 +219,39 @@ def _retraining(opened: _Opened, ledger: Ledger, record: RetrainRecord, epochs: 
     return Retraining(
         ledger,
         record.participants,
-        partial(_planner, record),
+        partial(_planner, opened, ledger, record),
         {name: train.epochs for name, train in opened.recipes.items()},
         most_epochs=epochs,
         ablate=ablate if record.ablate else None,
     )
 
 
-def _planner(record: RetrainRecord, participants: Sequence[Participant]) -> Planner:
-    """Return who decides what is trained next."""
-    return FixedPlanner(participants, tuple(record.recipes), record.seed_list, record.seeds[0])
+def _planner(opened: _Opened, ledger: Ledger, record: RetrainRecord, participants: Sequence[Participant]) -> Planner:
+    """Return who decides what is trained next: by what is seen, where the number of seeds is a range."""
+    least, most = record.seeds
+    recipes, quality = tuple(record.recipes), MEASURES[ledger.quality]
+    if least == most:
+        return FixedPlanner(participants, recipes, record.seed_list, least)
+    return AdaptivePlanner(
+        participants,
+        recipes,
+        record.seed_list,
+        least,
+        scores=_scores(opened.directory.path, quality),
+        quality=quality,
+        margin=opened.config.verdict.margin,
+    )
+
+
+def _scores(run_dir: Path, quality: Measure) -> Scores:
+    """Return who reads what the test images got; a file is read once."""
+
+    @cache
+    def of_one(candidate_id: str, number: int) -> NDArray[Any]:
+        return read_values(run_dir, candidate_id, number, quality.name)
+
+    def scores(candidate_id: str, numbers: Sequence[int]) -> NDArray[np.float64]:
+        values = np.stack([of_one(candidate_id, number) for number in numbers])
+        return -quality.sign * (miou_values(values) if quality.name == "miou" else values.astype(np.float64))
+
+    return scores

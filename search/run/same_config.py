@@ -19,6 +19,7 @@ MAY_CHANGE = (
     "search.patience",
     "search.random_baseline",
     "search.one_epoch_baseline",
+    "verdict",
     "limits",
     "ray",
     "storage.url",

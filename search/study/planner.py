@@ -11,7 +11,7 @@ import numpy as np
 from reports.participant import Participant
 from reports.retrain_record import DEFAULT_RECIPE
 
-__all__ = ["FixedPlanner", "Planner", "Result", "Wanted", "seed_list"]
+__all__ = ["FixedPlanner", "Planner", "Result", "Wanted", "leader", "seed_list"]
 
 STREAM = 17
 LARGEST_SEED = 2**31
@@ -98,6 +98,27 @@ class FixedPlanner:
     def most(self) -> int:
         """Return how many trainings there are."""
         return len(self._plan)
+
+
+def leader(participants: Sequence[Participant], done: Sequence[Result], sign: float) -> Participant | None:
+    """Return the finalist of the best mean validation measure, over seeds and then over recipes.
+
+    Test images play no part in it. Finalists of fewer recipes than others do not count yet.
+
+    Args:
+        participants: Who takes part.
+        done: What has ended.
+        sign: Factor that turns the measure into one to minimise.
+    """
+    scores: dict[str, dict[str, list[float]]] = {}
+    for result in done:
+        if result.state == "complete":
+            of_recipe = scores.setdefault(result.training.id, {}).setdefault(result.training.recipe, [])
+            of_recipe.append(sign * result.validation)
+    there = [one for one in participants if one.plays("finalist") and one.id in scores]
+    most = max((len(scores[one.id]) for one in there), default=0)
+    whole = [one for one in there if len(scores[one.id]) == most]
+    return min(whole, key=lambda one: np.mean([np.mean(of) for of in scores[one.id].values()]), default=None)
 
 
 def _each(participants: Sequence[Participant], recipes: Sequence[str], seeds: Sequence[int]) -> list[Wanted]:

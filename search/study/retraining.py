@@ -8,9 +8,8 @@ import numpy as np
 
 from reports.candidate import RETRAINED, TERMINAL, Candidate
 from reports.participant import Participant
-from reports.retrain_record import DEFAULT_RECIPE
 from search.study.ledger import Ledger
-from search.study.planner import Planner, Result, Wanted
+from search.study.planner import Planner, Result, Wanted, leader
 from search.study.run_directory import utc_now
 from spaces import from_ref
 
@@ -92,13 +91,9 @@ class Retraining:
         return float(max(min(running + later, most), 0.0))
 
     def winner(self) -> Participant | None:
-        """Return the finalist of the best mean validation measure under the default recipe; `None` before there is."""
-        scores: dict[str, list[float]] = {}
-        for one in self.candidates():
-            if one.state == "complete" and one.recipe == DEFAULT_RECIPE:
-                scores.setdefault(one.id, []).append(self._ledger.loss(one))
-        there = [one for one in self.participants if one.plays("finalist") and one.id in scores]
-        return min(there, key=lambda one: float(np.mean(scores[one.id])), default=None)
+        """Return the finalist of the best mean validation measure; `None` before there is one."""
+        ended = [self._result(one) for one in self.candidates() if one.state in TERMINAL]
+        return leader(self.participants, ended, -1.0 if self._ledger.maximize else 1.0)
 
     def _take_part(self, participants: Sequence[Participant]) -> None:
         self.participants = tuple(participants)

@@ -1,0 +1,119 @@
+"""Further seeds where a verdict is still open: what is decided, or hopeless, gets none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion_ops.errors import DataError
+from reports.comparison import PairState, SeedPlan, Standing
+from reports.measures import Measure
+from reports.participant import CONTROLS, Participant
+from search.study.planner import FixedPlanner, Result, Wanted, leader
+
+__all__ = ["AdaptivePlanner", "Scores"]
+
+# From a network's id and the numbers of its trainings to what the test images got, `(seeds, images)`; more is better.
+Scores = Callable[[str, Sequence[int]], NDArray[np.float64]]
+
+
+class AdaptivePlanner:
+    """Everyone gets the least number of seeds; then the leader and what it has to beat get further ones.
+
+    Under each recipe the leader, the finalist of the best validation measure, is compared with the original, then with
+    the controls of its cost. A comparison that is open gets the next seed, where one helps most; the following one is
+    looked at once the leader is better. Where it is not, no further seed makes it so, and the recipe is done. The
+    intervals hold however often one looks: `reports.comparison.SeedPlan`.
+
+    Args:
+        participants: Who takes part.
+        recipes: Names of the recipes.
+        seeds: The seeds, in order.
+        least: How many seeds everyone gets first.
+        scores: Reads what the test images got.
+        quality: The measure of quality.
+        margin: Differences up to this are too small to matter.
+    """
+
+    def __init__(
+        self,
+        participants: Sequence[Participant],
+        recipes: Sequence[str],
+        seeds: Sequence[int],
+        least: int,
+        *,
+        scores: Scores,
+        quality: Measure,
+        margin: float,
+    ) -> None:
+        self._participants, self._recipes, self._seeds = tuple(participants), tuple(recipes), tuple(seeds)
+        self._first = FixedPlanner(participants, recipes, seeds[:least], least)
+        self._whole = FixedPlanner(participants, recipes, seeds, least)
+        self._plan = SeedPlan(least, len(seeds), margin=margin)
+        self._scores, self._quality = scores, quality
+        self._answered: tuple[int, tuple[Wanted, ...], list[Wanted]] | None = None
+
+    def next(self, done: Sequence[Result], running: Sequence[Wanted]) -> Sequence[Wanted]:
+        """Return what is left of the first seeds or, once these have ended, a training for each recipe that is open."""
+        asked = len(done), tuple(running)
+        if self._answered is None or self._answered[:2] != asked:
+            self._answered = (*asked, self._decided(done, running))
+        return self._answered[2]
+
+    def most(self) -> int:
+        """Return how many trainings there are if nothing is decided before the last seed of one leader."""
+        compared = min(len(self._participants), 2 + len(CONTROLS))
+        return self._first.most() + compared * len(self._recipes) * (self._plan.most - self._plan.least)
+
+    def _decided(self, done: Sequence[Result], running: Sequence[Wanted]) -> list[Wanted]:
+        if first := self._first.next(done, running):
+            return list(first)
+        early = set(self._seeds[: self._plan.least])
+        best = leader(self._participants, done, self._quality.sign)
+        if best is None or any(training.seed in early for training in running):
+            return []
+        try:
+            found = [self._of_recipe(best, recipe, done, running) for recipe in self._recipes]
+        except DataError:
+            # A measure that is no mean over images has one value a training: nothing can be decided early.
+            return list(self._whole.next(done, running))
+        return [training for training in found if training is not None]
+
+    def _of_recipe(
+        self, best: Participant, recipe: str, done: Sequence[Result], running: Sequence[Wanted]
+    ) -> Wanted | None:
+        """Return the next training under a recipe; `None` where all is decided, or under way."""
+        begun = Counter(one.id for one in (*(r.training for r in done), *running) if one.recipe == recipe)
+        pending = Counter(one.id for one in running if one.recipe == recipe)
+        for reference in self._references(best):
+            standing = self._standing(best.id, reference, recipe, done, pending)
+            arm = standing.train
+            if arm is not None and begun[arm] < len(self._seeds):
+                return Wanted(arm, recipe, self._seeds[begun[arm]])
+            if not _is_better(standing.pairs[0]):
+                return None
+        return None
+
+    def _references(self, best: Participant) -> Iterator[str]:
+        """Yield what the leader has to beat, each once."""
+        wanted = [("original", ""), *((role, best.id) for role in CONTROLS.values())]
+        found = [one.id for part in wanted for one in self._participants if part in one.roles]
+        yield from (identity for identity in dict.fromkeys(found) if identity != best.id)
+
+    def _standing(
+        self, best: str, reference: str, recipe: str, done: Sequence[Result], pending: Counter[str]
+    ) -> Standing:
+        numbers = {
+            name: [r.number for r in done if r.state == "complete" and r.training[:2] == (name, recipe)]
+            for name in (best, reference)
+        }
+        known = {name: self._scores(name, of) for name, of in numbers.items() if of}
+        under_way = {name: pending[name] for name in numbers if pending[name]}
+        return self._plan.standing(known, [(best, reference)], under_way)
+
+
+def _is_better(pair: PairState) -> bool:
+    return pair.contrast is not None and pair.contrast.outcome == "better"

@@ -1,0 +1,86 @@
+"""What seeds and images can show."""
+
+import numpy as np
+import pytest
+
+from fusion_ops.errors import SpecError
+from reports.comparison import Spread, compare, detectable, images_needed, power_at, seeds_needed
+from reports.comparison.components import components
+from reports.comparison.interval import half_width
+
+SPREAD = Spread(seed=0.002, image=0.3, rest=1.0)
+
+
+class TestPower:
+    @pytest.mark.parametrize(("seeds", "images"), [(3, 300), (8, 100)])
+    def test_the_promise_is_kept(self, seeds, images):
+        rng = np.random.default_rng(0)
+        gain = detectable(SPREAD, seeds=seeds, images=images, margin=0.0)
+        shape, own = (1500, seeds, images), np.sqrt(SPREAD.image / 2)
+        arms = [
+            mean
+            + own * rng.normal(size=(1500, 1, images))
+            + np.sqrt(SPREAD.seed) * rng.normal(size=(1500, seeds, 1))
+            + rng.normal(size=shape)
+            for mean in (gain, 0.0)
+        ]
+        parts = components(*arms)
+        assert (parts.gain > half_width(parts, 0.95)).mean() == pytest.approx(0.8, abs=0.05)
+
+    def test_without_a_difference_it_is_half_of_what_may_go_wrong(self):
+        assert power_at(0.0, SPREAD, seeds=12, images=5000, margin=0.0) == pytest.approx(0.025, abs=0.005)
+
+    def test_more_of_anything_shows_less(self):
+        shown = [detectable(SPREAD, seeds=s, images=n) for s, n in [(3, 200), (6, 200), (6, 800)]]
+        assert shown == sorted(shown, reverse=True)
+        assert detectable(SPREAD, seeds=3, images=200, power=0.9) > shown[0]
+
+    def test_a_margin_has_to_be_passed(self):
+        assert detectable(SPREAD, seeds=12, images=1_000_000, margin=0.1) > 0.05
+
+    def test_what_is_needed_is_just_enough(self):
+        seeds = seeds_needed(0.1, SPREAD, images=1000, margin=0.0)
+        assert power_at(0.1, SPREAD, seeds=seeds, images=1000, margin=0.0) >= 0.8
+        assert power_at(0.1, SPREAD, seeds=seeds - 1, images=1000, margin=0.0) < 0.8
+        images = images_needed(0.1, SPREAD, seeds=8, margin=0.0)
+        assert power_at(0.1, SPREAD, seeds=8, images=images, margin=0.0) >= 0.8
+        assert power_at(0.1, SPREAD, seeds=8, images=images - 1, margin=0.0) < 0.8
+
+    def test_what_cannot_be_had_is_none(self):
+        assert seeds_needed(0.005, SPREAD, images=200) is None
+        assert images_needed(0.005, SPREAD, seeds=3) is None
+
+
+class TestSpread:
+    def test_measured_is_what_was_drawn(self):
+        rng = np.random.default_rng(1)
+        arms = [
+            np.sqrt(0.15) * rng.normal(size=3000)
+            + np.sqrt(0.05) * rng.normal(size=(60, 1))
+            + rng.normal(size=(60, 3000))
+            for _ in range(2)
+        ]
+        found = Spread.measured(compare(*arms).parts)
+        assert (found.seed, found.image, found.rest) == pytest.approx((0.05, 0.3, 1.0), rel=0.25)
+
+    def test_assumed_is_largest_at_a_half(self):
+        assert Spread.assumed(0.5).rest > Spread.assumed(0.9).rest > Spread.assumed(0.99).rest
+        assert Spread.assumed(0.9).seed == 0.0
+
+    @pytest.mark.parametrize("accuracy", [0.0, 1.0, 90])
+    def test_an_accuracy_lies_between_0_and_1(self, accuracy):
+        with pytest.raises(SpecError, match=r"90 % is 0\.9"):
+            Spread.assumed(accuracy)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(("seeds", "images"), [(1, 100), (3, 1)])
+    def test_numbers_too_small(self, seeds, images):
+        with pytest.raises(SpecError, match=rf"got {seeds} and {images}\. Plan for 3 seeds"):
+            detectable(SPREAD, seeds=seeds, images=images)
+        assert detectable(SPREAD, seeds=3, images=100) > 0
+
+    @pytest.mark.parametrize("power", [0.2, 1.0])
+    def test_power_is_a_probability(self, power):
+        with pytest.raises(SpecError, match="`power` must be"):
+            detectable(SPREAD, seeds=3, images=100, power=power)

@@ -1,0 +1,137 @@
+"""Which training is next: every seed for everyone, or further ones where the verdict is open."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reports.measures import MEASURES
+from reports.participant import Participant
+from search.study.adaptive_planner import AdaptivePlanner
+from search.study.planner import FixedPlanner, Result, Wanted, leader, seed_list
+
+IMAGES = 2000
+
+
+def people(space) -> list[Participant]:
+    best, base, wide = space.uniform("aff", 2), space.uniform("sum"), space.uniform("concat")
+    return [
+        Participant(best, (("finalist", ""),)),
+        Participant(base, (("original", ""),)),
+        Participant(wide, (("matched_params", best.id), ("matched_flops", best.id))),
+    ]
+
+
+def carried_out(planner, accuracy, validation=None) -> list[Result]:
+    """What a planner has trained once it wants nothing more, one training at a time."""
+    done: list[Result] = []
+    while wanted := planner.next(done, []):
+        one = wanted[0]
+        done.append(Result(one, len(done), "complete", (validation or accuracy)[one.id]))
+        assert len(done) < 200
+    return done
+
+
+def test_seeds_are_different_and_not_that_of_the_search_and_a_longer_list_begins_as_a_shorter_one():
+    for seed in range(20):
+        long = seed_list(seed, 50)
+        assert len(set(long)) == 50
+        assert seed not in long
+        assert seed_list(seed, 3) == long[:3]
+    assert seed_list(0, 3) != seed_list(1, 3)
+
+
+def test_everyone_is_trained_seed_by_seed_under_every_recipe(space):
+    planner = FixedPlanner(people(space), ["default", "long"], (11, 12, 13), 2)
+    plan = list(planner.next([], []))
+    assert len(plan) == planner.most() == 3 * 2 * 3
+    assert [one.seed for one in plan] == [11] * 6 + [12] * 6 + [13] * 6
+    assert len({(one.id, one.recipe) for one in plan[:6]}) == 6
+    done = [Result(plan[0], 0, "failed", np.nan), Result(plan[1], 1, "complete", 0.5)]
+    assert list(planner.next(done, [plan[3]])) == [plan[2], *plan[4:]]
+
+
+def test_ablations_get_the_first_seeds_under_the_default_recipe_alone(space):
+    apart = Participant(space.uniform("aff", 4), (("ablation", "stage1.block1"),))
+    plan = FixedPlanner([*people(space), apart], ["default", "long"], (11, 12, 13), 2).next([], [])
+    assert [one[1:] for one in plan if one.id == apart.id] == [("default", 11), ("default", 12)]
+
+
+def test_the_leader_is_the_finalist_of_the_best_validation_over_seeds_and_recipes(space):
+    first, second = (Participant(space.uniform("aff", r), (("finalist", ""),)) for r in (2, 4))
+    base = Participant(space.uniform("sum"), (("original", ""),))
+    scores = [(first, "default", 0.9), (first, "long", 0.9), (second, "default", 0.95), (second, "long", 0.89)]
+    done = [Result(Wanted(one.id, recipe, 1), n, "complete", v) for n, (one, recipe, v) in enumerate(scores)]
+    done.append(Result(Wanted(base.id, "default", 1), 9, "complete", 0.99))
+    assert leader([first, second, base], done, -1.0) is second
+    assert leader([first, second, base], done, 1.0) is first
+    assert leader([first, second, base], done[:3], -1.0) is first
+    assert leader([base], done, -1.0) is None
+
+
+@pytest.fixture
+def adaptive(space):
+    """A planner over made-up networks whose images are right with these chances."""
+
+    def make(accuracy, *, least=3, most=8, flat=False, recipes=("default",)):
+        def scores(identity, numbers):
+            hard = np.random.default_rng(5).normal(0, 0.3, IMAGES)
+            chance = np.clip(accuracy[identity] + hard, 0, 1)
+            if flat:
+                return np.full((len(numbers), 1), accuracy[identity])
+            return np.stack([np.random.default_rng([7, n]).random(IMAGES) < chance for n in numbers]).astype(float)
+
+        seeds = seed_list(0, most)
+        quality = MEASURES["accuracy"]
+        return AdaptivePlanner(people(space), recipes, seeds, least, scores=scores, quality=quality, margin=0.0025)
+
+    return make
+
+
+def test_what_is_decided_gets_no_further_seed(adaptive, space):
+    best, base, wide = (one.id for one in people(space))
+    accuracy = {best: 0.75, base: 0.45, wide: 0.45}
+    done = carried_out(adaptive(accuracy), accuracy)
+    assert len(done) == 9
+
+
+def test_what_is_worse_than_the_sum_is_not_compared_with_the_controls(adaptive, space):
+    best, base, wide = (one.id for one in people(space))
+    accuracy = {best: 0.45, base: 0.75, wide: 0.45}
+    assert len(carried_out(adaptive(accuracy), accuracy)) == 9
+
+
+def test_what_is_open_gets_further_seeds_and_nobody_else(adaptive, space):
+    best, base, wide = (one.id for one in people(space))
+    accuracy = {best: 0.75, base: 0.45, wide: 0.728}
+    done = carried_out(adaptive(accuracy), accuracy)
+    seeds = {name: sum(one.training.id == name for one in done) for name in accuracy}
+    assert seeds[base] == 3
+    assert seeds[best] > 3
+    assert seeds[wide] > 3
+    assert max(seeds.values()) <= 8
+    assert len({one.training for one in done}) == len(done)
+
+
+def test_nothing_is_decided_while_the_first_seeds_are_in_training(adaptive, space):
+    best, base, wide = (one.id for one in people(space))
+    planner = adaptive({best: 0.6, base: 0.6, wide: 0.6})
+    plan = planner.next([], [])
+    assert len(plan) == 9
+    done = [Result(one, n, "complete", 0.6) for n, one in enumerate(plan[:-1])]
+    assert list(planner.next(done, [plan[-1]])) == []
+    assert planner.most() >= 9
+
+
+def test_a_failed_training_is_replaced_by_one_with_a_further_seed(adaptive, space):
+    best, base, wide = (one.id for one in people(space))
+    planner = adaptive({best: 0.75, base: 0.45, wide: 0.45})
+    plan = planner.next([], [])
+    done = [Result(one, n, "failed" if n == 0 else "complete", 0.6) for n, one in enumerate(plan)]
+    (further,) = planner.next(done, [])
+    assert further == Wanted(plan[0].id, "default", seed_list(0, 8)[3])
+
+
+def test_a_measure_without_images_gets_every_seed(adaptive, space):
+    accuracy = dict.fromkeys((one.id for one in people(space)), 0.6)
+    assert len(carried_out(adaptive(accuracy, flat=True), accuracy)) == 3 * 8
