@@ -16,6 +16,8 @@ from reports.comparison.interval import half_width
 __all__ = ["POWER", "Spread", "detectable", "images_needed", "power_at", "seeds_needed"]
 
 POWER = 0.8
+REST_SHARE = 0.6
+IMAGE_SHARE = 0.1
 QUANTILES = 24
 MOST_SEEDS = 100
 MOST_IMAGES = 10_000_000
@@ -52,9 +54,10 @@ class Spread:
     def assumed(cls, accuracy: float) -> Spread:
         """Return the spread to expect of networks with an accuracy, before any is trained.
 
-        Assumed: trainings differ by no more than a finite test set makes of them (`seed` = 0), and half of the
-        variance of being right, accuracy (1 − accuracy), is chance of the single training; the other half lies in the
-        images, and a quarter of that in images which are harder for just one of the networks.
+        Assumed of the variance of being right, accuracy (1 − accuracy): six tenths are chance of the single training, a
+        tenth lies in images which are harder for just one of the networks, the rest in images which are as hard for
+        both; and trainings differ by no more than a finite test set makes of them (`seed` = 0). The last is the best
+        case: short trainings can differ by several times as much, which only trainings can tell.
 
         Args:
             accuracy: Between 0 and 1.
@@ -63,10 +66,6 @@ class Spread:
             raise SpecError(f"`accuracy` must lie between 0 and 1; got {accuracy}. 90 % is 0.9.")
         variance = accuracy * (1.0 - accuracy)
         return cls(0.0, variance * IMAGE_SHARE, variance * REST_SHARE)
-
-
-REST_SHARE = 0.5
-IMAGE_SHARE = 0.125
 
 
 def power_at(

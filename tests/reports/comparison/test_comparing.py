@@ -101,6 +101,14 @@ class TestProperties:
         rest = parts.rest[0] + parts.rest[1]
         assert parts.variance == pytest.approx(parts.images_only + parts.seeds_only + rest)
 
+    def test_twice_the_seeds_halve_all_but_what_the_images_leave(self, arms):
+        parts = compare(*arms).parts
+        twice = parts.with_seeds(6, 10)
+        assert twice.images_only == pytest.approx(parts.images_only)
+        assert twice.variance - twice.images_only == pytest.approx((parts.variance - parts.images_only) / 2)
+        assert sum(twice.rest) == pytest.approx(sum(parts.rest) / 2)
+        assert twice.seeds == (6, 10)
+
     def test_what_other_seeds_would_give_is_what_they_give_on_average(self, rng):
         many = [
             components(*(drawn(rng, 12, 60, seed=0.4, own=0.5, common=common) for _ in range(2)))

@@ -1,11 +1,14 @@
 """Looking again after every training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtri
 
 from fusion_ops.errors import SpecError
 from reports.comparison.components import components
+from reports.comparison.interval import half_width
 from reports.comparison.looks import confidences, information_times, repeated_confidence
 from reports.comparison.sequential import Looks
 
@@ -57,6 +60,15 @@ class TestLooks:
         rng = np.random.default_rng(1)
         arms = [mean + np.array([[-0.5], [0.0], [0.5]]) + 0.1 * rng.normal(size=(3, 400)) for mean in (1.0, 0.0)]
         assert Looks().chance(components(*arms)) > 0.7
+
+    def test_a_gain_as_large_as_the_last_interval_has_an_even_chance(self):
+        rng = np.random.default_rng(3)
+        parts = components(*(rng.normal(size=(3, 400)) for _ in range(2)))
+        looks, last = Looks(margin=0.0), parts.with_seeds(12, 12)
+        half = half_width(last, looks.confidence_now(last))
+        assert looks.chance(replace(parts, gain=half)) == pytest.approx(0.5, abs=0.01)
+        assert looks.chance(replace(parts, gain=1.1 * half)) > 0.55
+        assert looks.chance(replace(parts, gain=0.9 * half)) < 0.45
 
     def test_a_margin_that_is_wide_enough_will_be_shown(self):
         rng = np.random.default_rng(2)

@@ -84,9 +84,9 @@ class TestNext:
 
     def test_the_network_with_fewer_seeds_is_next_even_if_it_has_shown_little_spread(self, rng):
         spread = np.array([[-1.0], [0.0], [1.0], [0.0]])
-        arms = {"a": 0.2 + 0.2 * spread[:3] + scores(rng, 3), "b": spread + scores(rng, 4)}
-        assert SeedPlan(hopeless=0.0).standing(arms, PAIR).train == "a"
-        assert SeedPlan(hopeless=0.0).standing(arms, PAIR, pending={"a": 9}).train == "b"
+        arms = {"a": spread + scores(rng, 4), "b": 0.2 + 0.2 * spread[:3] + scores(rng, 3)}
+        assert SeedPlan(hopeless=0.0).standing(arms, PAIR).train == "b"
+        assert SeedPlan(hopeless=0.0).standing(arms, PAIR, pending={"b": 9}).train == "a"
 
     def test_a_reference_in_common_serves_all_pairs(self, rng):
         pairs = [(name, "b") for name in "acd"]

@@ -36,7 +36,8 @@ class TestPower:
         assert detectable(SPREAD, seeds=3, images=200, power=0.9) > shown[0]
 
     def test_a_margin_has_to_be_passed(self):
-        assert detectable(SPREAD, seeds=12, images=1_000_000, margin=0.1) > 0.05
+        assert detectable(SPREAD, seeds=12, images=1_000_000, margin=0.1) > 0.065
+        assert detectable(SPREAD, seeds=12, images=1_000_000, margin=0.0) < 0.06
 
     def test_what_is_needed_is_just_enough(self):
         seeds = seeds_needed(0.1, SPREAD, images=1000, margin=0.0)
