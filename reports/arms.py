@@ -13,7 +13,7 @@ from reports.arm import Arm, Part
 from reports.comparison import miou_values
 from reports.measures import MEASURES, Measure
 from reports.participant import CONTROLS, Participant
-from reports.retrain_record import read_retrain_record
+from reports.retrain_record import DEFAULT_RECIPE, read_retrain_record
 from reports.run import RunRecord
 from reports.test_outcomes import Outcomes, read_outcomes
 
@@ -32,7 +32,7 @@ def arms(run: RunRecord) -> tuple[Arm, ...]:
     outcomes = read_outcomes(run.path, run.retrained)
     return tuple(
         _arm(run, one, outcomes[one.id, recipe])
-        for recipe in record.recipes
+        for recipe in sorted(record.recipes, key=lambda name: name != DEFAULT_RECIPE)
         for one in record.participants
         if (one.id, recipe) in outcomes
     )

@@ -13,17 +13,18 @@ __all__ = ["ablations", "best_uniform", "candidate_id", "control", "finalists", 
 def candidate_id(arms: Sequence[Arm], quality: Measure) -> str:
     """Return the id of the network that the verdict is about; empty where there is none.
 
-    That is the finalist with the best validation measure, the mean over its seeds, under the run's own recipe, which is
-    the first. Test images play no part in it, so that they are still new to whoever was picked. The original is passed
-    over: it is what all others are compared with. Where no other finalist was retrained, the best other uniform network
-    takes the place.
+    That is the finalist with the best validation measure, the mean over seeds and then over recipes. Test images play
+    no part in it, so that they are still new to whoever was picked. The original is passed over: it is what all others
+    are compared with. Where no other finalist was retrained, the best other uniform network takes the place.
+
+    Of several finalists only those count that were retrained under as many recipes as any of them.
     """
-    there = [arm for arm in arms if arm.recipe == arms[0].recipe]
-    ranked = sorted(there, key=lambda arm: quality.loss(arm.validated))
-    others = [arm for arm in ranked if not arm.plays("original")]
-    found = [arm for role in ("finalist", "uniform") for arm in others if arm.plays(role)]
-    found += [arm for arm in ranked if arm.plays("original")]
-    return found[0].id if found else ""
+    kept = {arm.id for arm in arms if arm.plays("original")}
+    for role in ("finalist", "uniform", "original"):
+        there = [arm for arm in arms if arm.plays(role) and (role == "original" or arm.id not in kept)]
+        if there:
+            return _best(there, quality)
+    return ""
 
 
 def original(arms: Iterable[Arm], recipe: str) -> Arm | None:
@@ -52,6 +53,15 @@ def ablations(arms: Iterable[Arm], candidate: Arm) -> list[tuple[str, Arm]]:
     """Return the candidate's points that were set back to `sum`, each with the network that this gave."""
     there = [(part.of, arm) for arm in arms for part in arm.parts if part.role == "ablation"]
     return [(point, arm) for point, arm in there if arm.recipe == candidate.recipe and _set_back(candidate, arm, point)]
+
+
+def _best(there: Sequence[Arm], quality: Measure) -> str:
+    by_id: dict[str, list[Arm]] = {}
+    for arm in there:
+        by_id.setdefault(arm.id, []).append(arm)
+    most = max(len(own) for own in by_id.values())
+    means = {name: sum(arm.validated for arm in own) / most for name, own in by_id.items() if len(own) == most}
+    return min(means, key=lambda name: quality.loss(means[name]))
 
 
 def _set_back(candidate: Arm, arm: Arm, point: str) -> bool:

@@ -92,10 +92,11 @@ def test_the_candidate_is_picked_by_validation_not_by_test(arm: Callable[..., Ar
     assert [one.candidate.id for one in result.under[0].others] == [lucky.id]
 
 
-def test_the_runs_own_recipe_picks(arm: Callable[..., Arm]) -> None:
-    first = [arm("aff", "finalist", 0.9, 0.92), arm("iaff", "finalist", 0.9, 0.91)]
-    second = [arm("aff", "finalist", 0.9, 0.92, recipe="long"), arm("iaff", "finalist", 0.9, 0.99, recipe="long")]
-    assert candidate_id([*first, *second], ACCURACY) == first[0].id
+def test_the_mean_over_recipes_picks_and_only_whole_finalists_count(arm: Callable[..., Arm]) -> None:
+    steady = [arm("aff", "finalist", 0.9, 0.92, recipe=recipe) for recipe in ("default", "long")]
+    uneven = [arm("iaff", "finalist", 0.9, value, recipe=r) for value, r in ((0.93, "default"), (0.90, "long"))]
+    half = arm("aff aff sum", "finalist", 0.9, 0.99)
+    assert candidate_id([*uneven, *steady, half], ACCURACY) == steady[0].id
 
 
 def test_a_recipe_that_the_candidate_waits_for_leaves_it_open(study: Study) -> None:

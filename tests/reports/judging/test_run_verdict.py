@@ -33,6 +33,11 @@ def test_what_was_retrained_is_read_back(retrained_run: MakeRun, study: Study) -
         np.testing.assert_allclose(after.scores, before.scores, atol=1e-6)
 
 
+def test_the_runs_own_recipe_comes_first(retrained_run: MakeRun, study: Study) -> None:
+    read = arms(load_run(retrained_run([*study(0.02, recipe="a"), *study(0.02)])))
+    assert [arm.recipe for arm in read] == ["default"] * 3 + ["a"] * 3
+
+
 def test_the_search_had_shown_what_its_table_says(retrained_run: MakeRun, study: Study) -> None:
     run = load_run(retrained_run(study(0.02)))
     table = run.table.set_index("id")["accuracy"]
