@@ -49,7 +49,7 @@ class RetrainedView:
 def retrained_view(judgement: Judgement) -> RetrainedView:
     """Return what is shown of a verdict."""
     under, margin, measure = judgement.under, judgement.verdict.margin, judgement.measure
-    compared = [_labelled(one) for recipe in under for one in recipe.comparisons]
+    compared = [_labelled(against, one) for recipe in under for against, one in recipe.shown().items()]
     others = [Labelled(words.name_of(one.candidate), one) for recipe in under for one in recipe.others]
     earned = [one for recipe in under for one in _by_gain(recipe)]
     costs = [MEASURES[name] for name in MEASURES if any(name in one.compared.candidate.costs for one in earned)]
@@ -69,9 +69,9 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
     )
 
 
-def _labelled(compared: Compared) -> Labelled:
-    note = words.name_of(compared.reference) if compared.against == "uniform" else ""
-    return Labelled(words.NAMES[compared.against], compared, note)
+def _labelled(against: str, compared: Compared) -> Labelled:
+    note = words.name_of(compared.reference) if against == "uniform" else ""
+    return Labelled(words.NAMES[against], compared, note)
 
 
 def _labelled_point(earned: Earned) -> Labelled:

@@ -26,7 +26,7 @@ __all__ = ["Compared", "Earned", "Judgement", "Missing", "UnderRecipe", "judge"]
 Missing = Mapping[tuple[str, str], str]
 
 UNSAID = "none was retrained"
-SUM = "sum"
+SUM, BOTH = "sum", "matched_both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,15 @@ class UnderRecipe:
     def against(self, role: str) -> Compared | None:
         """Return the comparison with `sum` or with the network of a role."""
         return next((one for one in self.comparisons if one.against == role), None)
+
+    def shown(self) -> dict[str, Compared]:
+        """Return the comparisons by what they are against; a control of both costs once, as `matched_both`."""
+        found = {one.against: one for one in self.comparisons}
+        params, flops = (found.get(role) for role in CONTROLS.values())
+        if params is None or flops is None or params.reference is not flops.reference:
+            return found
+        kept = {against: one for against, one in found.items() if against not in CONTROLS.values()}
+        return kept | {BOTH: params}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,17 +19,19 @@ NAMES: Mapping[str, str] = {
     "uniform": "best uniform network",
     "matched_params": "sum of equal parameters",
     "matched_flops": "sum of equal FLOPs",
-    "ablation": "the point set back to sum",
+    "matched_both": "sum of equal parameters and FLOPs",
 }
 AGAINST: Mapping[str, str] = {
     "uniform": "the best uniform network",
     "matched_params": "a wider all-`sum` network of as many parameters",
     "matched_flops": "a wider all-`sum` network of as many FLOPs",
+    "matched_both": "a wider all-`sum` network of as many parameters and FLOPs",
 }
 # Of another network in the place of a control.
 PLACE: Mapping[str, str] = {
     "matched_params": "the nearest network of as many parameters",
     "matched_flops": "the nearest network of as many FLOPs",
+    "matched_both": "the nearest network of as many parameters and FLOPs",
 }
 OUTCOME_WORDS: Mapping[Outcome, str] = {
     "better": "better",
@@ -114,7 +116,7 @@ def _basis(compared: Sequence[Compared]) -> str:
 
 def _against_others(judgement: Judgement) -> Iterator[str]:
     for role, words in AGAINST.items():
-        compared = judgement.against(role)
+        compared = [shown[role] for one in judgement.under if role in (shown := one.shown())]
         if compared:
             names = _joined(dict.fromkeys(name_of(one.reference) for one in compared))
             whom = words if _is_sum(compared[0]) else f"{PLACE.get(role, words)} ({names})"

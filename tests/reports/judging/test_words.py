@@ -127,3 +127,12 @@ def test_a_measure_without_a_value_for_each_image_is_told(study: Study) -> None:
     assert (result.verdict.outcome, result.verdict.comparisons) == ("undecided", ())
     assert headline(result) == "Undecided: the measure has no value for each image."
     assert sentence(result).endswith("90.00 % test accuracy, the mean of 5 seeds; new images may show another.")
+
+
+def test_one_control_of_both_costs_is_told_once(study: Study, arm: Callable[..., Arm]) -> None:
+    arms = list(study(0.02))
+    arms.append(arm("sum", f"matched_params:{arms[0].id} matched_flops:{arms[0].id}", 0.89, wider=1))
+    result = judged(arms)
+    assert [one.against for one in result.verdict.comparisons] == ["sum", "uniform", "matched_params", "matched_flops"]
+    assert list(result.under[0].shown()) == ["sum", "uniform", "matched_both"]
+    assert evidence(result)[1].startswith("Against a wider all-`sum` network of as many parameters and FLOPs: +1.00")
