@@ -127,7 +127,13 @@ def _against_others(judgement: Judgement) -> Iterator[str]:
 def _missing(judgement: Judgement) -> Iterator[str]:
     missing = dict.fromkeys(pair for one in judgement.under for pair in one.missing)
     for role, why in missing:
-        yield f"No all-`sum` network of equal {_equal(role)}: {why.removeprefix('no control: ').rstrip('.')}."
+        yield f"No all-`sum` network of equal {_equal(role)}: {_reasons(why)}."
+
+
+def _reasons(why: str) -> str:
+    """Return reasons that may each begin with `no control: ` as sentences, the last without its full stop."""
+    first, *further = [part.strip() for part in why.split("no control: ") if part.strip()]
+    return " ".join([first, *map(_capital, further)]).rstrip(".")
 
 
 def _is_sum(compared: Compared) -> bool:

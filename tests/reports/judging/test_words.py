@@ -12,6 +12,7 @@ from reports.judging.words import evidence, headline, sentence
 from reports.measures import MEASURES
 
 Study = Callable[..., Sequence[Arm]]
+WHY = "no control: the host has no width. no control: `concat` costs less."
 SMALL = "below 0.25 points count as the same"
 
 
@@ -81,11 +82,11 @@ def test_a_missing_control_is_named(study: Study) -> None:
 def test_another_network_in_the_place_of_a_control_is_named(study: Study, arm: Callable[..., Arm]) -> None:
     arms = list(study(0.02, 0.01))
     arms.append(arm("iaff", f"matched_flops:{arms[0].id}", 0.87))
-    result = judge(arms, MEASURES["accuracy"], margin=0.0025, missing={(arms[0].id, "matched_flops"): "no width"})
+    result = judge(arms, MEASURES["accuracy"], margin=0.0025, missing={(arms[0].id, "matched_flops"): WHY})
     assert result is not None
     lines = evidence(result)
     assert lines[2].startswith("Against the nearest network of as many FLOPs (`iaff r=4` everywhere): +3.00 points")
-    assert lines[3] == "No all-`sum` network of equal FLOPs: no width."
+    assert lines[3] == "No all-`sum` network of equal FLOPs: the host has no width. `concat` costs less."
 
 
 def test_what_is_open_says_what_helps(study: Study) -> None:
