@@ -2,9 +2,9 @@
 
     python benchmarks/tables/outcomes.py benchmarks/tables/cluttered_digits.yaml [--seeds 40] [--seconds 900]
 
-The YAML file names the space, the data and the training, as for `build.py`. All-`sum`, -`aff` and -`iaff` networks (r
-= 4) are trained from scratch on each seed, seed after seed, the last epoch counts, and 2,000 test images are looked
-at once a training, after it. Stopped by `--seconds` it has whole seeds but for the last, which is left out.
+The YAML file names the space, the data and the training, as for `build.py`. All-`sum`, -`aff` and -`iaff` networks
+(r = 4) are trained from scratch on each seed, seed after seed, the last epoch counts, and 2,000 test images are
+looked at once a training, after it. After `--seconds` the seed that has been begun is the last one.
 
 Written beside the YAML file:
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
-from scipy.stats import kendalltau
 
 from fusion_ops.errors import DataError
 from reports.comparison.comparing import CONFIDENCE
@@ -81,7 +80,8 @@ def rank_agreement(
         )
     if np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
         return Estimate(math.nan, -1.0, 1.0)
-    tau = float(kendalltau(first, second).statistic)
+    orders = [np.sign(scores[:, None] - scores[None, :]) for scores in (first, second)]
+    tau = float((orders[0] * orders[1]).sum() / math.sqrt((orders[0] ** 2).sum() * (orders[1] ** 2).sum()))
     if len(first) < LEAST_RANKED:
         return Estimate(tau, -1.0, 1.0)
     inner = min(max(tau, -1 + 1e-12), 1 - 1e-12)

@@ -11,9 +11,9 @@ and gains of different looks have the covariance of the later one's variance: in
 cost: nothing at q = 1.
 
 What may go wrong in all, α, is spent as information comes in: α t^ρ up to the information time t = V(most) / V(S)
-(Lan and DeMets 1983, with the family of Kim and DeMets 1987; ρ = 3). Early looks get little, which leaves nearly all
-to the last one. A fifth of α is kept back, because V is estimated anew at each look. The bounds are those of the
-normal distribution; as confidences they hold for Student's t (the significance-level approach, chapter 3.8 there).
+(Lan and DeMets 1983, with the family of Kim and DeMets 1987; ρ = 2). Early looks get little, which leaves most to
+the last one. A fifth of α is kept back, because V is estimated anew at each look. The bounds are those of the normal
+distribution; as confidences they hold for Student's t (the significance-level approach, chapter 3.8 there).
 Intervals with them are repeated confidence intervals (chapter 9): all of them cover together, so that one may stop at
 any look, for any reason, and say what the last one says.
 """
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 NODES = 160
 STEPS = 20
-RHO = 3.0
+RHO = 2.0
 SPENT = 0.8
 
 

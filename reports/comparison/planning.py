@@ -7,7 +7,7 @@ resume.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from reports.comparison.sequential import Looks
 __all__ = ["PairState", "SeedPlan", "Standing", "State"]
 
 State = Literal["untrained", "open", "closed", "hopeless", "exhausted"]
-HOPELESS = 0.1
+HOPELESS = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class PairState:
         state: `untrained`: one of them has too few seeds yet. `open`: further seeds may decide. `closed`: decided.
             `hopeless`: further seeds would most likely not decide. `exhausted`: undecided, and both have all their
             seeds.
-        contrast: The comparison so far; its interval holds however often one looked. `None` if untrained.
+        contrast: The comparison so far. Its interval holds however often one looked and whatever the other pairs are;
+            p is below 1 − confidence exactly where it excludes 0. `None` if untrained.
         chance: Probability that all seeds would decide, as far as can be told now; 1 if closed, `None` if untrained.
     """
 
@@ -93,7 +94,7 @@ class SeedPlan:
         self.looks(1)
         if not 0.0 <= self.hopeless < 1.0:
             raise SpecError(
-                f"`hopeless` must be a probability, 0 to below 1; got {self.hopeless}. 0.1 is the usual one."
+                f"`hopeless` must be a probability, 0 to below 1; got {self.hopeless}. 0.15 is the usual one."
             )
 
     def looks(self, count: int) -> Looks:
@@ -139,13 +140,19 @@ class SeedPlan:
             return PairState(candidate, reference, "untrained", None, None)
         parts = components(*pair(scores[candidate], scores[reference]))
         looks = self.looks(count)
-        found = contrast(parts, self.margin, float(looks.confidence_now(parts)))
+        found = self._so_far(parts, float(looks.confidence_now(parts)))
         if found.outcome != "undecided":
             return PairState(candidate, reference, "closed", found, 1.0)
         chance = float(looks.chance(parts))
         left = min(have[candidate], have[reference]) < self.most
         state: State = "exhausted" if not left else "hopeless" if chance < self.hopeless else "open"
         return PairState(candidate, reference, state, found, chance if left else 0.0)
+
+    def _so_far(self, parts: Components, nominal: float) -> Contrast:
+        """Return the comparison with the interval of this look, and a p-value that fits it."""
+        found = contrast(parts, self.margin, nominal)
+        p = min(1.0, found.p * (1.0 - self.confidence) / (1.0 - nominal))
+        return replace(found, confidence=self.confidence, p=p)
 
     def _first(self, will: Mapping[str, int]) -> str | None:
         """Return the arm with the fewest of the seeds that everyone gets; the first of several."""

@@ -30,6 +30,11 @@ class TestRankAgreement:
     def test_with_ties_it_is_tau_b(self):
         assert rank_agreement([1, 1, 2, 3], [1, 2, 2, 3]).value == pytest.approx((4 - 0) / 5)
 
+    def test_it_is_the_tau_of_others(self):
+        rng = np.random.default_rng(1)
+        first, second = rng.integers(0, 6, (2, 15))
+        assert rank_agreement(first, second).value == pytest.approx(stats.kendalltau(first, second).statistic)
+
     def test_few_networks_say_nothing(self):
         assert (rank_agreement([1, 2, 3, 4], [1, 2, 3, 4]).low) == -1.0
 

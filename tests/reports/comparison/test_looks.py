@@ -31,8 +31,8 @@ class TestConfidences:
 
     def test_early_looks_have_to_be_surer(self):
         early, *_, last = confidences(0, 3, 12, 0.95)
-        assert early > 0.999
-        assert 0.96 < last < 0.98
+        assert early == pytest.approx(1 - 0.8 * 0.05 * (3 / 12) ** 2)
+        assert 0.96 < last < 0.985
 
     def test_looks_that_are_alike_cost_less(self):
         assert confidences(19, 3, 12, 0.95)[0] < confidences(10, 3, 12, 0.95)[0] < confidences(0, 3, 12, 0.95)[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fusion_ops.errors import SpecError, UnknownNameError
-from reports.comparison import SeedPlan
+from reports.comparison import SeedPlan, compare
 from reports.comparison.power import Spread
 
 IMAGES = 300
@@ -67,14 +67,20 @@ class TestEnds:
 
     def test_the_interval_is_wider_than_that_of_a_single_look(self, rng):
         arms = {"a": scores(rng, 3, 0.2, seed=0.3), "b": scores(rng, 3, seed=0.3)}
-        found = SeedPlan().standing(arms, PAIR).pairs[0].contrast
-        assert found.confidence > 0.99
+        found, alone = SeedPlan().standing(arms, PAIR).pairs[0].contrast, compare(arms["a"], arms["b"])
+        assert found.high - found.low > 1.5 * (alone.high - alone.low)
+        assert (found.gain, found.confidence) == (alone.gain, 0.95)
+
+    @pytest.mark.parametrize("mean", np.linspace(0.0, 0.6, 9))
+    def test_p_fits_the_interval(self, rng, mean):
+        found = SeedPlan().standing({"a": scores(rng, 4, mean), "b": scores(rng, 3)}, PAIR).pairs[0].contrast
+        assert (found.p < 0.05) == (not found.low <= 0.0 <= found.high)
 
     def test_several_pairs_hold_together(self, rng):
         arms = {name: scores(rng, 3) for name in "abc"}
         one = SeedPlan().standing(arms, PAIR).pairs[0].contrast
         two = SeedPlan().standing(arms, [*PAIR, ("c", "b")]).pairs[0].contrast
-        assert two.confidence > one.confidence
+        assert two.low < one.low < one.high < two.high
 
 
 class TestNext:
@@ -143,7 +149,7 @@ def followed(plan, arms):
 
 class TestErrors:
     def test_hopeless_is_a_probability(self):
-        with pytest.raises(SpecError, match=r"`hopeless`.*got 1.0. 0.1 is the usual one"):
+        with pytest.raises(SpecError, match=r"`hopeless`.*got 1.0. 0.15 is the usual one"):
             SeedPlan(hopeless=1.0)
         assert SeedPlan(hopeless=0.1).hopeless == 0.1
 
