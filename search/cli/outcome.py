@@ -84,6 +84,7 @@ def print_run(run: Run) -> None:
     _print_front(ranked[ranked["rank"] == 1].head(SHOWN), config)
     typer.echo(f"\nreport  {run.path / 'report.html'}")
     typer.echo(f"export  fusion-nas export {run.path} -o DIR --pick best|knee|ID")
+    typer.echo(f"verdict fusion-nas retrain {run.path}")
     if why:
         typer.echo(why)
 

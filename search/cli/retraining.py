@@ -65,6 +65,11 @@ def print_retrained(run_dir: Path, *, interrupted: bool) -> None:
         raise typer.Exit(1)
     _print_results(record, complete, quality_of(config["objectives"]))
     typer.echo(f"\nreport  {Path(run_dir) / 'report.html'}")
+    if (again := status["retraining"])["ended_by"]:
+        typer.echo(
+            f"the retraining ended after {again['done']} of at most {again['most']} trainings: its budget of "
+            f"{record.budget} is used up; `fusion-nas retrain {run_dir} --budget none` goes on without one"
+        )
 
 
 def _print_participants(record: RetrainRecord) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from optuna.samplers import RandomSampler
 from fusion_ops.errors import RunError
 from reports.comparison import miou_values
 from reports.measures import MEASURES, Measure
-from reports.participant import NoControl, Participant, merged
+from reports.participant import Participant, merged
 from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
 from reports.run import read_config
 from reports.test_outcomes import read_values
@@ -96,7 +96,7 @@ def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
         driver, retraining, record = _driver(opened)
         driver.ledger.release()
         directory.write_retrain_record(record)
-        work = RetrainWork(retraining, opened.recipes, record.test_digest)
+        work = RetrainWork(retraining, opened.recipes, record.test_digest, driver.budget)
         return driver.run(work, "retraining", most=retraining.most())
 
 
@@ -161,7 +161,7 @@ def _driver(opened: _Opened) -> tuple[Driver, Retraining, RetrainRecord]:
 
 
 def _recorded(opened: _Opened, ledger: Ledger) -> RetrainRecord:
-    """Return what is asked for, with who takes part: those of now, and whoever has been set back before.
+    """Return what is asked for, with who takes part: as the search stands now, and what was set back before.
 
     Raises:
         RunError: No candidate is complete, the test images have changed, or a recipe is not known any more.
@@ -176,30 +176,22 @@ def _recorded(opened: _Opened, ledger: Ledger) -> RetrainRecord:
             "them back."
         )
     chosen, no_controls = choose_participants(ledger, opened.asked.top)
-    before = opened.known.participants if opened.known else ()
-    return _with(
-        replace(opened.asked, test_images=len(opened.dataset.test), test_digest=found),
-        before,
-        chosen,
-        no_controls,
-        opened.config.search.seed,
-    )
-
-
-def _with(
-    asked: RetrainRecord,
-    before: Sequence[Participant],
-    chosen: Sequence[Participant],
-    no_controls: Sequence[NoControl],
-    search_seed: int,
-) -> RetrainRecord:
-    apart = [one for one in before if one.role == "ablation"]
     return replace(
-        asked,
-        seed_list=seed_list(search_seed, asked.seeds[1]),
-        participants=merged((*chosen, *apart)),
-        no_controls=tuple(no_controls),
+        opened.asked,
+        test_images=len(opened.dataset.test),
+        test_digest=found,
+        seed_list=seed_list(opened.config.search.seed, opened.asked.seeds[1]),
+        participants=merged((*chosen, *_set_back(opened.known))),
+        no_controls=no_controls,
     )
+
+
+def _set_back(known: RetrainRecord | None) -> Iterator[Participant]:
+    """Yield who took part because a point of the winner was set back, as that alone."""
+    for one in known.participants if known else ():
+        roles = tuple(part for part in one.roles if part[0] == "ablation")
+        if roles:
+            yield Participant(one.architecture, roles)
 
 
 def _require_recipes(opened: _Opened, ledger: Ledger) -> None:

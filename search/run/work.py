@@ -112,12 +112,16 @@ class RetrainWork(Work):
         retraining: Hands them out.
         recipes: By name, how they are trained.
         test_digest: What tells the test images from any others.
+        budget: When it ends at the latest.
     """
 
     ended, interrupted, command = "retrained", "retraining_interrupted", "retrain"
 
-    def __init__(self, retraining: Retraining, recipes: Mapping[str, TrainConfig], test_digest: str) -> None:
-        self._retraining, self._recipes, self._test_digest = retraining, dict(recipes), test_digest
+    def __init__(
+        self, retraining: Retraining, recipes: Mapping[str, TrainConfig], test_digest: str, budget: Budget
+    ) -> None:
+        self._retraining, self._recipes = retraining, dict(recipes)
+        self._test_digest, self._budget = test_digest, budget
 
     def is_left(self) -> bool:
         """Return whether anything is to be trained again."""
@@ -137,4 +141,5 @@ class RetrainWork(Work):
         states = [one.state for one in self._retraining.candidates()]
         summary: dict[str, Any] = {state: states.count(state) for state in TERMINAL}
         left = self._retraining.is_left()
-        return summary | ({"limit": "--budget"} if left or self._retraining.limited else {})
+        used_up = self._retraining.limited or (left and self._budget.used_up() is not None)
+        return summary | ({"limit": "--budget"} if used_up else {})

@@ -42,6 +42,8 @@ VALUES: dict[str, Any] = {
     "feasible": False,
     "series": "random",
     "again": True,
+    "role": "finalist",
+    "recipe": "long",
 }
 FIELDS = [one.name for one in fields(Candidate)]
 
@@ -70,7 +72,7 @@ def test_what_the_study_keeps_does_not_change_with_the_candidate(whole: Candidat
     assert len(kept["curve"]) == len(CURVE)
 
 
-@pytest.mark.parametrize("name", ["audit", "feasible", "series", "again"])
+@pytest.mark.parametrize("name", ["audit", "feasible", "series", "again", "role", "recipe"])
 def test_what_another_version_did_not_keep_has_its_default(name: str, whole: Candidate) -> None:
     values = stored(whole)
     del values[name]

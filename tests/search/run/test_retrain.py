@@ -1,0 +1,246 @@
+"""`fusion-nas retrain`: a whole one on digits, one that is killed, and what is refused before anything starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from fusion_ops.errors import ConfigError, FusionNasError, RunError
+from reports.retrain_record import RETRAIN_FILE, read_retrain_record
+from reports.test_outcomes import read_outcomes
+from search.cli.errors import exit_code
+from search.run.retrain import prospect, retrain
+from search.run.retrain_request import RetrainRequest
+from search.watching.status import read_status
+from tests.runs import driving, events, fusion_nas, trials, wait_for_more
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """
+space: {name: resnet, depth: 8, width: 4, ops: [sum, aff], reductions: [2]}
+data: {name: digits}
+train: {epochs: 2, batch_size: 128, lr: 0.2}
+search: {trials: 3, sampler: random, pruner: none, seed: 1}
+"""
+LONG = CONFIG.replace("epochs: 2", "epochs: 8")
+
+
+def asked(*recipes: Path, top=1, seeds=(2, 2), budget=None, ablate=False) -> RetrainRequest:
+    return RetrainRequest.checked(top, seeds, recipes, budget, ablate=ablate)
+
+
+def launched(folder: Path, config: str) -> Path:
+    (folder / "config.yaml").write_text(config)
+    done = fusion_nas("launch", folder / "config.yaml", "--run-dir", folder / "run")
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose search has ended; not to be changed."""
+    return launched(tmp_path_factory.mktemp("searched"), CONFIG)
+
+
+@pytest.fixture
+def run(searched: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(searched, tmp_path / "run"))
+
+
+def retrained(run: Path) -> pd.DataFrame:
+    rows = pd.read_csv(run / "candidates.csv", dtype={"id": str}, keep_default_na=False)
+    return rows[rows["series"] == "retrain"]
+
+
+def contents(run: Path) -> dict[Path, bytes]:
+    """All files of a run but the lock, which names the process that looked last."""
+    return {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != "driver.lock"}
+
+
+def test_a_whole_retraining_with_a_recipe_and_ablations_leaves_all_that_a_verdict_needs(run: Path) -> None:
+    (run.parent / "long.yaml").write_text("epochs: 3\n")
+    arguments = ("--top", 1, "--seeds", 2, "--recipe", run.parent / "long.yaml", "--ablate")
+    done = fusion_nas("retrain", run, *arguments)
+    assert done.returncode == 0, done.stderr
+    record, rows = read_retrain_record(run), retrained(run)
+    assert record is not None
+    assert set(rows["state"]) == {"complete"}
+    assert len(rows.groupby(["id", "recipe", "seed"])) == len(rows)
+    own = [one for one in record.participants if one.role != "ablation"]
+    apart = [one for one in record.participants if one.role == "ablation"]
+    assert len(rows) == 2 * 2 * len(own) + 2 * len(apart)
+    assert set(rows.loc[rows["recipe"] == "long", "epochs"]) == {3}
+    assert set(rows["seed"]) == set(record.seed_list)
+    assert {"finalist", "original"} <= set(rows["role"])
+    assert set(rows.loc[rows["kind"] == "control", "role"]) <= {"matched_params", "matched_flops"}
+    for (identity, recipe), found in read_outcomes(run).items():
+        same = rows[(rows["id"] == identity) & (rows["recipe"] == recipe)].sort_values("number")
+        assert found.values["accuracy"].shape == (2, record.test_images)
+        measured = same["test_accuracy"].astype(float).to_numpy()
+        assert np.allclose(found.values["accuracy"].mean(axis=1), measured, atol=1e-6)
+    assert not list((run / "checkpoints").glob("*/training-*"))
+    assert len(list((run / "checkpoints").glob("*/retrained-*"))) == len(rows)
+    assert [event["event"] for event in events(run, "retrained")] == ["retrained"]
+    assert "test accuracy" in done.stdout
+    assert (run / "report.html").stat().st_size > 10_000
+
+    told = fusion_nas("status", run).stdout
+    assert f"retraining  ended: {len(rows)} of at most {len(rows)} done" in told
+    before = retrained(run)
+    again = fusion_nas("retrain", run)
+    assert again.returncode == 0, again.stderr
+    assert "starting Ray" not in again.stderr
+    assert retrained(run).equals(before)
+
+
+@pytest.mark.faults
+def test_a_retraining_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Path) -> None:
+    run = launched(tmp_path, LONG)
+    searched = pd.read_csv(run / "candidates.csv")
+    with driving("retrain", run, "--top", 1, "--seeds", 2) as driver:
+        victim = wait_for_more(driver, run, "progress")
+        os.kill(int(victim["worker"].partition(":")[2]), signal.SIGKILL)
+        assert wait_for_more(driver, run, "retried")["number"] == victim["number"]
+        wait_for_more(driver, run, "progress")
+        now = json.loads(fusion_nas("status", run, "--json").stdout)
+        assert (now["run"], now["retraining"]["run"]) == ("running", "running")
+        busy = fusion_nas("retrain", run)
+        assert busy.returncode == 2
+        assert f"pid {driver.pid}" in busy.stderr
+        os.kill(driver.pid, signal.SIGKILL)
+    left = [trial.number for trial in trials(run) if trial.state == TrialState.RUNNING]
+    assert left
+    stopped = read_status(run)
+    assert (stopped["run"], stopped["retraining"]["run"], stopped["search_ended"]) == ("stopped", "stopped", True)
+    assert f"to go on    fusion-nas retrain {run}" in fusion_nas("status", run).stdout
+
+    with driving("retrain", run) as driver:
+        wait_for_more(driver, run, "progress")
+        driver.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        _, err = driver.communicate(timeout=60)
+        assert (driver.returncode, time.monotonic() - started < 15) == (130, True)
+        assert f"go on with `fusion-nas retrain {run}`" in err
+    assert all(trial.state != TrialState.RUNNING for trial in trials(run))
+    assert list((run / "checkpoints").glob("*/training-*.pt")), "no training state was kept"
+
+    resumed = fusion_nas("resume", run, "--set", "search.trials=4")
+    assert resumed.returncode == 0, resumed.stderr
+    assert not (retrained(run)["state"] == "running").any()
+    done = fusion_nas("retrain", run)
+    assert done.returncode == 0, done.stderr
+    rows, record = retrained(run), read_retrain_record(run)
+    assert record is not None
+    assert set(rows["state"]) == {"complete"}
+    assert len(rows.groupby(["id", "recipe", "seed"])) == len(rows) >= 2 * len(record.participants)
+    assert set(left) <= set(rows["number"])
+    assert (rows["epochs"] == 8).all()
+    assert not list((run / "checkpoints").glob("*/training-*.pt"))
+    assert all(trial.state.is_finished() for trial in trials(run))
+    table = pd.read_csv(run / "candidates.csv").set_index("number")
+    assert (table.loc[searched["number"], "accuracy"].to_numpy() == searched["accuracy"].to_numpy()).all()
+    assert set(read_outcomes(run)) >= {(one.id, "default") for one in record.participants}
+
+
+def test_a_dry_run_says_who_takes_part_and_what_it_takes_and_changes_nothing(run: Path) -> None:
+    before = contents(run)
+    told = fusion_nas("retrain", run, "--top", 1, "--seeds", "2..4", "--budget", "40epochs", "--dry-run")
+    assert told.returncode == 0, told.stderr
+    for words in (
+        "finalist",
+        "original",
+        "matched params",
+        "2 to 4 seeds each",
+        "within --budget 40epochs",
+        "80 % power",
+    ):
+        assert words in told.stdout
+    assert contents(run) == before
+    found = prospect(run, asked())
+    assert found.retraining.most() == 2 * len(found.record.participants)
+
+
+def end_of(log: Path, event: str) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": "2026-03-02T10:00:00.000+00:00", "event": event}) + "\n")
+
+
+def test_what_cannot_be_retrained_is_refused_in_one_line_and_nothing_is_written(run: Path, tmp_path: Path) -> None:
+    for name, text in (("bad", "epochs: 0"), ("unknown", "epoch: 4"), ("default", "epochs: 4")):
+        (tmp_path / f"{name}.yaml").write_text(text + "\n")
+
+    def refused(words: str, *recipes: str, **arguments: object) -> None:
+        before = contents(run)
+        with pytest.raises(FusionNasError, match=words) as raised:
+            retrain(run, asked(*(tmp_path / f"{name}.yaml" for name in recipes), **arguments))
+        assert exit_code(raised.value) == 2
+        assert "\n" not in str(raised.value)
+        assert contents(run) == before
+
+    refused(r"bad\.yaml:1: `train\.epochs` must be at least 1; got 0", "bad")
+    refused(r"unknown\.yaml:1: unknown key `epoch`", "unknown")
+    refused("give the file another name", "default")
+    refused("there is no such file", "missing")
+    refused("`--seeds` must be at least 2", seeds=(1, 1))
+    end_of(run / "log.jsonl", "resumed")
+    refused(rf"has not ended \(3 of 3 candidates done\); end it with `fusion-nas resume {run}`")
+    end_of(run / "log.jsonl", "ended")
+    (run / RETRAIN_FILE).write_text("{")
+    refused(f"{RETRAIN_FILE} is damaged")
+
+
+def test_a_run_without_a_complete_candidate_has_nothing_to_train_again(tmp_path: Path) -> None:
+    broken = CONFIG.replace("lr: 0.2", "lr: 1.0e+30, schedule: step, warmup: 0.0").replace("trials: 3", "trials: 1")
+    (tmp_path / "config.yaml").write_text(broken)
+    failed = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", tmp_path / "run")
+    assert failed.returncode == 1, failed.stderr
+    refused = fusion_nas("retrain", tmp_path / "run")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
+    assert "no candidate of the run" in refused.stderr
+    assert not (tmp_path / "run" / RETRAIN_FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "words"),
+    [
+        ("config.yaml", "seed: 0\n", "seed: 3\n", "the run's config was edited since its launch"),
+        ("config.yaml", "test: 359", "test: 358", r"the data set has changed since the run was launched: test was 358"),
+        (RETRAIN_FILE, None, None, "the test images have changed since the retraining began"),
+    ],
+)
+def test_a_run_whose_config_or_data_changed_is_refused(run: Path, file: str, before, after, words: str) -> None:
+    if before is None:
+        record = prospect(run, asked()).record.to_dict() | {"test_digest": "0" * 32}
+        (run / file).write_text(yaml.safe_dump(record))
+    else:
+        text = (run / file).read_text()
+        assert before in text
+        (run / file).write_text(text.replace(before, after, 1))
+    with pytest.raises((RunError, ConfigError), match=words):
+        retrain(run, asked())
+
+
+def test_a_recipe_that_the_run_no_longer_knows_is_asked_for(run: Path, tmp_path: Path) -> None:
+    """The advice of the error works: the file is given again."""
+    (tmp_path / "long.yaml").write_text("epochs: 1\n")
+    done = fusion_nas(
+        "retrain", run, "--top", 1, "--seeds", 2, "--recipe", tmp_path / "long.yaml", "--budget", "12epochs"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "its budget of 12epochs is used up" in done.stdout
+    assert set(retrained(run)["recipe"]) == {"default", "long"}
+    assert retrained(run)["epochs"].sum() <= 12
+    (run / RETRAIN_FILE).unlink()
+    with pytest.raises(RunError, match="of a recipe `long`, which is not known any more; give --recipe FILE"):
+        prospect(run, asked())
+    assert prospect(run, asked(tmp_path / "long.yaml")).record.recipes["long"] == {"epochs": 1}
