@@ -20,6 +20,7 @@ class RetrainedView:
     Args:
         outcome: The outcome.
         candidate: Id of the network that it is about.
+        original: What the original is called.
         headline: It in a few words.
         sentence: It in a sentence.
         evidence: What else must be known.
@@ -34,6 +35,7 @@ class RetrainedView:
 
     outcome: Outcome
     candidate: str
+    original: str
     headline: str
     sentence: str
     evidence: tuple[str, ...]
@@ -49,13 +51,15 @@ class RetrainedView:
 def retrained_view(judgement: Judgement) -> RetrainedView:
     """Return what is shown of a verdict."""
     under, margin, measure = judgement.under, judgement.verdict.margin, judgement.measure
-    compared = [_labelled(against, one) for recipe in under for against, one in recipe.shown().items()]
+    original = words.original_word(judgement)
+    compared = [_labelled(against, one, original) for recipe in under for against, one in recipe.shown().items()]
     others = [Labelled(words.name_of(one.candidate), one) for recipe in under for one in recipe.others]
     earned = [one for recipe in under for one in _by_gain(recipe)]
     costs = [MEASURES[name] for name in MEASURES if any(name in one.compared.candidate.costs for one in earned)]
     return RetrainedView(
         outcome=judgement.verdict.outcome,
         candidate=judgement.verdict.candidate,
+        original=original,
         headline=words.headline(judgement),
         sentence=words.sentence(judgement),
         evidence=words.evidence(judgement),
@@ -69,9 +73,9 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
     )
 
 
-def _labelled(against: str, compared: Compared) -> Labelled:
+def _labelled(against: str, compared: Compared, original: str) -> Labelled:
     note = words.name_of(compared.reference) if against == "uniform" else ""
-    return Labelled(words.NAMES[against], compared, note)
+    return Labelled(original if against == "sum" else words.NAMES[against], compared, note)
 
 
 def _labelled_point(earned: Earned) -> Labelled:

@@ -11,7 +11,17 @@ from reports.judging.rules import Outcome, Reason
 from reports.measures import MEASURES, Measure
 from reports.phrases import describe, ratio, signed_points, signed_range, uniform_operator
 
-__all__ = ["AGAINST", "NAMES", "OUTCOME_WORDS", "evidence", "headline", "in_words", "name_of", "sentence"]
+__all__ = [
+    "AGAINST",
+    "NAMES",
+    "OUTCOME_WORDS",
+    "evidence",
+    "headline",
+    "in_words",
+    "name_of",
+    "original_word",
+    "sentence",
+]
 
 # Whom the candidate is compared with, for a heading and in a sentence.
 NAMES: Mapping[str, str] = {
@@ -66,7 +76,14 @@ def headline(judgement: Judgement) -> str:
     better = sum(one.ruling.outcome == "better" for one in judgement.under)
     if better and judgement.verdict.outcome == "undecided" and judgement.ruling.reason != "recipes":
         return f"Undecided: better under {better} of {len(judgement.under)} recipes."
-    return _HEADLINES[judgement.ruling.reason]
+    return _HEADLINES[judgement.ruling.reason].replace("the sum", original_word(judgement))
+
+
+def original_word(judgement: Judgement) -> str:
+    """Return what the original is called: a network that somebody brought may fuse by other operators than `sum`."""
+    originals = [arm.architecture for arm in judgement.arms if arm.plays("original")]
+    other = any(architecture is None or uniform_operator(architecture) != "sum" for architecture in originals)
+    return "the original" if other else "the sum"
 
 
 def sentence(judgement: Judgement) -> str:
@@ -82,7 +99,9 @@ def sentence(judgement: Judgement) -> str:
         )
     compared = judgement.against("sum")
     if not compared:
-        return f"{who} was retrained, but cannot be compared with the sum before both have two seeds."
+        return (
+            f"{who} was retrained, but cannot be compared with {original_word(judgement)} before both have two seeds."
+        )
     gains = _joined(_gain(judgement, one) for one in compared)
     over = f"of test {measure.label} over {name_of(compared[0].reference)}"
     return f"{who}: {gains} {over}. {_costs(compared[0])}; {_basis(compared)}."
@@ -175,7 +194,7 @@ def _advice(judgement: Judgement) -> Iterator[str]:
     if reason in ("open", "open_control"):
         yield "Further seeds narrow the intervals until the test images limit them: `fusion-nas retrain --seeds`."
     if reason == "capped":
-        yield "Further seeds can show whether it is the same as the sum or worse, but no longer that it is better."
+        yield "Further seeds can show whether it is the same or worse, but no longer that it is better."
     if reason == "recipes":
         yield f"Keep to the recipe that you will train with: {_joined(_by_recipe(judgement))}."
 

@@ -10,6 +10,7 @@ from reports.arm import Arm
 from reports.judging.judgement import Judgement, judge
 from reports.judging.words import evidence, headline, sentence
 from reports.measures import MEASURES
+from reports.retrained_view import retrained_view
 
 Study = Callable[..., Sequence[Arm]]
 WHY = "no control: the host has no width. no control: `concat` costs less."
@@ -137,3 +138,10 @@ def test_one_control_of_both_costs_is_told_once(study: Study, arm: Callable[...,
     assert [one.against for one in result.verdict.comparisons] == ["sum", "uniform", "matched_params", "matched_flops"]
     assert list(result.under[0].shown()) == ["sum", "uniform", "matched_both"]
     assert evidence(result)[1].startswith("Against a wider all-`sum` network of as many parameters and FLOPs: +1.00")
+
+
+def test_an_original_of_other_operators_is_not_called_a_sum(arm: Callable[..., Arm]) -> None:
+    result = judged([arm("iaff", "finalist", 0.9), arm("sum aff sum", "original", 0.93)])
+    assert headline(result) == "Keep the original: it is better."
+    assert "of test accuracy over `aff r=4` at `stage2.block1`, `sum` elsewhere." in sentence(result)
+    assert retrained_view(result).original == "the original"
