@@ -50,6 +50,7 @@ def test_all_recipes_are_drawn_on_one_scale(study: Study) -> None:
     assert 0 < min(ends) < view.plot.zero < max(ends) < 100
     assert view.plot.band[0] < view.plot.zero < view.plot.band[1]
     assert [row.low < row.gain < row.high for row in view.plot.rows] == [True] * len(view.plot.rows)
+    assert [row.mark for row in view.plot.rows] == [MARKS[row.outcome] for row in view.plot.rows]
     by_place = sorted(view.plot.rows, key=lambda row: row.gain)
     gains = [float(row.gain_label.replace("−", "-").removesuffix(" points")) for row in by_place]
     assert gains == sorted(gains)
@@ -116,7 +117,7 @@ def test_a_search_alone_names_the_next_step(retrained_run: MakeRun) -> None:
 
 
 def test_retrained_networks_have_bars_and_are_not_on_the_front(retrained_run: MakeRun, study: Study) -> None:
-    run = load_run(retrained_run(study(0.02, 0.01)))
+    run = load_run(retrained_run([*study(0.02, 0.01), *study(0.02, recipe="long", level=0.7)]))
     catalog = make_catalog(run)
     marks = retrained_marks(run, catalog)
     arms = {arm.id: arm for arm in study(0.02, 0.01)}
