@@ -121,6 +121,7 @@ TRANSCRIPTIONS: dict[str, Transcription] = {
     "bifpn": bifpn,
     "asff": asff,
     "parsenet": parsenet,
+    "scaled_sum": lambda op, x, y: op.scales[0][:, None, None] * x + op.scales[1][:, None, None] * y,
 }
 
 

@@ -13,6 +13,8 @@ from fusion_ops.cost import Cost
 from fusion_ops.counting import cost
 from fusion_ops.operator import FusionOperator, build, canonical, names, operator, recipe, register
 from fusion_ops.recipe import Recipe
+from fusion_ops.recording import WeightRecord, recorded_weights
+from fusion_ops.spread import Spread
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -26,6 +28,7 @@ from fusion_ops.iaff import IAFF  # noqa: E402
 from fusion_ops.modulate import Modulate  # noqa: E402
 from fusion_ops.mscam import MSCAM  # noqa: E402
 from fusion_ops.parsenet import ParseNet  # noqa: E402
+from fusion_ops.scaled_sum import ScaledSum  # noqa: E402
 from fusion_ops.sk import SK  # noqa: E402
 from fusion_ops.split_attention import SplitAttention  # noqa: E402
 
@@ -44,7 +47,10 @@ __all__ = [
     "Modulate",
     "ParseNet",
     "Recipe",
+    "ScaledSum",
     "SplitAttention",
+    "Spread",
+    "WeightRecord",
     "build",
     "canonical",
     "compiled",
@@ -52,5 +58,6 @@ __all__ = [
     "names",
     "operator",
     "recipe",
+    "recorded_weights",
     "register",
 ]

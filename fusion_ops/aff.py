@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
 from fusion_ops.cost import Cost, convolution
-from fusion_ops.mixing import total, weighted_mean, weighted_sum
+from fusion_ops.mixing import total, total_weights, weighted_mean, weighted_sum
 from fusion_ops.mscam import attention_branches, attention_cost, attention_logits, mute
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -78,11 +78,20 @@ class AFF(FusionOperator):
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape."""
         summed = total(features)
-        z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
-        logits = attention_logits(z, self.local_att, self.global_att)
+        logits = self._logits(features, summed)
         if self.scale == "paper":
             return weighted_mean(features, logits)
         return weighted_sum(features, logits, summed)
+
+    def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """Return a weight for every channel of every input at every position."""
+        logits = self._logits(features, total(features))
+        return total_weights(logits, self.inputs, 1 if self.scale == "paper" else self.inputs)
+
+    def _logits(self, features: tuple[Tensor, ...], summed: Tensor) -> Tensor:
+        """Return the logits of all inputs but the last."""
+        z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
+        return attention_logits(z, self.local_att, self.global_att)
 
     @classmethod
     def cost(

@@ -7,13 +7,14 @@ the weights sum to the number of inputs, so that equal weights are the sum (`sca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
-from fusion_ops.mixing import softmax_sum
+from fusion_ops.mixing import softmax_sum, softmax_weights
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
 
@@ -59,5 +60,12 @@ class ASFF(FusionOperator):
 
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape."""
-        logits = torch.stack([ask(feature) for ask, feature in zip(self.ask, features, strict=True)], dim=1)
-        return softmax_sum(features, logits, self.weights_sum)
+        return softmax_sum(features, self._logits(features), self.weights_sum)
+
+    def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """Return a weight for every input at every position."""
+        return softmax_weights(self._logits(features), self.weights_sum)
+
+    def _logits(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the logits of all inputs, as `softmax_sum` takes them."""
+        return torch.stack([ask(feature) for ask, feature in zip(self.ask, features, strict=True)], dim=1)

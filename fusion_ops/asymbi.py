@@ -70,8 +70,18 @@ class AsymBi(FusionOperator):
     def fuse(self, *features: Tensor) -> Tensor:
         """Gate N maps of one shape by each other."""
         *shallow, deep = features if self.gate == "last" else features[::-1]
-        gates = (torch.sigmoid(self.global_att(deep)) * self.times).chunk(self.inputs - 1, dim=1)
+        gates = self._gates(deep)
         fused: Tensor = shallow[0] * gates[0]
         for feature, gate in zip(shallow[1:], gates[1:], strict=True):
             fused = plus_product(fused, gate, feature)
         return torch.add(fused, deep * torch.sigmoid(self.local_att(total(shallow))), alpha=self.times)
+
+    def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """Return a gate for every channel of the shallow maps, and for the deep one at every position, too."""
+        *shallow, deep = features if self.gate == "last" else features[::-1]
+        weights = (*self._gates(deep), torch.sigmoid(self.local_att(total(shallow))) * self.times)
+        return weights if self.gate == "last" else weights[::-1]
+
+    def _gates(self, deep: Tensor) -> tuple[Tensor, ...]:
+        """Return the gate of each shallow map."""
+        return (torch.sigmoid(self.global_att(deep)) * self.times).chunk(self.inputs - 1, dim=1)

@@ -56,9 +56,15 @@ class BiFPN(FusionOperator):
 
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape."""
+        return portioned_sum(features, self._portions())
+
+    def input_weights(self, *_features: Tensor) -> tuple[Tensor, ...]:
+        """Return a weight for every input, a number."""
+        return self._portions()
+
+    def _portions(self) -> tuple[Tensor, ...]:
+        """Return the normalised weights."""
         weights = torch.relu(self.weight)
         if self.scale == "paper":
-            portions = weights / (_LEAST + weights.sum())
-        else:
-            portions = self.inputs * weights / weights.sum().clamp(min=_LEAST)
-        return portioned_sum(features, portions.unbind())
+            return (weights / (_LEAST + weights.sum())).unbind()
+        return (self.inputs * weights / weights.sum().clamp(min=_LEAST)).unbind()

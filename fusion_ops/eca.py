@@ -9,12 +9,13 @@ map is 0. More than two inputs can be fused.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fusion_ops.mixing import softmax_sum, total
+from fusion_ops.mixing import softmax_sum, softmax_weights, total
 from fusion_ops.norm import GlobalAverage
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -64,9 +65,17 @@ class ECA(FusionOperator):
 
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape."""
+        return softmax_sum(features, self._logits(features), self.weights_sum)
+
+    def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """Return a weight for every channel of every input."""
+        return softmax_weights(self._logits(features), self.weights_sum)
+
+    def _logits(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the logits of all inputs, as `softmax_sum` takes them."""
         pooled = total([self.pool(feature) for feature in features])
         logits = functional.pad(self.mix(pooled.flatten(1).unsqueeze(1)), (0, 0, 0, 1))
-        return softmax_sum(features, logits.reshape(*logits.shape, *pooled.shape[2:]), self.weights_sum)
+        return logits.reshape(*logits.shape, *pooled.shape[2:])
 
 
 def neighbours(channels: int) -> int:

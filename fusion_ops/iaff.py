@@ -17,7 +17,7 @@ from torch import Tensor
 from fusion_ops.aff import initial_integration, integration_cost
 from fusion_ops.cost import Cost
 from fusion_ops.errors import SpecError
-from fusion_ops.mixing import total, weighted_mean, weighted_sum
+from fusion_ops.mixing import total, total_weights, weighted_mean, weighted_sum
 from fusion_ops.mscam import attention_branches, attention_cost, attention_logits, mute
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -93,13 +93,21 @@ class IAFF(FusionOperator):
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape, twice."""
         summed = total(features)
-        z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
-        u = weighted_mean(features, attention_logits(z, self.local_att, self.global_att))
-        global_att2 = self.global_att if self.shared_global else self.global_att2
-        logits = attention_logits(u, self.local_att2, global_att2)
+        logits = self._logits(features, summed)
         if self.scale == "paper":
             return weighted_mean(features, logits)
         return weighted_sum(features, logits, summed)
+
+    def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """Return the second pass's weight for every channel of every input at every position."""
+        logits = self._logits(features, total(features))
+        return total_weights(logits, self.inputs, 1 if self.scale == "paper" else self.inputs)
+
+    def _logits(self, features: tuple[Tensor, ...], summed: Tensor) -> Tensor:
+        """Return the second pass's logits, of all inputs but the last."""
+        z = summed if self.integrate is None else self.integrate(torch.cat(features, dim=1))
+        u = weighted_mean(features, attention_logits(z, self.local_att, self.global_att))
+        return attention_logits(u, self.local_att2, self.global_att if self.shared_global else self.global_att2)
 
     @classmethod
     def cost(

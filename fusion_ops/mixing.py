@@ -24,7 +24,9 @@ __all__ = [
     "portioned_sum",
     "portions",
     "softmax_sum",
+    "softmax_weights",
     "total",
+    "total_weights",
     "weighted_mean",
     "weighted_sum",
 ]
@@ -56,6 +58,23 @@ def portions(logits: Tensor, inputs: int) -> tuple[Tensor, ...]:
     shares = [torch.exp(part - peak) for part in parts]
     whole = total([*shares, torch.exp(-peak)])
     return tuple((share / whole).to(logits.dtype) for share in shares)
+
+
+def total_weights(logits: Tensor, inputs: int, times: int) -> tuple[Tensor, ...]:
+    """Return `times·p_i` of all N inputs: what `weighted_mean` (once) and `weighted_sum` (N times) weigh by.
+
+    Args:
+        logits: `(B, (N − 1)·C, *size)`, or of one position.
+        inputs: N.
+        times: What the weights sum to.
+    """
+    shares = portions(logits, inputs)
+    return tuple(times * share for share in (*shares, 1 - total(shares)))
+
+
+def softmax_weights(logits: Tensor, times: int) -> tuple[Tensor, ...]:
+    """Return `times·softmax_i(a_i)` of all N inputs: what `softmax_sum` weighs by, from the same logits."""
+    return (times * logits.softmax(dim=1)).unbind(dim=1)
 
 
 def plus_product(base: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
@@ -133,4 +152,4 @@ def softmax_sum(features: Sequence[Tensor], logits: Tensor, times: int) -> Tenso
         logits: `(B, N, C, 1, …)` for weights per channel, `(B, N, 1, *size)` for weights per position.
         times: What the weights sum to.
     """
-    return portioned_sum(features, (times * logits.softmax(dim=1)).unbind(dim=1))
+    return portioned_sum(features, softmax_weights(logits, times))

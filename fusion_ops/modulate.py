@@ -66,7 +66,16 @@ class Modulate(FusionOperator):
     def fuse(self, *features: Tensor) -> Tensor:
         """Gate N − 1 maps of one shape by the context of another, and add them to it."""
         *gated, fused = features if self.gate == "last" else features[::-1]
-        gates = torch.sigmoid(self.global_att(fused)) * self.times
-        for feature, gate in zip(gated, gates.chunk(self.inputs - 1, dim=1), strict=True):
+        for feature, gate in zip(gated, self._gates(fused), strict=True):
             fused = plus_product(fused, gate, feature)
         return fused
+
+    def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """Return a gate for every channel of the gated inputs, and 1 for the one that gates them."""
+        gates = self._gates(features[-1] if self.gate == "last" else features[0])
+        weights = (*gates, torch.ones_like(gates[0]))
+        return weights if self.gate == "last" else weights[::-1]
+
+    def _gates(self, gating: Tensor) -> tuple[Tensor, ...]:
+        """Return the gate of each other input."""
+        return (torch.sigmoid(self.global_att(gating)) * self.times).chunk(self.inputs - 1, dim=1)

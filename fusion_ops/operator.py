@@ -70,6 +70,14 @@ class FusionOperator(nn.Module, ABC):
     def fuse(self, *features: Tensor) -> Tensor:
         """Fuse N maps of one shape."""
 
+    def input_weights(self, *features: Tensor) -> tuple[Tensor, ...] | None:
+        """Return the weights `w_i` by which N maps of one shape are fused, `fuse(x_1, …, x_N) = Σ_i w_i ⊙ x_i`.
+
+        Each can be broadcast over the maps. `None` where the operator has none: it is no weighted sum of its inputs, or
+        the plain sum.
+        """
+        return None
+
     @classmethod
     def width(cls, channels: int, r: int) -> int:
         """Return the hidden width d that `r` gives; ratios of equal width are the same network."""

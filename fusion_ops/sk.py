@@ -7,13 +7,14 @@ it fuses feature maps from anywhere, not only the branches of a selective-kernel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
 from fusion_ops.cost import Cost, batch_norm, convolution
-from fusion_ops.mixing import softmax_sum, total
+from fusion_ops.mixing import softmax_sum, softmax_weights, total
 from fusion_ops.norm import GlobalAverage, batch_norm_class
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -69,8 +70,17 @@ class SK(FusionOperator):
 
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape."""
+        return softmax_sum(features, self._logits(features), self.weights_sum)
+
+    def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """Return a weight for every channel of every input."""
+        return softmax_weights(self._logits(features), self.weights_sum)
+
+    def _logits(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the logits of all inputs, as `softmax_sum` takes them."""
         logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
-        return softmax_sum(features, logits.unflatten(1, (self.inputs, self.channels)), self.weights_sum)
+        by_input: Tensor = logits.unflatten(1, (self.inputs, self.channels))
+        return by_input
 
     @classmethod
     def width(cls, channels: int, r: int) -> int:

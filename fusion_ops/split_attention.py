@@ -8,13 +8,14 @@ least width. The weights sum to the number of inputs, so that equal weights are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
 from fusion_ops.errors import SpecError
-from fusion_ops.mixing import softmax_sum, total
+from fusion_ops.mixing import softmax_sum, softmax_weights, total
 from fusion_ops.norm import GlobalAverage, batch_norm_class
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of, reduced
@@ -73,9 +74,18 @@ class SplitAttention(FusionOperator):
 
     def fuse(self, *features: Tensor) -> Tensor:
         """Weigh N maps of one shape."""
+        return softmax_sum(features, self._logits(features), self.weights_sum)
+
+    def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """Return a weight for every channel of every input."""
+        return softmax_weights(self._logits(features), self.weights_sum)
+
+    def _logits(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the logits of all inputs, as `softmax_sum` takes them."""
         logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
         by_group = logits.unflatten(1, (self.groups, self.inputs, self.channels // self.groups))
-        return softmax_sum(features, by_group.transpose(1, 2).flatten(2, 3), self.weights_sum)
+        by_input: Tensor = by_group.transpose(1, 2).flatten(2, 3)
+        return by_input
 
 
 def _hidden(channels: int, r: int, inputs: int, groups: int) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __all__ = [
     "Run",
     "SearchConfig",
+    "attention",
     "create_pruner",
     "create_sampler",
     "launch",
@@ -22,6 +23,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from search.config import SearchConfig
+    from search.run.attention import attention
     from search.run.jobs import launch, resume
     from search.run.run import Run
     from search.strategy.pruners import create_pruner, report, should_prune
@@ -32,6 +34,7 @@ else:
     _HOMES = {
         "Run": "search.run.run",
         "SearchConfig": "search.config",
+        "attention": "search.run.attention",
         "create_pruner": "search.strategy.pruners",
         "create_sampler": "search.strategy.samplers",
         "launch": "search.run.jobs",

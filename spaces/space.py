@@ -230,9 +230,12 @@ class SearchSpace:
 
     def recipe(self, architecture: Architecture, *, init: str = "default") -> Recipe:
         """Return how to construct the network of `architecture`."""
+        return self.host.recipe(self.fusion_recipes(architecture, init=init))
+
+    def fusion_recipes(self, architecture: Architecture, *, init: str = "default") -> dict[str, Recipe]:
+        """Return how to construct the operator at each fusion point, by name."""
         self._check_points(architecture)
-        fusions = {point.name: point.recipe(architecture[point.name], init=init) for point in self.points}
-        return self.host.recipe(fusions)
+        return {point.name: point.recipe(architecture[point.name], init=init) for point in self.points}
 
     def build(self, architecture: Architecture, *, init: str = "default") -> nn.Module:
         """Construct the network of `architecture`.

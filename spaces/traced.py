@@ -82,13 +82,7 @@ class Traced(HostNetwork):
         give(self, "input_size", shapes[0][2:])
         give(self, "plan", _plan(*self._traced))
         if not self.plan.points:
-            raise SpecError(
-                self.plan.unmatched[0]
-                if self.plan.unmatched
-                else f"`model`: {self.model} has no sum or concatenation of feature maps"
-                f"{' that `include` and `exclude` leave' if self.include or self.exclude else ''}; there is "
-                "nothing to search."
-            )
+            raise SpecError(self.plan.unmatched[0] if self.plan.unmatched else self._nothing)
         self._check_output()
 
     @property
@@ -139,6 +133,15 @@ class Traced(HostNetwork):
     def _traced(self) -> _Key:
         shapes: Any = self.example if isinstance(self.example[0], tuple) else (self.example,)  # type: ignore[index]
         return _Key(str(self.model), self.kwargs, shapes, self.include, self.exclude)  # type: ignore[arg-type]
+
+    @property
+    def _nothing(self) -> str:
+        """That there is no fusion point, and the first reason of those that are known."""
+        kept = " that `include` and `exclude` leave" if self.include or self.exclude else ""
+        why = f": {self.plan.notices[0].rstrip('.')}" if self.plan.notices else ""
+        return (
+            f"`model`: {self.model} has no sum or concatenation of feature maps{kept}; there is nothing to search{why}."
+        )
 
     def _check_model(self) -> None:
         if isinstance(self.model, str) and self.model.startswith(LIVE):

@@ -20,6 +20,17 @@ def fusion_nas(*arguments: object, timeout: float = 300, **settings) -> subproce
     return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, **settings)
 
 
+def export_and_verify(run: Path, out: Path, *options: str) -> str:
+    """Export a run beside whose directory its network's code is, and return what `verify.py` prints."""
+    exported = fusion_nas("export", run, "-o", out, *options)
+    assert exported.returncode == 0, exported.stderr
+    verified = subprocess.run(
+        [sys.executable, "verify.py"], cwd=out, capture_output=True, text=True, env={"PYTHONPATH": str(run.parent)}
+    )
+    assert verified.returncode == 0, verified.stdout
+    return verified.stdout
+
+
 def trials(run: Path) -> list[optuna.trial.FrozenTrial]:
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(run / "study.journal")))
     return optuna.load_study(study_name=None, storage=storage).trials

@@ -206,6 +206,13 @@ def draw_bifpn(d: Drawing, op: nn.Module) -> None:
     weighed(d, 648, end, "2v₁", "2v₂")
 
 
+def draw_scaled_sum(d: Drawing, op: nn.Module) -> None:
+    """Weigh whole channels by learned numbers."""
+    inputs(d, tap=False)
+    d.box(250, MID, 240, ("learned c₁, c₂", "C numbers each, at first 1"))
+    weighed(d, 648, 490, "c₁", "c₂")
+
+
 def draw_asff(d: Drawing, op: nn.Module) -> None:
     """Weigh positions, each input asking for its own weight."""
     inputs(d, tap=False)
@@ -267,6 +274,7 @@ PAINTERS: dict[str, Painter] = {
     "bifpn": draw_bifpn,
     "asff": draw_asff,
     "parsenet": draw_parsenet,
+    "scaled_sum": draw_scaled_sum,
 }
 
 

@@ -42,7 +42,7 @@ images = ...  # uint8, {shape}
 
 {architecture}
 
-## Data
+{simplified}## Data
 
 {data}
 
@@ -71,6 +71,15 @@ RETRAINED = """\
 These are the weights of the best of {seeds} by validation {quality}, trained from scratch after the search
 by the recipe `{recipe}`. The validation images chose them, so that their value flatters; the test images chose
 nothing."""
+SIMPLIFIED = """\
+### Simplified after the training
+
+Of {tried} operators with attention, {replaced} had weights so steady over the validation images that constants stand in
+their place (`scaled_sum`), the means of these weights. {quality}: {before} before, {after} after; the outputs
+differ by {difference} of their standard deviation (RMS; at most {tolerance} was allowed). It saves {params} parameters
+and {flops} FLOPs.
+
+{table}"""
 
 KNOWS = "- It knows the {classes} classes above and no others; it answers with one of them whatever it is shown.\n"
 
@@ -103,12 +112,13 @@ def model_card(
     channels, height, width = data["input_shape"]
     files = [(f"`{name}`", text) for name, text in FILES.items() if onnx or name != "model.onnx"]
     return CARD.format(
-        title=f"Network {selection.architecture.id}",
+        title=f"Network {selection.candidate}",
         summary=_summary(selection),
         measures=_table(("measure", "value", "how"), _measures(selection, recomputed)),
         spread=_spread(selection),
         needs=_needs(selection),
         shape=f"(B, {channels}, {height}, {width})",
+        simplified=_simplified(selection),
         architecture=_table(("fusion point", "kind", "operator", "parameters", "FLOPs"), _points(selection)),
         data=_data(data),
         usage=_usage(data, outputs),
@@ -136,6 +146,38 @@ def _summary(selection: Selection) -> str:
     )
 
 
+def _simplified(selection: Selection) -> str:
+    """Return what was replaced after the training, a section of its own; nothing where nothing was to be."""
+    found, quality = selection.simplification, selection.run.quality
+    if found is None:
+        return ""
+    rows = [
+        (
+            attempt.point,
+            f"`{attempt.choice}`",
+            f"{attempt.varying:.2g}",
+            f"{100 * attempt.difference:.2g} %",
+            quality.format(attempt.quality),
+            "replaced" if attempt.replaced else "left alone",
+        )
+        for attempt in found.attempts
+    ]
+    head = ("fusion point", "operator", "spread of its weights", "outputs differ by", quality.label, "")
+    table = _table(head, rows) + "\n\n" if rows else ""
+    return SIMPLIFIED.format(
+        replaced=len(found.replaced),
+        tried=len(rows),
+        quality=quality.label,
+        before=quality.format(found.before),
+        after=quality.format(found.quality),
+        difference=f"{100 * found.difference:.2g} %",
+        tolerance=f"{100 * found.tolerance:.2g} %",
+        params=f"{found.saved.params:,}",
+        flops=f"{found.saved.flops:,}",
+        table=table,
+    )
+
+
 def _usage(data: Mapping[str, Any], outputs: Sequence[Output]) -> str:
     others = "".join(f", input{index}" for index in range(1, len(data.get("other_shapes", ())) + 1))
     call = f"model(preprocess(images){others})"
@@ -155,7 +197,11 @@ def _measures(selection: Selection, recomputed: Mapping[str, float] | None) -> I
     for measure in (MEASURES[name] for name in MEASURES if MEASURES[name].quality):
         if measure.column in row and math.isfinite(row[measure.column]):
             again = "; measured again with these files" if measure.name in (recomputed or {}) else ""
-            yield f"{measure.label}, validation", measure.format(row[measure.column]), how + again
+            value = row[measure.column]
+            if selection.simplification is not None and recomputed and measure.name in recomputed:
+                again = f"; {measure.format(value)} before it was simplified"
+                value = recomputed[measure.name]
+            yield f"{measure.label}, validation", measure.format(value), how + again
     yield from _over_seeds(selection)
     yield "parameters", f"{selection.cost.params:,}", "exact"
     yield "FLOPs", f"{selection.cost.flops:,}", f"exact; {FLOPS_UNIT}"
@@ -180,9 +226,10 @@ def _over_seeds(selection: Selection) -> Iterable[Sequence[str]]:
     if retrained is None:
         yield f"{quality.label}, test", ABSENT, UNTESTED
         return
-    images = selection.data.get("test", "unknown")
+    which = "these weights" if selection.simplification is None else "before it was simplified"
+    how = f"n = {selection.data.get('test', 'unknown')}, {which}; {TESTED}"
     for name, value in retrained.best_test().items():
-        yield f"{MEASURES[name].label}, test", MEASURES[name].format(value), f"n = {images}, these weights; {TESTED}"
+        yield f"{MEASURES[name].label}, test", MEASURES[name].format(value), how
     for split, measures in (("validation", retrained.validation()), ("test", retrained.test())):
         if quality.name in measures and retrained.seeds > 1:
             over = measures[quality.name]

@@ -16,6 +16,7 @@ import torch
 from fusion_ops import Cost
 from fusion_ops.errors import RunError
 from reports.exporting.retrained import OverSeeds, Retrainings, retrainings_of
+from reports.exporting.simplify import Simplification
 from reports.measures import MEASURES
 from reports.run import CONFIG, RunRecord
 from spaces import Architecture, SearchSpace, from_ref
@@ -42,6 +43,7 @@ class Selection:
         cost: Its exact cost.
         weights: The weights.
         retrained: The retrainings that they are the best of; `None` where they are the search's.
+        simplification: What was replaced in it after the search, if that was asked for.
     """
 
     run: RunRecord
@@ -51,6 +53,12 @@ class Selection:
     cost: Cost
     weights: Path
     retrained: Retrainings | None
+    simplification: Simplification | None = None
+
+    @property
+    def candidate(self) -> str:
+        """Id of the candidate, whose architecture may have been simplified since."""
+        return str(self.row["id"])
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -86,7 +94,7 @@ def config(selection: Selection) -> dict[str, Any]:
     data = selection.data
     return {
         "schema_version": SCHEMA_VERSION,
-        "candidate": selection.architecture.id,
+        "candidate": selection.candidate,
         "architecture": selection.architecture.to_dict(),
         "task": data.get("task", "classification"),
         "input_shape": list(data["input_shape"]),
@@ -117,11 +125,11 @@ def metrics(selection: Selection, recomputed: Mapping[str, float] | None) -> dic
         "validation": validation,
         "recipe": None if retrained is None else retrained.recipe,
         "test": None if retrained is None else _test(selection, retrained),
-        "test_note": UNTESTED if retrained is None else TESTED,
+        "test_note": UNTESTED if retrained is None else TESTED + _before(selection),
         "params": selection.cost.params,
         "flops": {"value": selection.cost.flops, "unit": FLOPS_UNIT},
         "latency": _latency(selection),
-    }
+    } | ({"simplified": selection.simplification.to_dict()} if selection.simplification else {})
 
 
 def provenance(selection: Selection, files: Iterable[Path]) -> dict[str, Any]:
@@ -129,7 +137,7 @@ def provenance(selection: Selection, files: Iterable[Path]) -> dict[str, Any]:
     row, run = selection.row, selection.run
     return {
         "schema_version": SCHEMA_VERSION,
-        "candidate": selection.architecture.id,
+        "candidate": selection.candidate,
         "number": int(row["number"]),
         "kind": row["kind"],
         "seed": int(row["seed"]),
@@ -154,6 +162,10 @@ def own_version() -> str:
 def _test(selection: Selection, retrained: Retrainings) -> dict[str, Any]:
     images, seed = selection.data.get("test"), int(retrained.best["seed"])
     return retrained.best_test() | {"n": images, "seed": seed} | _over_seeds(retrained.seeds, retrained.test())
+
+
+def _before(selection: Selection) -> str:
+    return "" if selection.simplification is None else "; before the network was simplified"
 
 
 def _over_seeds(seeds: int, measures: Mapping[str, OverSeeds]) -> dict[str, Any]:

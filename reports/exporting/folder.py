@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,15 +23,17 @@ from reports.exporting.documents import Selection, config, metrics, own_version,
 from reports.exporting.formats import require_onnx, write_exported_program, write_onnx
 from reports.exporting.modeling import modeling_source
 from reports.exporting.pick import picked, require_weights
+from reports.exporting.simplify import Evaluate
+from reports.exporting.simplify import simplify as simplify_network
 from reports.exporting.weights import load_tensors, load_weights
 from reports.phrases import describe
 from reports.run import load_run
+from spaces.operator_paths import build_with_paths
 from spaces.tied import distinct, tied
 from spaces.tracing.outputs import Output, outputs_of
 
 __all__ = ["Evaluate", "export"]
 
-Evaluate = Callable[[nn.Module], Mapping[str, float]]
 TOLERANCE = 1e-6
 
 
@@ -41,6 +44,7 @@ def export(
     *,
     onnx: bool = False,
     evaluate: Evaluate | None = None,
+    simplify: float | None = None,
 ) -> Path:
     """Export a candidate as plain PyTorch source and weights, and return the folder.
 
@@ -56,6 +60,8 @@ def export(
         onnx: Whether to write `model.onnx`, too.
         evaluate: Measures a network on the run's validation images; the exported files, loaded again, must
             give the quality that the candidates table has.
+        simplify: By how much outputs may differ for attention that is constant to be replaced by constants, 0.01 for
+            instance; see `reports.exporting.simplify`. Needs `evaluate`. `None`: nothing is replaced.
 
     Raises:
         RunError: The run, the candidate or the folder cannot be used; the message says why.
@@ -71,6 +77,8 @@ def export(
     _require_empty(target)
     network = selection.space.build(selection.architecture).eval()
     load_weights(network, selection.weights)
+    if simplify is not None:
+        selection, network = _simplified(selection, network, evaluate, simplify)
     inputs = _sample(selection)
     try:
         with _replacing(target) as folder:
@@ -78,6 +86,21 @@ def export(
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror or error}.") from None
     return target
+
+
+def _simplified(
+    selection: Selection, trained: nn.Module, evaluate: Evaluate | None, tolerance: float
+) -> tuple[Selection, nn.Module]:
+    """Return what is exported and its network, constant attention replaced."""
+    if evaluate is None:
+        raise RunError("`simplify` needs `evaluate`, which measures networks on the validation images; pass both.")
+    space, architecture = selection.space, selection.architecture
+    built = build_with_paths(space, architecture)
+    built.network.load_state_dict(trained.state_dict())
+    found = simplify_network(space, architecture, built, evaluate, selection.run.quality, tolerance)
+    _confirm(selection, found.before, selection.quality)
+    simpler = found.architecture
+    return replace(selection, architecture=simpler, cost=space.cost(simpler), simplification=found), found.network
 
 
 def _write(
@@ -100,7 +123,7 @@ def _write(
         write_onnx(exported, prepared, folder / "model.onnx")
     _write_documents(folder, selection, outputs, onnx=onnx, recomputed=recomputed)
     for problem in verify.problems(verify.changed_files(folder), verify.differences(folder)):
-        raise RunError(f"the export of candidate {selection.architecture.id} is not what was trained: {problem}.")
+        raise RunError(f"the export of candidate {selection.candidate} is not what was trained: {problem}.")
 
 
 def _write_sample(folder: Path, network: nn.Module, inputs: Sequence[Tensor]) -> tuple[Output, ...]:
@@ -122,7 +145,7 @@ def _write_source(folder: Path, selection: Selection, network: nn.Module) -> Mod
     architecture, space, data = selection.architecture, selection.space, selection.data
     source = modeling_source(
         space.recipe(architecture),
-        title=f"Network {architecture.id}: {space.name}, fused by {describe(architecture)}.",
+        title=f"Network {selection.candidate}: {space.name}, fused by {describe(architecture)}.",
         version=own_version(),
         own_modules=space.host.own_modules,
         tied=tied(network.state_dict()),
@@ -152,14 +175,20 @@ def _write_documents(
 
 def _confirmed(selection: Selection, measured: Mapping[str, float]) -> Mapping[str, float]:
     """Return what was measured after checking that it is what the candidates table says."""
+    quality, simplified = selection.run.quality, selection.simplification
+    if quality.name in measured:
+        _confirm(selection, measured[quality.name], simplified.quality if simplified else selection.quality)
+    return measured
+
+
+def _confirm(selection: Selection, measured: float, expected: float) -> None:
     quality = selection.run.quality
-    if quality.name in measured and not abs(measured[quality.name] - selection.quality) <= TOLERANCE:
+    if not abs(measured - expected) <= TOLERANCE:
         raise RunError(
-            f"the exported candidate {selection.architecture.id} has a validation {quality.label} of "
-            f"{quality.exactly(measured[quality.name])}, and had {quality.exactly(selection.quality)} in the "
+            f"the exported candidate {selection.candidate} has a validation {quality.label} of "
+            f"{quality.exactly(measured)}, and had {quality.exactly(expected)} in the "
             f"{'search' if selection.retrained is None else 'retraining'}: the data or the weights have changed since."
         )
-    return measured
 
 
 def _sample(selection: Selection) -> tuple[Tensor, ...]:

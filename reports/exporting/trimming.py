@@ -1,4 +1,4 @@
-"""What a definition loses when it leaves the package: its entry in a registry, and an operator its `cost`."""
+"""What a definition loses when it leaves the package: its entry in a registry, what only a search asks an operator."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from reports.exporting.sources import Definition
 
 __all__ = ["trimmed"]
 
+UNUSED = {"cost", "input_weights"}
+
 
 def trimmed(definition: Definition) -> tuple[ast.stmt, list[Edit]]:
     """Return what is left of a definition's syntax tree, and the same as edits of its source."""
@@ -24,7 +26,7 @@ def trimmed(definition: Definition) -> tuple[ast.stmt, list[Edit]]:
     if isinstance(node, ast.ClassDef):
         value = _runtime(definition.module, ast.Name(node.name))
         if isinstance(value, type) and issubclass(value, FusionOperator):
-            edits += _without_cost(node)
+            edits += _without_unused(node)
     if isinstance(node, ast.ClassDef | ast.FunctionDef):
         dropped = [entry for entry in node.decorator_list if _registers(_runtime(definition.module, entry))]
         node.decorator_list = [entry for entry in node.decorator_list if entry not in dropped]
@@ -32,10 +34,14 @@ def trimmed(definition: Definition) -> tuple[ast.stmt, list[Edit]]:
     return node, edits
 
 
-def _without_cost(node: ast.ClassDef) -> Iterator[Edit]:
-    """Take out `cost` and the comments above it; where nothing stands before it, it stays, for a class needs a body."""
+def _without_unused(node: ast.ClassDef) -> Iterator[Edit]:
+    """Take out `cost` and `input_weights` and the comments above them, but what the class itself uses.
+
+    Where nothing stands before one, it stays, for a class needs a body.
+    """
+    used = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
     for before, part in pairwise(list(node.body)):
-        if isinstance(part, ast.FunctionDef) and part.name == "cost":
+        if isinstance(part, ast.FunctionDef) and part.name in UNUSED - used:
             node.body.remove(part)
             yield removing((before.end_lineno or 0) + 1, part)
 

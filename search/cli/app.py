@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from search.cli import COMMANDS
+
 __all__ = ["AsJson", "RunDir", "WithTensorBoard", "app", "parse_overrides"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -16,8 +18,18 @@ WithTensorBoard = Annotated[
     bool, typer.Option("--tensorboard", help="Write TensorBoard event files into RUN_DIR/tensorboard.")
 ]
 
+
+class _InOrder(typer.core.TyperGroup):
+    """The commands in the order of `COMMANDS`, whichever module was imported first."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Return the commands' names."""
+        return sorted(super().list_commands(ctx), key=COMMANDS.index)
+
+
 app = typer.Typer(
     name="fusion-nas",
+    cls=_InOrder,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

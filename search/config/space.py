@@ -45,7 +45,7 @@ def check_space(config: SpaceConfig, document: Document) -> None:
     except ValidationError as error:
         raise config_error(error, model, document, "space") from None
     for key, value in config.settings.items():
-        if isinstance(value, int) and value > LARGEST:
+        if isinstance(value, int | float) and value > LARGEST:
             message = f"`space.{key}` must be at most {LARGEST:,}; got {shown(value)}."
             raise document.error(("space", key), message)
     if not sized:

@@ -77,9 +77,10 @@ class Run:
         """Write the report and return its path (by default `report.html` in the run directory)."""
         return reports.write_html(self.path, path)
 
-    def export(self, out_dir: str | Path, *, pick: str = "best") -> Path:
-        """Export a candidate; see `reports.export`."""
-        return reports.export(self.path, out_dir, pick=pick)
+    def export(self, out_dir: str | Path, *, pick: str = "best", simplify: float | None = None) -> Path:
+        """Export a candidate; see `reports.export`. Only to simplify it are the run's validation images read."""
+        evaluate = None if simplify is None else validation(self.path)
+        return reports.export(self.path, out_dir, pick=pick, evaluate=evaluate, simplify=simplify)
 
 
 def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -22,7 +22,7 @@ from spaces.tracing.points.finding import Found, matched, points
 from spaces.tracing.points.meeting import Meeting
 from spaces.tracing.recording.copies import on_meta, sharing
 from spaces.tracing.recording.exporting import exported_graph
-from spaces.tracing.recording.refusals import UnfollowableError, reason, refusal, unfit
+from spaces.tracing.recording.refusals import UnfollowableError, closed, left, reason, refusal, unfit
 from spaces.tracing.recording.silence import silence
 from spaces.tracing.recording.tracer import GraphTracer
 from spaces.tracing.recording.worlds import batches
@@ -30,6 +30,8 @@ from spaces.tracing.recording.writing import read_results
 from spaces.tracing.source import constants, replaced, source
 
 __all__ = ["Plan", "make_plan", "module_name"]
+
+_NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +141,54 @@ def _traced(model: nn.Module, examples: Sequence[Tensor], leaves: tuple[str, ...
     import_module("torch._dynamo")  # knows functions by identity, so not while the tracer has wrapped some
     tracer = GraphTracer(meta, first, second, leaves, counted=not training)
     with silence():
-        try:
-            graph, flops = tracer.trace(root), tracer.flops
-        except Exception as error:
-            root, meta = sharing(model).train(training), on_meta(model).train(training)
-            try:
-                graph, flops = exported_graph(root, meta, first)
-            except Exception:
-                raise _refused(error, model, first) from error
+        followed = _followed(tracer, root)
+        whole = {path for path in tracer.alone if _is_nearly_all(model, path)}
+        if isinstance(followed, fx.Graph) and not whole:
+            return _described(root, followed, tracer)
+        exported = _exported(model, first, training=training)
+    if isinstance(followed, Exception):
+        if exported is None:
+            raise _refused(followed, model, first) from followed
+        return exported
+    traced = _described(root, followed, tracer, whole)
+    return exported if exported is not None and len(exported.found) > len(traced.found) else traced
+
+
+def _followed(tracer: GraphTracer, root: nn.Module) -> fx.Graph | Exception:
+    """Return a network's graph by our own tracer, or why there is none."""
+    try:
+        return tracer.trace(root)
+    except Exception as error:
+        return error
+
+
+def _exported(model: nn.Module, examples: tuple[Tensor, ...], *, training: bool) -> _Traced | None:
+    """Return what `torch.export` finds, if it can export the network."""
+    root, meta = sharing(model).train(training), on_meta(model).train(training)
+    try:
+        graph, flops = exported_graph(root, meta, examples)
+    except Exception:
+        return None
+    graph, found, left_alone = _searched(root, graph)
+    return _Traced(graph, found, flops, left_alone)
+
+
+def _described(root: nn.Module, graph: fx.Graph, tracer: GraphTracer, whole: Collection[str] = ()) -> _Traced:
+    graph, found, left_alone = _searched(root, graph)
+    alone = (left(path, why, whole=path in whole) for path, why in tracer.alone.items())
+    return _Traced(graph, found, tracer.flops, (*alone, *tracer.notices, *left_alone))
+
+
+def _searched(root: nn.Module, graph: fx.Graph) -> tuple[fx.Graph, tuple[Found, ...], tuple[str, ...]]:
     graph = fx.GraphModule(root, graph).graph
     read_results(graph)
-    found, left = points(graph)
-    return _Traced(graph, found, flops, (*tracer.notices, *left))
+    return graph, *points(graph)
+
+
+def _is_nearly_all(model: nn.Module, path: str) -> bool:
+    """Return whether a module has nearly all parameters of the network: as a leaf it would leave nothing to search."""
+    whole, part = (sum(p.numel() for p in module.parameters()) for module in (model, model.get_submodule(path)))
+    return part >= _NEARLY_ALL * whole
 
 
 def _failure(model: nn.Module, examples: Sequence[Tensor]) -> Exception | None:
@@ -175,6 +213,9 @@ def _refused(error: Exception, model: nn.Module, examples: Sequence[Tensor]) -> 
     module = getattr(error, "fusion_module", None)
     if not module and type(_failure(model, examples)) is type(error):
         return SpecError(f"the network fails on the example input: {reason(error)}; give an example that it takes.")
+    path, unwritable = getattr(error, "fusion_given", ("", ""))
+    if unwritable:
+        return SpecError(closed(path, reason(error), unwritable))
     return SpecError(unfit(module, reason(error)) if module else refusal("", reason(error)))
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
+import torch
 
 import fusion_ops
 import spaces
@@ -84,6 +85,12 @@ def test_code_at_the_top_runs() -> None:
     scope: dict[str, object] = {}
     exec(code("in_channels=(64, 128)"), scope)  # noqa: S102 - the page's own code
     assert scope["out"].shape == (2, 64, 32, 32)
+
+
+def test_code_that_records_weights_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    scope: dict[str, object] = {"torch": torch, "fusion_ops": fusion_ops}
+    exec(code("recorded_weights"), scope)  # noqa: S102 - the page's own code
+    assert "'images': 0." in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from fusion_ops import (
     FusionChoice,
     Modulate,
     ParseNet,
+    ScaledSum,
     SplitAttention,
 )
 from fusion_ops.errors import SpecError
@@ -338,6 +339,14 @@ def test_asff(scale: str, inputs: int) -> None:
     expected = sum(power / sum(powers) * x for power, x in zip(powers, features, strict=True))
     assert powers[0].shape == (4, 1, 5, 3)
     torch.testing.assert_close(op(*features), (inputs if scale == "inputs" else 1) * expected)
+
+
+@counts
+def test_scaled_sum(inputs: int) -> None:
+    op = shaken(ScaledSum(C, inputs=inputs))
+    features, p = maps(inputs), op.state_dict()
+    expected = sum(scale[:, None, None] * x for scale, x in zip(p["scales"], features, strict=True))
+    torch.testing.assert_close(op(*features), expected)
 
 
 @counts

@@ -139,9 +139,21 @@ def test_leaves_out_what_served_the_search() -> None:
         members = {getattr(part, "name", None) for part in cls.body}
         members |= {part.target.id for part in cls.body if isinstance(part, ast.AnnAssign)}  # type: ignore[attr-defined]
         members |= {target.id for part in cls.body if isinstance(part, ast.Assign) for target in part.targets}  # type: ignore[attr-defined]
-        assert "cost" not in members, cls.name
+        assert not {"cost", "input_weights"} & members, cls.name
         assert cls.decorator_list == []
-    for word in ("Cost", "SpecError", "Registry", "register", "Recipe", "noqa", "MSCAM(", "FlopCounter", "meta"):
+    for word in (
+        "Cost",
+        "SpecError",
+        "Registry",
+        "register",
+        "Recipe",
+        "noqa",
+        "MSCAM(",
+        "FlopCounter",
+        "meta",
+        "input_weights",
+        "total_weights",
+    ):
         assert word not in source, word
     assert not re.search(r"\n\n\n[ \t]", source), "an empty line is left where something was"
 
@@ -216,6 +228,9 @@ OWN = """
 
         def fuse(self, *features):
             return scaled(self.gate(features[0])) * SCALE + features[1] * LIMIT
+
+        def input_weights(self, *features):
+            return self.gate(features[0]).detach(), features[1].new_ones(1)
 
         # a comment about the cost
         @classmethod
@@ -353,6 +368,25 @@ def test_an_operator_keeps_its_cost_where_it_is_all_that_it_has(write: Callable[
     copy = rebuilt(Recipe(module.Dear, (4,), {"r": 2}))
     assert copy(*torch.randn(2, 2, 4, 3, 3)).shape == (2, 4, 3, 3)
     assert copy.cost(4, 2, 9).params == 5
+
+
+def test_an_operator_keeps_the_weights_that_it_fuses_by(write: Callable[..., types.ModuleType]) -> None:
+    module = write(
+        own="""
+        import fusion_ops
+
+        class Half(fusion_ops.FusionOperator):
+            formula = "x/2 + y/2"
+
+            def fuse(self, *features):
+                return sum(w * x for w, x in zip(self.input_weights(*features), features))
+
+            def input_weights(self, *features):
+                return features[0].new_full((2,), 0.5).unbind()
+        """
+    )
+    x, y = torch.randn(2, 2, 4, 3, 3)
+    torch.testing.assert_close(rebuilt(Recipe(module.Half, (4,)))(x, y), (x + y) / 2)
 
 
 def test_own_errors_become_pythons(write: Callable[..., types.ModuleType]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -198,6 +200,14 @@ def test_other_widths_are_refused(name: str, width: Any, message: str) -> None:
     with pytest.raises(SpecError) as error:
         spaces.create(name, width=width)
     assert message in str(error.value)
+
+
+def test_code_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "controls.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(code, {})  # noqa: S102 - the page's own code
+    width, share = map(float, capsys.readouterr().out.split())
+    assert (width, 1 <= share < 1.05) == (17.25, True)
 
 
 def test_the_width_that_is_advised_works() -> None:

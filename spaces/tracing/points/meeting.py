@@ -10,6 +10,7 @@ from torch import Tensor, fx
 
 from spaces.tracing.points.calls import Calls, args_of, value_of
 from spaces.tracing.points.features import FeatureMaps
+from spaces.tracing.points.predictions import are_predictions
 from spaces.tracing.recording.marks import SCOPE
 from spaces.tracing.recording.writing import is_read_through_alias, later_readers, writes
 
@@ -168,4 +169,8 @@ def _obstacle(meeting: Meeting, maps: FeatureMaps) -> str | None:
         return "what it overwrites is read through a view"
     why = next(filter(None, map(maps.layout.obstacle, (*meeting.inputs, meeting.node))), "")
     orders = {maps.layout.order(node) for node in (*meeting.inputs, meeting.node)}
-    return why or (None if len(orders) == 1 else "its operands hold their channels in different axes")
+    if why or len(orders) > 1:
+        return why or "its operands hold their channels in different axes"
+    order = orders.pop()
+    predicts = meeting.op == "cat" and order and are_predictions(meeting.node, meeting.inputs, order[1], maps.calls)
+    return "it puts predictions beside each other" if predicts else None

@@ -38,7 +38,7 @@ def exported_graph(root: nn.Module, meta: nn.Module, examples: Sequence[Tensor])
     """
     batched = [example.ndim > 0 and len(example) == len(examples[0]) for example in examples]
     inputs = tuple(torch.zeros(e.shape, dtype=e.dtype) for e in batches(examples, 2))
-    if _draws(meta, examples):
+    if _draws(meta, batches(examples, 2)):
         raise UnfollowableError("it draws random numbers outside of PyTorch's functions")
     shapes = tuple({0: Dim.DYNAMIC} if is_batch else None for is_batch in batched)
     program = torch.export.export(root, inputs, dynamic_shapes=shapes, strict=True)
@@ -72,14 +72,21 @@ def _keep_constants(root: nn.Module, module: Any, graph: fx.Graph) -> None:
     held: dict[str, str] = {}
     for node in graph.nodes:
         name = str(node.target)
-        if node.op == "get_attr" and not hasattr(root, name.partition(".")[0]):
+        if node.op == "get_attr" and _attribute(root, name) is None:
             held.setdefault(name, f"_tensor_constant{len(held)}")
     for node in graph.nodes:
         if node.op == "get_attr":
             node.target = held.get(str(node.target), node.target)
     for name, constant in held.items():
         for owner in (root, module):
-            setattr(owner, constant, getattr(module, name))
+            setattr(owner, constant, _attribute(module, name))
+
+
+def _attribute(owner: Any, path: str) -> Any:
+    """Return an attribute by its path; `None` where there is none."""
+    for name in path.split("."):
+        owner = getattr(owner, name, None)
+    return owner
 
 
 def _lines(node: fx.Node) -> tuple[tuple[str, int, int], ...]:
@@ -104,9 +111,7 @@ class _Evaluated(fx.Interpreter):
 
     def fetch_attr(self, target: str) -> Any:
         for owner in (self._meta, self.module):
-            value: Any = owner
-            for name in target.split("."):
-                value = getattr(value, name, None)
+            value = _attribute(owner, target)
             if value is not None:
                 return value.to("meta") if isinstance(value, Tensor) else value
         raise AttributeError(target)

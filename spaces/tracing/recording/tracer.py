@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.overrides import is_tensor_method_or_property
+from torch.utils._pytree import tree_leaves
 
 from spaces.tracing.patterns import matches
 from spaces.tracing.recording.arguments import argument_names
@@ -30,7 +31,7 @@ from spaces.tracing.recording.proxies import (
     is_recorded,
 )
 from spaces.tracing.recording.randomness import Generators
-from spaces.tracing.recording.refusals import UnfollowableError, defined, frames, left, reason
+from spaces.tracing.recording.refusals import UnfollowableError, defined, frames, reason
 from spaces.tracing.recording.worlds import Worlds
 from spaces.tracing.recording.writing import mark_writes, versions
 
@@ -55,7 +56,8 @@ class GraphTracer(fx.Tracer):
         counted: Whether the FLOPs of the examples are counted.
 
     Attributes:
-        notices: What was left alone without being asked, a line each.
+        alone: Modules that were left alone without being asked, by path, and why.
+        notices: What else is not as in the network, a line each.
     """
 
     proxy_buffer_attributes = True
@@ -76,12 +78,12 @@ class GraphTracer(fx.Tracer):
         self._flops = Flops(counted=counted)
         self._computing = False
         self._inputs = 0
-        self._alone: set[str] = set()
         self._items: list[fx.Node] = []
         self._attributes: dict[int, fx.Node] = {}
         self._journal: list[tuple[nn.Module, str, Any]] = []
         self._paths: dict[int, str] = {}
         self._names = Names(self)
+        self.alone: dict[str, str] = {}
         self.notices: list[str] = []
 
     @property
@@ -127,7 +129,7 @@ class GraphTracer(fx.Tracer):
             return False
         if isinstance(m, torch.jit.ScriptModule) or matches(module_qualified_name, self._leaves):
             return True
-        return module_qualified_name in self._alone or super().is_leaf_module(m, module_qualified_name)
+        return module_qualified_name in self.alone or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Trace a call of a module; where that fails, leave it as it is."""
@@ -164,10 +166,20 @@ class GraphTracer(fx.Tracer):
                     raise UnfollowableError("it changes lists that it is given")
                 called = self.create_proxy("call_module", path, args, kwargs)
             except Exception:
+                if not hasattr(error, "fusion_given"):
+                    error.fusion_given = path, self._unwritable((args, kwargs))  # type: ignore[attr-defined]
                 raise error from None
-            self._alone.add(path)
-            self.notices.append(left(path, reason(error)))
+            self.alone[path] = reason(error)
             return called
+
+    def _unwritable(self, given: Any) -> str:
+        """Return the type of the first argument that no line of Python can write down; empty if there is none."""
+        for part in tree_leaves(given):
+            try:
+                self.create_arg(part)
+            except Exception:
+                return f"{type(part).__module__}.{type(part).__qualname__}".removeprefix("builtins.")
+        return ""
 
     def _states(self) -> list[Any]:
         with self._unrecorded():
@@ -268,7 +280,9 @@ class GraphTracer(fx.Tracer):
             given = {f.name: getattr(a, f.name) for f in fields(a) if f.init}
             given = {name: self.create_arg(value) for name, value in given.items() if value is not None}
             return self.create_node("call_function", type(a), (), given)
-        if type(a).__module__ == "numpy" and hasattr(a, "item") and getattr(a, "ndim", 1) == 0:
+        if type(a).__module__ == "numpy" and hasattr(a, "item") and hasattr(a, "ndim"):
+            if a.ndim:
+                raise UnfollowableError("a NumPy array is given to a function of PyTorch, or to a module")
             return a.item()
         return super().create_arg(a)
 

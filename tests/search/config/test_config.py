@@ -140,6 +140,8 @@ BAD = [
     ("space:\n  reductions: [0]", 2, "must be whole numbers of at least 1"),
     ("space:\n  reductions: [2, x]", 2, "`space.reductions[1]` must be a whole number; got text `x`"),
     ("space:\n  depth: x", 2, "`space.depth` must be a whole number; got text `x`"),
+    ("space:\n  width: 16.3", 2, "`space.width` goes in steps of 1/4 here; got 16.3. The nearest one is 16.25"),
+    ("space:\n  width: 1.0e+6", 2, "`space.width` must be at most 100,000; got 1000000.0"),
     ("space:\n  depth: 9", 2, "`space.depth` of a CIFAR ResNet must be 6n + 2"),
     ("space:\n  depth: 6000000002", 2, "`space.depth` must be at most 100,000"),
     ("space:\n  input_size: [8]", 2, "`space.input_size[1]` is missing; got the list [8]"),

@@ -216,7 +216,7 @@ def test_a_quality_gets_all_where_it_asks_for_that(planned: Callable[..., Search
 @pytest.mark.parametrize(
     ("net", "train", "words"),
     [
-        ({"classes": 7}, {}, "data set's 10 classes"),
+        ({"classes": 7}, {}, "must return one tensor (B, 10) for the data set's 10 classes"),
         ({"form": "dict", "classes": 7}, {"output": "out"}, "10 classes; in training it is (2, 7). Change"),
         ({"spoiled": True}, {}, "returns NaN or infinite values in training"),
         ({}, {"loss": "own:backward_fails"}, "the network's gradients fail: RuntimeError: no gradient here"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,12 +13,11 @@ import pytest
 from fusion_ops.errors import FusionNasError
 from search.config import SearchConfig
 from search.run.planning import plan
-from tests.runs import fusion_nas
+from tests.runs import export_and_verify, fusion_nas
 
 DETECTOR = Path(__file__).parents[2] / "spaces" / "tracing" / "detector.py"
 CONFIG = """
-space: {name: traced, model: "detector:create", kwargs: {width: 4}, exclude: [head], ops: [sum, concat, aff],
-        reductions: [4]}
+space: {name: traced, model: "detector:create", kwargs: {width: 4}, ops: [sum, concat, aff], reductions: [4]}
 data: {name: "detector:images", count: 140}
 train: {epochs: 1, batch_size: 20, lr: 0.05, loss: "detector:loss", augment: [cutout]}
 objectives: ["detector:overlap", params]
@@ -39,20 +37,14 @@ def test_a_detector_is_searched_exported_and_verified(config: Path, tmp_path: Pa
     run, out = tmp_path / "run", tmp_path / "out"
     done = fusion_nas("launch", config, "--run-dir", run)
     assert done.returncode == 0, done.stderr
+    assert "it puts predictions beside each other" in done.stderr
     table = pd.read_csv(run / "candidates.csv")
     assert list(table["state"]) == ["complete"] * 3
     assert table["detector:overlap"].between(0.001, 1).all()
     assert table["loss"].isna().all()
     assert "detector:overlap" in fusion_nas("status", run, "--json").stdout
 
-    exported = fusion_nas("export", run, "-o", out)
-    assert exported.returncode == 0, exported.stderr
-    verified = subprocess.run(
-        [sys.executable, "verify.py"], cwd=out, capture_output=True, text=True, check=False,
-        env={"PYTHONPATH": str(tmp_path)},
-    )  # fmt: skip
-    assert verified.returncode == 0, verified.stdout
-    assert "model.pt2" in verified.stdout.partition("largest difference")[2]
+    assert "model.pt2" in export_and_verify(run, out).partition("largest difference")[2]
     assert json.loads((out / "config.json").read_text())["classes"] == []
     assert json.loads((out / "metrics.json").read_text())["validation"]["recomputed"]["detector:overlap"] > 0
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from tests.runs import events, fusion_nas
+from tests.runs import events, export_and_verify, fusion_nas
 
 OWN = """
 from dataclasses import dataclass
@@ -107,14 +105,7 @@ def test_two_inputs_a_tuple_in_training_and_a_dataclass_in_evaluation(tmp_path: 
     assert table["accuracy"].max() > 0.5
     assert events(run, "operators_measured")
 
-    exported = fusion_nas("export", run, "-o", out, "--onnx")
-    assert exported.returncode == 0, exported.stderr
-    verified = subprocess.run(
-        [sys.executable, "verify.py"], cwd=out, capture_output=True, text=True, check=False,
-        env={"PYTHONPATH": str(tmp_path)},
-    )  # fmt: skip
-    assert verified.returncode == 0, verified.stdout
-    assert "model.onnx" in verified.stdout.partition("largest difference")[2]
+    assert "model.onnx" in export_and_verify(run, out, "--onnx").partition("largest difference")[2]
     sample = load_file(out / "sample.safetensors")
     assert (tuple(sample["images"].shape), tuple(sample["input1"].shape)) == ((16, 1, 8, 8), (16, 3))
     assert [tuple(sample[f"output{index}"].shape) for index in range(3)] == [(16, 10), (16, 8, 8, 8), (16, 8)]

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import spaces
 from fusion_ops.errors import SpecError
+from tests.spaces.tracing.exactness import check_exact
 from tests.spaces.tracing.traced_models import Small, several
 
 IMAGE = torch.empty(1, 3, 8, 8)
@@ -115,6 +117,12 @@ ADVICE = [
         created("small", exclude=["branches", "add"], **SHAPE),
         id="a pattern that names nothing",
     ),
+    pytest.param(
+        created("wrapped", **SHAPE),
+        "(`x = x if x.mean() > 0 else x * 2`); it is nearly the whole network: move that part into a module of its own",
+        created("wrapped", kwargs={"apart": True}, **SHAPE),
+        id="a wrapper of what cannot be followed",
+    ),
 ]
 
 
@@ -162,15 +170,119 @@ def without_gradients(m: Any, x: Tensor) -> Tensor:
     return y
 
 
+def masked(m: Any, x: Tensor) -> Tensor:
+    kept = np.random.binomial(1, 0.5, size=(x.shape[0], 1, 1, 1))
+    y: Tensor = m.a(x)
+    return y * torch.from_numpy(kept).to(y)
+
+
+def weighted(m: Any, x: Tensor) -> Tensor:
+    weights = np.linspace(0, 1, x.shape[0])
+    y: Tensor = m.a(x)
+    return y * torch.from_numpy(weights).to(y)[:, None, None, None]
+
+
 ROUNDED = rounding()
 
 
-@pytest.mark.parametrize("part", [without_gradients, lambda m, x: ROUNDED(m.a(x))])
-def test_what_the_root_cannot_do_a_module_of_its_own_can(part: Callable[[Any, Tensor], Tensor]) -> None:
-    with pytest.raises(SpecError, match=r"own `forward` cannot be traced: .*move that part into a module of its own"):
+@pytest.mark.parametrize(
+    ("part", "code"),
+    [
+        (without_gradients, "y: Tensor = m.a(x)"),
+        (lambda m, x: ROUNDED(m.a(x)), "(lambda m, x: ROUNDED(m.a(x))"),
+        (weighted, "weights = np.linspace(0, 1, x.shape[0])"),
+        (masked, "kept = np.random.binomial(1, 0.5, size=(x.shape[0], 1, 1, 1))"),
+    ],
+)
+def test_what_the_root_cannot_do_a_module_of_its_own_can(part: Callable[[Any, Tensor], Tensor], code: str) -> None:
+    with pytest.raises(SpecError) as refused:
         spaces.trace(Net(lambda m, x: part(m, x) + m.b(x)), IMAGE)
+    assert str(refused.value).startswith("the network's own `forward` cannot be traced: ")
+    assert f"(`{code}" in str(refused.value)
+    assert "move that part into a module of its own" in str(refused.value)
     model = Net(lambda m, x: m.inside(x) + m.b(x))
     model.inside = Net(part)
     space = spaces.trace(model, IMAGE)
     assert [point.name for point in space.points] == ["add"]
     assert [notice.partition(" stays")[0] for notice in space.notices] == ["module `inside`"]
+
+
+class Columns(nn.Module):
+    """Which of two branches each image of the first half of a batch takes."""
+
+    def forward(self, x: Tensor) -> Any:
+        return columns(x)
+
+
+class Fractal(nn.Module):
+    """The mean of two branches; in training some images take one of them alone, drawn by NumPy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor, first: Any) -> Tensor:
+        both = torch.stack([self.a(x), self.b(x)])
+        return (both * mask(first, x.size(0))).sum(0) if self.training else both.mean(0)
+
+
+class Paths(nn.Module):
+    """What is drawn for the whole network passes through its modules as an array."""
+
+    def __init__(self, *, apart: bool) -> None:
+        super().__init__()
+        self.stem, self.unit, self.columns = nn.Conv2d(3, 3, 3, padding=1), Fractal(), Columns() if apart else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.columns(x) if self.columns is not None else columns(x)
+        x = x + self.stem(x)
+        return self.unit(x, first)
+
+
+def columns(x: Tensor) -> Any:
+    return np.random.randint(0, 2, size=(int(x.size(0) * 0.5),))
+
+
+def mask(first: Any, images: Any) -> Tensor:
+    drawn = np.concatenate([first, np.random.binomial(1, 0.5, size=images - len(first))])
+    return torch.from_numpy(np.stack([drawn, 1 - drawn])).float()[:, :, None, None, None]
+
+
+def test_what_is_drawn_for_the_whole_network_may_be_drawn_in_a_module_of_its_own() -> None:
+    with pytest.raises(SpecError, match=r"own `forward` cannot be .*`return np\.random\.randint.*module of its own"):
+        spaces.trace(Paths(apart=False), IMAGE)
+    space = check_exact(Paths(apart=True), (3, 8, 8))
+    assert [point.name for point in space.points] == ["add"]
+
+
+class Table(nn.Module):
+    def forward(self, x: Tensor) -> Any:
+        return np.linspace(0, 1, int(x.shape[3]))
+
+
+class Weighing(nn.Module):
+    """It decides by values, so it has to be called as it is, and it is given an array."""
+
+    def forward(self, x: Tensor, table: Any) -> Tensor:
+        return x * torch.from_numpy(table).to(x) if x.mean() > 0 else x
+
+
+class Weighed(nn.Module):
+    def __init__(self, *, apart: bool) -> None:
+        super().__init__()
+        self.stem, self.weighing, self.table = nn.Conv2d(3, 3, 1), Weighing(), Table() if apart else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        table = self.table(x) if self.table is not None else np.linspace(0, 1, int(x.shape[3]))
+        return self.weighing(x + self.stem(x), table)
+
+
+def test_a_module_that_is_given_what_no_line_can_write_down() -> None:
+    with pytest.raises(SpecError) as refused:
+        spaces.trace(Weighed(apart=False), IMAGE)
+    assert str(refused.value).startswith("module `weighing` cannot be traced: what is done depends on the values of")
+    assert "it is given a `numpy.ndarray`. Let a module of its own make that, and add its path to `exclude`" in str(
+        refused.value
+    )
+    space = check_exact(Weighed(apart=True), (3, 8, 8), exclude=["table"])
+    assert [point.name for point in space.points] == ["add"]

@@ -1,11 +1,12 @@
 """Networks that symbolic tracing cannot follow: `torch.export` gives their graph."""
 
 import math
-import random
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch.nn import functional
 import spaces
 from fusion_ops.errors import SpecError
 from tests.spaces.tracing.exactness import check_exact
+from tests.spaces.tracing.traced_models import Wrapper
 
 
 class SamePadding(nn.Conv2d):
@@ -37,7 +39,7 @@ class Block(nn.Module):
 
 
 class Sizes(nn.Module):
-    """Counts by sizes, makes tensors on the way, asks for the length of a batch, and returns a dictionary."""
+    """Counts by sizes, makes tensors, asks for the size of the batch as a number, and returns a dictionary."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +51,7 @@ class Sizes(nn.Module):
         x = self.stem(x)
         for index in range(x.shape[1] // 4):
             x = self.blocks[index](x)
-        grid = torch.linspace(-1, 1, int(x.shape[3]), device=x.device).expand(len(x), 8, x.shape[2], -1)
+        grid = torch.linspace(-1, 1, int(x.shape[3]), device=x.device).expand(int(x.shape[0]), 8, x.shape[2], -1)
         x = torch.cat([x, functional.max_pool2d(x, 3, 1, 1)], 1)
         return {"map": x[:, :8] + grid, "logits": self.head(x.mean((2, 3)).view(len(x), -1))}
 
@@ -117,8 +119,17 @@ def test_points_are_named_as_the_first_tracer_names_them() -> None:
     ]
 
 
+@pytest.mark.parametrize("wrap", [Wrapper, lambda net: Wrapper(Wrapper(net))])
+def test_a_wrapped_network_is_followed_as_it_is_without_its_wrapper(wrap: Callable[[nn.Module], nn.Module]) -> None:
+    """The first tracer would leave nearly all of it alone."""
+    space = check_exact(wrap(Counting()), (3, 8, 8), seeds=1)
+    names = ["stage.blocks.0.add", "stage.blocks.1.add", "cat"]
+    assert [point.name.removeprefix("net.").removeprefix("net.") for point in space.points] == names
+    assert space.notices == ()
+
+
 class Drawing(nn.Module):
-    """Its own code asks for a number of the batch, and draws one from Python's generator."""
+    """Its own code asks for a number of the batch, and has another one drawn by NumPy."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,10 +137,11 @@ class Drawing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.block(x) / int(x.shape[0])
-        return x * random.random()
+        return x * torch.as_tensor(np.random.uniform(size=1)).float()
 
 
-def test_what_python_draws_is_not_kept_for_good(capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_numpy_draws_is_not_kept_for_good(capfd: pytest.CaptureFixture[str]) -> None:
+    """PyTorch exports it, as numbers that its own generator draws."""
     with pytest.raises(SpecError, match="depends on the number of images"):
         spaces.trace(Drawing(), torch.zeros(1, 3, 8, 8))
     assert capfd.readouterr() == ("", "")

@@ -70,6 +70,7 @@ def test_other_precisions(dtype: torch.dtype) -> None:
     model, x = Net().to(dtype).eval(), torch.randn(2, 4, 6, 6, dtype=dtype)
     space = spaces.trace(model, x)
     assert torch.equal(space.build(space.uniform("sum")).eval()(x), model(x))
+    assert space.build(space.uniform("aff", 4)).eval()(x).dtype == dtype
 
 
 def test_another_precision_than_the_inputs_is_refused_with_what_helps() -> None:

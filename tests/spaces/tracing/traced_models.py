@@ -126,8 +126,33 @@ class Router(nn.Module):
         return x if x.mean() > 0 else x * 2
 
 
+class Deciding(Routed):
+    """The same in the network's own code."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + torch.relu(self.body(x))
+        x = x if x.mean() > 0 else x * 2
+        out: Tensor = self.fc(x.mean((2, 3)))
+        return out
+
+
+class Wrapper(nn.Module):
+    """Nothing but another network."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Any:
+        return self.net(x)
+
+
 def routed(channels: int = 2, classes: int = 3) -> nn.Module:
     return Routed(channels, classes)
+
+
+def wrapped(channels: int = 2, classes: int = 3, *, apart: bool = False) -> nn.Module:
+    return Wrapper((Routed if apart else Deciding)(channels, classes))
 
 
 def compiled() -> Any:

@@ -1,0 +1,279 @@
+"""Attention that is constant, replaced by its constants: which operators, how close it stays, what it saves.
+
+Where the weights of an operator are alike for all images and positions, it computes `Σ_i c_i ⊙ x_i` with a number for
+each channel of each input: `scaled_sum`. The operators are tried one after the other, the steadiest first, each on top
+of those replaced before, and every attempt is measured on all validation images. What would change the network by more
+than is allowed stays.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fusion_ops import Cost, FusionChoice, ScaledSum, Spread, recorded_weights
+from fusion_ops.errors import RunError
+from reports.exporting.verify import tensors
+from reports.measures import Measure
+from spaces import Architecture, FusionPoint, SearchSpace
+from spaces.operator_paths import BuiltNetwork
+
+__all__ = ["TOLERANCE", "Attempt", "Simplification", "simplify"]
+
+TOLERANCE = 0.01
+# What counts as the same accuracy in a verdict: 0.25 points. Of a quality without a scale, 0.25 %.
+MARGIN = 0.0025
+SCALED = FusionChoice("scaled_sum")
+Evaluate = Callable[[nn.Module], Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One operator, with a scaled sum in its place.
+
+    Args:
+        point: Its fusion point.
+        choice: What stood there.
+        varying: The largest standard deviation of its weights around their mean for a channel.
+        difference: Of the network's outputs, with this and all replaced before; see `simplify`.
+        quality: Of the same network.
+        replaced: Whether it stays replaced.
+    """
+
+    point: str
+    choice: FusionChoice
+    varying: float
+    difference: float
+    quality: float
+    replaced: bool
+
+
+@dataclass(frozen=True)
+class Simplification:
+    """A network whose constant attention is gone.
+
+    Args:
+        architecture: `scaled_sum` at the points that were replaced.
+        network: The network, in evaluation mode, on the CPU.
+        attempts: Every operator that was tried, the steadiest first.
+        before: The quality of the trained network.
+        tolerance: The largest difference that was allowed.
+        saved: What it costs less.
+    """
+
+    architecture: Architecture
+    network: nn.Module
+    attempts: tuple[Attempt, ...]
+    before: float
+    tolerance: float
+    saved: Cost
+
+    @property
+    def replaced(self) -> tuple[Attempt, ...]:
+        """The attempts that stay."""
+        return tuple(attempt for attempt in self.attempts if attempt.replaced)
+
+    @property
+    def difference(self) -> float:
+        """The difference of the outputs with all that stays replaced."""
+        return self.replaced[-1].difference if self.replaced else 0.0
+
+    @property
+    def quality(self) -> float:
+        """The quality with all that stays replaced."""
+        return self.replaced[-1].quality if self.replaced else self.before
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the simplification as JSON-ready values."""
+        return {
+            "replaced": [_described(attempt) for attempt in self.attempts if attempt.replaced],
+            "left": [_described(attempt) for attempt in self.attempts if not attempt.replaced],
+            "difference": {
+                "value": self.difference,
+                "tolerance": self.tolerance,
+                "unit": "RMS over the standard deviation of outputs between images",
+            },
+            "quality": {"before": self.before, "after": self.quality},
+            "saved": {"params": self.saved.params, "flops": self.saved.flops},
+        }
+
+
+def simplify(
+    space: SearchSpace,
+    architecture: Architecture,
+    built: BuiltNetwork,
+    evaluate: Evaluate,
+    quality: Measure,
+    tolerance: float = TOLERANCE,
+) -> Simplification:
+    """Replace attention by constants where outputs and quality on the validation images stay what they are.
+
+    Outputs y may differ by `√(Σ (y' − y)²) / √(Σ (y − ȳ)²) ≤ tolerance` over all validation images, ȳ the mean of each
+    output over them; the quality may fall by 0.25 points, or 0.25 % where it is no share. The constants are the means
+    of the weights over these images. An operator is tried if it computes something from the maps, so that replacing it
+    saves FLOPs.
+
+    Args:
+        space: The network's space.
+        architecture: Its architecture.
+        built: The trained network; it stays as it is.
+        evaluate: Measures a network on the validation images, and may move it to a device.
+        quality: The measure of what `evaluate` returns that must not fall.
+        tolerance: The largest difference of outputs that is allowed, 0 or more.
+
+    Raises:
+        RunError: The tolerance is below 0 or no number, or `evaluate` does not measure the quality.
+    """
+    if not 0 <= tolerance < math.inf:
+        raise RunError(f"`simplify` takes a tolerance of 0 or more, such as {TOLERANCE}; got {tolerance}.")
+    trial = _Trial(built.network, evaluate, quality, tolerance)
+    attempts = tuple(
+        trial.attempt(point, architecture[point.name], built.paths[point.name], spreads)
+        for point, spreads in _steadiest_first(space, architecture, built, trial.spreads)
+    )
+    simpler = _simpler(architecture, {attempt.point for attempt in attempts if attempt.replaced})
+    network = space.build(simpler).eval()
+    network.load_state_dict(trial.network.state_dict())
+    spent, left = space.cost(architecture), space.cost(simpler)
+    saved = Cost(spent.params - left.params, spent.flops - left.flops)
+    return Simplification(simpler, network, attempts, trial.before, tolerance, saved)
+
+
+class _Trial:
+    """A copy of a network in which operators are replaced, beside one that stays."""
+
+    def __init__(self, network: nn.Module, evaluate: Evaluate, quality: Measure, tolerance: float) -> None:
+        self._reference = copy.deepcopy(network).eval()
+        self._evaluate, self._measure, self._tolerance = evaluate, quality, tolerance
+        variation = _Variation()
+        with recorded_weights(self._reference) as record, _hooked(self._reference, variation.take):
+            self.before = self._quality(self._reference)
+        self.spreads = record.spreads()
+        self._variation = variation.total()
+        self.network = copy.deepcopy(self._reference)
+
+    def attempt(self, point: FusionPoint, choice: FusionChoice, path: str, spreads: Sequence[Spread]) -> Attempt:
+        """Replace an operator, measure the network on the validation images, and put it back if that is not enough."""
+        original = self.network.get_submodule(path)
+        self.network.set_submodule(path, _scaled(point, spreads, next(self.network.parameters())))
+        difference, after = self._measured()
+        worse = self._measure.loss(after) - self._measure.loss(self.before)
+        fits = difference <= self._tolerance and worse <= _allowed(self._measure, self.before)
+        if not fits:
+            self.network.set_submodule(path, original)
+        return Attempt(point.name, choice, max(spread.varying for spread in spreads), difference, after, fits)
+
+    def _measured(self) -> tuple[float, float]:
+        """Return how much the outputs of the two networks differ, and the quality of the one."""
+        apart: list[float] = []
+
+        def compare(_network: nn.Module, inputs: tuple[Any, ...], returned: Any) -> None:
+            apart.extend(_distances(tensors(returned), tensors(self._reference(*inputs))))
+
+        with _hooked(self.network, compare):
+            after = self._quality(self.network)
+        whole = math.fsum(apart)
+        return (math.sqrt(whole / self._variation) if self._variation else math.inf if whole else 0.0), after
+
+    def _quality(self, network: nn.Module) -> float:
+        measures = self._evaluate(network)
+        if self._measure.name not in measures:
+            label = self._measure.label
+            raise RunError(
+                f"`simplify` needs the {label} on validation images; got {', '.join(measures) or 'nothing'}."
+            )
+        return float(measures[self._measure.name])
+
+
+def _steadiest_first(
+    space: SearchSpace, architecture: Architecture, built: BuiltNetwork, spreads: Mapping[str, tuple[Spread, ...]]
+) -> list[tuple[FusionPoint, tuple[Spread, ...]]]:
+    known = built.by_point(spreads)
+    found = [
+        (point, known[point.name])
+        for point in space.points
+        if point.name in known and point.cost(architecture[point.name]).flops > point.cost(SCALED).flops
+    ]
+    return sorted(found, key=lambda entry: max(spread.varying for spread in entry[1]))
+
+
+def _scaled(point: FusionPoint, spreads: Sequence[Spread], like: Tensor) -> ScaledSum:
+    """Return a scaled sum whose numbers are the mean weights, on the device of `like`."""
+    op = ScaledSum(point.out_channels, inputs=len(spreads), dims=point.dims)
+    constants = [torch.tensor(spread.constants).expand(op.channels) for spread in spreads]
+    with torch.no_grad():
+        op.scales.copy_(torch.stack(constants))
+    return op.to(like.device, like.dtype).eval()
+
+
+class _Variation:
+    """How much outputs vary between images: the sum of `(y − ȳ)²`, ȳ the mean over the images of each output.
+
+    Outputs of other shapes, as detectors have for other images, have means of their own.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[int, Tensor, float]] = {}
+
+    def take(self, _network: nn.Module, _inputs: Any, returned: Any) -> None:
+        """Take in what a network returned for some images; a forward hook."""
+        for index, tensor in enumerate(tensors(returned)):
+            output = tensor.double() if tensor.ndim else tensor.double()[None]
+            key = index, output.shape[1:]
+            count, summed, squares = self._known.get(key, (0, torch.zeros_like(output[:1]).sum(dim=0), 0.0))
+            self._known[key] = count + len(output), summed + output.sum(dim=0), squares + _energy(output)
+
+    def total(self) -> float:
+        """Return the sum over all images so far."""
+        found = self._known.values()
+        return math.fsum(max(0.0, squares - _energy(summed) / count) for count, summed, squares in found if count)
+
+
+@contextmanager
+def _hooked(network: nn.Module, hook: Callable[..., None]) -> Iterator[None]:
+    handle = network.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _distances(found: Sequence[Tensor], expected: Sequence[Tensor]) -> list[float]:
+    """Return the squared distance of each output from what is expected; none is finite where the shapes differ."""
+    if [output.shape for output in found] != [output.shape for output in expected]:
+        return [math.inf]
+    return [_energy(a.double() - b.double()) for a, b in zip(found, expected, strict=True)]
+
+
+def _energy(values: Tensor) -> float:
+    return float(values.square().sum())
+
+
+def _allowed(quality: Measure, before: float) -> float:
+    return MARGIN if quality.style == "percent" else MARGIN * abs(before)
+
+
+def _simpler(architecture: Architecture, points: set[str]) -> Architecture:
+    choices = tuple((name, SCALED if name in points else choice) for name, choice in architecture.choices)
+    return Architecture(architecture.space, choices)
+
+
+def _described(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "point": attempt.point,
+        "operator": str(attempt.choice),
+        "varying": attempt.varying,
+        "difference": _finite(attempt.difference),
+        "quality": _finite(attempt.quality),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

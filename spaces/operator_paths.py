@@ -1,0 +1,63 @@
+"""A network of a space, and where in it the operator of each fusion point stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from torch import nn
+
+from fusion_ops import FusionOperator, Recipe
+from spaces.architecture import Architecture
+from spaces.space import SearchSpace
+
+__all__ = ["BuiltNetwork", "build_with_paths"]
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class BuiltNetwork:
+    """A network and its operators.
+
+    Args:
+        network: The network, with fresh weights.
+        paths: By name of the fusion point, the path of its operator among the modules, in the order of the points;
+            the same for every network of this architecture.
+    """
+
+    network: nn.Module
+    paths: dict[str, str]
+
+    def by_point(self, by_path: Mapping[str, Value]) -> dict[str, Value]:
+        """Return what is known of operators by their paths, by the names of their points, in the points' order."""
+        return {point: by_path[path] for point, path in self.paths.items() if path in by_path}
+
+
+def build_with_paths(space: SearchSpace, architecture: Architecture) -> BuiltNetwork:
+    """Construct the network of an architecture as `SearchSpace.build` does, and find its operators.
+
+    Where channels are aligned, the operator is behind the projections.
+
+    Raises:
+        SpecError: The architecture belongs to another host network.
+    """
+    made: dict[str, nn.Module] = {}
+    recipes = space.fusion_recipes(architecture)
+    kept = {name: Recipe(_keeping(made, name, recipe)) for name, recipe in recipes.items()}
+    network = space.host.recipe(kept).build()
+    paths = {id(module): path for path, module in network.named_modules()}
+    return BuiltNetwork(network, {name: paths[id(_operator(made[name]))] for name in recipes})
+
+
+def _keeping(made: dict[str, nn.Module], name: str, recipe: Recipe) -> Callable[[], nn.Module]:
+    def make() -> nn.Module:
+        made[name] = recipe.build()
+        return made[name]
+
+    return make
+
+
+def _operator(module: nn.Module) -> nn.Module:
+    return next((inner for inner in module.modules() if isinstance(inner, FusionOperator)), module)
