@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fusion_ops.errors import DataError, RunError
 from reports.audits import Audit, audit
 from reports.catalog import Catalog
 from reports.commands import export_command, retrain_command
@@ -55,6 +56,7 @@ class VerdictInfo:
         facts: Budget figures: label, value, note.
         retrained: The verdict on retrained networks, which comes first where there is one.
         command: The command of the next step: to retrain, or to export what is better; empty where there is none.
+        problem: Why there is no verdict on what was retrained; empty where nothing is in the way.
     """
 
     verdict: SearchVerdict
@@ -63,12 +65,13 @@ class VerdictInfo:
     facts: tuple[tuple[str, str, str], ...]
     retrained: RetrainedView | None
     command: str
+    problem: str
 
 
 def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
     """Return the verdict and what is drawn beside it."""
     result = search_verdict(run, catalog)
-    judged = judgement_of(run)
+    judged, problem = _judged(run)
     shown = dict.fromkeys([catalog.quality, *catalog.measures[:2], MEASURES["params"], MEASURES["flops"]])
     return VerdictInfo(
         verdict=result,
@@ -76,8 +79,17 @@ def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
         measures=tuple(shown),
         facts=(*_facts(result.budget), *_wrong_stops(audit(run.table)), *_retrained(run.retrained)),
         retrained=None if judged is None else retrained_view(judged),
-        command=_next(run, result, judged),
+        command="" if problem else _next(run, result, judged),
+        problem=problem,
     )
+
+
+def _judged(run: RunRecord) -> tuple[Judgement | None, str]:
+    """Return the verdict on what was retrained, or why there is none: a lost file leaves the rest readable."""
+    try:
+        return judgement_of(run), ""
+    except (RunError, DataError) as error:
+        return None, str(error)
 
 
 def _next(run: RunRecord, searched: SearchVerdict, judged: Judgement | None) -> str:

@@ -116,6 +116,16 @@ def test_a_search_alone_names_the_next_step(retrained_run: MakeRun) -> None:
     assert f"fusion-nas retrain {path}" in page
 
 
+def test_a_lost_file_leaves_the_report_readable(retrained_run: MakeRun, study: Study) -> None:
+    run = load_run(retrained_run(study(0.02)))
+    lost = next(run.path.glob("checkpoints/*/test-*.safetensors"))
+    lost.unlink()
+    info = verdict_info(run, make_catalog(run))
+    assert info.retrained is None
+    assert info.problem.startswith(f"{lost}, what the test images got, is missing")
+    assert info.command == ""
+
+
 def test_retrained_networks_have_bars_and_are_not_on_the_front(retrained_run: MakeRun, study: Study) -> None:
     run = load_run(retrained_run([*study(0.02, 0.01), *study(0.02, recipe="long", level=0.7)]))
     catalog = make_catalog(run)
