@@ -8,12 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["compare", "export", "rank", "write_html"]
+__all__ = ["compare", "export", "rank", "verdict", "write_html"]
 
 if TYPE_CHECKING:
     from reports.comparison import compare
     from reports.exporting import export
     from reports.html import write_html
+    from reports.judging import verdict
     from reports.ranking import rank
 else:
     # Unseen by type checkers, which would take any name for one of the package.
@@ -21,6 +22,7 @@ else:
         "compare": "reports.comparison",
         "export": "reports.exporting",
         "rank": "reports.ranking",
+        "verdict": "reports.judging",
         "write_html": "reports.html",
     }
 

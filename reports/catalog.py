@@ -105,7 +105,7 @@ class Catalog:
 def make_catalog(run: RunRecord) -> Catalog:
     """Return the candidates of a run.
 
-    Each architecture is there once: as it is ranked, else by its first row. Retrained ones are left out.
+    Each architecture is there once: as it is ranked, else by its first row.
 
     Raises:
         SpecError: An architecture is damaged, belongs to another space than the others, or to a space or
@@ -114,7 +114,7 @@ def make_catalog(run: RunRecord) -> Catalog:
     rows = run.ranked.to_dict("records")
     seen = {row["id"] for row in rows}
     for row in run.table.sort_values("number", kind="stable").to_dict("records"):
-        if row["id"] not in seen and row["kind"] != "retrain":
+        if row["id"] not in seen:
             seen.add(row["id"])
             rows.append(row)
     entries = tuple(_entry(row, run.measures, run.quality) for row in rows)

@@ -6,7 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
-__all__ = ["export_command"]
+__all__ = ["export_command", "retrain_command"]
 
 
 def export_command(run_dir: Path, candidate_id: str) -> str:
@@ -14,6 +14,14 @@ def export_command(run_dir: Path, candidate_id: str) -> str:
 
     The run directory is named from the working directory, or in full where it lies outside it.
     """
+    return shlex.join(["fusion-nas", "export", _shown(run_dir), "-o", f"export-{candidate_id}", "--pick", candidate_id])
+
+
+def retrain_command(run_dir: Path) -> str:
+    """Return the command that retrains the finalists of a run, quoted for a shell."""
+    return shlex.join(["fusion-nas", "retrain", _shown(run_dir)])
+
+
+def _shown(run_dir: Path) -> str:
     relative = os.path.relpath(run_dir)
-    shown = str(run_dir.resolve()) if relative.startswith(os.pardir) else relative
-    return shlex.join(["fusion-nas", "export", shown, "-o", f"export-{candidate_id}", "--pick", candidate_id])
+    return str(run_dir.resolve()) if relative.startswith(os.pardir) else relative

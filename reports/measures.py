@@ -10,7 +10,7 @@ from typing import Any, Literal
 from fusion_ops.errors import ConfigError, RunError
 from fusion_ops.registry import Registry
 
-__all__ = ["MEASURES", "Direction", "Measure", "Style", "declare", "described", "quality_of", "tested"]
+__all__ = ["ABSENT", "MEASURES", "Direction", "Measure", "Style", "declare", "described", "quality_of", "tested"]
 
 Direction = Literal["maximize", "minimize"]
 Style = Literal["percent", "number", "count", "milliseconds", "bytes"]

@@ -22,6 +22,8 @@ __all__ = ["CONFIG", "FORMAT", "RunRecord", "load_run", "read_config"]
 CONFIG = "config.yaml"
 # Of run directories; raised when an older version could not read one any more.
 FORMAT = 1
+# Of `verdict.margin`: a quarter of a point.
+MARGIN = 0.0025
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class RunRecord:
         config: The resolved config.
         table: The candidates of the search.
         contests: The candidates that were trained only to compare the search with; see the column `series`.
+        retrained: The candidates that were trained again for the verdict; see the column `role`.
     """
 
     path: Path
     config: Mapping[str, Any]
     table: pd.DataFrame
     contests: pd.DataFrame = field(default_factory=pd.DataFrame)
+    retrained: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def name(self) -> str:
@@ -87,6 +91,12 @@ class RunRecord:
         trials = _mapping(self.config.get("search")).get("trials")
         return trials if isinstance(trials, int) else None
 
+    @property
+    def margin(self) -> float:
+        """Differences below this count as the same, in the unit of the quality."""
+        margin = _mapping(self.config.get("verdict")).get("margin", MARGIN)
+        return float(margin) if isinstance(margin, int | float) else MARGIN
+
     @cached_property
     def quality(self) -> Measure:
         """The objective that says how good a network is."""
@@ -105,8 +115,12 @@ class RunRecord:
         return tuple(MEASURES[name] for name in names if name in (*self.objectives, *exact) or self._measured(name))
 
     def checkpoint(self, candidate_id: str) -> Path:
-        """Return where the weights of a complete candidate are."""
+        """Return where the weights of a complete candidate of the search are."""
         return self.path / "checkpoints" / candidate_id / "model.safetensors"
+
+    def retrained_weights(self, candidate_id: str, number: int) -> Path:
+        """Return where the weights of a retraining are."""
+        return self.path / "checkpoints" / candidate_id / f"retrained-{number}.safetensors"
 
     def _measured(self, name: str) -> bool:
         column = MEASURES[name].column
@@ -127,10 +141,16 @@ def load_run(run_dir: str | Path) -> RunRecord:
     make_importable(*_mapping(config.get("resolved")).get("folders") or ())
     import_modules(config.get("imports") or ())
     table = candidates.read(path)
-    apart = table["series"] != ""
-    run = RunRecord(path, config, table[~apart].copy(), table[apart].copy())
+    again = _retrained(table)
+    contest = (table["series"] != "") & ~again
+    run = RunRecord(path, config, table[~contest & ~again].copy(), table[contest].copy(), table[again].copy())
     _ = run.quality
     return run
+
+
+def _retrained(table: pd.DataFrame) -> pd.Series[bool]:
+    again = table["kind"] == "retrain"
+    return again | (table["role"] != "") if "role" in table.columns else again
 
 
 def read_config(run_dir: str | Path) -> dict[str, Any]:

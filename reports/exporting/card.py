@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reports.exporting.documents import FLOPS_UNIT, UNTESTED, Selection, own_version
+from reports.exporting.documents import FLOPS_UNIT, TESTED, UNTESTED, Selection, own_version
 from reports.exporting.formats import MAX_BATCH
 from reports.measures import MEASURES
 from reports.phrases import describe
@@ -26,8 +26,7 @@ CARD = """\
 
 {measures}
 
-One training with one seed: there is no spread to show. The validation images also chose this network, so
-that its accuracy on new images is likely to be a little lower.
+{spread}
 
 ## Usage
 
@@ -65,6 +64,13 @@ trained network did. It finds damage; it cannot tell who made a file.
 others that `modeling.py` may hold. The weights belong to whoever trained them, under the terms of the data.
 """
 
+ONE_SEED = """\
+One training with one seed: there is no spread to show. The validation images also chose this network, so
+that its accuracy on new images is likely to be a little lower."""
+RETRAINED = """\
+These are the weights of the best of {seeds} by validation {quality}, trained from scratch after the search
+by the recipe `{recipe}`. The validation images chose them, so that their value flatters; the test images chose
+nothing."""
 SIMPLIFIED = """\
 ### Simplified after the training
 
@@ -109,6 +115,7 @@ def model_card(
         title=f"Network {selection.candidate}",
         summary=_summary(selection),
         measures=_table(("measure", "value", "how"), _measures(selection, recomputed)),
+        spread=_spread(selection),
         needs=_needs(selection),
         shape=f"(B, {channels}, {height}, {width})",
         simplified=_simplified(selection),
@@ -195,7 +202,7 @@ def _measures(selection: Selection, recomputed: Mapping[str, float] | None) -> I
                 again = f"; {measure.format(value)} before it was simplified"
                 value = recomputed[measure.name]
             yield f"{measure.label}, validation", measure.format(value), how + again
-    yield f"{selection.run.quality.label}, test", ABSENT, UNTESTED
+    yield from _over_seeds(selection)
     yield "parameters", f"{selection.cost.params:,}", "exact"
     yield "FLOPs", f"{selection.cost.flops:,}", f"exact; {FLOPS_UNIT}"
     latency = MEASURES["latency"]
@@ -203,6 +210,31 @@ def _measures(selection: Selection, recomputed: Mapping[str, float] | None) -> I
         yield latency.label, latency.format(row[latency.column]), "hardware in metrics.json"
     else:
         yield latency.label, ABSENT, "time it on the hardware that it is for"
+
+
+def _spread(selection: Selection) -> str:
+    retrained = selection.retrained
+    if retrained is None:
+        return ONE_SEED
+    seeds = f"{retrained.seeds} retrainings" if retrained.seeds != 1 else "one retraining"
+    return RETRAINED.format(seeds=seeds, quality=selection.run.quality.label, recipe=_plain(retrained.recipe))
+
+
+def _over_seeds(selection: Selection) -> Iterable[Sequence[str]]:
+    """Yield what all seeds have, and what the test images say, where the network was retrained."""
+    retrained, quality = selection.retrained, selection.run.quality
+    if retrained is None:
+        yield f"{quality.label}, test", ABSENT, UNTESTED
+        return
+    which = "these weights" if selection.simplification is None else "before it was simplified"
+    how = f"n = {selection.data.get('test', 'unknown')}, {which}; {TESTED}"
+    for name, value in retrained.best_test().items():
+        yield f"{MEASURES[name].label}, test", MEASURES[name].format(value), how
+    for split, measures in (("validation", retrained.validation()), ("test", retrained.test())):
+        if quality.name in measures and retrained.seeds > 1:
+            over = measures[quality.name]
+            shown = f"{quality.format(over.mean)} ± {quality.format(over.deviation)}"
+            yield f"{quality.label}, {split}, all seeds", shown, f"mean ± standard deviation of {retrained.seeds} seeds"
 
 
 def _points(selection: Selection) -> Iterable[Sequence[str]]:

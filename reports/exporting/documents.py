@@ -15,6 +15,7 @@ import torch
 
 from fusion_ops import Cost
 from fusion_ops.errors import RunError
+from reports.exporting.retrained import OverSeeds, Retrainings, retrainings_of
 from reports.exporting.simplify import Simplification
 from reports.measures import MEASURES
 from reports.run import CONFIG, RunRecord
@@ -24,6 +25,7 @@ __all__ = ["Selection", "config", "metrics", "provenance", "select"]
 
 SCHEMA_VERSION = 1
 FLOPS_UNIT = "2 × multiply-adds, one input"
+TESTED = "measured once after training; the test set chose neither this network nor its weights"
 UNTESTED = "the test set is kept for the retraining of finalists; this network was chosen on the validation set alone"
 HARDWARE = ("cpu", "cpus", "gpus")
 WANTED = ("classes", "input_shape", "mean", "std")
@@ -35,10 +37,12 @@ class Selection:
 
     Args:
         run: The run that it comes from.
-        row: Its row of the candidates table.
+        row: Row of the candidates table of the training whose weights are exported.
         architecture: Its architecture.
         space: The space of that.
         cost: Its exact cost.
+        weights: The weights.
+        retrained: The retrainings that they are the best of; `None` where they are the search's.
         simplification: What was replaced in it after the search, if that was asked for.
     """
 
@@ -47,6 +51,8 @@ class Selection:
     architecture: Architecture
     space: SearchSpace
     cost: Cost
+    weights: Path
+    retrained: Retrainings | None
     simplification: Simplification | None = None
 
     @property
@@ -66,7 +72,7 @@ class Selection:
 
 
 def select(run: RunRecord, row: Mapping[str, Any]) -> Selection:
-    """Return what a row of the candidates table stands for.
+    """Return what a row of the candidates table stands for: the best retraining of its architecture, else itself.
 
     Raises:
         SpecError: Its architecture is damaged, or its space or an operator is not registered here.
@@ -77,7 +83,10 @@ def select(run: RunRecord, row: Mapping[str, Any]) -> Selection:
         raise RunError(f"{run.path / CONFIG} does not say `resolved.dataset.{missing[0]}`, which an export needs.")
     architecture = Architecture.from_json(row["architecture"])
     space = from_ref(architecture.space)
-    return Selection(run, row, architecture, space, space.cost(architecture))
+    retrained = retrainings_of(run, architecture.id)
+    weights = run.checkpoint(architecture.id) if retrained is None else retrained.weights
+    best = row if retrained is None else retrained.best
+    return Selection(run, best, architecture, space, space.cost(architecture), weights, retrained)
 
 
 def config(selection: Selection) -> dict[str, Any]:
@@ -107,12 +116,16 @@ def metrics(selection: Selection, recomputed: Mapping[str, float] | None) -> dic
         name: _number(row.get(measure.column)) for name, measure in _qualities() if measure.column in row
     }
     validation |= {"n": data.get("validation"), "seed": int(row["seed"]), "seeds": 1, "epochs": int(row["epochs"])}
+    retrained = selection.retrained
+    if retrained is not None:
+        validation |= _over_seeds(retrained.seeds, retrained.validation())
     validation["recomputed"] = None if recomputed is None else {key: float(value) for key, value in recomputed.items()}
     return {
         "schema_version": SCHEMA_VERSION,
         "validation": validation,
-        "test": None,
-        "test_note": UNTESTED,
+        "recipe": None if retrained is None else retrained.recipe,
+        "test": None if retrained is None else _test(selection, retrained),
+        "test_note": UNTESTED if retrained is None else TESTED + _before(selection),
         "params": selection.cost.params,
         "flops": {"value": selection.cost.flops, "unit": FLOPS_UNIT},
         "latency": _latency(selection),
@@ -130,7 +143,7 @@ def provenance(selection: Selection, files: Iterable[Path]) -> dict[str, Any]:
         "seed": int(row["seed"]),
         "run": run.name,
         "config_sha256": _sha256(run.path / CONFIG),
-        "checkpoint_sha256": _sha256(run.checkpoint(selection.candidate)),
+        "checkpoint_sha256": _sha256(selection.weights),
         "trained_with": dict(run.environment),
         "exported_with": {"fusion_nas": own_version(), "torch": torch.__version__},
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -144,6 +157,20 @@ def own_version() -> str:
         return version("fusion-nas")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _test(selection: Selection, retrained: Retrainings) -> dict[str, Any]:
+    images, seed = selection.data.get("test"), int(retrained.best["seed"])
+    return retrained.best_test() | {"n": images, "seed": seed} | _over_seeds(retrained.seeds, retrained.test())
+
+
+def _before(selection: Selection) -> str:
+    return "" if selection.simplification is None else "; before the network was simplified"
+
+
+def _over_seeds(seeds: int, measures: Mapping[str, OverSeeds]) -> dict[str, Any]:
+    over = {name: {"mean": one.mean, "standard_deviation": one.deviation} for name, one in measures.items()}
+    return {"seeds": seeds, "over_seeds": over}
 
 
 def _qualities() -> Iterable[tuple[str, Any]]:

@@ -48,6 +48,8 @@ def export(
 ) -> Path:
     """Export a candidate as plain PyTorch source and weights, and return the folder.
 
+    Where the architecture was retrained, the weights are those of the retraining with the best validation measure.
+
     The folder runs where torch, safetensors and numpy are. It is checked before it appears: its files are
     loaded again and compared with the trained network. When anything fails, nothing is left behind.
 
@@ -69,12 +71,12 @@ def export(
     if onnx:
         require_onnx()
     run = load_run(run_dir)
-    row = picked(run, pick)
-    require_weights(run, row["id"])
-    selection = select(run, row)
+    selection = select(run, picked(run, pick))
+    if selection.retrained is None:
+        require_weights(run, selection.architecture.id)
     _require_empty(target)
     network = selection.space.build(selection.architecture).eval()
-    load_weights(network, run.checkpoint(selection.candidate))
+    load_weights(network, selection.weights)
     if simplify is not None:
         selection, network = _simplified(selection, network, evaluate, simplify)
     inputs = _sample(selection)
@@ -184,8 +186,8 @@ def _confirm(selection: Selection, measured: float, expected: float) -> None:
     if not abs(measured - expected) <= TOLERANCE:
         raise RunError(
             f"the exported candidate {selection.candidate} has a validation {quality.label} of "
-            f"{quality.exactly(measured)}, and had {quality.exactly(expected)} in the search: the data or the weights "
-            "have changed since."
+            f"{quality.exactly(measured)}, and had {quality.exactly(expected)} in the "
+            f"{'search' if selection.retrained is None else 'retraining'}: the data or the weights have changed since."
         )
 
 

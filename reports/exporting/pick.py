@@ -50,8 +50,9 @@ def picked(run: RunRecord, pick: str) -> Mapping[str, Any]:
 
 
 def _by_id(run: RunRecord, pick: str) -> Mapping[str, Any]:
-    table = run.table
-    ids = list(dict.fromkeys(table["id"]))
+    # A control has been retrained only.
+    controls = [] if run.retrained.empty else list(run.retrained["id"])
+    ids = list(dict.fromkeys([*run.table["id"], *controls]))
     if len(pick) < SHORTEST:
         raise RunError(f"`pick` must be best, knee, or at least {SHORTEST} digits of an id; got {pick!r}.")
     found = [known for known in ids if known.startswith(pick)]
@@ -61,6 +62,7 @@ def _by_id(run: RunRecord, pick: str) -> Mapping[str, Any]:
         raise RunError(f"no candidate of run {run.name} has the id {pick!r}; {hint}")
     if len(found) > 1:
         raise RunError(f"`pick` {pick!r} fits several candidates: {', '.join(found)}. Give more digits.")
+    table = run.table if found[0] in set(run.table["id"]) else run.retrained
     rows = table[table["id"] == found[0]].sort_values("number", kind="stable")
     complete = rows[rows["state"] == "complete"]
     if complete.empty:

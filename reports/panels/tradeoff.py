@@ -14,6 +14,7 @@ from reports.measures import MEASURES, Measure
 from reports.palette import LIGHT
 from reports.panel import PANELS, Panel
 from reports.pareto import non_dominated
+from reports.retrained_marks import RetrainedMark, retrained_marks
 from reports.run import RunRecord
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class TradeoffInfo:
         y: The one on the vertical axis.
         groups: The candidates by what became of them.
         front: Places of the front's candidates for these axes, by x.
+        retrained: Networks that were retrained; none of them is on the front.
     """
 
     catalog: Catalog
@@ -63,6 +65,7 @@ class TradeoffInfo:
     y: Measure
     groups: tuple[Group, ...]
     front: tuple[int, ...]
+    retrained: tuple[RetrainedMark, ...]
 
 
 _GROUPS: tuple[tuple[str, str, str, int, Callable[[Entry], bool]], ...] = (
@@ -88,6 +91,7 @@ def tradeoff_info(run: RunRecord, catalog: Catalog) -> TradeoffInfo:
         y=catalog.quality,
         groups=_grouped(catalog),
         front=front_of(catalog, x, catalog.quality),
+        retrained=retrained_marks(run, catalog),
     )
 
 
@@ -121,6 +125,8 @@ def tradeoff_figure(info: TradeoffInfo) -> Figure:
     for group in info.groups:
         figure.add_scatter(**_marks(group, info))
     figure.add_scatter(**_knee(info))
+    if info.retrained:
+        figure.add_scatter(**_retrained(info))
     figure.update_layout(**layout(axis(info.x), axis(info.y)))
     return figure
 
@@ -129,7 +135,14 @@ def tradeoff_data(info: TradeoffInfo) -> dict[str, Any]:
     """Return what the page needs to change the axes."""
     axes = {measure.name: axis(measure) for measure in info.axes}
     signs = {measure.name: measure.sign for measure in info.axes}
-    return {"x": info.x.name, "y": info.y.name, "axes": axes, "signs": signs}
+    return {
+        "x": info.x.name,
+        "y": info.y.name,
+        "axes": axes,
+        "signs": signs,
+        "quality": info.catalog.quality.name,
+        "retrained": [{"values": mark.values, "half": mark.half} for mark in info.retrained],
+    }
 
 
 def _grouped(catalog: Catalog) -> tuple[Group, ...]:
@@ -183,6 +196,27 @@ def _knee(info: TradeoffInfo) -> dict[str, Any]:
         "meta": "knee",
         "customdata": knees,
         "visible": bool(knees),
+    }
+
+
+def _retrained(info: TradeoffInfo) -> dict[str, Any]:
+    """Return the marks of retrained networks at the mean of their seeds, with its interval as a bar."""
+    color = LIGHT["retrained"]
+    return {
+        "x": [mark.values[info.x.name] for mark in info.retrained],
+        "y": [mark.values[info.y.name] for mark in info.retrained],
+        "error_y": {
+            "array": [mark.half or 0.0 for mark in info.retrained],
+            "color": color,
+            "thickness": 1.5,
+            "width": 5,
+        },
+        "mode": "markers",
+        "marker": {"symbol": "square-cross-open", "size": 10, "color": color, "line": {"width": 1.5, "color": color}},
+        "name": f"retrained ({len(info.retrained)})",
+        "meta": "retrained",
+        "customdata": [mark.place for mark in info.retrained],
+        "hovertext": [mark.hover for mark in info.retrained],
     }
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
+from fusion_ops.errors import DataError, RunError
 from reports.audits import Audit, audit
 from reports.catalog import Catalog
+from reports.commands import export_command, retrain_command
+from reports.judging import judgement_of
+from reports.judging.judgement import Judgement
 from reports.measures import MEASURES, Measure
 from reports.panel import PANELS, Panel
 from reports.phrases import duration, signed_points
+from reports.retrained_view import RetrainedView, retrained_view
 from reports.run import RunRecord
-from reports.verdict import Budget, Comparison, Verdict, verdict
+from reports.search_verdict import Budget, Comparison, SearchVerdict, search_verdict
 
 __all__ = ["IntervalBar", "VerdictInfo", "verdict_info"]
 
@@ -43,25 +50,52 @@ class VerdictInfo:
     """What the panel shows.
 
     Args:
-        verdict: The verdict.
+        verdict: The verdict of the search alone.
         bar: The gain over the reference with its interval, where there is one.
         measures: Measures shown of the runners-up.
         facts: Budget figures: label, value, note.
+        retrained: The verdict on retrained networks, which comes first where there is one.
+        command: The command of the next step: to retrain, or to export what is better; empty where there is none.
+        problem: Why there is no verdict on what was retrained; empty where nothing is in the way.
     """
 
-    verdict: Verdict
+    verdict: SearchVerdict
     bar: IntervalBar | None
     measures: tuple[Measure, ...]
     facts: tuple[tuple[str, str, str], ...]
+    retrained: RetrainedView | None
+    command: str
+    problem: str
 
 
 def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
     """Return the verdict and what is drawn beside it."""
-    result = verdict(run, catalog)
+    result = search_verdict(run, catalog)
+    judged, problem = _judged(run)
     shown = dict.fromkeys([catalog.quality, *catalog.measures[:2], MEASURES["params"], MEASURES["flops"]])
     return VerdictInfo(
-        result, _bar(result.comparison), tuple(shown), (*_facts(result.budget), *_wrong_stops(audit(run.table)))
+        verdict=result,
+        bar=_bar(result.comparison),
+        measures=tuple(shown),
+        facts=(*_facts(result.budget), *_wrong_stops(audit(run.table)), *_retrained(run.retrained)),
+        retrained=None if judged is None else retrained_view(judged),
+        command="" if problem else _next(run, result, judged),
+        problem=problem,
     )
+
+
+def _judged(run: RunRecord) -> tuple[Judgement | None, str]:
+    """Return the verdict on what was retrained, or why there is none: a lost file leaves the rest readable."""
+    try:
+        return judgement_of(run), ""
+    except (RunError, DataError) as error:
+        return None, str(error)
+
+
+def _next(run: RunRecord, searched: SearchVerdict, judged: Judgement | None) -> str:
+    if judged is None:
+        return retrain_command(run.path) if searched.best is not None else ""
+    return export_command(run.path, judged.verdict.candidate) if judged.verdict.outcome == "better" else ""
 
 
 def _bar(comparison: Comparison | None) -> IntervalBar | None:
@@ -96,6 +130,15 @@ def _facts(budget: Budget) -> list[tuple[str, str, str]]:
     if budget.elapsed is not None:
         facts.append(("elapsed", duration(budget.elapsed), "first start to last end"))
     return facts
+
+
+def _retrained(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return what the retraining cost so far."""
+    trained = rows[rows["state"] == "complete"] if len(rows) else rows
+    if trained.empty:
+        return []
+    note = f"of {trained['id'].nunique()} networks, {duration(float(trained['seconds'].sum()))} in training"
+    return [("trained again", f"{len(trained):,}", note)]
 
 
 def _wrong_stops(checked: Audit) -> list[tuple[str, str, str]]:

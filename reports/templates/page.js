@@ -51,7 +51,7 @@ const report = {
     const draw = () => {
       const { data, layout } = build();
       for (const trace of data.filter(({ customdata }) => customdata)) {
-        trace.hovertext = trace.customdata.map((place) => report.data.entries[place]?.hover);
+        trace.hovertext ??= trace.customdata.map((place) => report.data.entries[place]?.hover);
         trace.hovertemplate ??= "%{hovertext}<extra></extra>";
       }
       const narrow = report.narrow.matches;

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 import typer
 
-__all__ = ["exit_code", "run"]
+__all__ = ["exit_code", "run", "verdict_code"]
 
 FAILED, BAD_INPUT, INFEASIBLE, INTERRUPTED = 1, 2, 3, 130
 DEBUG = "--debug"
+# Of a verdict, for scripts that ask for it; apart from the codes of errors.
+_VERDICTS = {"better": 0, "same": 10, "worse": 11, "undecided": 12}
 
 
 def exit_code(error: BaseException) -> int:
@@ -26,6 +28,11 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return INTERRUPTED
     return FAILED
+
+
+def verdict_code(outcome: str) -> int:
+    """Return the exit code for the outcome of a verdict: 0 better, 10 same, 11 worse, 12 undecided."""
+    return _VERDICTS[outcome]
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:

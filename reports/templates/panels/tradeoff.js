@@ -1,6 +1,6 @@
 {
   const figure = report.read("figure-tradeoff");
-  const { axes, signs, x: firstX, y: firstY } = report.read("data-tradeoff");
+  const { axes, signs, quality, retrained, x: firstX, y: firstY } = report.read("data-tradeoff");
   const entries = report.data.entries;
   const control = (name) => document.getElementById(name);
   const chosenAxes = () => [control("axis-x").value, control("axis-y").value];
@@ -23,8 +23,8 @@
 
   /** Return the range of an axis that holds the complete candidates with room around them. */
   const rangeOf = (name, log) => {
-    const known = entries
-      .filter((entry) => entry.rank !== null && entry.values[name] !== null && (!log || entry.values[name] > 0))
+    const known = [...entries.filter((entry) => entry.rank !== null), ...retrained]
+      .filter((entry) => entry.values[name] !== null && (!log || entry.values[name] > 0))
       .map((entry) => (log ? Math.log10(entry.values[name]) : entry.values[name]));
     if (!known.length) return undefined;
     const [low, high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
@@ -38,6 +38,7 @@
     const inside = new Set(front);
     const values = (places, name) => places.map((place) => entries[place].values[name]);
     const data = figure.data.map((trace) => {
+      if (trace.meta === "retrained") return averaged(trace, x, y);
       const places = trace.meta === "front" ? front : trace.customdata;
       const drawn = { ...trace, x: values(places, x), y: values(places, y) };
       if (trace.meta === "front") {
@@ -69,6 +70,15 @@
     listFront(front, x, y);
     return { data, layout };
   };
+
+  /** Return the retrained networks at these measures; the quality has a bar, whichever axis it is on. */
+  const averaged = ({ error_y: bar, ...trace }, x, y) => ({
+    ...trace,
+    x: retrained.map(({ values }) => values[x]),
+    y: retrained.map(({ values }) => values[y]),
+    ...(x === quality ? { error_x: bar } : {}),
+    ...(y === quality ? { error_y: bar } : {}),
+  });
 
   const ring = (place, x, y) => ({
     type: "scatter",

@@ -8,8 +8,9 @@ import pytest
 import typer
 
 from fusion_ops import errors
+from reports.judging.rules import OUTCOMES
 from search.cli import COMMANDS
-from search.cli.errors import exit_code, run
+from search.cli.errors import exit_code, run, verdict_code
 
 HEAVY = ("torch", "ray", "optuna", "pandas", "plotly", "numpy", "sklearn", "rich")
 
@@ -298,3 +299,8 @@ def test_doctor_names_what_is_missing_or_too_old(monkeypatch, capsys):
     assert "not installed  PROBLEM: needed; run `pip install 'plotly>=6'`" in lines["plotly"]
     assert "4.1.0  PROBLEM: needs >=5; run `pip install 'optuna>=5'`" in lines["optuna"]
     assert "PROBLEM" not in lines["torch"]
+
+
+def test_each_outcome_of_a_verdict_has_a_code_that_no_error_has():
+    codes = {outcome: verdict_code(outcome) for outcome in OUTCOMES}
+    assert codes == {"better": 0, "same": 10, "worse": 11, "undecided": 12}

@@ -1,4 +1,4 @@
-"""The verdict of a run: the best candidate against the best uniform network, and what that is worth."""
+"""The verdict of a search alone: the best candidate against the best uniform network, and what that is worth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports.proportions import difference_interval
 from reports.run import RunRecord
 from reports.second_looks import repeated
 
-__all__ = ["Budget", "Comparison", "Outcome", "Verdict", "verdict"]
+__all__ = ["Budget", "Comparison", "Outcome", "SearchVerdict", "search_verdict"]
 
 Outcome = Literal["no_candidate", "no_baseline", "keep_sum", "not_enough"]
 RUNNERS_UP = 3
@@ -74,8 +74,8 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The verdict.
+class SearchVerdict:
+    """What a search alone can say.
 
     Args:
         outcome: What kind of verdict it is.
@@ -102,7 +102,7 @@ class Verdict:
     budget: Budget
 
 
-def verdict(run: RunRecord, catalog: Catalog) -> Verdict:
+def search_verdict(run: RunRecord, catalog: Catalog) -> SearchVerdict:
     """Return the verdict of a run.
 
     Every candidate was trained once, with one seed, so the strongest thing said against a baseline is
@@ -117,7 +117,7 @@ def verdict(run: RunRecord, catalog: Catalog) -> Verdict:
     if comparison is not None and total is comparison.reference:
         against_sum = None
     outcome = _outcome(best, comparison)
-    return Verdict(
+    return SearchVerdict(
         outcome=outcome,
         headline=_headline(outcome, run.table),
         sentence=_sentence(outcome, catalog, best, comparison, run.table),

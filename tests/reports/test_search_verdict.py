@@ -14,10 +14,10 @@ from fusion_ops import FusionChoice
 from reports.catalog import make_catalog
 from reports.proportions import difference_interval, wilson
 from reports.run import load_run
-from reports.verdict import Verdict, verdict
+from reports.search_verdict import SearchVerdict, search_verdict
 from spaces import Architecture, SearchSpace
 
-Judge = Callable[..., Verdict]
+Judge = Callable[..., SearchVerdict]
 
 
 def test_wilson_matches_published_figures() -> None:
@@ -46,7 +46,7 @@ def judge(
 ) -> Judge:
     """Return the verdict on networks given as `(operators, accuracy)`; one operator stands for all points."""
 
-    def make(*networks: tuple[str, float], states: dict[int, str] | None = None, **changes: Any) -> Verdict:
+    def make(*networks: tuple[str, float], states: dict[int, str] | None = None, **changes: Any) -> SearchVerdict:
         records = make_records(len(networks), 0)
         for number, ((operators, accuracy), record) in enumerate(zip(networks, records, strict=True)):
             architecture = assembled(space, operators.split())
@@ -61,7 +61,7 @@ def judge(
                 kind="baseline" if " " not in operators else "search",
             )
         run = load_run(make_run(records, **changes))
-        return verdict(run, make_catalog(run))
+        return search_verdict(run, make_catalog(run))
 
     return make
 
@@ -170,7 +170,7 @@ def test_the_budget_is_added_up(
     make_run: Callable[..., Path], make_records: Callable[..., list[dict[str, Any]]]
 ) -> None:
     run = load_run(make_run())
-    budget = verdict(run, make_catalog(run)).budget
+    budget = search_verdict(run, make_catalog(run)).budget
     trained = [row for row in make_records() if row["state"] in ("complete", "pruned", "failed")]
     assert (budget.trials, budget.trained, budget.workers) == (40, len(trained), 2)
     assert budget.epochs == sum(row["epochs"] for row in trained)
@@ -182,6 +182,6 @@ def test_the_budget_is_added_up(
 
 def test_counts_cover_every_state(make_run: Callable[..., Path]) -> None:
     run = load_run(make_run())
-    counts = verdict(run, make_catalog(run)).counts
+    counts = search_verdict(run, make_catalog(run)).counts
     assert sum(counts.values()) == 40
     assert counts == {"complete": 21, "pruned": 7, "failed": 4, "infeasible": 4, "duplicate": 4, "running": 0}

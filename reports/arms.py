@@ -1,0 +1,83 @@
+"""The retrained networks of a run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from reports.arm import Arm, Part
+from reports.comparison import miou_values
+from reports.measures import MEASURES, Measure
+from reports.participant import CONTROLS, Participant
+from reports.retrain_record import DEFAULT_RECIPE, read_retrain_record
+from reports.run import RunRecord
+from reports.test_outcomes import Outcomes, read_outcomes
+
+__all__ = ["arms", "missing_controls", "seed_range"]
+
+
+def arms(run: RunRecord) -> tuple[Arm, ...]:
+    """Return the retrained networks of a run, those of its own recipe first; empty where nothing was retrained.
+
+    Raises:
+        RunError: What the test images got is missing or damaged; the message names the file.
+    """
+    record = read_retrain_record(run.path)
+    if record is None or run.retrained.empty:
+        return ()
+    outcomes = read_outcomes(run.path, run.retrained)
+    return tuple(
+        _arm(run, one, outcomes[one.id, recipe])
+        for recipe in sorted(record.recipes, key=lambda name: name != DEFAULT_RECIPE)
+        for one in record.participants
+        if (one.id, recipe) in outcomes
+    )
+
+
+def missing_controls(run: RunRecord) -> Mapping[tuple[str, str], str]:
+    """Return why a finalist has no control of sums, by its id and the role of the control."""
+    record = read_retrain_record(run.path)
+    return {} if record is None else {(one.of, CONTROLS[one.measure]): one.why for one in record.no_controls}
+
+
+def seed_range(run: RunRecord) -> tuple[int, int] | None:
+    """Return the least and the most seeds of a network where the number depends on what is seen, else `None`."""
+    record = read_retrain_record(run.path)
+    return None if record is None or record.seeds[0] == record.seeds[1] else record.seeds
+
+
+def _arm(run: RunRecord, participant: Participant, outcomes: Outcomes) -> Arm:
+    rows = run.retrained.set_index("number").loc[list(outcomes.numbers)]
+    latency = MEASURES["latency"].column
+    return Arm(
+        id=participant.id,
+        architecture=participant.architecture,
+        parts=tuple(Part(role, of) for role, of in participant.roles),
+        recipe=outcomes.recipe,
+        seeds=outcomes.seeds,
+        scores=_scores(outcomes.values[run.quality.name], run.quality),
+        validation=tuple(float(value) for value in rows[run.quality.column]),
+        searched=_searched(run, participant.id),
+        params=int(rows["params"].iloc[0]),
+        flops=int(rows["flops"].iloc[0]),
+        latency_ms=_median(rows[latency]) if latency in rows.columns else None,
+    )
+
+
+def _scores(values: NDArray[Any], quality: Measure) -> NDArray[np.float64]:
+    """Return a value for each image whose mean is the measure."""
+    return miou_values(values) if quality.name == "miou" else values.astype(np.float64)
+
+
+def _searched(run: RunRecord, candidate_id: str) -> float | None:
+    found = run.ranked.loc[run.ranked["id"] == candidate_id, run.quality.column].dropna()
+    return float(found.iloc[0]) if len(found) else None
+
+
+def _median(values: pd.Series[float]) -> float | None:
+    known = values.dropna()
+    return float(known.median()) if len(known) else None

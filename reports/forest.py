@@ -1,0 +1,143 @@
+"""A forest plot: gains with their intervals below each other, on one scale of 0 to 100."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reports.judging.judgement import Compared
+from reports.judging.rules import Outcome
+from reports.judging.words import OUTCOME_WORDS
+from reports.measures import Measure
+from reports.phrases import signed_points, signed_range
+
+__all__ = ["Forest", "ForestRow", "Labelled", "forest"]
+
+ROOM = 0.06
+# An end of the scale is named where its name does not touch that of zero, even on a narrow screen.
+NAMED_FROM = 28
+# Outlines in a box from -8 to 8. Each outcome has a form of its own, so that none relies on its colour.
+MARKS: Mapping[Outcome, str] = {
+    "better": "M-6,-7L8,0L-6,7Z",
+    "worse": "M6,-7L-8,0L6,7Z",
+    "same": "M-6,-6H6V6H-6Z",
+    "undecided": "M0,-6A6,6 0 1 1 0,6A6,6 0 1 1 0,-6Z",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A comparison and what it is called.
+
+    Args:
+        label: What the gain is over, or of.
+        compared: The comparison.
+        note: What else the table says of it.
+    """
+
+    label: str
+    compared: Compared
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForestRow:
+    """One interval, as numbers for drawing and in words.
+
+    Args:
+        label: What the gain is over, or of.
+        note: What else the table says of it.
+        recipe: The recipe.
+        outcome: What the interval shows.
+        low: Left end of the interval, 0 to 100.
+        gain: The gain, 0 to 100.
+        high: Right end of the interval, 0 to 100.
+        mark: Outline of its mark.
+        gain_label: The gain in words.
+        interval: The interval in words.
+        p: The p-value in words.
+        outcome_label: The outcome in words.
+        seeds: Seeds of each network, at least.
+    """
+
+    label: str
+    note: str
+    recipe: str
+    outcome: Outcome
+    low: float
+    gain: float
+    high: float
+    mark: str
+    gain_label: str
+    interval: str
+    p: str
+    outcome_label: str
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Intervals on one scale.
+
+    Args:
+        rows: The intervals.
+        zero: Where no difference is, 0 to 100.
+        band: Ends of the margin, 0 to 100.
+        worse_label: What the left end of the scale is called; empty where there is no room for it.
+        better_label: What the right end is called.
+        margin_label: The margin in words.
+    """
+
+    rows: tuple[ForestRow, ...]
+    zero: float
+    band: tuple[float, float]
+    worse_label: str
+    better_label: str
+    margin_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    left: float
+    right: float
+
+    def place(self, value: float) -> float:
+        return round(100 * (value - self.left) / (self.right - self.left), 2)
+
+
+def forest(labelled: Sequence[Labelled], measure: Measure, margin: float) -> Forest | None:
+    """Return the forest plot of some comparisons; `None` where there are none."""
+    if not labelled:
+        return None
+    contrasts = [one.compared.contrast for one in labelled]
+    left = min([-margin, *(one.low for one in contrasts)])
+    right = max([margin, *(one.high for one in contrasts)])
+    room = ROOM * (right - left) or 1.0
+    scale = _Scale(left - room, right + room)
+    return Forest(
+        rows=tuple(_row(one, measure, scale) for one in labelled),
+        zero=scale.place(0.0),
+        band=(scale.place(-margin), scale.place(margin)),
+        worse_label="worse" if scale.place(0.0) > NAMED_FROM else "",
+        better_label="better" if scale.place(0.0) < 100 - NAMED_FROM else "",
+        margin_label=signed_points(measure, margin).replace("+", "±"),
+    )
+
+
+def _row(labelled: Labelled, measure: Measure, scale: _Scale) -> ForestRow:
+    compared, contrast = labelled.compared, labelled.compared.contrast
+    return ForestRow(
+        label=labelled.label,
+        note=labelled.note,
+        recipe=compared.recipe,
+        outcome=contrast.outcome,
+        low=scale.place(contrast.low),
+        gain=scale.place(contrast.gain),
+        high=scale.place(contrast.high),
+        mark=MARKS[contrast.outcome],
+        gain_label=signed_points(measure, contrast.gain),
+        interval=signed_range(measure, (contrast.low, contrast.high)).removesuffix(" points"),
+        p="< 0.001" if contrast.p < 0.001 else f"{contrast.p:.3f}",
+        outcome_label=OUTCOME_WORDS[contrast.outcome],
+        seeds=compared.seeds,
+    )

@@ -1,0 +1,73 @@
+"""Whom the verdict is about, and whom it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reports.arm import Arm
+from reports.measures import Measure
+
+__all__ = ["ablations", "best_uniform", "candidate_id", "control", "finalists", "original"]
+
+
+def candidate_id(arms: Sequence[Arm], quality: Measure) -> str:
+    """Return the id of the network that the verdict is about; empty where there is none.
+
+    That is the finalist with the best validation measure, the mean over seeds and then over recipes. Test images play
+    no part in it, so that they are still new to whoever was picked. The original is passed over: it is what all others
+    are compared with. Where no other finalist was retrained, the best other uniform network takes the place.
+
+    Of several finalists only those count that were retrained under as many recipes as any of them.
+    """
+    kept = {arm.id for arm in arms if arm.plays("original")}
+    for role in ("finalist", "uniform", "original"):
+        there = [arm for arm in arms if arm.plays(role) and (role == "original" or arm.id not in kept)]
+        if there:
+            return _best(there, quality)
+    return ""
+
+
+def original(arms: Iterable[Arm], recipe: str) -> Arm | None:
+    """Return the original network under a recipe."""
+    return next((arm for arm in arms if arm.recipe == recipe and arm.plays("original")), None)
+
+
+def best_uniform(arms: Iterable[Arm], recipe: str, besides: str, quality: Measure) -> Arm | None:
+    """Return the uniform network of the best validation measure under a recipe, but for one; it may be the original."""
+    there = [arm for arm in arms if arm.recipe == recipe and arm.plays("uniform") and arm.id != besides]
+    return min(there, key=lambda arm: quality.loss(arm.validated), default=None)
+
+
+def control(arms: Iterable[Arm], recipe: str, role: str, finalist: str) -> Arm | None:
+    """Return a finalist's control of this role under a recipe."""
+    return next((arm for arm in arms if arm.recipe == recipe and arm.plays(role, finalist)), None)
+
+
+def finalists(arms: Iterable[Arm], recipe: str, besides: str) -> list[Arm]:
+    """Return the other finalists under a recipe, but for the original."""
+    there = (arm for arm in arms if arm.recipe == recipe and arm.plays("finalist"))
+    return [arm for arm in there if arm.id != besides and not arm.plays("original")]
+
+
+def ablations(arms: Iterable[Arm], candidate: Arm) -> list[tuple[str, Arm]]:
+    """Return the candidate's points that were set back to `sum`, each with the network that this gave."""
+    there = [(part.of, arm) for arm in arms for part in arm.parts if part.role == "ablation"]
+    return [(point, arm) for point, arm in there if arm.recipe == candidate.recipe and _set_back(candidate, arm, point)]
+
+
+def _best(there: Sequence[Arm], quality: Measure) -> str:
+    by_id: dict[str, list[Arm]] = {}
+    for arm in there:
+        by_id.setdefault(arm.id, []).append(arm)
+    most = max(len(own) for own in by_id.values())
+    means = {name: sum(arm.validated for arm in own) / most for name, own in by_id.items() if len(own) == most}
+    return min(means, key=lambda name: quality.loss(means[name]))
+
+
+def _set_back(candidate: Arm, arm: Arm, point: str) -> bool:
+    """Return whether a network is the candidate but for one point."""
+    if candidate.architecture is None or arm.architecture is None:
+        return False
+    before, after = dict(candidate.architecture.choices), dict(arm.architecture.choices)
+    same_space = candidate.architecture.space == arm.architecture.space
+    return same_space and {name for name in before if before[name] != after.get(name)} == {point}

@@ -1,0 +1,278 @@
+"""The verdict of a run from its retrained networks, with all that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.arm import Arm, recipes_of
+from reports.comparison import Contrast, compare, simultaneous
+from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
+from reports.comparison.comparing import contrast
+from reports.comparison.sequential import Looks
+from reports.judging.candidate import ablations, best_uniform, candidate_id, control, finalists, original
+from reports.judging.record import Entry, Verdict
+from reports.judging.rules import Outcome, Ruling, over_recipes, under_recipe
+from reports.judging.search_scores import Agreement, Curse, agreement, curse
+from reports.measures import Measure
+from reports.participant import CONTROLS
+
+__all__ = ["Compared", "Earned", "Judgement", "Missing", "UnderRecipe", "judge"]
+
+# Why a finalist has no control, by its id and the role of the control.
+Missing = Mapping[tuple[str, str], str]
+
+UNSAID = "none was retrained"
+SUM, BOTH = "sum", "matched_both"
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On what terms networks are compared."""
+
+    quality: Measure
+    margin: float
+    looks: Looks | None
+    missing: Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two networks that were compared.
+
+    Args:
+        against: `sum` (the reference is the original network) or the reference's role.
+        candidate: The one.
+        reference: The other.
+        contrast: What came out; gains are positive where the candidate is better, of a loss, too.
+    """
+
+    against: str
+    candidate: Arm
+    reference: Arm
+    contrast: Contrast
+
+    @property
+    def recipe(self) -> str:
+        """The recipe of both."""
+        return self.candidate.recipe
+
+    @property
+    def seeds(self) -> int:
+        """Seeds of the network that has fewer of them."""
+        return min(self.contrast.seeds)
+
+    def entry(self) -> Entry:
+        """Return it as `verdict.json` has it."""
+        contrast = self.contrast
+        return Entry(
+            against=self.against,
+            id=self.reference.id,
+            recipe=self.recipe,
+            gain=contrast.gain,
+            low=contrast.low,
+            high=contrast.high,
+            p=contrast.p,
+            seeds=self.seeds,
+            images=contrast.images,
+            outcome=contrast.outcome,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What one fusion point earned: the candidate against itself with that point set back to `sum`.
+
+    Args:
+        point: Name of the point.
+        compared: The comparison; its gain is what the operator at that point adds.
+    """
+
+    point: str
+    compared: Compared
+
+
+@dataclass(frozen=True, slots=True)
+class UnderRecipe:
+    """What one recipe says.
+
+    Args:
+        recipe: Its name.
+        candidate: The candidate under it.
+        ruling: What follows.
+        comparisons: The candidate against the sum, the best uniform network and its controls, as far as each was
+            retrained on two seeds.
+        missing: strs of controls that no all-`sum` network has, and why.
+        others: The other finalists against the sum.
+        earned: What each point of the candidate earned.
+    """
+
+    recipe: str
+    candidate: Arm
+    ruling: Ruling
+    comparisons: tuple[Compared, ...]
+    missing: tuple[tuple[str, str], ...]
+    others: tuple[Compared, ...]
+    earned: tuple[Earned, ...]
+
+    def against(self, role: str) -> Compared | None:
+        """Return the comparison with `sum` or with the network of a role."""
+        return next((one for one in self.comparisons if one.against == role), None)
+
+    def shown(self) -> dict[str, Compared]:
+        """Return the comparisons by what they are against; a control of both costs once, as `matched_both`."""
+        found = {one.against: one for one in self.comparisons}
+        params, flops = (found.get(role) for role in CONTROLS.values())
+        if params is None or flops is None or params.reference is not flops.reference:
+            return found
+        kept = {against: one for against, one in found.items() if against not in CONTROLS.values()}
+        return kept | {BOTH: params}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict and what it rests on.
+
+    Args:
+        verdict: The verdict as scripts get it.
+        ruling: The rule that decided.
+        measure: The measure of quality.
+        under: Each recipe by itself.
+        arms: All retrained networks.
+        curse: How much better the search had made the candidate look.
+        agreement: How well the search's scores rank the networks.
+    """
+
+    verdict: Verdict
+    ruling: Ruling
+    measure: Measure
+    under: tuple[UnderRecipe, ...]
+    arms: tuple[Arm, ...]
+    curse: Curse | None
+    agreement: Agreement | None
+
+    @property
+    def candidate(self) -> Arm:
+        """The network that the verdict is about, under the first recipe."""
+        return next(arm for arm in self.arms if arm.id == self.verdict.candidate)
+
+    def against(self, role: str) -> tuple[Compared, ...]:
+        """Return the comparisons with `sum` or with the networks of a role, one a recipe."""
+        return tuple(found for one in self.under if (found := one.against(role)) is not None)
+
+
+def judge(
+    arms: Sequence[Arm],
+    quality: Measure,
+    *,
+    margin: float,
+    looks: Looks | None = None,
+    missing: Missing | None = None,
+) -> Judgement | None:
+    """Return the verdict on retrained networks; `None` where nothing was retrained that one could be about.
+
+    Args:
+        arms: The retrained networks; the first recipe is the run's own.
+        quality: The measure of quality.
+        margin: Differences below this count as the same, in the measure's unit.
+        looks: How often one looked, where the number of seeds depended on what was seen.
+        missing: Why a finalist has no control.
+
+    Raises:
+        DataError: Two networks were not tested on the same images.
+    """
+    chosen = candidate_id(arms, quality)
+    if not chosen:
+        return None
+    terms = _Terms(quality, margin, looks, missing or {})
+    own = [arm for arm in arms if arm.id == chosen]
+    under = tuple(_under(arms, arm, terms) for arm in own)
+    alone = any(arm.plays("original") for arm in own)
+    waiting = [Ruling("undecided", False, "open") for recipe in recipes_of(arms) if recipe not in recipes_of(own)]
+    ruling = Ruling("same", True, "alone") if alone else over_recipes([*(one.ruling for one in under), *waiting])
+    entries = tuple(compared.entry() for one in under for compared in one.comparisons)
+    return Judgement(
+        verdict=Verdict(ruling.outcome, chosen, margin, entries),
+        ruling=ruling,
+        measure=quality,
+        under=under,
+        arms=tuple(arms),
+        curse=curse(own[0], quality),
+        agreement=agreement(arms, own[0].recipe),
+    )
+
+
+def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
+    recipe, own = candidate.recipe, candidate.id
+    base = original(arms, recipe)
+    uniform = best_uniform(arms, recipe, own, terms.quality)
+    controls = {role: control(arms, recipe, role, own) for role in CONTROLS.values()}
+    wanted: dict[str, Arm | None] = {SUM: base, "uniform": None if uniform is base else uniform, **controls}
+    compared = {against: _compared(candidate, arm, against, terms) for against, arm in wanted.items()}
+    return UnderRecipe(
+        recipe=recipe,
+        candidate=candidate,
+        ruling=_ruling(candidate, compared, [role for role, arm in controls.items() if arm is not None]),
+        comparisons=tuple(one for one in compared.values() if one is not None),
+        missing=tuple(_missing(controls, own, terms.missing)),
+        others=tuple(_others(finalists(arms, recipe, own), base, terms)),
+        earned=tuple(_earned(arms, candidate, terms)),
+    )
+
+
+def _ruling(candidate: Arm, compared: Mapping[str, Compared | None], controls: Sequence[str]) -> Ruling:
+    if candidate.scores.shape[1] < LEAST_IMAGES:
+        return Ruling("undecided", False, "no_images")
+    against_sum = None if compared[SUM] is None else _outcome(compared[SUM])
+    return under_recipe(against_sum, [_outcome(compared[role]) for role in controls])
+
+
+def _missing(controls: Mapping[str, Arm | None], finalist: str, why: Missing) -> Iterator[tuple[str, str]]:
+    """Yield the roles that no all-`sum` network has, and why; another network may have taken its place."""
+    for role, arm in controls.items():
+        if arm is None or (finalist, role) in why:
+            yield role, why.get((finalist, role), UNSAID)
+
+
+def _outcome(compared: Compared | None) -> Outcome:
+    """Return the outcome of a comparison; one that waits for a second seed is open."""
+    return "undecided" if compared is None else compared.contrast.outcome
+
+
+def _others(there: Iterable[Arm], base: Arm | None, terms: _Terms) -> Iterable[Compared]:
+    """Compare the other finalists with the sum; their intervals hold all together."""
+    found = [_compared(arm, base, SUM, terms) for arm in there]
+    return _together([one for one in found if one is not None])
+
+
+def _earned(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> Iterable[Earned]:
+    """Compare the candidate with itself, a point less each time; the intervals hold all together."""
+    found = {point: _compared(candidate, arm, "ablation", terms) for point, arm in ablations(arms, candidate)}
+    known = {point: one for point, one in found.items() if one is not None}
+    return (Earned(point, one) for point, one in zip(known, _together(list(known.values())), strict=True))
+
+
+def _together(compared: Sequence[Compared]) -> list[Compared]:
+    corrected = simultaneous([one.contrast for one in compared])
+    return [replace(one, contrast=wider) for one, wider in zip(compared, corrected, strict=True)]
+
+
+def _compared(candidate: Arm, reference: Arm | None, against: str, terms: _Terms) -> Compared | None:
+    """Return a comparison; `None` where there is nothing to compare with, or not two seeds of both and two images."""
+    if reference is None or reference is candidate or min(len(candidate.seeds), len(reference.seeds)) < LEAST_SEEDS:
+        return None
+    if candidate.scores.shape[1] < LEAST_IMAGES:
+        return None
+    quality, margin = terms.quality, terms.margin
+    found = compare(_upwards(candidate, quality), _upwards(reference, quality), margin=margin)
+    if terms.looks is not None:
+        found = contrast(found.parts, margin, float(terms.looks.confidence_now(found.parts)))
+    return Compared(against, candidate, reference, found)
+
+
+def _upwards(arm: Arm, quality: Measure) -> NDArray[np.float64]:
+    """Return the scores so that more is better."""
+    return -quality.sign * arm.scores

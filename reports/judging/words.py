@@ -1,0 +1,221 @@
+"""The verdict on retrained networks in plain English. Code is marked by backticks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from reports.arm import Arm
+from reports.comparison import Estimate
+from reports.judging.judgement import Compared, Judgement
+from reports.judging.rules import Outcome, Reason
+from reports.measures import MEASURES, Measure
+from reports.phrases import describe, ratio, signed_points, signed_range, uniform_operator
+
+__all__ = [
+    "AGAINST",
+    "NAMES",
+    "OUTCOME_WORDS",
+    "evidence",
+    "headline",
+    "in_words",
+    "name_of",
+    "original_word",
+    "sentence",
+]
+
+# Whom the candidate is compared with, for a heading and in a sentence.
+NAMES: Mapping[str, str] = {
+    "sum": "the sum",
+    "uniform": "best uniform network",
+    "matched_params": "sum of equal parameters",
+    "matched_flops": "sum of equal FLOPs",
+    "matched_both": "sum of equal parameters and FLOPs",
+}
+AGAINST: Mapping[str, str] = {
+    "uniform": "the best uniform network",
+    "matched_params": "a wider all-`sum` network of as many parameters",
+    "matched_flops": "a wider all-`sum` network of as many FLOPs",
+    "matched_both": "a wider all-`sum` network of as many parameters and FLOPs",
+}
+# Of another network in the place of a control.
+PLACE: Mapping[str, str] = {
+    "matched_params": "the nearest network of as many parameters",
+    "matched_flops": "the nearest network of as many FLOPs",
+    "matched_both": "the nearest network of as many parameters and FLOPs",
+}
+OUTCOME_WORDS: Mapping[Outcome, str] = {
+    "better": "better",
+    "same": "the same",
+    "worse": "worse",
+    "undecided": "undecided",
+}
+_HEADLINES: Mapping[Reason, str] = {
+    "gain": "Better than the sum, at equal capacity, too.",
+    "no_control": "Better than the sum; no control of equal capacity.",
+    "capacity": "Keep the sum: at equal capacity the gain is gone.",
+    "no_gain": "Keep the sum: the difference is too small to matter.",
+    "loss": "Keep the sum: it is better.",
+    "open_control": "Undecided: better than the sum, open at equal capacity.",
+    "open": "Undecided: more seeds or images are needed.",
+    "capped": "Keep the sum: at equal capacity nothing is gained.",
+    "no_sum": "Undecided: the sum was not retrained.",
+    "no_images": "Undecided: the measure has no value for each image.",
+    "recipes": "It depends on the recipe.",
+    "alone": "Keep the sum: nothing else was retrained.",
+}
+
+
+def in_words(judgement: Judgement) -> str:
+    """Return the verdict as text for a terminal: the headline, the sentence, and a line for all else."""
+    lines = [headline(judgement), sentence(judgement), *evidence(judgement)]
+    return "\n".join(line.replace("`", "") for line in lines)
+
+
+def headline(judgement: Judgement) -> str:
+    """Return the verdict in a few words."""
+    better = sum(one.ruling.outcome == "better" for one in judgement.under)
+    if better and judgement.verdict.outcome == "undecided" and judgement.ruling.reason != "recipes":
+        return f"Undecided: better under {better} of {len(judgement.under)} recipes."
+    return _HEADLINES[judgement.ruling.reason].replace("the sum", original_word(judgement))
+
+
+def original_word(judgement: Judgement) -> str:
+    """Return what the original is called: a network that somebody brought may fuse by other operators than `sum`."""
+    originals = [arm.architecture for arm in judgement.arms if arm.plays("original")]
+    other = any(architecture is None or uniform_operator(architecture) != "sum" for architecture in originals)
+    return "the original" if other else "the sum"
+
+
+def sentence(judgement: Judgement) -> str:
+    """Return the verdict in a sentence: who, how much, at what cost, on how many seeds, images and recipes."""
+    who = _capital(name_of(judgement.candidate))
+    measure = judgement.measure
+    if judgement.ruling.reason == "alone":
+        return f"{who} reaches {measure.format(judgement.candidate.mean)} test {measure.label}."
+    if judgement.ruling.reason == "no_images":
+        value = f"{measure.format(judgement.candidate.mean)} test {measure.label}"
+        return (
+            f"{who} reaches {value}, the mean of {len(judgement.candidate.seeds)} seeds; new images may show another."
+        )
+    compared = judgement.against("sum")
+    if not compared:
+        return (
+            f"{who} was retrained, but cannot be compared with {original_word(judgement)} before both have two seeds."
+        )
+    gains = _joined(_gain(judgement, one) for one in compared)
+    over = f"of test {measure.label} over {name_of(compared[0].reference)}"
+    return f"{who}: {gains} {over}. {_costs(compared[0])}; {_basis(compared)}."
+
+
+def evidence(judgement: Judgement) -> tuple[str, ...]:
+    """Return what else must be known before acting on it, a line each."""
+    return (*_against_others(judgement), *_missing(judgement), *_advice(judgement), *_search(judgement))
+
+
+def name_of(arm: Arm) -> str:
+    """Return a network in a few words."""
+    return "the network as it was" if arm.architecture is None else describe(arm.architecture)
+
+
+def _gain(judgement: Judgement, compared: Compared) -> str:
+    """Return a gain with its interval, and its recipe where there are several."""
+    contrast, measure = compared.contrast, judgement.measure
+    gain = signed_points(measure, contrast.gain)
+    interval = _range(measure, (contrast.low, contrast.high))
+    where = f" under `{compared.recipe}`" if len(judgement.under) > 1 else ""
+    return f"{gain} (95 %: {interval}){where}"
+
+
+def _basis(compared: Sequence[Compared]) -> str:
+    seeds = sorted({one.seeds for one in compared})
+    number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    recipes = f", {len(compared)} recipes" if len(compared) > 1 else ""
+    return f"{number} seeds each, {compared[0].contrast.images:,} test images{recipes}"
+
+
+def _against_others(judgement: Judgement) -> Iterator[str]:
+    for role, words in AGAINST.items():
+        compared = [shown[role] for one in judgement.under if role in (shown := one.shown())]
+        if compared:
+            names = _joined(dict.fromkeys(name_of(one.reference) for one in compared))
+            whom = words if _is_sum(compared[0]) else f"{PLACE.get(role, words)} ({names})"
+            gains = "; ".join(f"{_gain(judgement, one)}, {OUTCOME_WORDS[one.contrast.outcome]}" for one in compared)
+            yield f"Against {whom}: {gains}."
+
+
+def _missing(judgement: Judgement) -> Iterator[str]:
+    missing = dict.fromkeys(pair for one in judgement.under for pair in one.missing)
+    for role, why in missing:
+        yield f"No all-`sum` network of equal {_equal(role)}: {_reasons(why)}."
+
+
+def _reasons(why: str) -> str:
+    """Return reasons that may each begin with `no control: ` as sentences, the last without its full stop."""
+    first, *further = [part.strip() for part in why.split("no control: ") if part.strip()]
+    return " ".join([first, *map(_capital, further)]).rstrip(".")
+
+
+def _is_sum(compared: Compared) -> bool:
+    architecture = compared.reference.architecture
+    return architecture is not None and uniform_operator(architecture) == "sum"
+
+
+def _search(judgement: Judgement) -> Iterator[str]:
+    """Say what the search's scores were worth."""
+    measure, curse, agreement = judgement.measure, judgement.curse, judgement.agreement
+    if curse is not None:
+        yield (
+            f"The winner's curse: the search had shown {measure.format(curse.searched)} validation {measure.label}, "
+            f"retraining shows {measure.format(curse.validated)}. The search flattered it by "
+            f"{signed_points(measure, curse.excess.value)} "
+            f"(95 %: {_range(measure, (curse.excess.low, curse.excess.high))})."
+        )
+    if agreement is not None:
+        tau, low, high = (f"{value:+.2f}".replace("-", "−") for value in _ends(agreement.tau))
+        yield (
+            f"Rank agreement of the search with retraining: Kendall's τ {tau} (95 %: {low} to {high}) over "
+            f"{agreement.networks} networks."
+        )
+
+
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
+
+
+def _range(measure: Measure, bounds: tuple[float, float]) -> str:
+    return signed_range(measure, bounds).removesuffix(" points")
+
+
+def _advice(judgement: Judgement) -> Iterator[str]:
+    reason = judgement.ruling.reason
+    margin = signed_points(judgement.measure, judgement.verdict.margin).removeprefix("+")
+    if reason in ("no_gain", "capacity", "capped"):
+        yield f"Differences below {margin} count as the same (`verdict.margin`)."
+    if reason in ("open", "open_control"):
+        yield "Further seeds narrow the intervals until the test images limit them: `fusion-nas retrain --seeds`."
+    if reason == "capped":
+        yield "Further seeds can show whether it is the same or worse, but no longer that it is better."
+    if reason == "recipes":
+        yield f"Keep to the recipe that you will train with: {_joined(_by_recipe(judgement))}."
+
+
+def _by_recipe(judgement: Judgement) -> list[str]:
+    return [f"{OUTCOME_WORDS[one.ruling.outcome]} under `{one.recipe}`" for one in judgement.under]
+
+
+def _costs(compared: Compared) -> str:
+    ours, theirs = compared.candidate.costs, compared.reference.costs
+    return f"It has {_joined([ratio(MEASURES[name], ours[name], theirs[name]) for name in ours if name in theirs])}"
+
+
+def _equal(role: str) -> str:
+    return {"matched_params": "parameters", "matched_flops": "FLOPs"}[role]
+
+
+def _joined(parts: Iterable[str]) -> str:
+    *before, last = parts
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

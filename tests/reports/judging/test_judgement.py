@@ -1,0 +1,190 @@
+"""From retrained networks to the verdict: who is compared with whom, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from fusion_ops.errors import DataError, SpecError
+from reports.arm import Arm
+from reports.judging.candidate import candidate_id
+from reports.judging.judgement import Judgement, judge
+from reports.judging.rules import Outcome
+from reports.measures import MEASURES
+from spaces import Architecture
+
+ACCURACY = MEASURES["accuracy"]
+MARGIN = 0.0025
+Study = Callable[..., Sequence[Arm]]
+Network = Callable[[str], Architecture]
+
+
+def judged(arms: Sequence[Arm], **settings: object) -> Judgement:
+    result = judge(arms, ACCURACY, margin=MARGIN, **settings)  # type: ignore[arg-type]
+    assert result is not None
+    return result
+
+
+@pytest.mark.parametrize(
+    ("gains", "outcome", "keep_sum"),
+    [
+        ((0.02, 0.01, 0.01), "better", False),
+        ((0.02, 0.0, 0.01), "same", True),
+        ((0.02, 0.01, -0.01), "same", True),
+        ((0.02, None, None), "better", False),
+        ((0.02, 0.01, None), "better", False),
+        ((0.0, 0.0, 0.0), "same", True),
+        ((0.0, 0.01, 0.01), "same", True),
+        ((-0.02, 0.01, 0.01), "worse", True),
+    ],
+)  # fmt: skip
+def test_gains_become_outcomes(gains: tuple[float | None, ...], outcome: Outcome, keep_sum: bool, study: Study) -> None:
+    result = judged(study(*gains))
+    assert (result.verdict.outcome, result.ruling.keep_sum) == (outcome, keep_sum)
+
+
+def test_comparisons_are_of_the_candidate(study: Study, network: Network) -> None:
+    result = judged(study(0.02, 0.01, 0.005))
+    assert result.verdict.candidate == network("sum sum iaff").id
+    entries = {entry.against: entry for entry in result.verdict.comparisons}
+    assert list(entries) == ["sum", "uniform", "matched_params", "matched_flops"]
+    gains = {against: entry.gain for against, entry in entries.items()}
+    assert gains == pytest.approx({"sum": 0.02, "uniform": 0.004, "matched_params": 0.01, "matched_flops": 0.005})
+    assert entries["sum"].id == network("sum").id
+    assert entries["uniform"].id == network("aff").id
+    for entry in entries.values():
+        assert entry.low < entry.gain < entry.high
+        assert (entry.seeds, entry.images, entry.recipe, entry.outcome) == (5, 1000, "default", "better")
+
+
+def test_noise_leaves_it_open(study: Study) -> None:
+    result = judged(study(0.01, 0.01, 0.01, spread=0.05, seeds=3))
+    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "open")
+
+
+def test_one_seed_is_compared_with_nothing(study: Study) -> None:
+    result = judged(study(0.01, 0.01, 0.01, seeds=1))
+    assert result.verdict.comparisons == ()
+    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "no_sum")
+
+
+def test_a_control_that_waits_for_seeds_is_open(study: Study) -> None:
+    arms = [*study(0.02), *study(0.02, 0.01, None, seeds=1)[3:]]
+    result = judged(arms)
+    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "open_control")
+    assert result.under[0].missing == (("matched_flops", "none was retrained"),)
+
+
+def test_a_missing_control_says_why(study: Study, network: Network) -> None:
+    why = {(network("sum sum iaff").id, "matched_flops"): "a traced network cannot be widened"}
+    result = judged(study(0.02, 0.01), missing=why)
+    assert result.under[0].missing == (("matched_flops", "a traced network cannot be widened"),)
+
+
+def test_the_candidate_is_picked_by_validation_not_by_test(arm: Callable[..., Arm]) -> None:
+    lucky = arm("iaff", "finalist", 0.99, 0.90)
+    solid = arm("aff", "finalist", 0.95, 0.91)
+    base = arm("sum", "original finalist", 0.90, 0.99)
+    assert candidate_id([lucky, solid, base], ACCURACY) == solid.id
+    result = judged([lucky, solid, base])
+    assert [one.candidate.id for one in result.under[0].others] == [lucky.id]
+
+
+def test_the_mean_over_recipes_picks_and_only_whole_finalists_count(arm: Callable[..., Arm]) -> None:
+    steady = [arm("aff", "finalist", 0.9, 0.92, recipe=recipe) for recipe in ("default", "long")]
+    uneven = [arm("iaff", "finalist", 0.9, value, recipe=r) for value, r in ((0.93, "default"), (0.90, "long"))]
+    half = arm("aff aff sum", "finalist", 0.9, 0.99)
+    assert candidate_id([*uneven, *steady, half], ACCURACY) == steady[0].id
+
+
+def test_a_recipe_that_the_candidate_waits_for_leaves_it_open(study: Study) -> None:
+    arms = [*study(0.02, 0.01, 0.01), *study(0.02, 0.01, 0.01, recipe="long")[1:]]
+    result = judged(arms)
+    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "open")
+
+
+def test_of_a_loss_the_lowest_is_picked_and_gains_are_decreases(arm: Callable[..., Arm]) -> None:
+    arms = [arm("aff", "finalist", 0.30), arm("iaff", "finalist", 0.40), arm("sum", "original", 0.35)]
+    result = judge(arms, MEASURES["loss"], margin=MARGIN)
+    assert result is not None
+    assert result.verdict.candidate == arms[0].id
+    assert result.verdict.comparisons[0].gain == pytest.approx(0.05)
+    assert result.verdict.outcome == "better"
+
+
+def test_without_another_finalist_the_best_uniform_network_is_the_candidate(arm: Callable[..., Arm]) -> None:
+    base = arm("sum", "finalist original uniform:sum", 0.95)
+    arms = [base, arm("aff", "uniform:aff", 0.90), arm("iaff", "uniform:iaff", 0.91)]
+    result = judged(arms)
+    assert result.verdict.candidate == arms[2].id
+    assert result.verdict.outcome == "worse"
+    alone = judged([base])
+    assert (alone.verdict.outcome, alone.ruling.reason, alone.verdict.comparisons) == ("same", "alone", ())
+
+
+def test_a_uniform_candidate_is_not_compared_with_itself_nor_twice_with_the_sum(arm: Callable[..., Arm]) -> None:
+    best, base = arm("aff", "finalist uniform:aff", 0.95), arm("sum", "original uniform:sum", 0.93)
+    assert [one.against for one in judged([best, base]).verdict.comparisons] == ["sum"]
+    third = arm("iaff", "uniform:iaff", 0.94)
+    assert [one.id for one in judged([best, base, third]).verdict.comparisons] == [base.id, third.id]
+
+
+def test_nothing_retrained_is_no_verdict(arm: Callable[..., Arm]) -> None:
+    assert judge([], ACCURACY, margin=MARGIN) is None
+    assert judge([arm("sum", "ablation:stem", 0.9)], ACCURACY, margin=MARGIN) is None
+
+
+@pytest.mark.parametrize(
+    ("gains", "outcome", "reason"),
+    [
+        ((0.02, 0.02), "better", "gain"),
+        ((0.02, -0.02), "undecided", "recipes"),
+        ((-0.02, -0.02), "worse", "loss"),
+        ((0.02, 0.0), "undecided", "recipes"),
+    ],
+)
+def test_what_holds_under_every_recipe_holds(
+    gains: tuple[float, float], outcome: Outcome, reason: str, study: Study
+) -> None:
+    arms = [arm for gain, recipe in zip(gains, ("default", "long"), strict=True)
+            for arm in study(gain, 0.01, 0.01, recipe=recipe)]  # fmt: skip
+    result = judged(arms)
+    assert (result.verdict.outcome, result.ruling.reason) == (outcome, reason)
+    assert list(dict.fromkeys(entry.recipe for entry in result.verdict.comparisons)) == ["default", "long"]
+
+
+def test_each_point_earned_what_its_loss_costs(study: Study, arm: Callable[..., Arm], network: Network) -> None:
+    first, _, last = (name for name, _ in network("sum").choices)
+    whole, _, *others = study(0.02, 0.01, 0.01)
+    set_back = arm("sum", f"original ablation:{last}", 0.88)
+    foreign = arm("aff sum sum", f"ablation:{first}", 0.88)
+    earned = judged([whole, set_back, *others, foreign]).under[0].earned
+    assert [one.point for one in earned] == [last]
+    assert earned[0].compared.contrast.gain == pytest.approx(0.02)
+
+
+def test_intervals_of_other_finalists_hold_together(study: Study, arm: Callable[..., Arm]) -> None:
+    others = [arm(name, "finalist", 0.89, 0.5) for name in ("iaff", "aff iaff sum", "iaff iaff sum")]
+    result = judged([*study(0.02), *others])
+    compared = result.under[0].others
+    assert len(compared) == 3
+    single = judged([*study(0.02), others[0]]).under[0].others[0].contrast
+    together = compared[0].contrast
+    assert together.high - together.low > single.high - single.low
+    assert together.p > single.p
+
+
+def test_other_images_are_refused(arm: Callable[..., Arm]) -> None:
+    arms = [arm("aff", "finalist", 0.9), arm("sum", "original", 0.9, images=999)]
+    with pytest.raises(DataError, match="the same images"):
+        judge(arms, ACCURACY, margin=MARGIN)
+
+
+def test_an_arm_fits_its_seeds(study: Study) -> None:
+    first = study(0.01)[0]
+    with pytest.raises(SpecError, match=r"with 2 seeds, scores \(5, 1000\) and 5 validation"):
+        Arm(first.id, None, (), "default", (1, 2), first.scores, first.validation, None, 1, 1)
+    with pytest.raises(SpecError, match="an arm needs scores"):
+        Arm(first.id, None, (), "default", (1,), np.zeros(5), (0.5,), None, 1, 1)

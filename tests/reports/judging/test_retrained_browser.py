@@ -1,0 +1,87 @@
+"""The verdict on retrained networks in a real browser: narrow and wide, light and dark, with and without scripts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import reports
+from reports.arm import Arm
+from reports.palette import DARK, LIGHT
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from playwright.sync_api import Browser, Locator, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH; `apt-get install chromium`"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def report(retrained_run: Callable[..., Path], study: Callable[..., Sequence[Arm]]) -> Path:
+    return reports.write_html(retrained_run([*study(0.02, 0.01, 0.005), *study(-0.01, 0.01, recipe="long")]))
+
+
+def within(inner: Locator, outer: Locator) -> bool:
+    mark, line = inner.bounding_box(), outer.bounding_box()
+    assert mark is not None
+    assert line is not None
+    return bool(line["x"] - 1 <= mark["x"] and mark["x"] + mark["width"] <= line["x"] + line["width"] + 1)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (2000, "light")])
+def test_intervals_fit_any_window(width: int, scheme: str, browser: Browser, report: Path) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, java_script_enabled=False)
+    page = context.new_page()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(report.as_uri())
+    assert page.locator("#verdict .headline").inner_text() == "It depends on the recipe."
+    rows = page.locator(".forest .forest-row:not(.forest-axis)")
+    assert rows.count() == 4 + 2
+    for row in rows.all():
+        assert within(row.locator(".mark"), row.locator("svg.intervals"))
+        assert within(row.locator(".forest-label"), row)
+    color = rows.first.locator(".range").evaluate("line => getComputedStyle(line).stroke")
+    expected = (DARK if scheme == "dark" else LIGHT)["front"]
+    assert color == f"rgb({', '.join(str(int(expected[at : at + 2], 16)) for at in (1, 3, 5))})"
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.locator("#verdict").evaluate("panel => panel.getBoundingClientRect().right") <= width
+    context.close()
+
+
+def test_bars_follow_the_axis_of_the_quality(browser: Browser, report: Path) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(report.as_uri())
+    page.locator("#chart-tradeoff").scroll_into_view_if_needed()
+    page.wait_for_selector("#chart-tradeoff .scatterlayer .js-line")
+    bars = """axis => document.getElementById("chart-tradeoff")._fullData
+        .find(trace => trace.meta === "retrained")[`error_${axis}`].visible"""
+    assert (page.evaluate(bars, "x"), page.evaluate(bars, "y")) == (False, True)
+    page.locator("#axis-x").select_option("accuracy")
+    page.locator("#axis-y").select_option("flops")
+    page.wait_for_function(f"() => ({bars})('x')")
+    assert page.evaluate(bars, "y") is False
+    assert errors == []
+    context.close()

@@ -1,0 +1,110 @@
+"""The verdict of a run directory: read, judged, written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reports
+from fusion_ops.errors import RunError
+from reports.arm import Arm
+from reports.arms import arms
+from reports.catalog import make_catalog
+from reports.judging import in_words, judgement_of, save_verdict
+from reports.run import load_run
+
+MakeRun = Callable[..., Path]
+Study = Callable[..., Sequence[Arm]]
+
+
+def test_what_was_retrained_is_read_back(retrained_run: MakeRun, study: Study) -> None:
+    made = study(0.02, 0.01, 0.005)
+    read = arms(load_run(retrained_run(made)))
+    assert [arm.id for arm in read] == [arm.id for arm in made]
+    for before, after in zip(made, read, strict=True):
+        assert after.parts == before.parts
+        assert (after.seeds, after.validation, after.params, after.flops) == (
+            before.seeds, pytest.approx(before.validation), before.params, before.flops,
+        )  # fmt: skip
+        np.testing.assert_allclose(after.scores, before.scores, atol=1e-6)
+
+
+def test_the_runs_own_recipe_comes_first(retrained_run: MakeRun, study: Study) -> None:
+    read = arms(load_run(retrained_run([*study(0.02, recipe="a"), *study(0.02)])))
+    assert [arm.recipe for arm in read] == ["default"] * 3 + ["a"] * 3
+
+
+def test_the_search_had_shown_what_its_table_says(retrained_run: MakeRun, study: Study) -> None:
+    run = load_run(retrained_run(study(0.02)))
+    table = run.table.set_index("id")["accuracy"]
+    shown = {arm.id: arm.searched for arm in arms(run)}
+    assert shown == {name: table.get(name) for name in shown}
+    assert shown[next(iter(shown))] is not None
+
+
+def test_the_verdict_is_made_and_written(retrained_run: MakeRun, study: Study) -> None:
+    path = retrained_run(study(0.02, 0.01, 0.005))
+    assert reports.verdict(path).outcome == "better"
+    assert not (path / "verdict.json").exists()
+    judged = save_verdict(path)
+    assert judged is not None
+    assert json.loads((path / "verdict.json").read_text(encoding="utf-8")) == judged.verdict.to_dict()
+    assert in_words(judged).startswith("Better than the sum, at equal capacity, too.\niaff r=4 at the deepest point")
+
+
+def test_the_margin_of_the_config_counts(retrained_run: MakeRun, study: Study) -> None:
+    assert reports.verdict(retrained_run(study(0.02))).margin == 0.0025
+    wide = reports.verdict(retrained_run(study(0.02), name="wide", verdict={"margin": 0.05}))
+    assert (wide.margin, wide.outcome) == (0.05, "same")
+
+
+def test_adaptive_seeds_pay_for_looking_again(retrained_run: MakeRun, study: Study) -> None:
+    fixed = reports.verdict(retrained_run(study(0.02, spread=0.01), seeds=(5, 5)))
+    looked = reports.verdict(retrained_run(study(0.02, spread=0.01), seeds=(3, 12), name="looked"))
+    for one, other in zip(fixed.comparisons, looked.comparisons, strict=True):
+        assert one.gain == pytest.approx(other.gain)
+        assert other.high - other.low > one.high - one.low
+
+
+def test_a_search_alone_is_undecided(retrained_run: MakeRun) -> None:
+    path = retrained_run([])
+    best = load_run(path).ranked.sort_values("accuracy", ascending=False)["id"].iloc[0]
+    verdict = reports.verdict(path)
+    assert (verdict.outcome, verdict.candidate, verdict.comparisons) == ("undecided", best, ())
+    assert save_verdict(path) is None
+    assert not (path / "verdict.json").exists()
+
+
+def test_a_verdict_outlives_its_files(retrained_run: MakeRun, study: Study) -> None:
+    path = retrained_run(study(0.02))
+    judged = save_verdict(path)
+    assert judged is not None
+    (path / "retrain.yaml").unlink()
+    assert reports.verdict(path) == judged.verdict
+
+
+def test_missing_scores_are_named(retrained_run: MakeRun, study: Study) -> None:
+    path = retrained_run(study(0.02))
+    next(path.glob("checkpoints/*/test-*.safetensors")).unlink()
+    with pytest.raises(RunError, match=r"test-\d+\.safetensors"):
+        reports.verdict(path)
+
+
+def test_a_missing_control_says_why(retrained_run: MakeRun, study: Study) -> None:
+    run = load_run(retrained_run(study(0.02, 0.01), no_control="the network was traced"))
+    judged = judgement_of(run)
+    assert judged is not None
+    assert judged.under[0].missing == (("matched_flops", "the network was traced"),)
+
+
+def test_retrained_networks_are_no_candidates_of_the_search(retrained_run: MakeRun, study: Study) -> None:
+    before, after = (load_run(retrained_run(arms, name=name)) for arms, name in (([], "a"), (study(0.02, 0.01), "b")))
+    assert after.table["number"].tolist() == before.table["number"].tolist()
+    assert after.ranked["id"].tolist() == before.ranked["id"].tolist()
+    assert len(after.retrained) == 4 * 5
+    assert len(after.contests) == 0
+    assert {entry.id for entry in make_catalog(after).entries} == {entry.id for entry in make_catalog(before).entries}
