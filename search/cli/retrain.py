@@ -36,6 +36,10 @@ def retrain(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all, print who takes part and what it takes; start nothing.")
     ] = False,
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="Exit with 0 if the verdict is better, 10 same, 11 worse, 12 undecided."),
+    ] = False,
 ) -> None:
     """Train the finalists and what they have to beat again, from scratch, on several seeds, and test them.
 
@@ -54,4 +58,4 @@ def retrain(
     if dry_run:
         print_prospect(prospect(run_dir, request))
         return
-    print_retrained(run_dir, interrupted=retrain_run(run_dir, request))
+    print_retrained(run_dir, interrupted=retrain_run(run_dir, request), by_verdict=exit_code)

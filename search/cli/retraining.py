@@ -10,12 +10,14 @@ import typer
 
 from reports import candidates as table
 from reports.candidate import RETRAINED
+from reports.judging import in_words, judgement_of
 from reports.measures import MEASURES, Measure, quality_of, tested
 from reports.participant import Participant
 from reports.phrases import describe, duration
 from reports.retrain_record import RetrainRecord, read_retrain_record
-from reports.run import read_config
+from reports.run import load_run, read_config
 from search.cli.console import print_table, print_text
+from search.cli.errors import verdict_code
 from search.run.expectation import Power, expected, power
 from search.run.retrain import Prospect
 from search.watching.status import how_to_resume, read_status
@@ -47,11 +49,11 @@ def print_prospect(found: Prospect) -> None:
         typer.echo("ablation    then each point of the winner set back, one at a time, not counted above")
 
 
-def print_retrained(run_dir: Path, *, interrupted: bool) -> None:
-    """Print what the networks showed on the test images; exit with 130 when a signal ended the retraining.
+def print_retrained(run_dir: Path, *, interrupted: bool, by_verdict: bool) -> None:
+    """Print what the networks showed on the test images, and the verdict.
 
     Raises:
-        typer.Exit: It was interrupted (130), or no retraining is complete (1).
+        typer.Exit: It was interrupted (130), no retraining is complete (1), or the exit code is to say the verdict.
     """
     status = read_status(run_dir)
     if interrupted:
@@ -64,12 +66,17 @@ def print_retrained(run_dir: Path, *, interrupted: bool) -> None:
         typer.echo(f"no retraining is complete; see the reasons in {where}", err=True)
         raise typer.Exit(1)
     _print_results(record, complete, quality_of(config["objectives"]))
+    judged = judgement_of(load_run(run_dir))
+    if judged is not None:
+        typer.echo(f"\n{in_words(judged)}")
     typer.echo(f"\nreport  {Path(run_dir) / 'report.html'}")
     if (again := status["retraining"])["ended_by"]:
         typer.echo(
             f"the retraining ended after {again['done']} of at most {again['most']} trainings: its budget of "
             f"{record.budget} is used up; `fusion-nas retrain {run_dir} --budget none` goes on without one"
         )
+    if by_verdict and judged is not None:
+        raise typer.Exit(verdict_code(judged.verdict.outcome))
 
 
 def _print_participants(record: RetrainRecord) -> None:

@@ -14,6 +14,7 @@ from optuna.samplers import RandomSampler
 
 from fusion_ops.errors import RunError
 from reports.comparison import miou_values
+from reports.judging import save_verdict
 from reports.measures import MEASURES, Measure
 from reports.participant import Participant, merged
 from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
@@ -77,7 +78,8 @@ class _Opened:
 def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
     """Train the finalists of a run and what they have to beat again; return whether a signal ended it.
 
-    What a call leaves open is as in the call before. Trainings that were interrupted go on; none is done twice.
+    What a call leaves open is as in the call before. Trainings that were interrupted go on; none is done twice. The
+    report is written, and `verdict.json`.
 
     Args:
         run_dir: The run directory.
@@ -97,7 +99,9 @@ def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
         driver.ledger.release()
         directory.write_retrain_record(record)
         work = RetrainWork(retraining, opened.recipes, record.test_digest, driver.budget)
-        return driver.run(work, "retraining", most=retraining.most())
+        interrupted = driver.run(work, "retraining", most=retraining.most())
+        save_verdict(directory.path)
+        return interrupted
 
 
 def prospect(run_dir: str | Path, request: RetrainRequest) -> Prospect:
