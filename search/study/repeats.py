@@ -54,7 +54,7 @@ class Repeats:
         """Only an equal retraining will do: the search has seen no test image, and picked what had been lucky."""
         for other in self._candidates.values():
             equal = (other.id, other.seed, other.recipe) == (candidate.id, candidate.seed, candidate.recipe)
-            if other.role and equal and other.state == "complete" and other.number != candidate.number:
+            if equal and other.state == "complete" and other.number != candidate.number:
                 _copy(other, candidate)
                 return other.number
         return None

@@ -73,7 +73,7 @@ def test_the_leader_is_the_finalist_of_the_best_validation_over_seeds_and_recipe
 def adaptive(space):
     """A planner over made-up networks whose images are right with these chances."""
 
-    def make(accuracy, *, least=3, most=8, flat=False, recipes=("default",)):
+    def make(accuracy, *, least=3, most=8, flat=False, recipes=("default",), besides=()):
         def scores(identity, numbers):
             hard = np.random.default_rng(5).normal(0, 0.3, IMAGES)
             chance = np.clip(accuracy[identity] + hard, 0, 1)
@@ -83,7 +83,8 @@ def adaptive(space):
 
         seeds = seed_list(0, most)
         quality = MEASURES["accuracy"]
-        return AdaptivePlanner(people(space), recipes, seeds, least, scores=scores, quality=quality, margin=0.0025)
+        everyone = [*people(space), *besides]
+        return AdaptivePlanner(everyone, recipes, seeds, least, scores=scores, quality=quality, margin=0.0025)
 
     return make
 
@@ -114,13 +115,18 @@ def test_what_is_open_gets_further_seeds_and_nobody_else(adaptive, space):
 
 
 def test_nothing_is_decided_while_the_first_seeds_are_in_training(adaptive, space):
+    """Whoever is in training may lead in the end, so that further seeds would go to the wrong network."""
     best, base, wide = (one.id for one in people(space))
-    planner = adaptive({best: 0.6, base: 0.6, wide: 0.6})
+    rival = Participant(space.uniform("aff", 4), (("finalist", ""),))
+    accuracy = {best: 0.75, base: 0.45, wide: 0.728, rival.id: 0.5}
+    planner = adaptive(accuracy, besides=(rival,))
     plan = planner.next([], [])
-    assert len(plan) == 9
-    done = [Result(one, n, "complete", 0.6) for n, one in enumerate(plan[:-1])]
-    assert list(planner.next(done, [plan[-1]])) == []
-    assert planner.most() >= 9
+    assert len(plan) == 12
+    assert planner.most() >= 12
+    assert plan[-1].id == rival.id
+    done = [Result(one, n, "complete", accuracy[one.id]) for n, one in enumerate(plan)]
+    assert list(planner.next(done[:-1], [plan[-1]])) == []
+    assert len(planner.next(done, [])) == 1
 
 
 def test_a_failed_training_is_replaced_by_one_with_a_further_seed(adaptive, space):

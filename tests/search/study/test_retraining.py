@@ -136,6 +136,7 @@ def test_a_retraining_that_waits_is_no_part_of_the_search(open_ledger):
     ledger = searched(open_ledger)
     waiting = retraining(ledger).ask()
     ledger.release()
+    assert not ledger.unfinished()
     more = open_ledger(trials=6)
     assert (more.remaining(), more.unfinished()) == (2, True)
     proposed = []
@@ -205,6 +206,25 @@ def test_a_training_of_the_search_counts_for_no_retraining(open_ledger, space):
         ledger, people, partial(FixedPlanner, recipes=("default",), seeds=(ledger.seed,), least=1), EPOCHS
     )
     assert again.ask().state == "running"
+
+
+def test_a_retraining_counts_for_no_control_of_the_search(open_ledger, space):
+    ledger = searched(open_ledger)
+    trained = {one.id for one in ledger.all()}
+    other = next(one for one in space.enumerate() if one.id not in trained)
+    all_trained(ledger, retraining(ledger, people=[Participant(other, (("uniform", "concat"),))]))
+    ledger.queue_controls([(other, "random")])
+    control = ledger.ask()
+    assert control is not None
+    assert (control.architecture, control.state, control.role) == (other, "running", "")
+
+
+def test_a_sampler_proposes_nothing_for_what_a_killed_driver_left(open_ledger):
+    ledger = searched(open_ledger)
+    left = retraining(ledger).ask()
+    after = open_ledger(trials=6)
+    assert after.candidates[left.number].state == "running"
+    assert after.study.sampler.observations.seen == set()
 
 
 def test_no_training_begins_that_would_lead_beyond_the_epochs(open_ledger):

@@ -155,21 +155,29 @@ def test_nothing_but_a_retraining_touches_the_test_images(tmp_path: Path) -> Non
     assert "the test images were touched" in refused.halt
 
 
+MISTAKES = "def share(outputs, labels):\n    return (outputs.argmax(1) != labels).float().mean()\n"
+
+
 def test_a_retraining_tests_the_epoch_that_validation_chose_once_and_keeps_its_weights(tmp_path: Path) -> None:
+    """By a measure that is the better the less is learned, so that an early epoch is chosen."""
     dataset = digits()
-    recipe = TrainConfig(epochs=4, lr=0.3, init="sum")
+    (tmp_path / "mistakes_of_digits.py").write_text(MISTAKES)
+    recipes = {"default": TrainConfig(), "hot": TrainConfig(epochs=3, lr=1.0, schedule="triangular", warmup=0.0)}
     job = Job(
-        FolderFiles(tmp_path), recipes={"default": TrainConfig(), "hot": recipe}, test_digest=digest(dataset.test)
+        FolderFiles(tmp_path / "checkpoints"),
+        ("mistakes_of_digits:share", "params"),
+        folders=(str(tmp_path),),
+        recipes=recipes,
+        test_digest=digest(dataset.test),
     )
     candidate = Assignment(3, SPACE.uniform("aff", 4), 77, "hot")
     done = carried_out(job, candidate)
-    assert (len(done.curve), done.failure) == (4, None)
-    folder = tmp_path / candidate.id
-    assert {file.name for file in folder.iterdir()} == {
-        "retrained-3.safetensors",
-        "test-3.safetensors",
-        "training-3.pt",
-    }
+    assert (len(done.curve), done.failure) == (3, None)
+    shares = [measures["mistakes_of_digits:share"] for measures in done.curve]
+    assert shares[-1] < max(shares) - 0.1
+    folder = tmp_path / "checkpoints" / candidate.id
+    files = {"retrained-3.safetensors", "test-3.safetensors", "training-3.pt"}
+    assert {file.name for file in folder.iterdir()} == files
     model = SPACE.build(candidate.architecture).eval()
     weights = {name: torch.from_numpy(value) for name, value in load_file(folder / "retrained-3.safetensors").items()}
     model.load_state_dict(completed(weights, model.state_dict()))
@@ -178,8 +186,10 @@ def test_a_retraining_tests_the_epoch_that_validation_chose_once_and_keeps_its_w
         right = model(on_device.normalize(dataset.test.images)).argmax(1) == dataset.test.labels
     kept = load_file(folder / "test-3.safetensors")
     assert np.array_equal(kept["accuracy"], right.numpy())
+    assert np.array_equal(kept["mistakes_of_digits:share"], 1.0 - right.float().numpy())
     assert done.measured["test_accuracy"] == pytest.approx(float(right.float().mean()))
-    assert set(done.measured) == {"test_accuracy", "test_loss"}
+    assert done.measured["test_accuracy"] == pytest.approx(1 - max(shares), abs=0.1)
+    assert set(done.measured) == {"test_accuracy", "test_loss", "test_mistakes_of_digits:share"}
 
 
 def test_a_worker_with_other_test_images_ends_the_run_and_blames_no_candidate(tmp_path: Path) -> None:
