@@ -49,8 +49,6 @@ CONFIG, OPERATOR_LATENCY = "config", "operator_latency"
 RECORD, KIND, SERIES = "candidate", "kind", "series"
 # With an epoch: what was measured after it. A pruner's decision, by what follows from it.
 CURVE, STOP, AUDIT = "curve:", "stop", "audit"
-# In place of the parameters of what is no proposal: whoever reads them finds no architecture of the space.
-_NO_PROPOSAL = {"fixed_params": {"retraining": True}}
 # Earlier versions marked second looks by it, trials and records alike.
 SECOND_LOOK = "second_look"
 
@@ -188,7 +186,7 @@ def begun(study: Study, make: Callable[[int], Candidate]) -> Trial:
         make: Returns the candidate, given the number of its trial; the trial has it from its first moment.
     """
     attributes = {RECORD: make(len(every_trial(study))).to_attrs()}
-    trial = create_trial(state=TrialState.RUNNING, user_attrs=attributes, system_attrs=_NO_PROPOSAL)
+    trial = create_trial(state=TrialState.RUNNING, user_attrs=attributes)
     return Trial(study, study._storage.create_new_trial(study._study_id, template_trial=trial))
 
 
