@@ -168,7 +168,9 @@ def test_the_page_gets_what_is_marked(make_run: Callable[..., Path]) -> None:
 
 
 def test_an_entry_holds_what_its_row_says(make_run: Callable[..., Path], whole: Candidate) -> None:
-    record = replace(whole, kind="search", feasible=True, series="").record("accuracy", maximize=True)
+    record = replace(whole, kind="search", feasible=True, series="", role="", recipe="").record(
+        "accuracy", maximize=True
+    )
     run = load_run(make_run([record]))
     entry = make_catalog(run).entries[0]
     assert entry.curve == [{"accuracy": measures["accuracy"]} for measures in CURVE]

@@ -55,7 +55,9 @@ def read(folder: Path, name: str) -> Any:
     return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
-def test_the_weights_are_those_of_the_best_validation_seed(exportable: Path, study: Study, tmp_path: Path) -> None:
+def test_the_weights_are_those_of_the_best_validation_seed_and_the_files_say_so(
+    exportable: Path, study: Study, tmp_path: Path
+) -> None:
     arm = study(0.02, 0.01)[0]
     folder = reports.export(exportable, tmp_path / "out", pick=arm.id)
     # Validation measures rise from seed to seed.
@@ -65,12 +67,18 @@ def test_the_weights_are_those_of_the_best_validation_seed(exportable: Path, stu
         torch.testing.assert_close(exported[name], tensor)
     provenance = read(folder, "provenance.json")
     assert (provenance["seed"], provenance["kind"]) == (arm.seeds[-1], "retrain")
+    expect_splits_apart(read(folder, "metrics.json"), arm)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "the best of 5 retrainings by validation accuracy" in card
+    assert "by the recipe `default`" in card
+    tested = f"{100 * arm.scores[-1].mean():.2f} %"
+    assert f"| accuracy, test | {tested} | n = 1000, these weights; measured once after training" in card
+    assert "| accuracy, validation, all seeds | 90.00 % ± 0.08 % | mean ± standard deviation of 5 seeds |" in card
+    assert "One training with one seed" not in card
 
 
-def test_validation_and_test_are_kept_apart(exportable: Path, study: Study, tmp_path: Path) -> None:
-    arm = study(0.02, 0.01)[0]
-    folder = reports.export(exportable, tmp_path / "out", pick=arm.id)
-    metrics = read(folder, "metrics.json")
+def expect_splits_apart(metrics: Any, arm: Arm) -> None:
+    """Expect validation and test measures, each of the exported weights and over all seeds."""
     tested = arm.scores.mean(axis=1)
     assert metrics["recipe"] == "default"
     assert metrics["validation"]["accuracy"] == pytest.approx(arm.validation[-1])
@@ -79,21 +87,10 @@ def test_validation_and_test_are_kept_apart(exportable: Path, study: Study, tmp_
     assert metrics["test"]["accuracy"] == pytest.approx(tested[-1])
     assert (metrics["test"]["n"], metrics["test"]["seeds"]) == (1000, 5)
     assert metrics["test"]["over_seeds"]["accuracy"] == {
-        "mean": pytest.approx(arm.mean), "standard_deviation": pytest.approx(tested.std(ddof=1)),
-    }  # fmt: skip
+        "mean": pytest.approx(arm.mean),
+        "standard_deviation": pytest.approx(tested.std(ddof=1)),
+    }
     assert metrics["test_note"].startswith("measured once after training")
-
-
-def test_the_card_says_where_the_weights_come_from(exportable: Path, study: Study, tmp_path: Path) -> None:
-    arm = study(0.02)[0]
-    folder = reports.export(exportable, tmp_path / "out", pick=arm.id)
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "the best of 5 retrainings by validation accuracy" in card
-    assert "by the recipe `default`" in card
-    tested = f"{100 * arm.scores[-1].mean():.2f} %"
-    assert f"| accuracy, test | {tested} | n = 1000, these weights; measured once after training" in card
-    assert "| accuracy, validation, all seeds | 90.00 % ± 0.08 % | mean ± standard deviation of 5 seeds |" in card
-    assert "One training with one seed" not in card
 
 
 def test_a_widened_control_can_be_exported(exportable: Path, study: Study, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import yaml
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
+import reports
 from fusion_ops.errors import ConfigError, FusionNasError, RunError
 from reports.retrain_record import RETRAIN_FILE, RetrainRecord, read_retrain_record
 from reports.test_outcomes import read_outcomes
@@ -83,8 +84,12 @@ def test_a_whole_retraining_with_a_recipe_and_ablations_leaves_all_that_a_verdic
     assert set(begun["state"]) == {"complete"}
     assert begun["epochs"].sum() <= 12
     assert set(begun["recipe"]) == {"default", "long"}
-    done = fusion_nas("retrain", run, "--budget", "none")
-    assert done.returncode == 0, done.stderr
+    done = fusion_nas("retrain", run, "--budget", "none", "--exit-code")
+    verdict = json.loads((run / "verdict.json").read_text())
+    assert done.returncode == {"better": 0, "same": 10, "worse": 11, "undecided": 12}[verdict["outcome"]], done.stderr
+    assert {one["recipe"] for one in verdict["comparisons"]} == {"default", "long"}
+    assert reports.verdict(run).outcome == verdict["outcome"]
+    assert "over the sum" in done.stdout or "Keep the sum" in done.stdout or "Undecided" in done.stdout
     record, rows = read_retrain_record(run), retrained(run)
     assert record is not None
     check_whole(run, rows, record)
