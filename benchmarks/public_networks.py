@@ -10,7 +10,9 @@ What it shows
 
 The result
     In `benchmarks/results/public_networks.json`, with the date and the hardware, and as a table in
-    `benchmarks/tables/public_networks.md`.
+    `benchmarks/tables/public_networks.md`: 176 of 177 are traced, all with a difference of 0 in evaluation, training and
+    gradients, in 1.75 s in the median and 20.8 s at most on two cores. One is refused: its own `forward` works with the
+    size of the batch.
 
 How to run
     In an environment of its own, never in that of the product (ultralytics is AGPL):
@@ -205,9 +207,10 @@ def _shown(gap: float | None) -> str:
 
 
 def summary(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return how many ended how, and the seconds of those that were traced."""
-    seconds = [row["seconds"] for row in found.values() if "seconds" in row]
-    zero = sum(all(row.get(key) in (0, None) for key in ("evaluation", "training")) for row in found.values())
+    """Return how many ended how, how many of those that were traced do not differ at all, and their seconds."""
+    traced = [row for row in found.values() if row["outcome"] == "traced"]
+    seconds = [row["seconds"] for row in traced]
+    zero = sum(all(row[key] in (0, None) for key in ("evaluation", "training", "gradients")) for row in traced)
     return {
         "networks": len(found),
         "outcomes": dict(Counter(row["outcome"] for row in found.values())),
