@@ -10,9 +10,9 @@ What it shows
 
 The result
     In `benchmarks/results/public_networks.json`, with the date and the hardware, and as a table in
-    `benchmarks/tables/public_networks.md`: 176 of 177 are traced, all with a difference of 0 in evaluation, training and
-    gradients, in 1.75 s in the median and 20.8 s at most on two cores. One is refused: its own `forward` works with the
-    size of the batch.
+    `benchmarks/tables/public_networks.md`: 176 of 177 are traced, all with a difference of 0 in evaluation, training
+    and gradients, in 1.75 s in the median and 20.8 s at most on two cores. One is refused: its own `forward` works
+    with the size of the batch.
 
 How to run
     In an environment of its own, never in that of the product (ultralytics is AGPL):
