@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from reports.retrain_record import DEFAULT_RECIPE, read_retrain_record
 from reports.run import RunRecord
 from reports.test_outcomes import Outcomes, read_outcomes
 
-__all__ = ["arms", "missing_controls", "seed_range"]
+__all__ = ["arms", "awaited_controls", "missing_controls", "recipes", "seed_range"]
 
 
 def arms(run: RunRecord) -> tuple[Arm, ...]:
@@ -30,12 +31,15 @@ def arms(run: RunRecord) -> tuple[Arm, ...]:
     if record is None or run.retrained.empty:
         return ()
     outcomes = read_outcomes(run.path, run.retrained)
-    return tuple(
+    found = [
         _arm(run, one, outcomes[one.id, recipe])
         for recipe in sorted(record.recipes, key=lambda name: name != DEFAULT_RECIPE)
         for one in record.participants
         if (one.id, recipe) in outcomes
-    )
+    ]
+    if len({arm.scores.shape[1] for arm in found}) > 1:
+        found = [replace(arm, scores=arm.scores.mean(axis=1, keepdims=True)) for arm in found]
+    return tuple(found)
 
 
 def missing_controls(run: RunRecord) -> Mapping[tuple[str, str], str]:
@@ -44,10 +48,27 @@ def missing_controls(run: RunRecord) -> Mapping[tuple[str, str], str]:
     return {} if record is None else {(one.of, CONTROLS[one.measure]): one.why for one in record.no_controls}
 
 
-def seed_range(run: RunRecord) -> tuple[int, int] | None:
-    """Return the least and the most seeds of a network where the number depends on what is seen, else `None`."""
+def awaited_controls(run: RunRecord) -> frozenset[tuple[str, str]]:
+    """Return the controls that take part, each by the id of its finalist and its role."""
     record = read_retrain_record(run.path)
-    return None if record is None or record.seeds[0] == record.seeds[1] else record.seeds
+    parts = [] if record is None else [part for one in record.participants for part in one.roles]
+    return frozenset((of, role) for role, of in parts if role in CONTROLS.values())
+
+
+def recipes(run: RunRecord) -> tuple[str, ...]:
+    """Return the names of all recipes that were asked for."""
+    record = read_retrain_record(run.path)
+    return () if record is None else tuple(record.recipes)
+
+
+def seed_range(run: RunRecord) -> tuple[int, int] | None:
+    """Return the least and the most seeds of a network where one looked before the last, else `None`.
+
+    One did where the number depends on what is seen, and where a call asked for further seeds.
+    """
+    record = read_retrain_record(run.path)
+    least, most = (0, 0) if record is None else record.looked or record.seeds
+    return None if least == most else (least, most)
 
 
 def _arm(run: RunRecord, participant: Participant, outcomes: Outcomes) -> Arm:

@@ -26,6 +26,8 @@ class RetrainRecord:
     Args:
         top: Finalists.
         seeds: Least and most seeds of a network.
+        looked: The least and the most seeds that were ever asked for, where they are not `seeds`: intervals allow for
+            all looks at the results.
         recipes: By name, the keys of `train` that a recipe changes; `default` changes none.
         budget: When it ends at the latest, as `--budget` has it; `None` for no such end.
         ablate: Whether each point of the winner is set back, too.
@@ -46,6 +48,7 @@ class RetrainRecord:
     seed_list: tuple[int, ...] = ()
     participants: tuple[Participant, ...] = ()
     no_controls: tuple[NoControl, ...] = ()
+    looked: tuple[int, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as values for YAML."""
@@ -53,6 +56,7 @@ class RetrainRecord:
             "schema_version": SCHEMA_VERSION,
             "top": self.top,
             "seeds": list(self.seeds),
+            "looked": None if self.looked is None else list(self.looked),
             "recipes": {name: dict(changes) for name, changes in self.recipes.items()},
             "budget": self.budget,
             "ablate": self.ablate,
@@ -68,9 +72,11 @@ class RetrainRecord:
         """Return the record that `to_dict` described."""
         plain = {name: values[name] for name in ("top", "recipes", "budget", "ablate", "test_images", "test_digest")}
         least, most = values["seeds"]
+        looked = values.get("looked")
         return cls(
             **plain,
             seeds=(least, most),
+            looked=None if looked is None else (looked[0], looked[1]),
             seed_list=tuple(values["seed_list"]),
             participants=tuple(map(Participant.from_dict, values["participants"])),
             no_controls=tuple(NoControl(**entry) for entry in values["no_controls"]),

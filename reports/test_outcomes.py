@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from fusion_ops.errors import RunError
 from reports import candidates
 from reports.candidate import RETRAINED
 
-__all__ = ["Outcomes", "outcomes_path", "read_outcomes", "read_values"]
+__all__ = ["Outcomes", "outcomes_path", "read_outcomes", "read_values", "stacked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def read_outcomes(run_dir: str | Path, table: pd.DataFrame | None = None) -> dic
             role=str(same["role"].iloc[0]),
             seeds=tuple(int(seed) for seed in same["seed"]),
             numbers=tuple(int(number) for number in same["number"]),
-            values={name: np.stack([part[name] for part in parts]) for name in parts[0]},
+            values={name: stacked([part[name] for part in parts]) for name in parts[0]},
         )
     return found
 
@@ -85,6 +85,17 @@ def read_values(run_dir: str | Path, candidate_id: str, number: int, measure: st
     if measure not in values:
         raise RunError(f"{path} has no measure `{measure}`; it has {', '.join(values)}.")
     return values[measure]
+
+
+def stacked(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return what several trainings got, seed by seed.
+
+    Where some have a number an image and others a single one, as a measure that is no mean over images may be close to
+    one by chance, that is the mean of each, `(S, 1)`.
+    """
+    if len({one.shape for one in values}) == 1:
+        return np.stack(values)
+    return np.array([[one.mean(dtype=np.float64)] for one in values], dtype=np.float32)
 
 
 def _read(path: Path, digests: dict[str, Path]) -> dict[str, NDArray[Any]]:

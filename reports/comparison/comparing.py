@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from numpy.typing import ArrayLike
 
@@ -13,7 +13,7 @@ from reports.comparison.components import Components, components
 from reports.comparison.interval import half_width, p_value
 from reports.comparison.outcome import Outcome, outcome
 
-__all__ = ["CONFIDENCE", "MARGIN", "Contrast", "compare", "contrast", "not_a_confidence"]
+__all__ = ["CONFIDENCE", "MARGIN", "Contrast", "compare", "contrast", "not_a_confidence", "over_looks"]
 
 MARGIN = 0.0025
 CONFIDENCE = 0.95
@@ -108,6 +108,16 @@ def contrast(parts: Components, margin: float, confidence: float) -> Contrast:
     gain, half = float(parts.gain), float(half_width(parts, confidence))
     low, high = gain - half, gain + half
     return Contrast(gain, low, high, float(p_value(parts)), outcome(low, high, margin), margin, confidence, parts)
+
+
+def over_looks(found: Contrast, confidence: float) -> Contrast:
+    """Return a comparison at one of several looks, whose intervals all hold together.
+
+    Args:
+        found: The comparison with the confidence of this look.
+        confidence: Coverage of all looks together: p is below 1 − `confidence` exactly where the interval excludes 0.
+    """
+    return replace(found, confidence=confidence, p=min(1.0, found.p * (1.0 - confidence) / (1.0 - found.confidence)))
 
 
 def not_a_confidence(value: float) -> SpecError:

@@ -7,7 +7,7 @@ resume.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from fusion_ops.errors import SpecError, UnknownNameError
 from reports.comparison.arrays import pair
-from reports.comparison.comparing import CONFIDENCE, MARGIN, Contrast, contrast
+from reports.comparison.comparing import CONFIDENCE, MARGIN, Contrast, contrast, over_looks
 from reports.comparison.components import Components, components
 from reports.comparison.family import each_confidence
 from reports.comparison.sequential import Looks
@@ -140,19 +140,13 @@ class SeedPlan:
             return PairState(candidate, reference, "untrained", None, None)
         parts = components(*pair(scores[candidate], scores[reference]))
         looks = self.looks(count)
-        found = self._so_far(parts, float(looks.confidence_now(parts)))
+        found = over_looks(contrast(parts, self.margin, float(looks.confidence_now(parts))), self.confidence)
         if found.outcome != "undecided":
             return PairState(candidate, reference, "closed", found, 1.0)
         chance = float(looks.chance(parts))
         left = min(have[candidate], have[reference]) < self.most
         state: State = "exhausted" if not left else "hopeless" if chance < self.hopeless else "open"
         return PairState(candidate, reference, state, found, chance if left else 0.0)
-
-    def _so_far(self, parts: Components, nominal: float) -> Contrast:
-        """Return the comparison with the interval of this look, and a p-value that fits it."""
-        found = contrast(parts, self.margin, nominal)
-        p = min(1.0, found.p * (1.0 - self.confidence) / (1.0 - nominal))
-        return replace(found, confidence=self.confidence, p=p)
 
     def _first(self, will: Mapping[str, int]) -> str | None:
         """Return the arm with the fewest of the seeds that everyone gets; the first of several."""

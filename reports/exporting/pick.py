@@ -50,7 +50,7 @@ def picked(run: RunRecord, pick: str) -> Mapping[str, Any]:
 
 
 def _by_id(run: RunRecord, pick: str) -> Mapping[str, Any]:
-    # A control has been retrained only.
+    # A control has been retrained only, and so has what the search stopped.
     controls = [] if run.retrained.empty else list(run.retrained["id"])
     ids = list(dict.fromkeys([*run.table["id"], *controls]))
     if len(pick) < SHORTEST:
@@ -62,12 +62,12 @@ def _by_id(run: RunRecord, pick: str) -> Mapping[str, Any]:
         raise RunError(f"no candidate of run {run.name} has the id {pick!r}; {hint}")
     if len(found) > 1:
         raise RunError(f"`pick` {pick!r} fits several candidates: {', '.join(found)}. Give more digits.")
-    table = run.table if found[0] in set(run.table["id"]) else run.retrained
-    rows = table[table["id"] == found[0]].sort_values("number", kind="stable")
-    complete = rows[rows["state"] == "complete"]
-    if complete.empty:
-        raise RunError(_refusal(run, _row(rows.iloc[0])))
-    return _row(complete.iloc[0])
+    tables = [run.table] if run.retrained.empty else [run.table, run.retrained]
+    rows = [table[table["id"] == found[0]].sort_values("number", kind="stable") for table in tables]
+    complete = [known for known in (one[one["state"] == "complete"] for one in rows) if len(known)]
+    if not complete:
+        raise RunError(_refusal(run, _row(next(one for one in rows if len(one)).iloc[0])))
+    return _row(complete[0].iloc[0])
 
 
 def require_weights(run: RunRecord, candidate_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reports.arm import Arm, recipes_of
 from reports.comparison import Contrast, compare, simultaneous
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
-from reports.comparison.comparing import contrast
+from reports.comparison.comparing import CONFIDENCE, contrast, over_looks
 from reports.comparison.sequential import Looks
 from reports.judging.candidate import ablations, best_uniform, candidate_id, control, finalists, original
 from reports.judging.record import Entry, Verdict
@@ -37,6 +37,7 @@ class _Terms:
     margin: float
     looks: Looks | None
     missing: Missing
+    awaited: Collection[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,8 @@ def judge(
     margin: float,
     looks: Looks | None = None,
     missing: Missing | None = None,
+    awaited: Collection[tuple[str, str]] = (),
+    recipes: Sequence[str] = (),
 ) -> Judgement | None:
     """Return the verdict on retrained networks; `None` where nothing was retrained that one could be about.
 
@@ -180,6 +183,8 @@ def judge(
         margin: Differences below this count as the same, in the measure's unit.
         looks: How often one looked, where the number of seeds depended on what was seen.
         missing: Why a finalist has no control.
+        awaited: Controls that take part, by finalist and role: one without a result is open.
+        recipes: Names of all recipes that were asked for: one without a result is open.
 
     Raises:
         DataError: Two networks were not tested on the same images.
@@ -187,11 +192,12 @@ def judge(
     chosen = candidate_id(arms, quality)
     if not chosen:
         return None
-    terms = _Terms(quality, margin, looks, missing or {})
+    terms = _Terms(quality, margin, looks, missing or {}, awaited)
     own = [arm for arm in arms if arm.id == chosen]
     under = tuple(_under(arms, arm, terms) for arm in own)
     alone = any(arm.plays("original") for arm in own)
-    waiting = [Ruling("undecided", False, "open") for recipe in recipes_of(arms) if recipe not in recipes_of(own)]
+    asked = dict.fromkeys((*recipes, *recipes_of(arms)))
+    waiting = [Ruling("undecided", False, "open") for recipe in asked if recipe not in recipes_of(own)]
     ruling = Ruling("same", True, "alone") if alone else over_recipes([*(one.ruling for one in under), *waiting])
     entries = tuple(compared.entry() for one in under for compared in one.comparisons)
     return Judgement(
@@ -215,8 +221,10 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
     return UnderRecipe(
         recipe=recipe,
         candidate=candidate,
-        ruling=_ruling(candidate, compared, [role for role, arm in controls.items() if arm is not None]),
-        comparisons=tuple(one for one in compared.values() if one is not None),
+        ruling=_ruling(
+            candidate, compared, [role for role, arm in controls.items() if arm or (own, role) in terms.awaited]
+        ),
+        comparisons=tuple(_over_looks([one for one in compared.values() if one is not None])),
         missing=tuple(_missing(controls, own, terms.missing)),
         others=tuple(_others(finalists(arms, recipe, own), base, terms)),
         earned=tuple(_earned(arms, candidate, terms)),
@@ -257,7 +265,12 @@ def _earned(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> Iterable[Earn
 
 def _together(compared: Sequence[Compared]) -> list[Compared]:
     corrected = simultaneous([one.contrast for one in compared])
-    return [replace(one, contrast=wider) for one, wider in zip(compared, corrected, strict=True)]
+    return _over_looks([replace(one, contrast=wider) for one, wider in zip(compared, corrected, strict=True)])
+
+
+def _over_looks(compared: Sequence[Compared]) -> list[Compared]:
+    """Return comparisons that have the confidence of this look with that of all looks."""
+    return [replace(one, contrast=over_looks(one.contrast, CONFIDENCE)) for one in compared]
 
 
 def _compared(candidate: Arm, reference: Arm | None, against: str, terms: _Terms) -> Compared | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.arms import arms, missing_controls, seed_range
+from reports.arms import arms, awaited_controls, missing_controls, recipes, seed_range
 from reports.comparison.sequential import Looks
 from reports.judging.judgement import Judgement, judge
 from reports.judging.record import Verdict, read_verdict, write_verdict
@@ -22,7 +22,15 @@ def judgement_of(run: RunRecord) -> Judgement | None:
     """
     seeds = seed_range(run)
     looks = None if seeds is None else Looks(*seeds, margin=run.margin)
-    return judge(arms(run), run.quality, margin=run.margin, looks=looks, missing=missing_controls(run))
+    return judge(
+        arms(run),
+        run.quality,
+        margin=run.margin,
+        looks=looks,
+        missing=missing_controls(run),
+        awaited=awaited_controls(run),
+        recipes=recipes(run),
+    )
 
 
 def verdict(run_dir: str | Path) -> Verdict:

@@ -70,7 +70,13 @@ def print_retrained(run_dir: Path, *, interrupted: bool, by_verdict: bool) -> No
     if judged is not None:
         typer.echo(f"\n{in_words(judged)}")
     typer.echo(f"\nreport  {Path(run_dir) / 'report.html'}")
-    if (again := status["retraining"])["ended_by"]:
+    if (again := status["retraining"])["ended_by"] == "limits.same_failures":
+        typer.echo(
+            f"the retraining ended after {again['done']} of at most {again['most']} trainings, because all of a recipe "
+            f"fail for one reason (`limits.same_failures`): {str(again['failure']).rstrip('.')}. Put that right, then "
+            f"`fusion-nas retrain {run_dir}`"
+        )
+    elif again["ended_by"]:
         typer.echo(
             f"the retraining ended after {again['done']} of at most {again['most']} trainings: its budget of "
             f"{record.budget} is used up; `fusion-nas retrain {run_dir} --budget none` goes on without one"

@@ -35,10 +35,10 @@ def attention(run_dir: str | Path, pick: str = "best") -> dict[str, tuple[Spread
     """
     run = load_run(run_dir)
     row = picked(run, pick)
-    require_weights(run, row["id"])
     selection = select(run, row)
-    path = run.checkpoint(selection.candidate)
-    return attention_of(selection.space, selection.architecture, path, validation(run_dir))
+    if selection.retrained is None:
+        require_weights(run, row["id"])
+    return attention_of(selection.space, selection.architecture, selection.weights, validation(run_dir))
 
 
 def attention_of(

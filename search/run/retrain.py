@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from reports.measures import MEASURES, Measure
 from reports.participant import Participant, merged
 from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
 from reports.run import read_config
-from reports.test_outcomes import read_values
+from reports.test_outcomes import read_values, stacked
 from search.config import SearchConfig
 from search.run.budget import Budget
 from search.run.driver import Driver
@@ -243,11 +242,11 @@ def _scores(run_dir: Path, quality: Measure) -> Scores:
     """Return who reads what the test images got; a file is read once."""
 
     @cache
-    def of_one(candidate_id: str, number: int) -> NDArray[Any]:
-        return read_values(run_dir, candidate_id, number, quality.name)
+    def of_one(candidate_id: str, number: int) -> NDArray[np.float64]:
+        values = read_values(run_dir, candidate_id, number, quality.name)
+        return miou_values(values[None])[0] if quality.name == "miou" else values.astype(np.float64)
 
     def scores(candidate_id: str, numbers: Sequence[int]) -> NDArray[np.float64]:
-        values = np.stack([of_one(candidate_id, number) for number in numbers])
-        return -quality.sign * (miou_values(values) if quality.name == "miou" else values.astype(np.float64))
+        return -quality.sign * stacked([of_one(candidate_id, number) for number in numbers])
 
     return scores

@@ -55,9 +55,13 @@ class RetrainRequest:
         Raises:
             ConfigError: One of them is wrong.
         """
-        if top is not None and not 1 <= top <= MOST_FINALISTS:
-            raise ConfigError(f"`--top` must be from 1 to {MOST_FINALISTS:,} finalists; got {top}.")
+        if top is not None and not (_is_whole(top) and 1 <= top <= MOST_FINALISTS):
+            raise ConfigError(f"`--top` must be from 1 to {MOST_FINALISTS:,} finalists; got {top!r}.")
         if seeds is not None:
+            if not (isinstance(seeds, tuple | list) and len(seeds) == 2 and all(map(_is_whole, seeds))):
+                raise ConfigError(
+                    f"`seeds` are a whole number, or the least and the most: 5, or (3, 12); got {seeds!r}."
+                )
             _check_seeds(*seeds)
         limits_of(budget)
         return cls(top, seeds, _documents(recipes), budget, ablate)
@@ -76,10 +80,14 @@ class RetrainRequest:
                     f"recipe `{name}` of this run is {_keys(was)}, not {_keys(changes)}; give the file another name."
                 )
         budget = before.budget if self.budget is None else None if self.budget == NO_BUDGET else self.budget
+        seeds = self.seeds or before.seeds
+        # Only what was really retrained has been looked at.
+        least, most = seeds if known is None else known.looked or known.seeds
         return replace(
             before,
             top=self.top or before.top,
-            seeds=self.seeds or before.seeds,
+            seeds=seeds,
+            looked=(min(least, seeds[0]), max(most, seeds[1])),
             recipes={**before.recipes, **added},
             budget=budget,
             ablate=self.ablate or before.ablate,
@@ -120,6 +128,10 @@ def limits_of(budget: str | None) -> tuple[int | None, float | None]:
     if not epochs and not hours:
         raise ConfigError(f"`--budget` is a number of epochs or hours, 400epochs or 2h, or none; got {shown(budget)}.")
     return (epochs or None), (hours * HOUR or None)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _check_seeds(least: int, most: int) -> None:

@@ -14,7 +14,7 @@ from reports import candidates as table
 from reports.run import read_config
 from search.config import SearchConfig
 from search.run.retrain import retrain
-from search.run.retrain_request import RetrainRequest
+from search.run.retrain_request import RetrainRequest, parse_seeds
 from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.device import place, resolve_device
@@ -45,8 +45,8 @@ class Run:
         self,
         *,
         top: int | None = None,
-        seeds: int | tuple[int, int] | None = None,
-        recipes: Sequence[str | Path] = (),
+        seeds: int | str | tuple[int, int] | None = None,
+        recipes: str | Path | Sequence[str | Path] = (),
         budget: str | None = None,
         ablate: bool = False,
     ) -> Self:
@@ -56,7 +56,7 @@ class Run:
 
         Args:
             top: Finalists of the front.
-            seeds: Seeds of every network, or the least and the most.
+            seeds: Seeds of every network, or the least and the most: 5, `(3, 12)` or `3..12`.
             recipes: YAML files of `train` keys; each trains the same networks in another way.
             budget: When it ends at the latest, `400epochs` or `2h`; `none` removes one that was given before.
             ablate: Whether each point of the winner is set back to what it was, one at a time.
@@ -69,8 +69,11 @@ class Run:
             DataError: The data set cannot be used.
             RunError: The search has not ended or has no complete candidate, or the run cannot be used as it is.
         """
+        if isinstance(seeds, str):
+            seeds = parse_seeds(seeds)
         least_and_most = (seeds, seeds) if isinstance(seeds, int) else seeds
-        request = RetrainRequest.checked(top, least_and_most, recipes, budget, ablate=ablate)
+        files = (recipes,) if isinstance(recipes, str | Path) else recipes
+        request = RetrainRequest.checked(top, least_and_most, files, budget, ablate=ablate)
         return type(self)(self.path, interrupted=retrain(self.path, request))
 
     def report(self, path: str | Path | None = None) -> Path:

@@ -140,6 +140,8 @@ class RetrainWork(Work):
         """Return how many trainings ended how, and whether the budget ended them."""
         states = [one.state for one in self._retraining.candidates()]
         summary: dict[str, Any] = {state: states.count(state) for state in TERMINAL}
+        if self._retraining.failure:
+            return summary | {"limit": "limits.same_failures", "reason": self._retraining.failure}
         left = self._retraining.is_left()
         used_up = self._retraining.limited or (left and self._budget.used_up() is not None)
         return summary | ({"limit": "--budget"} if used_up else {})

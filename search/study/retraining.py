@@ -15,6 +15,8 @@ from spaces import from_ref
 
 __all__ = ["Retraining"]
 
+DIVERGED = "non-finite"
+
 
 class Retraining:
     """Hands out retrainings; all state is the ledger's, so that it goes on from the study alone.
@@ -45,6 +47,12 @@ class Retraining:
         self._ledger, self._plan, self._epochs = ledger, plan, dict(epochs)
         self._most_epochs, self._ablate = most_epochs, ablate
         self.limited = False
+        # Why these failed may have been put right since; what diverged would diverge again.
+        self._given_up = {
+            one.number
+            for one in self.candidates()
+            if one.state in ("failed", "infeasible") and DIVERGED not in one.reason
+        }
         self._take_part(participants)
 
     def ask(self) -> Candidate | None:
@@ -74,6 +82,11 @@ class Retraining:
         """Return the candidates that are in training or have ended."""
         return [one for one in self._ledger.all() if one.series == RETRAINED]
 
+    @property
+    def failure(self) -> str:
+        """Why all trainings of a recipe fail, where they do for one reason; else empty."""
+        return self._ledger.failures.reason
+
     def done(self) -> int:
         """Return how many trainings have ended."""
         return sum(one.state in TERMINAL for one in self.candidates())
@@ -84,7 +97,7 @@ class Retraining:
 
     def epochs_ahead(self) -> float:
         """Return the epochs that are still to be trained, at most."""
-        begun = [*self.candidates(), *self._waiting()]
+        begun = [one for one in (*self.candidates(), *self._waiting()) if one.number not in self._given_up]
         running = sum(self._epochs[one.recipe] - one.epochs for one in begun if one.state not in TERMINAL)
         later = (self.most() - len(begun)) * float(np.mean(list(self._epochs.values())))
         most = np.inf if self._most_epochs is None else self._most_epochs - self._trained()
@@ -102,8 +115,9 @@ class Retraining:
 
     def _wanted(self) -> Wanted | None:
         """Return what the planner wants next, once all have ended of the winner's ablations, too."""
-        ended = [one for one in self.candidates() if one.state in TERMINAL]
-        running = [_training(one) for one in (*self.candidates(), *self._waiting()) if one.state not in TERMINAL]
+        there = [one for one in self.candidates() if one.number not in self._given_up]
+        ended = [one for one in there if one.state in TERMINAL]
+        running = [_training(one) for one in (*there, *self._waiting()) if one.state not in TERMINAL]
         found = self._planner.next([self._result(one) for one in ended], running)
         if found:
             return found[0]

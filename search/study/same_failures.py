@@ -29,7 +29,7 @@ class SameFailures:
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
-        self._seen: Counter[str] = Counter()
+        self._seen: Counter[tuple[str, str]] = Counter()
         self.reason = ""
         self.count = 0
 
@@ -37,12 +37,17 @@ class SameFailures:
         """Take in a candidate that ended, beside all that are known."""
         if self._limit is None or candidate.state != "failed" or candidate.reason.endswith(LOST):
             return
-        kind = _NUMBER.sub("#", candidate.reason)
+        kind = candidate.recipe, _NUMBER.sub("#", candidate.reason)
         self._seen[kind] += 1
         if self._seen[kind] >= self._limit and not any(_came_further(other, candidate) for other in known):
             self.reason, self.count = candidate.reason, self._seen[kind]
 
 
 def _came_further(other: Candidate, failed: Candidate) -> bool:
-    """Return whether a candidate shows that not all fail where this one did: trained, or beyond that epoch already."""
+    """Return whether a candidate shows that not all fail where this one did: trained, or beyond that epoch already.
+
+    Trainings of the search say nothing of retrainings, nor do those of another recipe.
+    """
+    if other.recipe != failed.recipe:
+        return False
     return other.state in _SUCCEEDED or (other.state == "running" and other.epochs > failed.epochs)

@@ -17,7 +17,7 @@ __all__ = ["Metric", "UserMetrics", "joined"]
 
 Metric = Callable[[Any, Tensor], Any]
 # How near the mean over images must be to the measure of all of them, in proportion.
-CLOSE = 1e-3
+CLOSE = 1e-5
 
 
 class UserMetrics:

@@ -34,7 +34,8 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     the rest, `workers` says what each trains, for how many epochs already and how fast, and `doing` what the run does
     before anything is in training. `last_driver` is who
     drives or drove it last, `updated` when something happened last (ISO 8601, UTC). `retraining` is `None` before the
-    first one, else how far that is: `run`, `ended_by` (`--budget`), `done` and at `most` trainings, `epochs` trained.
+    first one, else how far that is: `run`, `ended_by` (`--budget`, `limits.same_failures` with its `failure`), `done`
+    and at `most` trainings, `epochs` trained.
 
     Raises:
         RunError: There is no run there that this version can read.
@@ -139,6 +140,7 @@ def _retraining(directory: RunDirectory, rows: pd.DataFrame, *, driven: bool) ->
     return {
         "run": "running" if going_on else "ended" if ended else "stopped",
         "ended_by": end.get("limit") if ended else None,
+        "failure": end.get("reason") if ended else None,
         "done": done,
         "most": max(int(began.get("most", 0)), done),
         "epochs": int(rows.loc[rows["state"] != "duplicate", "epochs"].sum()),

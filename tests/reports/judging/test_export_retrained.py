@@ -15,6 +15,7 @@ from torch import nn
 import reports
 import spaces
 from fusion_ops.errors import RunError
+from reports import candidates
 from reports.arm import Arm
 from reports.run import load_run
 from spaces import Architecture, SearchSpace
@@ -98,6 +99,16 @@ def test_a_widened_control_can_be_exported(exportable: Path, study: Study, tmp_p
     folder = reports.export(exportable, tmp_path / "out", pick=control.id)
     assert read(folder, "metrics.json")["params"] == control.params
     assert read(folder, "config.json")["candidate"] == control.id
+
+
+def test_what_the_search_stopped_and_was_retrained_can_be_exported(
+    exportable: Path, study: Study, tmp_path: Path
+) -> None:
+    arm, table = study(0.02, 0.01)[0], candidates.read(exportable)
+    table.loc[(table["id"] == arm.id) & (table["series"] == ""), "state"] = "pruned"
+    candidates.write(table, exportable)
+    folder = reports.export(exportable, tmp_path / "out", pick=arm.id)
+    assert read(folder, "metrics.json")["recipe"] == "default"
 
 
 def test_what_was_not_retrained_has_the_weights_of_the_search(

@@ -9,6 +9,7 @@ import pytest
 
 from fusion_ops.errors import DataError, SpecError
 from reports.arm import Arm
+from reports.comparison.sequential import Looks
 from reports.judging.candidate import candidate_id
 from reports.judging.judgement import Judgement, judge
 from reports.judging.rules import Outcome
@@ -75,6 +76,24 @@ def test_a_control_that_waits_for_seeds_is_open(study: Study) -> None:
     result = judged(arms)
     assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "open_control")
     assert result.under[0].missing == (("matched_flops", "none was retrained"),)
+
+
+def test_a_control_or_a_recipe_without_any_result_is_open(study: Study, network: Network) -> None:
+    """Controls that all failed and recipes that never began were asked for: `better` would be without them."""
+    arms, finalist = study(0.02), network("sum sum iaff").id
+    assert judged(arms).ruling.reason == "no_control"
+    failed = judged(arms, awaited={(finalist, "matched_params")})
+    assert (failed.verdict.outcome, failed.ruling.reason) == ("undecided", "open_control")
+    unbegun = judged(study(0.02, 0.01, 0.01), recipes=("default", "long"))
+    assert (unbegun.verdict.outcome, unbegun.ruling.reason) == ("undecided", "open")
+
+
+def test_at_one_of_several_looks_p_fits_the_interval(study: Study) -> None:
+    looks = Looks(3, 12, margin=MARGIN)
+    for gain in np.linspace(0.0, 0.03, 31):
+        compared = judged(study(float(gain), spread=0.01, seeds=3), looks=looks).against("sum")[0].contrast
+        assert (compared.p < 0.05) == (not compared.low <= 0 <= compared.high)
+        assert compared.confidence == 0.95
 
 
 def test_a_missing_control_says_why(study: Study, network: Network) -> None:

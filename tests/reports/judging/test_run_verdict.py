@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from safetensors.numpy import load_file, save_file
 
 import reports
 from fusion_ops.errors import RunError
+from reports import candidates
 from reports.arm import Arm
 from reports.arms import arms
 from reports.catalog import make_catalog
 from reports.judging import in_words, judgement_of, save_verdict
+from reports.retrain_record import RETRAIN_FILE
 from reports.run import load_run
 
 MakeRun = Callable[..., Path]
@@ -68,6 +72,38 @@ def test_adaptive_seeds_pay_for_looking_again(retrained_run: MakeRun, study: Stu
     for one, other in zip(fixed.comparisons, looked.comparisons, strict=True):
         assert one.gain == pytest.approx(other.gain)
         assert other.high - other.low > one.high - one.low
+
+
+def test_who_looked_before_pays_though_the_last_call_was_fixed(retrained_run: MakeRun, study: Study) -> None:
+    fixed = retrained_run(study(0.02, spread=0.01), seeds=(5, 5))
+    looked = retrained_run(study(0.02, spread=0.01), seeds=(5, 5), name="looked")
+    record = yaml.safe_load((looked / RETRAIN_FILE).read_text())
+    (looked / RETRAIN_FILE).write_text(yaml.safe_dump(record | {"looked": [3, 5]}))
+    widths = [one.high - one.low for path in (fixed, looked) for one in reports.verdict(path).comparisons[:1]]
+    assert widths[1] > widths[0]
+
+
+def test_a_control_that_has_no_result_is_in_the_record_and_leaves_it_open(retrained_run: MakeRun, study: Study) -> None:
+    path = retrained_run(study(0.02, 0.01, 0.01))
+    assert reports.verdict(path).outcome == "better"
+    table = candidates.read(path)
+    for role in ("matched_params", "matched_flops"):
+        table.loc[table["role"] == role, "state"] = "failed"
+    candidates.write(table, path)
+    assert reports.verdict(path).outcome == "undecided"
+
+
+def test_a_measure_that_one_training_has_by_image_and_another_has_not_is_no_mean(
+    retrained_run: MakeRun, study: Study
+) -> None:
+    path = retrained_run(study(0.02))
+    first = sorted(path.glob("checkpoints/*/test-*.safetensors"))[0]
+    values = load_file(first)["accuracy"]
+    save_file({"accuracy": values.mean(keepdims=True)}, first, metadata={"test_set": "digest"})
+    assert {arm.scores.shape for arm in arms(load_run(path))} == {(5, 1)}
+    judged = save_verdict(path)
+    assert judged is not None
+    assert (judged.verdict.outcome, judged.ruling.reason) == ("undecided", "no_images")
 
 
 def test_a_search_alone_is_undecided(retrained_run: MakeRun) -> None:

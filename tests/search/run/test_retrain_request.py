@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,23 @@ def test_a_first_call_has_defaults_and_a_later_one_adds_to_it(tmp_path: Path) ->
     assert (third.top, third.seeds, third.budget, third.ablate) == (5, (2, 2), "2h", True)
     assert asked(budget="none").over(third).budget is None
     assert list(asked().documents(third)) == ["long"]
+
+
+def test_what_was_looked_at_is_remembered() -> None:
+    fixed = asked(seeds=(5, 5)).over(None)
+    assert fixed.looked == asked(top=2).over(fixed).looked == (5, 5)
+    assert asked(seeds=(8, 8)).over(fixed).looked == (5, 8)
+    ranged = asked(seeds=(3, 12)).over(None)
+    assert asked(seeds=(4, 4)).over(ranged).looked == (3, 12)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"seeds": (3,)}, {"seeds": 3.5}, {"seeds": (3.0, 12.0)}, {"seeds": (True, 3)}, {"top": "3"}, {"top": True}],
+)
+def test_what_is_no_whole_number_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"^`(--top|seeds)`"):
+        asked(**wrong)
 
 
 def test_a_recipe_of_one_name_is_one_recipe(tmp_path: Path) -> None:

@@ -278,3 +278,38 @@ def test_what_fails_is_not_trained_again(open_ledger, states):
     all_trained(ledger, again)
     assert again.done() == again.most()
     assert [one.state for one in again.candidates()].count("complete") == again.most() - len(states)
+
+
+def test_a_new_call_trains_again_what_failed_but_not_what_diverged(open_ledger):
+    ledger = searched(open_ledger)
+    again = retraining(ledger)
+    reasons = {"failed": "timeout: 3 s", "infeasible": "out of memory: 3 GiB"}
+    lost = [(again.ask(), state, reason) for state, reason in reasons.items()]
+    diverged = again.ask()
+    for candidate, state, reason in lost:
+        ledger.finish(candidate.number, state, reason)
+    ledger.finish(diverged.number, "failed", "non-finite loss at epoch 1")
+    all_trained(ledger, again)
+    assert not again.is_left()
+
+    anew = retraining(ledger)
+    assert anew.is_left()
+    done = all_trained(ledger, anew)
+    assert [(one.id, one.seed) for one in done] == [(one.id, one.seed) for one, _, _ in lost]
+    assert not anew.is_left()
+
+
+def test_a_failure_that_all_of_a_recipe_share_ends_it_though_the_search_succeeded(open_ledger):
+    ledger = open_ledger(trials=4, pruner="none", same_failures=2)
+    while (candidate := ledger.ask()) is not None:
+        finish(ledger, candidate, 0.5 + candidate.number / 50)
+    again = retraining(ledger, recipes=("default", "long"))
+    failed = 0
+    while not again.failure:
+        candidate = again.ask()
+        if candidate.recipe == "default":
+            finish(ledger, candidate, 0.8)
+        else:
+            ledger.finish(candidate.number, "failed", f"timeout: {candidate.number} s")
+            failed += 1
+    assert failed == 2
