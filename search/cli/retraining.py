@@ -115,7 +115,7 @@ def _costs(participant: Participant) -> Sequence[str]:
 
 def _power(found: Power) -> str:
     """Return the smallest gain that can be shown, and what half a point would take."""
-    here = f"a gain of {100 * found.gain:.2f} points can be shown (80 % power, {found.seeds} seeds)"
+    here = f"at best a gain of {100 * found.gain:.2f} points can be shown (80 % power, {found.seeds} seeds)"
     needs = [f"{found.seeds_for_half:,} seeds"] if found.seeds_for_half else []
     needs += [f"{found.images_for_half:,} test images"] if found.images_for_half else []
     return f"{here}; half a point takes {' or '.join(needs) or 'more than 100 seeds and ten million images'}"
