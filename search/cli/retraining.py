@@ -86,7 +86,10 @@ def print_retrained(run_dir: Path, *, interrupted: bool, by_verdict: bool) -> No
 
 
 def _print_participants(record: RetrainRecord) -> None:
-    rows = [(one.id, _roles(one), describe(one.architecture), *_costs(one)) for one in record.participants]
+    # Backticks mark code where text is set; in a table they only stand in the way.
+    rows = [
+        (one.id, _roles(one), describe(one.architecture).replace("`", ""), *_costs(one)) for one in record.participants
+    ]
     print_table(("id", "takes part as", "fusion"), ("parameters", "FLOPs"), rows)
     for missing in record.no_controls:
         print_text(f"{missing.of} {missing.measure}: {missing.why}")
