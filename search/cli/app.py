@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ WithTensorBoard = Annotated[
 class _InOrder(typer.core.TyperGroup):
     """The commands in the order of `COMMANDS`, whichever module was imported first."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+    def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands' names."""
         return sorted(super().list_commands(ctx), key=COMMANDS.index)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ REASONS = {
     "infeasible": "params 31,412 exceeds 30,000",
     "duplicate": "same architecture as candidate 0",
 }
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -161,3 +167,17 @@ def make_run(tmp_path: Path, make_records: Callable[..., list[dict[str, Any]]]) 
 def demo_run(tmp_path_factory: pytest.TempPathFactory, make_records: Callable[..., list[dict[str, Any]]]) -> Path:
     """Return a run directory that tests only read."""
     return write_run(tmp_path_factory.mktemp("runs") / "demo", make_records())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, by playwright."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no chromium on the PATH; `apt-get install chromium`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
