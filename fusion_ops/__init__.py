@@ -14,6 +14,7 @@ from fusion_ops.counting import cost
 from fusion_ops.operator import FusionOperator, build, canonical, names, operator, recipe, register
 from fusion_ops.recipe import Recipe
 from fusion_ops.recording import WeightRecord, recorded_weights
+from fusion_ops.spelling import plain_spelling
 from fusion_ops.spread import Spread
 
 for _module in iter_modules(__path__):
@@ -57,6 +58,7 @@ __all__ = [
     "cost",
     "names",
     "operator",
+    "plain_spelling",
     "recipe",
     "recorded_weights",
     "register",

@@ -18,6 +18,7 @@ from fusion_ops.mixing import plus_product, total
 from fusion_ops.mscam import global_attention, local_attention, mute
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
+from fusion_ops.spelling import is_plain
 
 __all__ = ["AsymBi"]
 
@@ -74,7 +75,10 @@ class AsymBi(FusionOperator):
         fused: Tensor = shallow[0] * gates[0]
         for feature, gate in zip(shallow[1:], gates[1:], strict=True):
             fused = plus_product(fused, gate, feature)
-        return torch.add(fused, deep * torch.sigmoid(self.local_att(total(shallow))), alpha=self.times)
+        gated = deep * torch.sigmoid(self.local_att(total(shallow)))
+        if is_plain():
+            return fused + self.times * gated
+        return torch.add(fused, gated, alpha=self.times)
 
     def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
         """Return a gate for every channel of the shallow maps, and for the deep one at every position, too."""

@@ -18,6 +18,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from fusion_ops.spelling import is_plain
+
 __all__ = [
     "between",
     "plus_product",
@@ -83,14 +85,14 @@ def plus_product(base: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
     `addcmul` reads and writes least, but its backward pass multiplies both factors by a constant 1 first: where a
     gradient is to come, two plain operations are faster, up to three times.
     """
-    if torch.is_grad_enabled() or base.dtype != feature.dtype:
+    if torch.is_grad_enabled() or base.dtype != feature.dtype or is_plain():
         return base + weight * feature
     return torch.addcmul(base, weight, feature)
 
 
 def between(first: Tensor, last: Tensor, weight: Tensor) -> Tensor:
     """Return `w·x_1 + (1 − w)·x_2`: one pass over memory where all are of one precision."""
-    if first.dtype == last.dtype == weight.dtype:
+    if first.dtype == last.dtype == weight.dtype and not is_plain():
         return torch.lerp(last, first, weight)
     return last + weight * (first - last)
 
@@ -124,6 +126,8 @@ def weighted_sum(features: Sequence[Tensor], logits: Tensor, summed: Tensor) -> 
     *others, last = features
     if inputs == 2:
         diff = others[0] - last
+        if is_plain():
+            return 2 * (last + torch.sigmoid(logits) * diff)
         return torch.add(summed, torch.sub(torch.sigmoid(logits) * diff, diff, alpha=0.5), alpha=2)
     result = summed
     for share, feature in zip(portions(logits, inputs), others, strict=True):

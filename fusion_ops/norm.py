@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from fusion_ops.spelling import is_plain
+
 __all__ = ["GlobalAverage", "PooledBatchNorm1d", "PooledBatchNorm2d", "PooledBatchNorm3d", "batch_norm_class"]
 
 
@@ -22,7 +24,7 @@ class GlobalAverage(nn.Module):
         overflow.
         """
         places = tuple(range(2, x.ndim))
-        if x.dtype in (torch.float16, torch.bfloat16):
+        if x.dtype in (torch.float16, torch.bfloat16) or is_plain():
             return x.mean(dim=places, keepdim=True)
         return x.sum(dim=places, keepdim=True) / math.prod(x.shape[2:])
 

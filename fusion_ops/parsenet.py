@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fusion_ops.align import convolution_class
-from fusion_ops.mixing import total
+from fusion_ops.mixing import plus_product, total
 from fusion_ops.norm import GlobalAverage
 from fusion_ops.operator import FusionOperator, register
 
@@ -64,7 +64,7 @@ class ParseNet(FusionOperator):
         *scales, last_scale = (scale.view(-1, *[1] * (fused.ndim - 2)) for scale in self.scales.unbind())
         for feature, weight, scale in zip(features, self.local.parameters(), scales, strict=False):
             projected = _CONVOLVE[feature.ndim](feature, weight * scale)
-            fused = torch.addcmul(fused, projected, _inverse_norm(feature))
+            fused = plus_product(fused, projected, _inverse_norm(feature))
         pooled = self.pool(features[-1])
         context: Tensor = self.context(pooled * _inverse_norm(pooled) * last_scale)
         return fused + context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -74,10 +75,12 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
         super().__init__()  # type: ignore[no-untyped-call]
         self._ledger, self._stopped = ledger, stopped
         self._controller: Any = None
+        self._waiting: deque[Trial] = deque()
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Keep the controller, which starts the workers; the ledger knows the candidate already."""
         self._controller = tune_controller
+        self._waiting.append(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> str:
         """Return whether the candidate goes on."""
@@ -85,8 +88,14 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
         return str(FIFOScheduler.STOP if stop else FIFOScheduler.CONTINUE)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """Leave the order to Tune, which need not look through all trials for it: first come, first served."""
-        return None
+        """Return the candidate that has waited longest.
+
+        Tune by itself gives a worker that is done to the candidate that has just been asked for, and the one that waits
+        goes on waiting until there are no more.
+        """
+        while self._waiting and self._waiting[0].status != Trial.PENDING:
+            self._waiting.popleft()
+        return self._waiting[0] if self._waiting else None
 
     def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Stop no single trial: `on_trial_result` does."""

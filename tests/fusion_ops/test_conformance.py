@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.flop_counter import FlopCounterMode
 
 import fusion_ops
@@ -31,6 +32,7 @@ CHOICES = [choice for name in fusion_ops.names() for choice in settings(name)]
 UNWEIGHTED = {"concat", "modulate", "asymbi", "parsenet"}  # operators that are no weighted sum of their inputs
 WEIGHTED = [choice for choice in CHOICES if choice.op not in UNWEIGHTED]
 REDUCING = [name for name in fusion_ops.names() if fusion_ops.operator(name).reduces]
+UNKNOWN_TO_CONVERTERS = {"lerp", "addcmul", "addcdiv", "rsub"}
 every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
 
 
@@ -223,3 +225,28 @@ def test_constructor_checks_its_options(choice: FusionChoice) -> None:
         for r in (0, -1, 2.5, True):
             with pytest.raises(fusion_ops.errors.SpecError, match=f"`r`.*{r}"):
                 cls(C, r=r)
+
+
+@every_choice
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_it_is_exported_in_operations_that_converters_know(choice: FusionChoice, inputs: int) -> None:
+    op, features, others = made(choice, inputs).eval(), maps(inputs), [m[..., :3] for m in maps(inputs, batch=7)]
+    sizes = {place: torch.export.Dim(name, min=2, max=64) for place, name in ((0, "batch"), (3, "width"))}
+    program = torch.export.export(op, tuple(features), dynamic_shapes={"features": (sizes,) * inputs})
+
+    called = [node for node in program.graph.nodes if node.op == "call_function"]
+    assert not {str(node.target).split(".")[1] for node in called if "." in str(node.target)} & UNKNOWN_TO_CONVERTERS
+    assert not [node for node in called if "alpha" in node.kwargs]
+    for given in (features, others):
+        torch.testing.assert_close(program.module()(*given), op(*given))
+
+
+@every_choice
+def test_whoever_follows_a_run_can_ask_for_the_same_operations(choice: FusionChoice) -> None:
+    op, features = made(choice).eval(), maps()
+    with torch.no_grad(), fusion_ops.plain_spelling():
+        followed = make_fx(op)(*features)
+
+    names = {str(node.target).split(".")[1] for node in followed.graph.nodes if "." in str(node.target)}
+    assert not names & UNKNOWN_TO_CONVERTERS
+    torch.testing.assert_close(followed(*features), op(*features))

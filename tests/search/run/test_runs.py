@@ -58,6 +58,14 @@ def test_a_launch_trains_all_and_writes_everything(finished: Path):
     assert events[-1] == "ended"
 
 
+def test_candidates_are_trained_in_the_order_of_their_numbers(finished: Path):
+    events = [json.loads(line) for line in (finished / "run" / "log.jsonl").read_text().splitlines()]
+    begun = list(dict.fromkeys(event["number"] for event in events if event["event"] == "progress"))
+    assert len(begun) >= 8
+    # Two workers: whose first epoch ends first may be the later one of the two.
+    assert all(abs(place - rank) <= 2 for place, rank in zip(begun, sorted(begun), strict=True)), begun
+
+
 def test_its_output_is_the_front_and_what_to_do_next(finished: Path):
     out, err = (finished / "launch.out").read_text(), (finished / "launch.err").read_text()
     assert "report.html" in out
