@@ -6,9 +6,12 @@ It needs weights and validation images alone. It is done again by the next call 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from fusion_ops.errors import FusionNasError, RunError
 from reports.arm import Arm
@@ -58,13 +61,25 @@ def keep_points(
     say("looking at what each fusion point does")
     started = time.monotonic()
     try:
-        found = PointStudy(run, config, recipes, dataset, arms[0].architecture, stopped).record(wanted)
+        with _threads(int(config.ray.cpus_per_trial)):
+            found = PointStudy(run, config, recipes, dataset, arms[0].architecture, stopped).record(wanted)
     except (FusionNasError, RuntimeError) as error:
         # Weights that are gone, no memory, no device: the verdict stands without this.
         found = replace(wanted, problem=" ".join(str(error).split()))
         say(f"what each fusion point does could not be measured: {found.problem}")
     if not stopped():
         write_points(replace(found, seconds=round(time.monotonic() - started, 2)), run_dir)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Compute on as many cores as a worker does: on all of them, beside other work, everything waits for the slowest."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, count))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _of_candidate(run: RunRecord) -> list[Arm]:
