@@ -10,7 +10,7 @@ from torch import Tensor
 
 __all__ = ["BINS", "HistogramTally", "Spread", "SpreadTally"]
 
-BINS = 48
+BINS = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ from reports.measures import Measure
 from reports.phrases import signed_points, signed_range
 from reports.point_record import Effect, PointEffects, Weights
 
-__all__ = ["WeightRow", "weight_rows"]
+__all__ = ["WeightRow", "WeightScale", "weight_rows"]
 
 PARTS = {"images": "between images", "positions": "between positions", "channels": "between channels"}
+
+# How far a scale may reach from 1 to either side, and what share of the values may lie beyond.
+REACHES, BEYOND = (0.05, 0.1, 0.2, 0.5, 0.75, 1.0), 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,8 @@ class WeightRow:
         point: Name of the fusion point.
         operator: What stands there.
         recipe: The recipe.
-        values: Outline of the distribution of all values, in a box of 100 × 20, from 0 to the number of inputs.
+        values: Outline of the distribution of all values, in a box of 100 × 20.
         constants: That of the channels' means, which hangs from the upper edge of such a box.
-        one: Where 1 is, the weight in a sum, 0 to 100.
-        end: The right end of the scale.
-        input: Which input it is, in words.
         mean: Mean and standard deviation, in words.
         varying: The standard deviation around the means of channels, in words.
         shares: By part of the variance, its percentage and what it is called.
@@ -45,9 +45,6 @@ class WeightRow:
     recipe: str
     values: str
     constants: str
-    one: float
-    end: int
-    input: str
     mean: str
     varying: str
     shares: tuple[tuple[str, float, str], ...]
@@ -60,23 +57,57 @@ class WeightRow:
     word: str
 
 
-def weight_rows(points: Sequence[PointEffects], measure: Measure) -> tuple[WeightRow, ...]:
-    """Return a row for each operator that weighs its inputs; all have one scale."""
-    end = max((one.weights.inputs for one in points if one.weights is not None), default=0)
-    return tuple(_row(one, one.weights, measure, end) for one in points if one.weights is not None)
+@dataclass(frozen=True, slots=True)
+class WeightScale:
+    """The scale that all rows have in common.
+
+    Args:
+        left: Its left end.
+        right: Its right end.
+    """
+
+    left: float
+    right: float
+
+    def place(self, value: float) -> float:
+        """Return where a weight is, 0 to 100; what is beyond an end is at that end."""
+        return round(100 * min(max((value - self.left) / (self.right - self.left), 0.0), 1.0), 2)
 
 
-def _row(point: PointEffects, weights: Weights, measure: Measure, end: int) -> WeightRow:
+def weight_rows(points: Sequence[PointEffects], measure: Measure) -> tuple[tuple[WeightRow, ...], WeightScale]:
+    """Return a row for each operator that weighs its inputs, and the scale that all of them have."""
+    weights = [one.weights for one in points if one.weights is not None]
+    scale = _scale(weights)
+    rows = (_row(one, one.weights, measure, scale) for one in points if one.weights is not None)
+    return tuple(rows), scale
+
+
+def _scale(weights: Sequence[Weights]) -> WeightScale:
+    """Return the narrowest of some scales around 1 that leaves out a fiftieth of the values at most."""
+    end = float(max((one.inputs for one in weights), default=2))
+    for reach in REACHES:
+        scale = WeightScale(max(0.0, 1.0 - reach), min(end, 1.0 + reach))
+        if all(_outside(one, scale) <= BEYOND for one in weights):
+            return scale
+    return WeightScale(0.0, end)
+
+
+def _outside(weights: Weights, scale: WeightScale) -> float:
+    step = weights.inputs / len(weights.values)
+    middles = [(index + 0.5) * step for index in range(len(weights.values))]
+    return sum(
+        share for middle, share in zip(middles, weights.values, strict=True) if not scale.left <= middle <= scale.right
+    )
+
+
+def _row(point: PointEffects, weights: Weights, measure: Measure, scale: WeightScale) -> WeightRow:
     gain, interval, outcome = _lost(point.fixed, measure)
     return WeightRow(
         point=point.point,
         operator=point.operator,
         recipe=point.recipe,
-        values=_outline(weights.values, weights.inputs / end, upwards=True),
-        constants=_outline(weights.constants, weights.inputs / end, upwards=False),
-        one=round(100 / end, 2),
-        end=end,
-        input=f"input {weights.input + 1} of {weights.inputs}",
+        values=_outline(weights.values, weights.inputs, scale, upwards=True),
+        constants=_outline(weights.constants, weights.inputs, scale, upwards=False),
         mean=f"{weights.mean:.2f} ± {weights.std:.2f}",
         varying=f"{weights.varying:.2g}",
         shares=tuple((part, round(100 * weights.shares[part], 1), words) for part, words in PARTS.items()),
@@ -111,13 +142,14 @@ def _range(least: float, most: float) -> str:
     return f"{low} %" if low == high else f"{low} to {high} %"
 
 
-def _outline(shares: Sequence[float], width: float, *, upwards: bool) -> str:
-    """Return the outline of a histogram whose highest bar fills the box."""
-    peak, step = max(shares), 100 * width / len(shares)
-    foot = 20 if upwards else 0
-    path = [f"M0,{foot}"]
+def _outline(shares: Sequence[float], inputs: int, scale: WeightScale, *, upwards: bool) -> str:
+    """Return the outline of a histogram from 0 to the number of inputs; its highest bar fills the box."""
+    peak, step, foot = max(shares), inputs / len(shares), 20 if upwards else 0
+    path = [f"M{scale.place(0.0):g},{foot}"]
     for index, share in enumerate(shares):
-        height = 20 * share / peak if peak else 0.0
-        level = round(foot - height if upwards else height, 2)
-        path.append(f"L{index * step:.2f},{level}L{(index + 1) * step:.2f},{level}")
-    return f"{''.join(path)}L{100 * width:.2f},{foot}Z"
+        left, right = scale.place(index * step), scale.place((index + 1) * step)
+        if share and right > left:
+            height = round(20 * share / peak, 2)
+            level = foot - height if upwards else height
+            path.append(f"H{left:g}V{level:g}H{right:g}V{foot}")
+    return f"{''.join(path)}Z"

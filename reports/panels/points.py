@@ -16,7 +16,7 @@ from reports.phrases import signed_points
 from reports.point_record import PointEffects, PointRecord, read_points
 from reports.retrained_view import RetrainedView, retrained_view
 from reports.run import RunRecord
-from reports.weight_rows import WeightRow, weight_rows
+from reports.weight_rows import WeightRow, WeightScale, weight_rows
 
 __all__ = ["PointsInfo", "points_info"]
 
@@ -38,6 +38,7 @@ class PointsInfo:
         costs: These costs, in the order of `leaning`.
         left: Points at which nothing can take the operator's place, and why.
         weights: How operators weigh.
+        scale: The scale of these weights.
         simplify: The command that exports without what is constant; empty where nothing is.
         problem: Why nothing was seen in the trained networks; empty where something was.
     """
@@ -52,6 +53,7 @@ class PointsInfo:
     costs: tuple[tuple[str, ...], ...]
     left: tuple[tuple[str, str], ...]
     weights: tuple[WeightRow, ...]
+    scale: WeightScale
     simplify: str
     problem: str
 
@@ -63,7 +65,7 @@ def points_info(run: RunRecord, catalog: Catalog) -> PointsInfo:
     leant = sorted((one for one in points if one.without), key=lambda one: -one.without.gain if one.without else 0.0)
     labelled = [found for one in leant if (found := _labelled(one)) is not None]
     names = [name for name in COSTS if name != "latency" or any(one.latency_ms is not None for one in points)]
-    rows = weight_rows(points, run.quality)
+    rows, scale = weight_rows(points, run.quality)
     constant = judged is not None and any(row.constant and not row.word.endswith("image") for row in rows)
     return PointsInfo(
         retrained=None if judged is None else retrained_view(judged),
@@ -76,6 +78,7 @@ def points_info(run: RunRecord, catalog: Catalog) -> PointsInfo:
         costs=tuple(tuple(_cost(one, name) for name in names) for one in leant),
         left=tuple(dict.fromkeys((one.point, one.why) for one in points if one.why)),
         weights=rows,
+        scale=scale,
         simplify=export_command(run.path, judged.verdict.candidate, "--simplify") if judged and constant else "",
         problem=problem,
     )

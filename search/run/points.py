@@ -73,7 +73,7 @@ def keep_points(
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Compute on as many cores as a worker does: on all of them, beside other work, everything waits for the slowest."""
+    """Compute on as many cores as a worker does; on all of them, beside other work, all wait for the slowest."""
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, count))
     try:
