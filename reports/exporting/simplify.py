@@ -24,7 +24,7 @@ from reports.measures import Measure
 from spaces import Architecture, FusionPoint, SearchSpace
 from spaces.operator_paths import BuiltNetwork
 
-__all__ = ["TOLERANCE", "Attempt", "Simplification", "scaled", "simplify"]
+__all__ = ["TOLERANCE", "Attempt", "Simplification", "Timed", "scaled", "simplify"]
 
 TOLERANCE = 0.01
 # What counts as the same accuracy in a verdict: 0.25 points. Of a quality without a scale, 0.25 %.
@@ -54,6 +54,21 @@ class Attempt:
     replaced: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Latencies of one protocol, measured one after the other on one device.
+
+    Args:
+        before: Of the trained network, in milliseconds.
+        after: Of the simplified one.
+        protocol: How they were measured, and on which hardware.
+    """
+
+    before: float
+    after: float
+    protocol: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Simplification:
     """A network whose constant attention is gone.
@@ -65,6 +80,8 @@ class Simplification:
         before: The quality of the trained network.
         tolerance: The largest difference that was allowed.
         saved: What it costs less.
+        allowed: By how much the quality might fall.
+        timed: Its latency, and that of the trained network; `None` where nobody measured them.
     """
 
     architecture: Architecture
@@ -73,6 +90,8 @@ class Simplification:
     before: float
     tolerance: float
     saved: Cost
+    allowed: float
+    timed: Timed | None = None
 
     @property
     def replaced(self) -> tuple[Attempt, ...]:
@@ -89,6 +108,11 @@ class Simplification:
         """The quality with all that stays replaced."""
         return self.replaced[-1].quality if self.replaced else self.before
 
+    @property
+    def faster(self) -> float | None:
+        """By how many milliseconds it is faster, as far as measured."""
+        return None if self.timed is None else self.timed.before - self.timed.after
+
     def to_dict(self) -> dict[str, Any]:
         """Return the simplification as JSON-ready values."""
         return {
@@ -99,8 +123,8 @@ class Simplification:
                 "tolerance": self.tolerance,
                 "unit": "RMS over the standard deviation of outputs between images",
             },
-            "quality": {"before": self.before, "after": self.quality},
-            "saved": {"params": self.saved.params, "flops": self.saved.flops},
+            "quality": {"before": self.before, "after": self.quality, "tolerance": self.allowed},
+            "saved": {"params": self.saved.params, "flops": self.saved.flops, "latency_ms": self.faster},
         }
 
 
@@ -142,7 +166,7 @@ def simplify(
     network.load_state_dict(trial.network.state_dict())
     spent, left = space.cost(architecture), space.cost(simpler)
     saved = Cost(spent.params - left.params, spent.flops - left.flops)
-    return Simplification(simpler, network, attempts, trial.before, tolerance, saved)
+    return Simplification(simpler, network, attempts, trial.before, tolerance, saved, _allowed(quality, trial.before))
 
 
 class _Trial:
