@@ -32,7 +32,7 @@ from search.training.measuring.operators import DeviceTimer, beyond
 from search.training.measuring.points import PointExaminer, PointsSeen
 from search.training.settings import TrainConfig
 from search.training.user_objectives import user_functions
-from spaces import Architecture, from_ref
+from spaces import Architecture, FusionPoint, from_ref
 from spaces.latency import Operator
 from spaces.operator_paths import BuiltNetwork, build_with_paths
 
@@ -161,7 +161,7 @@ class PointStudy:
                 params=cost.params - plain.params,
                 flops=cost.flops - plain.flops,
                 latency_ms=latencies.get(name),
-                why="" if name in self._weighing else _why(choice),
+                why="" if name in self._weighing else _why(choice, point),
                 **{kind: found.get(name) for kind, found in lost.items()},
                 weights=_weights(name, seen) if name in self._weighing else None,
             )
@@ -190,5 +190,7 @@ def _weighs(choice: FusionChoice) -> bool:
     return operator(choice.op).input_weights is not FusionOperator.input_weights
 
 
-def _why(choice: FusionChoice) -> str:
+def _why(choice: FusionChoice, point: FusionPoint) -> str:
+    if choice == point.original:
+        return f"`{choice}` is what the original has there"
     return f"`{choice}` is no weighted sum of its inputs: what it has learned has no part that is their sum"
