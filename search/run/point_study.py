@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,14 +36,25 @@ from spaces import Architecture, FusionPoint, from_ref
 from spaces.latency import Operator
 from spaces.operator_paths import BuiltNetwork, build_with_paths
 
-__all__ = ["PointStudy"]
+__all__ = ["Allowance", "PointStudy"]
 
-# Of the time in training; a small run is given some seconds, which starting Ray takes as well.
-SHARE, LEAST_SECONDS = 0.03, 10.0
 LEAST_IMAGES, STATISTICS = 200, 1024
-# How much longer than that the fewest images may take before nothing is done.
-PATIENCE = 10
 SUM = FusionChoice("sum")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How long looking may take.
+
+    Args:
+        share: Of the time in training.
+        least: At least so many seconds; starting Ray takes as long.
+        patience: How many times as long the fewest images may take before nothing is done.
+    """
+
+    share: float = 0.03
+    least: float = 10.0
+    patience: float = 10.0
 
 
 class PointStudy:
@@ -56,6 +67,7 @@ class PointStudy:
         dataset: The data set; its test images are not touched.
         architecture: The architecture.
         stopped: Whether to end it; what comes out then is worth nothing.
+        allowance: How long it may take.
     """
 
     def __init__(
@@ -66,9 +78,10 @@ class PointStudy:
         dataset: Dataset,
         architecture: Architecture,
         stopped: Callable[[], bool],
+        allowance: Allowance | None = None,
     ) -> None:
         self._run, self._config, self._recipes, self._dataset = run, config, recipes, dataset
-        self._architecture, self._stopped = architecture, stopped
+        self._architecture, self._stopped, self._allowance = architecture, stopped, allowance or Allowance()
         self._space = from_ref(architecture.space)
         self._points = {point.name: point for point in self._space.points if architecture[point.name] != SUM}
         self._weighing = {name: point for name, point in self._points.items() if _weighs(architecture[name])}
@@ -108,15 +121,16 @@ class PointStudy:
         whole, few = len(self._dataset.validation), min(LEAST_IMAGES, len(self._dataset.validation))
         statistics = min(STATISTICS, len(self._dataset.train))
         per_image = sum(map(len, trainings.values())) * self._seconds_an_image(trainings, few)
-        allowed = max(LEAST_SECONDS, SHARE * float(self._run.retrained["seconds"].sum()))
+        allowance = self._allowance
+        allowed = max(allowance.least, allowance.share * float(self._run.retrained["seconds"].sum()))
         passes, renewals = 3 + 3 * len(self._weighing), 1 + len(self._weighing)
         if per_image * (passes * whole + renewals * statistics) <= allowed:
             return whole, statistics
         images = min(whole, max(few, int(allowed / per_image / (passes + renewals))))
         seconds = per_image * images * (passes + renewals)
-        if seconds > PATIENCE * allowed:
+        if seconds > (most := allowance.patience * allowed):
             raise RunError(
-                f"it would take about {duration(seconds)} on {self._device}, more than {duration(PATIENCE * allowed)}; "
+                f"it would take about {duration(seconds)} on {self._device}, more than {duration(most)}; "
                 "call `fusion-nas retrain` again where there is a faster device"
             )
         return images, min(images, statistics)
