@@ -63,9 +63,9 @@ def keep_points(
     try:
         with _threads(int(config.ray.cpus_per_trial)):
             found = PointStudy(run, config, recipes, dataset, arms[0].architecture, stopped).record(wanted)
-    except (FusionNasError, RuntimeError) as error:
-        # Weights that are gone, no memory, no device: the verdict stands without this.
-        found = replace(wanted, problem=" ".join(str(error).split()))
+    except Exception as error:
+        # Weights that are gone, no memory, a user's function that wants all images: the verdict stands without this.
+        found = replace(wanted, problem=_described(error))
         say(f"what each fusion point does could not be measured: {found.problem}")
     if not stopped():
         write_points(replace(found, seconds=round(time.monotonic() - started, 2)), run_dir)
@@ -91,6 +91,11 @@ def _numbers(run: RunRecord, arm: Arm) -> tuple[int, ...]:
     rows = run.retrained
     same = rows[(rows["id"] == arm.id) & (rows["recipe"] == arm.recipe) & (rows["state"] == "complete")]
     return tuple(sorted(map(int, same["number"])))
+
+
+def _described(error: Exception) -> str:
+    what = " ".join(str(error).split())
+    return what if isinstance(error, FusionNasError) else f"{type(error).__name__}: {what}"
 
 
 def _known(run_dir: Path) -> PointRecord | None:

@@ -181,6 +181,10 @@ def check_time_is_kept(run: Path, record: PointRecord) -> None:
     (run / POINTS_FILE).unlink()
     keep_points(run, config, recipes, dataset, say=lambda _: None, stopped=lambda: True)
     assert not (run / POINTS_FILE).exists()
+    keep_points(run, config, {}, dataset, say=lambda _: None, stopped=lambda: False)
+    unexpected = read_points(run)
+    assert unexpected is not None
+    assert unexpected.problem == "KeyError: 'default'"
     for patience, images in ((math.inf, 200), (1.0, None)):
         study = PointStudy(
             load_run(run), config, recipes, dataset, architecture, lambda: False, Allowance(1e-9, 1e-9, patience)
