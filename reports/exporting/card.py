@@ -8,9 +8,9 @@ from typing import Any
 
 from reports.exporting.documents import FLOPS_UNIT, TESTED, UNTESTED, Selection, own_version
 from reports.exporting.formats import MAX_BATCH
-from reports.exporting.simplify import Simplification
+from reports.exporting.simplified_card import simplified, table
 from reports.measures import MEASURES
-from reports.phrases import describe, signed_points
+from reports.phrases import describe
 from spaces.tracing.outputs import Output, in_words
 
 __all__ = ["model_card", "requirements"]
@@ -72,22 +72,6 @@ RETRAINED = """\
 These are the weights of the best of {seeds} by validation {quality}, trained from scratch after the search
 by the recipe `{recipe}`. The validation images chose them, so that their value flatters; the test images chose
 nothing."""
-SIMPLIFIED = """\
-### Simplified after the training
-
-Of {tried} operators with attention, {replaced} had weights so steady over the validation images that constants stand in
-their place (`scaled_sum`), the means of these weights. Validation {quality}: {before} before, {after} after; a fall
-of {allowed} was allowed. The outputs differ by {difference} of their standard deviation (RMS; at most {tolerance} was
-allowed). {saved}
-
-{table}"""
-NOTHING_SIMPLIFIED = """\
-### Nothing was simplified
-
-{why}
-
-{table}"""
-
 KNOWS = "- It knows the {classes} classes above and no others; it answers with one of them whatever it is shown.\n"
 
 FILES = {
@@ -121,19 +105,19 @@ def model_card(
     return CARD.format(
         title=f"Network {selection.candidate}",
         summary=_summary(selection),
-        measures=_table(("measure", "value", "how"), _measures(selection, recomputed)),
+        measures=table(("measure", "value", "how"), _measures(selection, recomputed)),
         spread=_spread(selection),
         needs=_needs(selection),
         shape=f"(B, {channels}, {height}, {width})",
-        simplified=_simplified(selection),
-        architecture=_table(("fusion point", "kind", "operator", "parameters", "FLOPs"), _points(selection)),
+        simplified=simplified(selection),
+        architecture=table(("fusion point", "kind", "operator", "parameters", "FLOPs"), _points(selection)),
         data=_data(data),
         usage=_usage(data, outputs),
         knows=KNOWS.format(classes=len(data["classes"])) if data["classes"] else "",
         size=f"{height} × {width}",
         onnx=" and `model.onnx` take" if onnx else " takes",
         max_batch=f"{MAX_BATCH:,}",
-        files=_table(("file", "what it is"), files),
+        files=table(("file", "what it is"), files),
         version=own_version(),
     )
 
@@ -160,59 +144,6 @@ def _origin(selection: Selection) -> str:
     role = str(row.get("role", "finalist"))
     part = "" if role == "finalist" else f" as `{_plain(role)}`"
     return f"It was retrained{part}: seed {int(row['seed'])}, recipe `{_plain(retrained.recipe)}`, after the search"
-
-
-def _simplified(selection: Selection) -> str:
-    """Return what was replaced after the training, a section of its own; nothing where nothing was to be."""
-    found, quality = selection.simplification, selection.run.quality
-    if found is None:
-        return ""
-    rows = [
-        (
-            attempt.point,
-            f"`{attempt.choice}`",
-            f"{attempt.varying:.2g}",
-            f"{100 * attempt.difference:.2g} %",
-            quality.format(attempt.quality),
-            "replaced" if attempt.replaced else "left alone",
-        )
-        for attempt in found.attempts
-    ]
-    head = ("fusion point", "operator", "spread of its weights", "outputs differ by", quality.label, "")
-    table = _table(head, rows) + "\n\n" if rows else ""
-    if not found.replaced:
-        return NOTHING_SIMPLIFIED.format(why=_why_nothing(found), table=table)
-    return SIMPLIFIED.format(
-        replaced=len(found.replaced),
-        tried=len(rows),
-        quality=quality.label,
-        before=quality.format(found.before),
-        after=quality.format(found.quality),
-        allowed=signed_points(quality, found.allowed).removeprefix("+"),
-        difference=f"{100 * found.difference:.2g} %",
-        tolerance=f"{100 * found.tolerance:.2g} %",
-        saved=_saved(found),
-        table=table,
-    )
-
-
-def _why_nothing(found: Simplification) -> str:
-    if not found.attempts:
-        return "No operator of this network has attention that constants could stand in for."
-    return (
-        "No operator has weights so steady over the validation images that constants could stand in their place: the "
-        f"outputs would differ by more than {100 * found.tolerance:.2g} % of their standard deviation (RMS), or the "
-        "quality would fall."
-    )
-
-
-def _saved(found: Simplification) -> str:
-    costs = f"It saves {found.saved.params:,} parameters and {found.saved.flops:,} FLOPs"
-    if found.timed is None or found.faster is None:
-        return f"{costs}; its latency was not measured."
-    latency = MEASURES["latency"]
-    change = f"{latency.format(abs(found.faster))} {'faster' if found.faster >= 0 else 'slower'}"
-    return f"{costs}, and is {change} ({latency.format(found.timed.before)} before)."
 
 
 def _usage(data: Mapping[str, Any], outputs: Sequence[Output]) -> str:
@@ -292,11 +223,6 @@ def _data(data: Mapping[str, Any]) -> str:
     parts = ", ".join(f"{data[part]:,} {part}" for part in ("train", "validation", "test") if part in data)
     known = f"\n\nClasses: {shown}{more}." if classes else ""
     return f"`{_plain(data.get('name', 'images'))}`, images: {parts}.{known}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _plain(text: Any) -> str:
