@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from reports.judging.judgement import Compared
 from reports.judging.rules import Outcome
 from reports.judging.words import OUTCOME_WORDS
 from reports.measures import Measure
 from reports.phrases import signed_points, signed_range
 
-__all__ = ["Forest", "ForestRow", "Interval", "Labelled", "forest"]
+__all__ = ["Drawn", "Forest", "ForestRow", "Labelled", "Range", "forest"]
 
 ROOM = 0.06
 # An end of the scale is named where its name does not touch that of zero, even on a narrow screen.
@@ -25,47 +25,58 @@ MARKS: Mapping[Outcome, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A gain with its 95 % interval.
+class Range(Protocol):
+    """A gain with its 95 % interval, as a `Contrast` is one."""
 
-    Args:
-        recipe: The recipe of the networks.
-        gain: The gain.
-        low: Lower end of the interval.
-        high: Its upper end.
-        p: Two-sided.
-        outcome: What it shows.
-        seeds: Seeds of each network, at least.
-    """
+    @property
+    def gain(self) -> float:
+        """The gain."""
 
-    recipe: str
-    gain: float
-    low: float
-    high: float
-    p: float
-    outcome: Outcome
-    seeds: int
+    @property
+    def low(self) -> float:
+        """Lower end."""
 
-    @classmethod
-    def of(cls, compared: Compared) -> Interval:
-        """Return that of a comparison of retrained networks."""
-        found = compared.contrast
-        return cls(compared.recipe, found.gain, found.low, found.high, found.p, found.outcome, compared.seeds)
+    @property
+    def high(self) -> float:
+        """Upper end."""
+
+    @property
+    def p(self) -> float:
+        """Two-sided."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it shows."""
+
+
+class Drawn(Protocol):
+    """What is drawn: two networks, or a network and itself without something, compared."""
+
+    @property
+    def recipe(self) -> str:
+        """The recipe of both."""
+
+    @property
+    def seeds(self) -> int:
+        """Seeds of each, at least."""
+
+    @property
+    def contrast(self) -> Range:
+        """What came out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """An interval and what it is called.
+    """A comparison and what it is called.
 
     Args:
         label: What the gain is over, or of.
-        interval: The interval.
+        compared: The comparison.
         note: What else the table says of it.
     """
 
     label: str
-    interval: Interval
+    compared: Drawn
     note: str = ""
 
 
@@ -135,11 +146,12 @@ class _Scale:
 
 
 def forest(labelled: Sequence[Labelled], measure: Measure, margin: float) -> Forest | None:
-    """Return the forest plot of some intervals; `None` where there are none."""
+    """Return the forest plot of some comparisons; `None` where there are none."""
     if not labelled:
         return None
-    left = min([-margin, *(one.interval.low for one in labelled)])
-    right = max([margin, *(one.interval.high for one in labelled)])
+    contrasts = [one.compared.contrast for one in labelled]
+    left = min([-margin, *(one.low for one in contrasts)])
+    right = max([margin, *(one.high for one in contrasts)])
     room = ROOM * (right - left) or 1.0
     scale = _Scale(left - room, right + room)
     return Forest(
@@ -153,19 +165,19 @@ def forest(labelled: Sequence[Labelled], measure: Measure, margin: float) -> For
 
 
 def _row(labelled: Labelled, measure: Measure, scale: _Scale) -> ForestRow:
-    interval = labelled.interval
+    compared, contrast = labelled.compared, labelled.compared.contrast
     return ForestRow(
         label=labelled.label,
         note=labelled.note,
-        recipe=interval.recipe,
-        outcome=interval.outcome,
-        low=scale.place(interval.low),
-        gain=scale.place(interval.gain),
-        high=scale.place(interval.high),
-        mark=MARKS[interval.outcome],
-        gain_label=signed_points(measure, interval.gain),
-        interval=signed_range(measure, (interval.low, interval.high)).removesuffix(" points"),
-        p="< 0.001" if interval.p < 0.001 else f"{interval.p:.3f}",
-        outcome_label=OUTCOME_WORDS[interval.outcome],
-        seeds=interval.seeds,
+        recipe=compared.recipe,
+        outcome=contrast.outcome,
+        low=scale.place(contrast.low),
+        gain=scale.place(contrast.gain),
+        high=scale.place(contrast.high),
+        mark=MARKS[contrast.outcome],
+        gain_label=signed_points(measure, contrast.gain),
+        interval=signed_range(measure, (contrast.low, contrast.high)).removesuffix(" points"),
+        p="< 0.001" if contrast.p < 0.001 else f"{contrast.p:.3f}",
+        outcome_label=OUTCOME_WORDS[contrast.outcome],
+        seeds=compared.seeds,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.forest import Forest, Interval, Labelled, forest
+from reports.forest import Forest, Labelled, forest
 from reports.judging import words
 from reports.judging.judgement import Compared, Earned, Judgement, UnderRecipe
 from reports.judging.rules import Outcome
@@ -53,7 +53,7 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
     under, margin, measure = judgement.under, judgement.verdict.margin, judgement.measure
     original = words.original_word(judgement)
     compared = [_labelled(against, one, original) for recipe in under for against, one in recipe.shown().items()]
-    others = [Labelled(words.name_of(one.candidate), Interval.of(one)) for recipe in under for one in recipe.others]
+    others = [Labelled(words.name_of(one.candidate), one) for recipe in under for one in recipe.others]
     earned = [one for recipe in under for one in _by_gain(recipe)]
     costs = [MEASURES[name] for name in MEASURES if any(name in one.compared.candidate.costs for one in earned)]
     return RetrainedView(
@@ -75,13 +75,13 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
 
 def _labelled(against: str, compared: Compared, original: str) -> Labelled:
     note = words.name_of(compared.reference) if against == "uniform" else ""
-    return Labelled(original if against == "sum" else words.NAMES[against], Interval.of(compared), note)
+    return Labelled(original if against == "sum" else words.NAMES[against], compared, note)
 
 
 def _labelled_point(earned: Earned) -> Labelled:
     architecture = earned.compared.candidate.architecture
     operator = "" if architecture is None else f"`{architecture[earned.point]}`"
-    return Labelled(earned.point, Interval.of(earned.compared), operator)
+    return Labelled(earned.point, earned.compared, operator)
 
 
 def _by_gain(under: UnderRecipe) -> list[Earned]:

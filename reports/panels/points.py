@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fusion_ops.errors import DataError, RunError
 from reports.catalog import Catalog
 from reports.commands import export_command, retrain_command
-from reports.forest import Forest, Interval, Labelled, forest
+from reports.forest import Forest, Labelled, forest
 from reports.judging import judgement_of
 from reports.judging.judgement import Judgement
+from reports.judging.rules import Outcome
 from reports.measures import ABSENT, MEASURES, Measure
 from reports.panel import PANELS, Panel
 from reports.phrases import signed_points
@@ -21,6 +22,24 @@ from reports.weight_rows import WeightRow, WeightScale, weight_rows
 __all__ = ["PointsInfo", "points_info"]
 
 COSTS = ("params", "flops", "latency")
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    gain: float
+    low: float
+    high: float
+    p: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _LeantOn:
+    """Trained networks compared with themselves, an operator less; see `reports.forest.Drawn`."""
+
+    recipe: str
+    seeds: int
+    contrast: _Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +121,8 @@ def _labelled(one: PointEffects) -> Labelled | None:
     found = one.without
     if found is None or found.low is None or found.high is None or found.p is None or found.outcome is None:
         return None
-    interval = Interval(one.recipe, found.gain, found.low, found.high, found.p, found.outcome, one.seeds)
-    return Labelled(one.point, interval, f"`{one.operator}`")
+    interval = _Interval(found.gain, found.low, found.high, found.p, found.outcome)
+    return Labelled(one.point, _LeantOn(one.recipe, one.seeds, interval), f"`{one.operator}`")
 
 
 def _gain(one: PointEffects, measure: Measure) -> tuple[str, str, str]:
