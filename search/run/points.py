@@ -31,7 +31,6 @@ def keep_points(
     config: SearchConfig,
     recipes: Mapping[str, TrainConfig],
     dataset: Dataset,
-    *,
     say: Callable[[str], None],
     stopped: Callable[[], bool],
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -98,7 +98,7 @@ def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
         driver, retraining, record = _driver(opened)
         driver.ledger.release()
         directory.write_retrain_record(record)
-        look = partial(_look, opened)
+        look = partial(keep_points, directory.path, config, opened.recipes, opened.dataset)
         work = RetrainWork(retraining, opened.recipes, record.test_digest, driver.budget, look)
         interrupted = driver.run(work, "retraining", most=retraining.most())
         save_verdict(directory.path)
@@ -238,12 +238,6 @@ def _planner(opened: _Opened, ledger: Ledger, record: RetrainRecord, participant
         quality=quality,
         margin=opened.config.verdict.margin,
     )
-
-
-def _look(opened: _Opened, say: Callable[[str], None], stopped: Callable[[], bool]) -> None:
-    """Look at what each fusion point of the candidate does, and keep that."""
-    directory, config = opened.directory, opened.config
-    keep_points(directory.path, config, opened.recipes, opened.dataset, say=say, stopped=stopped)
 
 
 def _scores(run_dir: Path, quality: Measure) -> Scores:
