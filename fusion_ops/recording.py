@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fusion_ops.align import matched
 from fusion_ops.errors import SpecError
 from fusion_ops.operator import FusionOperator
-from fusion_ops.spread import Spread, SpreadTally
+from fusion_ops.spread import HistogramTally, Spread, SpreadTally
 
 __all__ = ["WeightRecord", "recorded_weights"]
 
@@ -22,10 +22,15 @@ class WeightRecord:
 
     def __init__(self) -> None:
         self._tallies: dict[str, list[SpreadTally]] = {}
+        self._histograms: dict[str, list[HistogramTally]] = {}
 
     def spreads(self) -> dict[str, tuple[Spread, ...]]:
         """Return the spread of the weight of every input, by the operator's path in the network."""
         return {path: tuple(tally.spread() for tally in tallies) for path, tallies in self._tallies.items()}
+
+    def histograms(self) -> dict[str, tuple[tuple[float, ...], ...]]:
+        """Return how the weight of every input is distributed from 0 to N, by path, as shares of `spread.BINS` bins."""
+        return {path: tuple(tally.shares() for tally in tallies) for path, tallies in self._histograms.items()}
 
     def add(self, path: str, op: FusionOperator, features: tuple[Tensor, ...]) -> None:
         """Take in what an operator does with some maps."""
@@ -34,8 +39,10 @@ class WeightRecord:
             weights = op.input_weights(*maps)
         if weights is not None:
             tallies = self._tallies.setdefault(path, [SpreadTally() for _ in weights])
-            for tally, weight in zip(tallies, weights, strict=True):
+            histograms = self._histograms.setdefault(path, [HistogramTally(len(weights)) for _ in weights])
+            for tally, histogram, weight in zip(tallies, histograms, weights, strict=True):
                 tally.add(weight, len(maps[0]))
+                histogram.add(weight, len(maps[0]))
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Spread", "SpreadTally"]
+__all__ = ["BINS", "HistogramTally", "Spread", "SpreadTally"]
+
+BINS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +89,29 @@ class SpreadTally:
         mean, square, within = self._sums / self._images
         between = (square - mean.square()).clamp(min=0)  # rounding takes it below 0
         return Spread(tuple(mean.tolist()), float(between.mean()), float(within.mean()))
+
+
+class HistogramTally:
+    """Counts the values of a weight in `BINS` bins of one width from 0 to N, batch by batch.
+
+    What lies beyond is counted in the first or the last one.
+
+    Args:
+        inputs: N, what the weights of all inputs sum to.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        self._inputs = inputs
+        self._shares = torch.zeros(BINS, dtype=torch.float64)
+        self._images = 0
+
+    def add(self, weight: Tensor, batch: int) -> None:
+        """Take in the weights of some images; see `SpreadTally.add`."""
+        values = weight.detach().float().clamp(0, self._inputs)
+        counts = torch.histc(values, BINS, 0, self._inputs).double().cpu()
+        self._shares += batch * counts / counts.sum()
+        self._images += batch
+
+    def shares(self) -> tuple[float, ...]:
+        """Return the share of each bin, of every channel and position of all images so far."""
+        return tuple((self._shares / self._images).tolist())

@@ -9,17 +9,18 @@ from pathlib import Path
 __all__ = ["export_command", "retrain_command"]
 
 
-def export_command(run_dir: Path, candidate_id: str) -> str:
+def export_command(run_dir: Path, candidate_id: str, *options: str) -> str:
     """Return the command that exports a candidate, quoted for a shell.
 
     The run directory is named from the working directory, or in full where it lies outside it.
     """
-    return shlex.join(["fusion-nas", "export", _shown(run_dir), "-o", f"export-{candidate_id}", "--pick", candidate_id])
+    target = f"export-{candidate_id}"
+    return shlex.join(["fusion-nas", "export", _shown(run_dir), "-o", target, "--pick", candidate_id, *options])
 
 
-def retrain_command(run_dir: Path) -> str:
+def retrain_command(run_dir: Path, *options: str) -> str:
     """Return the command that retrains the finalists of a run, quoted for a shell."""
-    return shlex.join(["fusion-nas", "retrain", _shown(run_dir)])
+    return shlex.join(["fusion-nas", "retrain", _shown(run_dir), *options])
 
 
 def _shown(run_dir: Path) -> str:

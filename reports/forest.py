@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from reports.judging.judgement import Compared
 from reports.judging.rules import Outcome
 from reports.judging.words import OUTCOME_WORDS
 from reports.measures import Measure
 from reports.phrases import signed_points, signed_range
 
-__all__ = ["Forest", "ForestRow", "Labelled", "forest"]
+__all__ = ["Drawn", "Forest", "ForestRow", "Labelled", "Range", "forest"]
 
 ROOM = 0.06
 # An end of the scale is named where its name does not touch that of zero, even on a narrow screen.
@@ -25,6 +25,46 @@ MARKS: Mapping[Outcome, str] = {
 }
 
 
+class Range(Protocol):
+    """A gain with its 95 % interval, as a `Contrast` is one."""
+
+    @property
+    def gain(self) -> float:
+        """The gain."""
+
+    @property
+    def low(self) -> float:
+        """Lower end."""
+
+    @property
+    def high(self) -> float:
+        """Upper end."""
+
+    @property
+    def p(self) -> float:
+        """Two-sided."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it shows."""
+
+
+class Drawn(Protocol):
+    """What is drawn: two networks, or a network and itself without something, compared."""
+
+    @property
+    def recipe(self) -> str:
+        """The recipe of both."""
+
+    @property
+    def seeds(self) -> int:
+        """Seeds of each, at least."""
+
+    @property
+    def contrast(self) -> Range:
+        """What came out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """A comparison and what it is called.
@@ -36,7 +76,7 @@ class Labelled:
     """
 
     label: str
-    compared: Compared
+    compared: Drawn
     note: str = ""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from reports.exporting.documents import FLOPS_UNIT, TESTED, UNTESTED, Selection, own_version
 from reports.exporting.formats import MAX_BATCH
+from reports.exporting.simplified_card import simplified, table
 from reports.measures import MEASURES
 from reports.phrases import describe
 from spaces.tracing.outputs import Output, in_words
@@ -49,14 +50,14 @@ images = ...  # uint8, {shape}
 ## Limits
 
 {knows}- It was trained on images of {size} pixels, prepared by `preprocess`.
-- `model.pt2`{onnx} take batches of 1 to {max_batch} images.
+- `model.pt2`{onnx} batches of 1 to {max_batch} images.
 
 ## Files
 
 {files}
 
 `python verify.py` checks that every file is as it was exported, and that every format computes what the
-trained network did. It finds damage; it cannot tell who made a file.
+network did then. It finds damage; it cannot tell who made a file.
 
 ## Licence
 
@@ -71,16 +72,6 @@ RETRAINED = """\
 These are the weights of the best of {seeds} by validation {quality}, trained from scratch after the search
 by the recipe `{recipe}`. The validation images chose them, so that their value flatters; the test images chose
 nothing."""
-SIMPLIFIED = """\
-### Simplified after the training
-
-Of {tried} operators with attention, {replaced} had weights so steady over the validation images that constants stand in
-their place (`scaled_sum`), the means of these weights. {quality}: {before} before, {after} after; the outputs
-differ by {difference} of their standard deviation (RMS; at most {tolerance} was allowed). It saves {params} parameters
-and {flops} FLOPs.
-
-{table}"""
-
 KNOWS = "- It knows the {classes} classes above and no others; it answers with one of them whatever it is shown.\n"
 
 FILES = {
@@ -91,7 +82,7 @@ FILES = {
     "config.json": "architecture, input, preprocessing, classes",
     "metrics.json": "what was measured, on which split, in which unit",
     "provenance.json": "candidate, seed, versions, hardware, SHA-256 of every file",
-    "sample.safetensors": "a few images and what the trained network made of them",
+    "sample.safetensors": "a few images and what this network made of them",
     "verify.py": "checks this folder",
     "requirements.txt": "what it needs",
 }
@@ -114,19 +105,19 @@ def model_card(
     return CARD.format(
         title=f"Network {selection.candidate}",
         summary=_summary(selection),
-        measures=_table(("measure", "value", "how"), _measures(selection, recomputed)),
+        measures=table(("measure", "value", "how"), _measures(selection, recomputed)),
         spread=_spread(selection),
         needs=_needs(selection),
         shape=f"(B, {channels}, {height}, {width})",
-        simplified=_simplified(selection),
-        architecture=_table(("fusion point", "kind", "operator", "parameters", "FLOPs"), _points(selection)),
+        simplified=simplified(selection),
+        architecture=table(("fusion point", "kind", "operator", "parameters", "FLOPs"), _points(selection)),
         data=_data(data),
         usage=_usage(data, outputs),
         knows=KNOWS.format(classes=len(data["classes"])) if data["classes"] else "",
         size=f"{height} × {width}",
-        onnx=" and `model.onnx`" if onnx else "",
+        onnx=" and `model.onnx` take" if onnx else " takes",
         max_batch=f"{MAX_BATCH:,}",
-        files=_table(("file", "what it is"), files),
+        files=table(("file", "what it is"), files),
         version=own_version(),
     )
 
@@ -141,41 +132,18 @@ def _summary(selection: Selection) -> str:
     space, data = selection.architecture.space, selection.data
     return (
         f"A `{space.name}` network for `{_plain(data.get('name', 'images'))}`. Its feature maps are fused by "
-        f"{describe(selection.architecture)}. It is candidate {int(selection.row['number'])} of the search "
-        f"`{_plain(selection.run.name)}`."
+        f"{describe(selection.architecture)}. {_origin(selection)} `{_plain(selection.run.name)}`."
     )
 
 
-def _simplified(selection: Selection) -> str:
-    """Return what was replaced after the training, a section of its own; nothing where nothing was to be."""
-    found, quality = selection.simplification, selection.run.quality
-    if found is None:
-        return ""
-    rows = [
-        (
-            attempt.point,
-            f"`{attempt.choice}`",
-            f"{attempt.varying:.2g}",
-            f"{100 * attempt.difference:.2g} %",
-            quality.format(attempt.quality),
-            "replaced" if attempt.replaced else "left alone",
-        )
-        for attempt in found.attempts
-    ]
-    head = ("fusion point", "operator", "spread of its weights", "outputs differ by", quality.label, "")
-    table = _table(head, rows) + "\n\n" if rows else ""
-    return SIMPLIFIED.format(
-        replaced=len(found.replaced),
-        tried=len(rows),
-        quality=quality.label,
-        before=quality.format(found.before),
-        after=quality.format(found.quality),
-        difference=f"{100 * found.difference:.2g} %",
-        tolerance=f"{100 * found.tolerance:.2g} %",
-        params=f"{found.saved.params:,}",
-        flops=f"{found.saved.flops:,}",
-        table=table,
-    )
+def _origin(selection: Selection) -> str:
+    """Return which training the weights are of, up to the name of the run."""
+    retrained, row = selection.retrained, selection.row
+    if retrained is None:
+        return f"It is candidate {int(row['number'])} of the search"
+    role = str(row.get("role", "finalist"))
+    part = "" if role == "finalist" else f" as `{_plain(role)}`"
+    return f"It was retrained{part}: seed {int(row['seed'])}, recipe `{_plain(retrained.recipe)}`, after the search"
 
 
 def _usage(data: Mapping[str, Any], outputs: Sequence[Output]) -> str:
@@ -198,7 +166,7 @@ def _measures(selection: Selection, recomputed: Mapping[str, float] | None) -> I
         if measure.column in row and math.isfinite(row[measure.column]):
             again = "; measured again with these files" if measure.name in (recomputed or {}) else ""
             value = row[measure.column]
-            if selection.simplification is not None and recomputed and measure.name in recomputed:
+            if selection.is_simpler and recomputed and measure.name in recomputed:
                 again = f"; {measure.format(value)} before it was simplified"
                 value = recomputed[measure.name]
             yield f"{measure.label}, validation", measure.format(value), how + again
@@ -206,7 +174,10 @@ def _measures(selection: Selection, recomputed: Mapping[str, float] | None) -> I
     yield "parameters", f"{selection.cost.params:,}", "exact"
     yield "FLOPs", f"{selection.cost.flops:,}", f"exact; {FLOPS_UNIT}"
     latency = MEASURES["latency"]
-    if math.isfinite(row.get(latency.column, math.nan)):
+    if selection.is_simpler and selection.timed is not None:
+        before = latency.format(selection.timed.before)
+        yield latency.label, latency.format(selection.timed.after), f"{before} before it was simplified; metrics.json"
+    elif math.isfinite(row.get(latency.column, math.nan)) and not selection.is_simpler:
         yield latency.label, latency.format(row[latency.column]), "hardware in metrics.json"
     else:
         yield latency.label, ABSENT, "time it on the hardware that it is for"
@@ -226,7 +197,7 @@ def _over_seeds(selection: Selection) -> Iterable[Sequence[str]]:
     if retrained is None:
         yield f"{quality.label}, test", ABSENT, UNTESTED
         return
-    which = "these weights" if selection.simplification is None else "before it was simplified"
+    which = "before it was simplified" if selection.is_simpler else "these weights"
     how = f"n = {selection.data.get('test', 'unknown')}, {which}; {TESTED}"
     for name, value in retrained.best_test().items():
         yield f"{MEASURES[name].label}, test", MEASURES[name].format(value), how
@@ -252,11 +223,6 @@ def _data(data: Mapping[str, Any]) -> str:
     parts = ", ".join(f"{data[part]:,} {part}" for part in ("train", "validation", "test") if part in data)
     known = f"\n\nClasses: {shown}{more}." if classes else ""
     return f"`{_plain(data.get('name', 'images'))}`, images: {parts}.{known}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _plain(text: Any) -> str:

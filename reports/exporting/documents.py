@@ -16,7 +16,7 @@ import torch
 from fusion_ops import Cost
 from fusion_ops.errors import RunError
 from reports.exporting.retrained import OverSeeds, Retrainings, retrainings_of
-from reports.exporting.simplify import Simplification
+from reports.exporting.simplify import Simplification, Timed
 from reports.measures import MEASURES
 from reports.run import CONFIG, RunRecord
 from spaces import Architecture, SearchSpace, from_ref
@@ -27,6 +27,8 @@ SCHEMA_VERSION = 1
 FLOPS_UNIT = "2 × multiply-adds, one input"
 TESTED = "measured once after training; the test set chose neither this network nor its weights"
 UNTESTED = "the test set is kept for the retraining of finalists; this network was chosen on the validation set alone"
+RECOMPUTED = "before the network was simplified; `recomputed`: after"
+UNTIMED = "not measured since the network was simplified"
 HARDWARE = ("cpu", "cpus", "gpus")
 WANTED = ("classes", "input_shape", "mean", "std")
 
@@ -59,6 +61,16 @@ class Selection:
     def candidate(self) -> str:
         """Id of the candidate, whose architecture may have been simplified since."""
         return str(self.row["id"])
+
+    @property
+    def is_simpler(self) -> bool:
+        """Whether something was replaced in it after the training."""
+        return self.simplification is not None and bool(self.simplification.replaced)
+
+    @property
+    def timed(self) -> Timed | None:
+        """Its latency since it was simplified, where that was measured."""
+        return None if self.simplification is None else self.simplification.timed
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -123,12 +135,14 @@ def metrics(selection: Selection, recomputed: Mapping[str, float] | None) -> dic
     return {
         "schema_version": SCHEMA_VERSION,
         "validation": validation,
+        **({"validation_note": RECOMPUTED} if selection.is_simpler else {}),
         "recipe": None if retrained is None else retrained.recipe,
         "test": None if retrained is None else _test(selection, retrained),
         "test_note": UNTESTED if retrained is None else TESTED + _before(selection),
         "params": selection.cost.params,
         "flops": {"value": selection.cost.flops, "unit": FLOPS_UNIT},
         "latency": _latency(selection),
+        **({"latency_note": UNTIMED} if selection.is_simpler and selection.timed is None else {}),
     } | ({"simplified": selection.simplification.to_dict()} if selection.simplification else {})
 
 
@@ -141,6 +155,7 @@ def provenance(selection: Selection, files: Iterable[Path]) -> dict[str, Any]:
         "number": int(row["number"]),
         "kind": row["kind"],
         "seed": int(row["seed"]),
+        "recipe": None if selection.retrained is None else selection.retrained.recipe,
         "run": run.name,
         "config_sha256": _sha256(run.path / CONFIG),
         "checkpoint_sha256": _sha256(selection.weights),
@@ -165,7 +180,7 @@ def _test(selection: Selection, retrained: Retrainings) -> dict[str, Any]:
 
 
 def _before(selection: Selection) -> str:
-    return "" if selection.simplification is None else "; before the network was simplified"
+    return "; before the network was simplified" if selection.is_simpler else ""
 
 
 def _over_seeds(seeds: int, measures: Mapping[str, OverSeeds]) -> dict[str, Any]:
@@ -178,6 +193,12 @@ def _qualities() -> Iterable[tuple[str, Any]]:
 
 
 def _latency(selection: Selection) -> dict[str, Any] | None:
+    """Return the latency of what is exported: a network that was simplified is another one than was timed before."""
+    if selection.is_simpler:
+        timed = selection.timed
+        if timed is None:
+            return None
+        return {"value": timed.after, "unit": "ms", "before": timed.before, **timed.protocol}
     value = _number(selection.row.get(MEASURES["latency"].column))
     if value is None:
         return None

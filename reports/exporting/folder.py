@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from reports.exporting.documents import Selection, config, metrics, own_version,
 from reports.exporting.formats import require_onnx, write_exported_program, write_onnx
 from reports.exporting.modeling import modeling_source
 from reports.exporting.pick import picked, require_weights
-from reports.exporting.simplify import Evaluate
+from reports.exporting.simplify import Evaluate, Timed
 from reports.exporting.simplify import simplify as simplify_network
 from reports.exporting.weights import load_tensors, load_weights
 from reports.phrases import describe
@@ -32,8 +32,9 @@ from spaces.operator_paths import build_with_paths
 from spaces.tied import distinct, tied
 from spaces.tracing.outputs import Output, outputs_of
 
-__all__ = ["Evaluate", "export"]
+__all__ = ["Evaluate", "Timing", "export"]
 
+Timing = Callable[[nn.Module, nn.Module], Timed]
 TOLERANCE = 1e-6
 
 
@@ -45,6 +46,7 @@ def export(
     onnx: bool = False,
     evaluate: Evaluate | None = None,
     simplify: float | None = None,
+    timing: Timing | None = None,
 ) -> Path:
     """Export a candidate as plain PyTorch source and weights, and return the folder.
 
@@ -62,6 +64,8 @@ def export(
             give the quality that the candidates table has.
         simplify: By how much outputs may differ for attention that is constant to be replaced by constants, 0.01 for
             instance; see `reports.exporting.simplify`. Needs `evaluate`. `None`: nothing is replaced.
+        timing: Measures the latency of networks, as `search.run.timing.timing` does; without it the export does not
+            say that of a simplified network.
 
     Raises:
         RunError: The run, the candidate or the folder cannot be used; the message says why.
@@ -78,7 +82,7 @@ def export(
     network = selection.space.build(selection.architecture).eval()
     load_weights(network, selection.weights)
     if simplify is not None:
-        selection, network = _simplified(selection, network, evaluate, simplify)
+        selection, network = _simplified(selection, network, evaluate, simplify, timing)
     inputs = _sample(selection)
     try:
         with _replacing(target) as folder:
@@ -89,7 +93,7 @@ def export(
 
 
 def _simplified(
-    selection: Selection, trained: nn.Module, evaluate: Evaluate | None, tolerance: float
+    selection: Selection, trained: nn.Module, evaluate: Evaluate | None, tolerance: float, timing: Timing | None
 ) -> tuple[Selection, nn.Module]:
     """Return what is exported and its network, constant attention replaced."""
     if evaluate is None:
@@ -99,6 +103,8 @@ def _simplified(
     built.network.load_state_dict(trained.state_dict())
     found = simplify_network(space, architecture, built, evaluate, selection.run.quality, tolerance)
     _confirm(selection, found.before, selection.quality)
+    if timing is not None and found.replaced:
+        found = replace(found, timed=timing(trained, found.network))
     simpler = found.architecture
     return replace(selection, architecture=simpler, cost=space.cost(simpler), simplification=found), found.network
 

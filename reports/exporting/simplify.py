@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +19,12 @@ from torch import Tensor, nn
 
 from fusion_ops import Cost, FusionChoice, ScaledSum, Spread, recorded_weights
 from fusion_ops.errors import RunError
-from reports.exporting.verify import tensors
+from reports.exporting.distance import OutputDistance
 from reports.measures import Measure
 from spaces import Architecture, FusionPoint, SearchSpace
 from spaces.operator_paths import BuiltNetwork
 
-__all__ = ["TOLERANCE", "Attempt", "Simplification", "simplify"]
+__all__ = ["TOLERANCE", "Attempt", "Simplification", "Timed", "scaled", "simplify"]
 
 TOLERANCE = 0.01
 # What counts as the same accuracy in a verdict: 0.25 points. Of a quality without a scale, 0.25 %.
@@ -55,6 +54,21 @@ class Attempt:
     replaced: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Latencies of one protocol, measured one after the other on one device.
+
+    Args:
+        before: Of the trained network, in milliseconds.
+        after: Of the simplified one.
+        protocol: How they were measured, and on which hardware.
+    """
+
+    before: float
+    after: float
+    protocol: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Simplification:
     """A network whose constant attention is gone.
@@ -66,6 +80,8 @@ class Simplification:
         before: The quality of the trained network.
         tolerance: The largest difference that was allowed.
         saved: What it costs less.
+        allowed: By how much the quality might fall.
+        timed: Its latency, and that of the trained network; `None` where nobody measured them.
     """
 
     architecture: Architecture
@@ -74,6 +90,8 @@ class Simplification:
     before: float
     tolerance: float
     saved: Cost
+    allowed: float
+    timed: Timed | None = None
 
     @property
     def replaced(self) -> tuple[Attempt, ...]:
@@ -90,6 +108,11 @@ class Simplification:
         """The quality with all that stays replaced."""
         return self.replaced[-1].quality if self.replaced else self.before
 
+    @property
+    def faster(self) -> float | None:
+        """By how many milliseconds it is faster, as far as measured."""
+        return None if self.timed is None else self.timed.before - self.timed.after
+
     def to_dict(self) -> dict[str, Any]:
         """Return the simplification as JSON-ready values."""
         return {
@@ -100,8 +123,8 @@ class Simplification:
                 "tolerance": self.tolerance,
                 "unit": "RMS over the standard deviation of outputs between images",
             },
-            "quality": {"before": self.before, "after": self.quality},
-            "saved": {"params": self.saved.params, "flops": self.saved.flops},
+            "quality": {"before": self.before, "after": self.quality, "tolerance": self.allowed},
+            "saved": {"params": self.saved.params, "flops": self.saved.flops, "latency_ms": self.faster},
         }
 
 
@@ -143,26 +166,25 @@ def simplify(
     network.load_state_dict(trial.network.state_dict())
     spent, left = space.cost(architecture), space.cost(simpler)
     saved = Cost(spent.params - left.params, spent.flops - left.flops)
-    return Simplification(simpler, network, attempts, trial.before, tolerance, saved)
+    return Simplification(simpler, network, attempts, trial.before, tolerance, saved, _allowed(quality, trial.before))
 
 
 class _Trial:
     """A copy of a network in which operators are replaced, beside one that stays."""
 
     def __init__(self, network: nn.Module, evaluate: Evaluate, quality: Measure, tolerance: float) -> None:
-        self._reference = copy.deepcopy(network).eval()
+        reference = copy.deepcopy(network).eval()
         self._evaluate, self._measure, self._tolerance = evaluate, quality, tolerance
-        variation = _Variation()
-        with recorded_weights(self._reference) as record, _hooked(self._reference, variation.take):
-            self.before = self._quality(self._reference)
+        self._distance = OutputDistance(reference)
+        with recorded_weights(reference) as record, self._distance.varying():
+            self.before = self._quality(reference)
         self.spreads = record.spreads()
-        self._variation = variation.total()
-        self.network = copy.deepcopy(self._reference)
+        self.network = copy.deepcopy(reference)
 
     def attempt(self, point: FusionPoint, choice: FusionChoice, path: str, spreads: Sequence[Spread]) -> Attempt:
         """Replace an operator, measure the network on the validation images, and put it back if that is not enough."""
         original = self.network.get_submodule(path)
-        self.network.set_submodule(path, _scaled(point, spreads, next(self.network.parameters())))
+        self.network.set_submodule(path, scaled(point, spreads, next(self.network.parameters())))
         difference, after = self._measured()
         worse = self._measure.loss(after) - self._measure.loss(self.before)
         fits = difference <= self._tolerance and worse <= _allowed(self._measure, self.before)
@@ -172,15 +194,9 @@ class _Trial:
 
     def _measured(self) -> tuple[float, float]:
         """Return how much the outputs of the two networks differ, and the quality of the one."""
-        apart: list[float] = []
-
-        def compare(_network: nn.Module, inputs: tuple[Any, ...], returned: Any) -> None:
-            apart.extend(_distances(tensors(returned), tensors(self._reference(*inputs))))
-
-        with _hooked(self.network, compare):
+        with self._distance.measured(self.network) as distance:
             after = self._quality(self.network)
-        whole = math.fsum(apart)
-        return (math.sqrt(whole / self._variation) if self._variation else math.inf if whole else 0.0), after
+        return distance(), after
 
     def _quality(self, network: nn.Module) -> float:
         measures = self._evaluate(network)
@@ -204,56 +220,13 @@ def _steadiest_first(
     return sorted(found, key=lambda entry: max(spread.varying for spread in entry[1]))
 
 
-def _scaled(point: FusionPoint, spreads: Sequence[Spread], like: Tensor) -> ScaledSum:
+def scaled(point: FusionPoint, spreads: Sequence[Spread], like: Tensor) -> ScaledSum:
     """Return a scaled sum whose numbers are the mean weights, on the device of `like`."""
     op = ScaledSum(point.out_channels, inputs=len(spreads), dims=point.dims)
     constants = [torch.tensor(spread.constants).expand(op.channels) for spread in spreads]
     with torch.no_grad():
         op.scales.copy_(torch.stack(constants))
     return op.to(like.device, like.dtype).eval()
-
-
-class _Variation:
-    """How much outputs vary between images: the sum of `(y − ȳ)²`, ȳ the mean over the images of each output.
-
-    Outputs of other shapes, as detectors have for other images, have means of their own.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[Any, tuple[int, Tensor, float]] = {}
-
-    def take(self, _network: nn.Module, _inputs: Any, returned: Any) -> None:
-        """Take in what a network returned for some images; a forward hook."""
-        for index, tensor in enumerate(tensors(returned)):
-            output = tensor.double() if tensor.ndim else tensor.double()[None]
-            key = index, output.shape[1:]
-            count, summed, squares = self._known.get(key, (0, torch.zeros_like(output[:1]).sum(dim=0), 0.0))
-            self._known[key] = count + len(output), summed + output.sum(dim=0), squares + _energy(output)
-
-    def total(self) -> float:
-        """Return the sum over all images so far."""
-        found = self._known.values()
-        return math.fsum(max(0.0, squares - _energy(summed) / count) for count, summed, squares in found if count)
-
-
-@contextmanager
-def _hooked(network: nn.Module, hook: Callable[..., None]) -> Iterator[None]:
-    handle = network.register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def _distances(found: Sequence[Tensor], expected: Sequence[Tensor]) -> list[float]:
-    """Return the squared distance of each output from what is expected; none is finite where the shapes differ."""
-    if [output.shape for output in found] != [output.shape for output in expected]:
-        return [math.inf]
-    return [_energy(a.double() - b.double()) for a, b in zip(found, expected, strict=True)]
-
-
-def _energy(values: Tensor) -> float:
-    return float(values.square().sum())
 
 
 def _allowed(quality: Measure, before: float) -> float:

@@ -1,4 +1,4 @@
-"""Checks this folder: every file is unchanged, and every format computes what the trained network did.
+"""Checks this folder: every file is unchanged, and every format computes what the network did that was exported.
 
     python verify.py
 
@@ -38,7 +38,7 @@ def changed_files(folder: Path) -> dict[str, str]:
 
 
 def differences(folder: Path) -> dict[str, float | str]:
-    """Return, by format, the largest difference from the trained network's stored outputs, or why there is none.
+    """Return, by format, the largest difference from the stored outputs of what was exported, or why there is none.
 
     Outputs beyond ±1 are compared relatively to the largest one. Each format computes all images of the
     sample together, and the first one by itself.
@@ -89,7 +89,7 @@ def problems(files: dict[str, str], found: dict[str, float | str]) -> Iterator[s
             if value.startswith("fails"):
                 yield f"{name} {value}"
         elif not value <= LIMIT:
-            yield f"{name} differs by {value:.2e} from the trained network; at most {LIMIT:.0e} is allowed"
+            yield f"{name} differs by {value:.2e} from the network that was exported; at most {LIMIT:.0e} is allowed"
 
 
 def load_modeling(path: Path) -> ModuleType:
@@ -122,7 +122,9 @@ def main() -> int:
     for problem in wrong:
         print(f"FAILED: {problem}.")
     if not wrong:
-        print(f"Verified: {len(files)} files unchanged, every format within {LIMIT:.0e} of the trained network.")
+        print(
+            f"Verified: {len(files)} files unchanged, every format within {LIMIT:.0e} of the network that was exported."
+        )
     return 1 if wrong else 0
 
 

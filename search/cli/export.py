@@ -41,26 +41,41 @@ def export(
     from fusion_ops.errors import ConfigError
     from reports.exporting.simplify import TOLERANCE
     from search.run.run import validation
+    from search.run.timing import timing
 
     if simplify_tolerance is not None and not simplify:
         raise ConfigError("`--simplify-tolerance` is for `--simplify`; add that, or leave it out.")
     tolerance = (TOLERANCE if simplify_tolerance is None else simplify_tolerance) if simplify else None
-    folder = reports.export(run_dir, output, pick=pick, onnx=onnx, evaluate=validation(run_dir), simplify=tolerance)
-    for line in _said(json.loads((folder / "metrics.json").read_text()).get("simplified")):
+    measures, times = validation(run_dir), timing(run_dir) if simplify else None
+    folder = reports.export(run_dir, output, pick=pick, onnx=onnx, evaluate=measures, simplify=tolerance, timing=times)
+    for line in _said(json.loads((folder / "metrics.json").read_text())):
         typer.echo(line, err=True)
     for module in json.loads((folder / "config.json").read_text())["own_modules"]:
         typer.echo(f"modeling.py imports your module {module}; its folder must be on PYTHONPATH", err=True)
     typer.echo(folder)
 
 
-def _said(simplified: dict[str, Any] | None) -> Iterator[str]:
-    """Yield what was replaced and what was left, a line each."""
+def _said(metrics: dict[str, Any]) -> Iterator[str]:
+    """Yield what was replaced and what was left, a line each, then what that saved."""
+    simplified = metrics.get("simplified")
     if simplified is None:
         return
     for kind, after in (("replaced", "replaced by constants"), ("left", "left alone")):
         for entry in simplified[kind]:
             difference = "without limit" if entry["difference"] is None else f"by {100 * entry['difference']:.2g} %"
             would = "outputs differ" if kind == "replaced" else "outputs would differ"
-            yield f"{entry['point']}: {entry['operator']} {after}; {would} {difference}"
-    saved = simplified["saved"]
-    yield f"simplified: {saved['params']:,} parameters and {saved['flops']:,} FLOPs fewer"
+            yield f"{entry['point']}: {entry['operator']} {after}; {would} {difference}{_quality(entry, simplified)}"
+    if not simplified["replaced"]:
+        yield "nothing was simplified"
+        return
+    saved, latency = simplified["saved"], metrics["latency"]
+    faster = f"; {latency['before']:.3g} ms before, {latency['value']:.3g} ms now" if latency else ""
+    yield f"simplified: {saved['params']:,} parameters and {saved['flops']:,} FLOPs fewer{faster}"
+
+
+def _quality(entry: dict[str, Any], simplified: dict[str, Any]) -> str:
+    """Return what would become of the quality where that alone keeps an operator."""
+    difference, before = entry["difference"], simplified["quality"]["before"]
+    close = difference is not None and difference <= simplified["difference"]["tolerance"]
+    kept = close and entry in simplified["left"] and entry["quality"] is not None
+    return f", but the quality would be {entry['quality']:.4g} instead of {before:.4g}" if kept else ""

@@ -133,6 +133,9 @@ class Driver:
             with self._signals.heeded(), self.display:
                 if not self._stopped() and work.is_left():
                     supervised(self.ledger, partial(self._train, work), self.display.say)
+                if not self.ledger.halt and not self._signals.received:
+                    self._write_table()
+                    work.conclude(self.display.say, lambda: self._signals.received)
         finally:
             self.ledger.release()
             self._write_table()

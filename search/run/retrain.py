@@ -23,6 +23,7 @@ from search.config import SearchConfig
 from search.run.budget import Budget
 from search.run.driver import Driver
 from search.run.planning import plan
+from search.run.points import keep_points
 from search.run.reopening import reopened, resumable
 from search.run.retrain_request import RetrainRequest, limits_of
 from search.run.work import RetrainWork
@@ -78,7 +79,7 @@ def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
     """Train the finalists of a run and what they have to beat again; return whether a signal ended it.
 
     What a call leaves open is as in the call before. Trainings that were interrupted go on; none is done twice. The
-    report is written, and `verdict.json`.
+    report is written, `verdict.json`, and `points.json`.
 
     Args:
         run_dir: The run directory.
@@ -97,7 +98,8 @@ def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
         driver, retraining, record = _driver(opened)
         driver.ledger.release()
         directory.write_retrain_record(record)
-        work = RetrainWork(retraining, opened.recipes, record.test_digest, driver.budget)
+        look = partial(keep_points, directory.path, config, opened.recipes, opened.dataset)
+        work = RetrainWork(retraining, opened.recipes, record.test_digest, driver.budget, look)
         interrupted = driver.run(work, "retraining", most=retraining.most())
         save_verdict(directory.path)
         return interrupted

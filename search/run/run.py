@@ -15,6 +15,7 @@ from reports.run import read_config
 from search.config import SearchConfig
 from search.run.retrain import retrain
 from search.run.retrain_request import RetrainRequest, parse_seeds
+from search.run.timing import timing
 from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.device import place, resolve_device
@@ -82,8 +83,10 @@ class Run:
 
     def export(self, out_dir: str | Path, *, pick: str = "best", simplify: float | None = None) -> Path:
         """Export a candidate; see `reports.export`. Only to simplify it are the run's validation images read."""
-        evaluate = None if simplify is None else validation(self.path)
-        return reports.export(self.path, out_dir, pick=pick, evaluate=evaluate, simplify=simplify)
+        if simplify is None:
+            return reports.export(self.path, out_dir, pick=pick)
+        measures, times = validation(self.path), timing(self.path)
+        return reports.export(self.path, out_dir, pick=pick, evaluate=measures, simplify=simplify, timing=times)
 
 
 def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:

@@ -17,10 +17,11 @@ from search.training.job import Job
 from search.training.settings import TrainConfig
 from spaces import Architecture
 
-__all__ = ["RetrainWork", "SearchWork", "Tune", "Work"]
+__all__ = ["Conclude", "RetrainWork", "SearchWork", "Tune", "Work"]
 
 Ask = Callable[[], Candidate | None]
 Tune = Callable[[Ask], None]
+Conclude = Callable[[Callable[[str], None], Callable[[], bool]], None]
 
 
 class Work(ABC):
@@ -47,6 +48,10 @@ class Work(ABC):
     @abstractmethod
     def train(self, tune: Tune, stopped: Callable[[], bool], say: Callable[[str], None]) -> None:
         """Train what is left; `tune` trains what a function hands out."""
+
+    @abstractmethod
+    def conclude(self, say: Callable[[str], None], stopped: Callable[[], bool]) -> None:
+        """Do what is left once nothing is trained any more, before the report is written; the table is up to date."""
 
     @abstractmethod
     def summary(self) -> dict[str, Any]:
@@ -77,6 +82,9 @@ class SearchWork(Work):
             say(f"training {len(controls)} architectures to compare the search with")
             self._ledger.queue_controls(controls)
             tune(self._ledger.ask)
+
+    def conclude(self, say: Callable[[str], None], stopped: Callable[[], bool]) -> None:
+        """Do nothing."""
 
     def summary(self) -> dict[str, Any]:
         """Return states, device time, and why a search ended with candidates left."""
@@ -113,15 +121,21 @@ class RetrainWork(Work):
         recipes: By name, how they are trained.
         test_digest: What tells the test images from any others.
         budget: When it ends at the latest.
+        conclude: Works out what the report shows of the trained networks; see `Work.conclude`.
     """
 
     ended, interrupted, command = "retrained", "retraining_interrupted", "retrain"
 
     def __init__(
-        self, retraining: Retraining, recipes: Mapping[str, TrainConfig], test_digest: str, budget: Budget
+        self,
+        retraining: Retraining,
+        recipes: Mapping[str, TrainConfig],
+        test_digest: str,
+        budget: Budget,
+        conclude: Conclude,
     ) -> None:
         self._retraining, self._recipes = retraining, dict(recipes)
-        self._test_digest, self._budget = test_digest, budget
+        self._test_digest, self._budget, self._conclude = test_digest, budget, conclude
 
     def is_left(self) -> bool:
         """Return whether anything is to be trained again."""
@@ -135,6 +149,10 @@ class RetrainWork(Work):
         """Train what is wanted, as long as anything is."""
         while not stopped() and self._retraining.is_left():
             tune(self._retraining.ask)
+
+    def conclude(self, say: Callable[[str], None], stopped: Callable[[], bool]) -> None:
+        """Work out what the report shows of the trained networks."""
+        self._conclude(say, stopped)
 
     def summary(self) -> dict[str, Any]:
         """Return how many trainings ended how, and whether the budget ended them."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import fusion_ops
 from fusion_ops import FusionChoice, FusionOperator
 from fusion_ops.errors import SpecError
-from fusion_ops.spread import SpreadTally
+from fusion_ops.spread import BINS, HistogramTally, SpreadTally
 from tests.fusion_ops.test_conformance import CHOICES, C
 from tests.fusion_ops.test_references import shaken
 
@@ -134,3 +134,24 @@ def test_training_mode_is_refused_with_advice_that_works() -> None:
     with fusion_ops.recorded_weights(op.eval()) as record:
         op(*features)
     assert record.spreads()
+
+
+def test_histograms_count_every_weight_alike_whatever_the_batches() -> None:
+    """Of weights per image, channel or position, in batches of any size; what is beyond an end counts there."""
+    torch.manual_seed(0)
+    whole = torch.rand(6, 3, 4, 4) * 2
+    tally, expected = HistogramTally(2), torch.histc(whole, BINS, 0, 2) / whole.numel()
+    for part in whole.split((1, 5)):
+        tally.add(part, len(part))
+    assert tally.shares() == pytest.approx(expected.tolist())
+    wide = HistogramTally(2)
+    wide.add(torch.tensor([-1.0, 5.0]).view(1, 2, 1, 1), 4)  # one for all images
+    assert (wide.shares()[0], wide.shares()[-1]) == (0.5, 0.5)
+    op, features = made(FusionChoice("scaled_sum")), maps(2)
+    with fusion_ops.recorded_weights(op) as record:
+        op(*features)
+    ((first, second),) = record.histograms().values()
+    assert sum(first) == pytest.approx(1)
+    scales = op.scales.detach().float()
+    for found, own in zip((first, second), scales, strict=True):
+        assert found == pytest.approx((torch.histc(own.clamp(0, 2), BINS, 0, 2) / C).tolist())

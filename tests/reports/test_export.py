@@ -358,7 +358,7 @@ def test_verify_finds_other_outputs_whatever_the_hashes_say(copied: Path) -> Non
         save_file(weights, copied / "model.safetensors")
         (problem,) = differing(copied, "model.pt2", "model.onnx")
         assert problem.startswith("model.safetensors differs by ")
-        assert problem.endswith(" from the trained network; at most 1e-04 is allowed")
+        assert problem.endswith(" from the network that was exported; at most 1e-04 is allowed")
 
 
 def test_verify_finds_a_difference_that_one_image_alone_shows(copied: Path) -> None:

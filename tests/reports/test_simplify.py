@@ -16,7 +16,7 @@ import reports
 import spaces
 from fusion_ops import FusionChoice
 from fusion_ops.errors import RunError
-from reports.exporting.simplify import TOLERANCE, Simplification, simplify
+from reports.exporting.simplify import TOLERANCE, Simplification, Timed, simplify
 from reports.measures import MEASURES
 from spaces import Architecture, SearchSpace
 from spaces.operator_paths import BuiltNetwork, build_with_paths
@@ -209,13 +209,17 @@ def test_a_quality_that_is_not_measured_is_refused(images: Tensor) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, images: Tensor) -> tuple[Path, Evaluate, str]:
+    return run_of(tmp_path, images, ("stage1.block1", "stage2.block1"), latency_ms=3.5)
+
+
+def run_of(folder: Path, images: Tensor, steady: tuple[str, ...], **known: Any) -> tuple[Path, Evaluate, str]:
     """A run with one candidate, and what measures networks on its images."""
     space = space_of()
     architecture = architecture_of(space)
-    built = network_of(space, architecture, ("stage1.block1", "stage2.block1"))
+    built = network_of(space, architecture, steady)
     evaluate = evaluating(images, built.network)
-    row = record(0, architecture, space.cost(architecture), accuracy=1.0, curve=[1.0])
-    path = write_run(tmp_path / "run", space, [row])
+    row = record(0, architecture, space.cost(architecture), accuracy=1.0, curve=[1.0], **known)
+    path = write_run(folder / "run", space, [row])
     write_checkpoint(path, architecture, built.network)
     return path, evaluate, architecture.id
 
@@ -240,7 +244,15 @@ def test_the_export_runs_alone_and_says_what_was_replaced(run: tuple[Path, Evalu
     space = space_of()
     spent, left = (space.cost(architecture_of(space)), space.cost(Architecture.from_dict(config["architecture"])))
     assert (metrics["params"], metrics["flops"]["value"]) == (left.params, left.flops)
-    assert told["saved"] == {"params": spent.params - left.params, "flops": spent.flops - left.flops}
+    assert told["saved"] == {
+        "params": spent.params - left.params,
+        "flops": spent.flops - left.flops,
+        "latency_ms": None,
+    }
+    assert told["quality"]["tolerance"] == 0.0025
+    # Its latency before is that of another network.
+    assert (metrics["latency"], metrics["latency_note"]) == (None, "not measured since the network was simplified")
+    assert metrics["validation_note"] == "before the network was simplified; `recomputed`: after"
     source = (folder / "modeling.py").read_text()
     assert "class ScaledSum" in source
     assert "class AFF" not in source
@@ -248,6 +260,49 @@ def test_the_export_runs_alone_and_says_what_was_replaced(run: tuple[Path, Evalu
     card = " ".join((folder / "README.md").read_text().split())
     assert "Of 3 operators with attention, 2 had weights so steady" in card
     assert "| stage3.block1 | `iaff r=4` |" in card
+    assert "a fall of 0.25 points was allowed" in card
+    assert f"It saves {told['saved']['params']:,} parameters" in card
+    assert "FLOPs; its latency was not measured." in card
+    assert "| latency | not measured |" in card
+
+
+def test_the_latency_is_that_of_what_is_exported(run: tuple[Path, Evaluate, str], tmp_path: Path) -> None:
+    path, evaluate, _ = run
+    timed: list[tuple[int, int]] = []
+
+    def timing(before: nn.Module, after: nn.Module) -> Timed:
+        timed.append((sum(p.numel() for p in before.parameters()), sum(p.numel() for p in after.parameters())))
+        return Timed(1.5, 1.25, {"device": "cpu", "threads": 1})
+
+    folder = reports.export(path, tmp_path / "out", evaluate=evaluate, simplify=TOLERANCE, timing=timing)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert timed == [(metrics["params"] + metrics["simplified"]["saved"]["params"], metrics["params"])]
+    assert metrics["latency"] == {"value": 1.25, "unit": "ms", "before": 1.5, "device": "cpu", "threads": 1}
+    assert metrics["simplified"]["saved"]["latency_ms"] == 0.25
+    card = " ".join((folder / "README.md").read_text().split())
+    assert "and is 0.25 ms faster (1.5 ms before)" in card
+    assert "| latency | 1.25 ms | 1.5 ms before it was simplified; metrics.json |" in card
+
+
+@pytest.mark.parametrize(("tolerance", "words"), [(0.0, "more than 0 % of their standard deviation"), (None, "")])
+def test_where_nothing_was_simplified_all_is_as_without(
+    images: Tensor, tmp_path: Path, tolerance: float | None, words: str
+) -> None:
+    """The latency of the search is that of the export, whose network is the trained one; nothing is timed again."""
+    path, evaluate, _ = run_of(tmp_path, images, (), latency_ms=3.5)
+
+    def timing(before: nn.Module, after: nn.Module) -> Timed:
+        raise AssertionError
+
+    folder = reports.export(path, tmp_path / "out", evaluate=evaluate, simplify=tolerance, timing=timing)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["latency"]["value"] == 3.5
+    assert "validation_note" not in metrics
+    card = " ".join((folder / "README.md").read_text().split())
+    assert "| latency | 3.5 ms | hardware in metrics.json |" in card
+    assert ("### Nothing was simplified" in card) == (tolerance is not None)
+    assert words in card
+    assert "before it was simplified" not in card
 
 
 def test_data_that_have_changed_are_noticed(run: tuple[Path, Evaluate, str], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import product
 from statistics import median
@@ -21,7 +21,7 @@ from search.training.settings import LatencyConfig
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator, operators
 
-__all__ = ["DeviceTimer", "measured_table"]
+__all__ = ["DeviceTimer", "beyond", "measured_table"]
 
 Measure = Callable[[Operator | Architecture, str], float | None]
 SHARE = 0.1
@@ -117,6 +117,32 @@ def measured_table(
 
     table = LatencyTable(0.0, _operator_times(operators(space), measure), device, protocol.model_dump())
     return replace(table, rest=max(median(_rests(space, table, measure)), 0.0)), failed
+
+
+def beyond(
+    plain: FusionChoice, wanted: Mapping[str, Operator], time: Callable[[Operator], float | str]
+) -> dict[str, float]:
+    """Return by how many milliseconds operators take longer than a plain one of the same shapes, each timed alone.
+
+    `time` measures as `DeviceTimer.time` does. What cannot be timed is left out.
+
+    Args:
+        plain: The plain one.
+        wanted: The operators, by any name.
+        time: Measures one.
+
+    Raises:
+        MeasurementError: The device answers no more.
+    """
+
+    def measure(what: Operator | Architecture, _shown: str) -> float | None:
+        found = time(what) if isinstance(what, Operator) else None
+        return None if isinstance(found, str) else found
+
+    plainly = {name: replace(one, choice=plain) for name, one in wanted.items()}
+    times = _operator_times(tuple(dict.fromkeys([*wanted.values(), *plainly.values()])), measure)
+    taken = {name: (times[one], times[plainly[name]]) for name, one in wanted.items()}
+    return {name: own - least for name, (own, least) in taken.items() if own is not None and least is not None}
 
 
 def _operator_times(wanted: tuple[Operator, ...], measure: Measure) -> dict[Operator, float | None]:

@@ -72,6 +72,11 @@ def test_the_weights_are_those_of_the_best_validation_seed_and_the_files_say_so(
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "the best of 5 retrainings by validation accuracy" in card
     assert "by the recipe `default`" in card
+    assert f"It was retrained: seed {arm.seeds[-1]}, recipe `default`, after the search `run`." in " ".join(
+        card.split()
+    )
+    assert "candidate" not in card.partition("## Measures")[0]
+    assert provenance["recipe"] == "default"
     tested = f"{100 * arm.scores[-1].mean():.2f} %"
     assert f"| accuracy, test | {tested} | n = 1000, these weights; measured once after training" in card
     assert "| accuracy, validation, all seeds | 90.00 % ± 0.08 % | mean ± standard deviation of 5 seeds |" in card

@@ -65,8 +65,16 @@ def test_an_export_is_simplified_by_its_command(run: Path, tmp_path: Path) -> No
     for entry in told["replaced"]:
         assert f"{entry['point']}: aff r=4 replaced by constants; outputs differ by" in done.stderr
     for entry in told["left"]:
+        kept_for_quality = entry["difference"] <= 0.1
+        assert kept_for_quality == (f"but the quality would be {entry['quality']:.4g} instead of" in done.stderr)
         assert f"{entry['point']}: aff r=4 left alone; outputs would differ by" in done.stderr
     assert f"simplified: {told['saved']['params']:,} parameters and" in done.stderr
+    latency = json.loads((out / "metrics.json").read_text())["latency"]
+    assert latency["before"] - latency["value"] == told["saved"]["latency_ms"]
+    assert (latency["device"], latency["batch_size"], latency["threads"]) == ("cpu", 1, 1)
+    assert latency["hardware"]["cpus"] >= 1
+    assert f"FLOPs fewer; {latency['before']:.3g} ms before, {latency['value']:.3g} ms now" in done.stderr
+    assert told["quality"]["tolerance"] == 0.0025
     assert done.stdout.strip() == str(out)
 
 

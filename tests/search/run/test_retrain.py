@@ -29,6 +29,7 @@ from search.run.same_config import state_config
 from search.study.opening import create_study
 from search.watching.status import read_status
 from tests.runs import driving, fusion_nas, trials, wait_for_more
+from tests.search.run.retrained_points import check_points, check_points_are_made_anew
 
 pytestmark = pytest.mark.slow
 
@@ -99,9 +100,12 @@ def test_a_whole_retraining_with_a_recipe_and_ablations_leaves_all_that_a_verdic
     status = read_status(run)["retraining"]
     assert (status["run"], status["ended_by"], status["done"], status["most"]) == ("ended", None, len(rows), len(rows))
 
+    points = check_points(run, rows, verdict["candidate"])
     again = Run(run).retrain(top=1, seeds=2)
     assert not again.interrupted
     assert retrained(run).equals(rows)
+    assert check_points(run, rows, verdict["candidate"]) == points  # nothing is looked at twice
+    check_points_are_made_anew(run)
     (run / RETRAIN_FILE).unlink()
     with pytest.raises(RunError, match="of a recipe `long`, which is not known any more; give --recipe FILE"):
         prospect(run, asked())
