@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from reports.arm import Arm, Part
-from reports.comparison import miou_values
-from reports.measures import MEASURES, Measure
+from reports.measures import MEASURES
 from reports.participant import CONTROLS, Participant
 from reports.retrain_record import DEFAULT_RECIPE, read_retrain_record
 from reports.run import RunRecord
@@ -80,18 +76,13 @@ def _arm(run: RunRecord, participant: Participant, outcomes: Outcomes) -> Arm:
         parts=tuple(Part(role, of) for role, of in participant.roles),
         recipe=outcomes.recipe,
         seeds=outcomes.seeds,
-        scores=_scores(outcomes.values[run.quality.name], run.quality),
+        scores=outcomes.values.scores(run.quality.name),
         validation=tuple(float(value) for value in rows[run.quality.column]),
         searched=_searched(run, participant.id),
         params=int(rows["params"].iloc[0]),
         flops=int(rows["flops"].iloc[0]),
         latency_ms=_median(rows[latency]) if latency in rows.columns else None,
     )
-
-
-def _scores(values: NDArray[Any], quality: Measure) -> NDArray[np.float64]:
-    """Return a value for each image whose mean is the measure."""
-    return miou_values(values) if quality.name == "miou" else values.astype(np.float64)
 
 
 def _searched(run: RunRecord, candidate_id: str) -> float | None:

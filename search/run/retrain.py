@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from optuna.samplers import RandomSampler
 
 from fusion_ops.errors import RunError
-from reports.comparison import miou_values
 from reports.judging import save_verdict
 from reports.measures import MEASURES, Measure
 from reports.participant import Participant, merged
 from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
 from reports.run import read_config
-from reports.test_outcomes import read_values, stacked
+from reports.test_outcomes import read_scores, stacked
 from search.config import SearchConfig
 from search.run.budget import Budget
 from search.run.driver import Driver
@@ -243,8 +242,7 @@ def _scores(run_dir: Path, quality: Measure) -> Scores:
 
     @cache
     def of_one(candidate_id: str, number: int) -> NDArray[np.float64]:
-        values = read_values(run_dir, candidate_id, number, quality.name)
-        return miou_values(values[None])[0] if quality.name == "miou" else values.astype(np.float64)
+        return read_scores(run_dir, candidate_id, number, quality.name)
 
     def scores(candidate_id: str, numbers: Sequence[int]) -> NDArray[np.float64]:
         return -quality.sign * stacked([of_one(candidate_id, number) for number in numbers])
