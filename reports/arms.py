@@ -8,13 +8,15 @@ from dataclasses import replace
 import pandas as pd
 
 from reports.arm import Arm, Part
+from reports.failures import FailedNetwork, failures_of
 from reports.measures import MEASURES
 from reports.participant import CONTROLS, Participant
+from reports.phrases import describe
 from reports.retrain_record import DEFAULT_RECIPE, read_retrain_record
 from reports.run import RunRecord
 from reports.test_outcomes import Outcomes, read_outcomes
 
-__all__ = ["arms", "awaited_controls", "missing_controls", "recipes", "seed_range"]
+__all__ = ["arms", "awaited_controls", "failed_networks", "missing_controls", "recipes", "seed_range"]
 
 
 def arms(run: RunRecord) -> tuple[Arm, ...]:
@@ -36,6 +38,20 @@ def arms(run: RunRecord) -> tuple[Arm, ...]:
     if len({arm.scores.shape[1] for arm in found}) > 1:
         found = [replace(arm, scores=arm.scores.mean(axis=1, keepdims=True)) for arm in found]
     return tuple(found)
+
+
+def failed_networks(run: RunRecord) -> tuple[FailedNetwork, ...]:
+    """Return the networks of which trainings failed, by recipe."""
+    record = read_retrain_record(run.path)
+    if record is None or run.retrained.empty:
+        return ()
+    found = {name: failures_of(rows) for name, rows in run.retrained.groupby(["id", "recipe"])}
+    return tuple(
+        FailedNetwork(one.id, _roles(one), recipe, describe(one.architecture), failures)
+        for recipe in record.recipes
+        for one in record.participants
+        if (failures := found.get((one.id, recipe)))
+    )
 
 
 def missing_controls(run: RunRecord) -> Mapping[tuple[str, str], str]:
@@ -65,6 +81,10 @@ def seed_range(run: RunRecord) -> tuple[int, int] | None:
     record = read_retrain_record(run.path)
     least, most = (0, 0) if record is None else record.looked or record.seeds
     return None if least == most else (least, most)
+
+
+def _roles(participant: Participant) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(role for role, _ in participant.roles))
 
 
 def _arm(run: RunRecord, participant: Participant, outcomes: Outcomes) -> Arm:

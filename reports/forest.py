@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from reports.failures import NO_FAILURES, Failures
+from reports.judging.failure_words import outcome_words
 from reports.judging.judgement import Compared
 from reports.judging.rules import Outcome
-from reports.judging.words import OUTCOME_WORDS
 from reports.measures import Measure
 from reports.phrases import signed_points, signed_range
 
@@ -33,11 +34,13 @@ class Labelled:
         label: What the gain is over, or of.
         compared: The comparison.
         note: What else the table says of it.
+        failures: Trainings that failed of the network that the row is about.
     """
 
     label: str
     compared: Compared
     note: str = ""
+    failures: Failures = NO_FAILURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class ForestRow:
         p: The p-value in words.
         outcome_label: The outcome in words.
         seeds: Seeds of each network, at least.
+        failed: Trainings that failed of the network that the row is about, in words; empty for none.
     """
 
     label: str
@@ -73,6 +77,7 @@ class ForestRow:
     p: str
     outcome_label: str
     seeds: int
+    failed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,11 @@ class Forest:
     worse_label: str
     better_label: str
     margin_label: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether trainings of some network failed."""
+        return any(row.failed for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +140,15 @@ def _row(labelled: Labelled, measure: Measure, scale: _Scale) -> ForestRow:
         label=labelled.label,
         note=labelled.note,
         recipe=compared.recipe,
-        outcome=contrast.outcome,
+        outcome=compared.outcome,
         low=scale.place(contrast.low),
         gain=scale.place(contrast.gain),
         high=scale.place(contrast.high),
-        mark=MARKS[contrast.outcome],
+        mark=MARKS[compared.outcome],
         gain_label=signed_points(measure, contrast.gain),
         interval=signed_range(measure, (contrast.low, contrast.high)).removesuffix(" points"),
         p="< 0.001" if contrast.p < 0.001 else f"{contrast.p:.3f}",
-        outcome_label=OUTCOME_WORDS[contrast.outcome],
+        outcome_label=outcome_words(compared),
         seeds=compared.seeds,
+        failed=labelled.failures.in_words() if labelled.failures else "",
     )

@@ -53,7 +53,11 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
     under, margin, measure = judgement.under, judgement.verdict.margin, judgement.measure
     original = words.original_word(judgement)
     compared = [_labelled(against, one, original) for recipe in under for against, one in recipe.shown().items()]
-    others = [Labelled(words.name_of(one.candidate), one) for recipe in under for one in recipe.others]
+    others = [
+        Labelled(words.name_of(one.candidate), one, failures=one.failures[0])
+        for recipe in under
+        for one in recipe.others
+    ]
     earned = [one for recipe in under for one in _by_gain(recipe)]
     costs = [MEASURES[name] for name in MEASURES if any(name in one.compared.candidate.costs for one in earned)]
     return RetrainedView(
@@ -75,13 +79,13 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
 
 def _labelled(against: str, compared: Compared, original: str) -> Labelled:
     note = words.name_of(compared.reference) if against == "uniform" else ""
-    return Labelled(original if against == "sum" else words.NAMES[against], compared, note)
+    return Labelled(original if against == "sum" else words.NAMES[against], compared, note, compared.failures[1])
 
 
 def _labelled_point(earned: Earned) -> Labelled:
     architecture = earned.compared.candidate.architecture
     operator = "" if architecture is None else f"`{architecture[earned.point]}`"
-    return Labelled(earned.point, earned.compared, operator)
+    return Labelled(earned.point, earned.compared, operator, earned.compared.failures[1])
 
 
 def _by_gain(under: UnderRecipe) -> list[Earned]:

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reports.arm import Arm
 from reports.comparison import Estimate
+from reports.judging.failure_words import OUTCOME_WORDS, failed_elsewhere, failed_of, outcome_words
 from reports.judging.judgement import Compared, Judgement
-from reports.judging.rules import Outcome, Reason
+from reports.judging.rules import Reason
 from reports.measures import MEASURES, Measure
 from reports.phrases import describe, ratio, signed_points, signed_range, uniform_operator
 
 __all__ = [
     "AGAINST",
     "NAMES",
-    "OUTCOME_WORDS",
     "evidence",
     "headline",
     "in_words",
@@ -43,12 +43,6 @@ PLACE: Mapping[str, str] = {
     "matched_flops": "the nearest network of as many FLOPs",
     "matched_both": "the nearest network of as many parameters and FLOPs",
 }
-OUTCOME_WORDS: Mapping[Outcome, str] = {
-    "better": "better",
-    "same": "the same",
-    "worse": "worse",
-    "undecided": "undecided",
-}
 _HEADLINES: Mapping[Reason, str] = {
     "gain": "Better than the sum, at equal capacity, too.",
     "no_control": "Better than the sum; no control of equal capacity.",
@@ -58,6 +52,7 @@ _HEADLINES: Mapping[Reason, str] = {
     "open_control": "Undecided: better than the sum, open at equal capacity.",
     "open": "Undecided: more seeds or images are needed.",
     "capped": "Keep the sum: at equal capacity nothing is gained.",
+    "diverged": "Undecided: better where it trains, but it diverges more often.",
     "no_sum": "Undecided: the sum was not retrained.",
     "no_images": "Undecided: the measure has no value for each image.",
     "recipes": "It depends on the recipe.",
@@ -87,16 +82,37 @@ def original_word(judgement: Judgement) -> str:
 
 
 def sentence(judgement: Judgement) -> str:
-    """Return the verdict in a sentence: who, how much, at what cost, on how many seeds, images and recipes."""
-    who = _capital(name_of(judgement.candidate))
-    measure = judgement.measure
+    """Return the verdict in a sentence or two: who, how much, at what cost, on how many seeds, images and recipes.
+
+    Trainings of the candidate and of the original that failed are said, too.
+    """
+    originals = {one.id: original_word(judgement) for one in judgement.verdict.failed if "original" in one.roles}
+    return f"{_claim(judgement)}{failed_of(judgement, {judgement.verdict.candidate: 'the candidate'} | originals)}"
+
+
+def evidence(judgement: Judgement) -> tuple[str, ...]:
+    """Return what else must be known before acting on it, a line each."""
+    return (
+        *_against_others(judgement),
+        *_missing(judgement),
+        *failed_elsewhere(judgement),
+        *_advice(judgement),
+        *_search(judgement),
+    )
+
+
+def name_of(arm: Arm) -> str:
+    """Return a network in a few words."""
+    return "the network as it was" if arm.architecture is None else describe(arm.architecture)
+
+
+def _claim(judgement: Judgement) -> str:
+    who, measure = _capital(name_of(judgement.candidate)), judgement.measure
+    reached = f"{who} reaches {measure.format(judgement.candidate.mean)} test {measure.label}"
     if judgement.ruling.reason == "alone":
-        return f"{who} reaches {measure.format(judgement.candidate.mean)} test {measure.label}."
+        return f"{reached}."
     if judgement.ruling.reason == "no_images":
-        value = f"{measure.format(judgement.candidate.mean)} test {measure.label}"
-        return (
-            f"{who} reaches {value}, the mean of {len(judgement.candidate.seeds)} seeds; new images may show another."
-        )
+        return f"{reached}, the mean of {len(judgement.candidate.seeds)} seeds; new images may show another."
     compared = judgement.against("sum")
     if not compared:
         return (
@@ -105,16 +121,6 @@ def sentence(judgement: Judgement) -> str:
     gains = _joined(_gain(judgement, one) for one in compared)
     over = f"of test {measure.label} over {name_of(compared[0].reference)}"
     return f"{who}: {gains} {over}. {_costs(compared[0])}; {_basis(compared)}."
-
-
-def evidence(judgement: Judgement) -> tuple[str, ...]:
-    """Return what else must be known before acting on it, a line each."""
-    return (*_against_others(judgement), *_missing(judgement), *_advice(judgement), *_search(judgement))
-
-
-def name_of(arm: Arm) -> str:
-    """Return a network in a few words."""
-    return "the network as it was" if arm.architecture is None else describe(arm.architecture)
 
 
 def _gain(judgement: Judgement, compared: Compared) -> str:
@@ -139,8 +145,9 @@ def _against_others(judgement: Judgement) -> Iterator[str]:
         if compared:
             names = _joined(dict.fromkeys(name_of(one.reference) for one in compared))
             whom = words if _is_sum(compared[0]) else f"{PLACE.get(role, words)} ({names})"
-            gains = "; ".join(f"{_gain(judgement, one)}, {OUTCOME_WORDS[one.contrast.outcome]}" for one in compared)
-            yield f"Against {whom}: {gains}."
+            gains = "; ".join(f"{_gain(judgement, one)}, {outcome_words(one)}" for one in compared)
+            failed = failed_of(judgement, {one.reference.id: "that network" for one in compared})
+            yield f"Against {whom}: {gains}.{failed}"
 
 
 def _missing(judgement: Judgement) -> Iterator[str]:
@@ -195,6 +202,11 @@ def _advice(judgement: Judgement) -> Iterator[str]:
         yield "Further seeds narrow the intervals until the test images limit them: `fusion-nas retrain --seeds`."
     if reason == "capped":
         yield "Further seeds can show whether it is the same or worse, but no longer that it is better."
+    if reason == "diverged":
+        yield (
+            "Only the trainings that did not diverge are compared, and further seeds do not change that. Train it so "
+            "that it does not: `fusion-nas retrain --recipe` with a lower `lr` or a longer `warmup`."
+        )
     if reason == "recipes":
         yield f"Keep to the recipe that you will train with: {_joined(_by_recipe(judgement))}."
 
