@@ -125,7 +125,7 @@ def forest(labelled: Sequence[Labelled], measure: Measure, margin: float) -> For
     room = ROOM * (right - left) or 1.0
     scale = _Scale(left - room, right + room)
     return Forest(
-        rows=tuple(_row(one, measure, scale) for one in labelled),
+        rows=tuple(_row(one, measure, scale, (left, right)) for one in labelled),
         zero=scale.place(0.0),
         band=(scale.place(-margin), scale.place(margin)),
         worse_label="worse" if scale.place(0.0) > NAMED_FROM else "",
@@ -134,7 +134,7 @@ def forest(labelled: Sequence[Labelled], measure: Measure, margin: float) -> For
     )
 
 
-def _row(labelled: Labelled, measure: Measure, scale: _Scale) -> ForestRow:
+def _row(labelled: Labelled, measure: Measure, scale: _Scale, ends: tuple[float, float]) -> ForestRow:
     compared, contrast = labelled.compared, labelled.compared.contrast
     return ForestRow(
         label=labelled.label,
@@ -145,8 +145,8 @@ def _row(labelled: Labelled, measure: Measure, scale: _Scale) -> ForestRow:
         gain=scale.place(contrast.gain),
         high=scale.place(contrast.high),
         mark=MARKS[compared.outcome],
-        gain_label=signed_points(measure, contrast.gain),
-        interval=signed_range(measure, (contrast.low, contrast.high)).removesuffix(" points"),
+        gain_label=signed_points(measure, contrast.gain, ends),
+        interval=signed_range(measure, (contrast.low, contrast.high), ends).removesuffix(" points"),
         p="< 0.001" if contrast.p < 0.001 else f"{contrast.p:.3f}",
         outcome_label=outcome_words(compared),
         seeds=compared.seeds,

@@ -9,6 +9,7 @@ from reports.judging import words
 from reports.judging.judgement import Compared, Earned, Judgement, UnderRecipe
 from reports.judging.rules import Outcome
 from reports.measures import ABSENT, MEASURES, Measure
+from reports.phrases import decrease
 
 __all__ = ["RetrainedView", "retrained_view"]
 
@@ -26,6 +27,7 @@ class RetrainedView:
         evidence: What else must be known.
         several: Whether there are several recipes.
         images: Test images.
+        decrease: What must be said of gains in a measure that is to be low.
         plot: Intervals against the sum, the best uniform network and the controls, by recipe.
         others: Intervals of the other finalists against the sum, by recipe.
         earned: Intervals of what each point earned; by recipe, the most first.
@@ -41,6 +43,7 @@ class RetrainedView:
     evidence: tuple[str, ...]
     several: bool
     images: int
+    decrease: str
     plot: Forest | None
     others: Forest | None
     earned: Forest | None
@@ -69,6 +72,7 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
         evidence=words.evidence(judgement),
         several=len(under) > 1,
         images=judgement.candidate.scores.shape[1],
+        decrease=decrease(measure),
         plot=forest(compared, measure, margin),
         others=forest(others, measure, margin),
         earned=forest([_labelled_point(one) for one in earned], measure, margin),

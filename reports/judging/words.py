@@ -10,7 +10,7 @@ from reports.judging.failure_words import OUTCOME_WORDS, failed_elsewhere, faile
 from reports.judging.judgement import Compared, Judgement
 from reports.judging.rules import Reason
 from reports.measures import MEASURES, Measure
-from reports.phrases import describe, ratio, signed_points, signed_range, uniform_operator
+from reports.phrases import decrease, describe, ratio, signed_points, signed_range, uniform_operator
 
 __all__ = [
     "AGAINST",
@@ -119,14 +119,14 @@ def _claim(judgement: Judgement) -> str:
             f"{who} was retrained, but cannot be compared with {original_word(judgement)} before both have two seeds."
         )
     gains = _joined(_gain(judgement, one) for one in compared)
-    over = f"of test {measure.label} over {name_of(compared[0].reference)}"
+    over = f"of test {measure.label} over {name_of(compared[0].reference)}{decrease(measure)}"
     return f"{who}: {gains} {over}. {_costs(compared[0])}; {_basis(compared)}."
 
 
 def _gain(judgement: Judgement, compared: Compared) -> str:
     """Return a gain with its interval, and its recipe where there are several."""
     contrast, measure = compared.contrast, judgement.measure
-    gain = signed_points(measure, contrast.gain)
+    gain = signed_points(measure, contrast.gain, (contrast.low, contrast.high))
     interval = _range(measure, (contrast.low, contrast.high))
     where = f" under `{compared.recipe}`" if len(judgement.under) > 1 else ""
     return f"{gain} (95 %: {interval}){where}"
@@ -174,7 +174,7 @@ def _search(judgement: Judgement) -> Iterator[str]:
         yield (
             f"The winner's curse: the search had shown {measure.format(curse.searched)} validation {measure.label}, "
             f"retraining shows {measure.format(curse.validated)}. The search flattered it by "
-            f"{signed_points(measure, curse.excess.value)} "
+            f"{signed_points(measure, curse.excess.value, (curse.excess.low, curse.excess.high))} "
             f"(95 %: {_range(measure, (curse.excess.low, curse.excess.high))})."
         )
     if agreement is not None:

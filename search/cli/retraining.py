@@ -19,6 +19,7 @@ from reports.run import load_run, read_config
 from search.cli.console import print_table, print_text
 from search.cli.errors import verdict_code
 from search.run.expectation import Power, expected, power
+from search.run.margin_ahead import margin_ahead
 from search.run.retrain import Prospect
 from search.watching.status import how_to_resume, read_status
 from spaces import from_ref
@@ -42,7 +43,7 @@ def print_prospect(found: Prospect) -> None:
         where = "a worker" if ahead.workers is None else f"{ahead.workers} workers" if ahead.workers > 1 else "1 worker"
         typer.echo(f"time        about {duration(ahead.seconds)} on {where}, judged by the search")
     typer.echo(f"test        {record.test_images:,} images, which the search has not seen")
-    found_power = power(found.ledger, record, found.config.verdict.margin)
+    found_power = power(found.ledger, record, margin_ahead(found.config, found.ledger, record))
     if found_power is not None:
         typer.echo(f"power       {_power(found_power)}")
     if record.ablate:

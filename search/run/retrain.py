@@ -21,6 +21,7 @@ from reports.test_outcomes import read_scores, stacked
 from search.config import SearchConfig
 from search.run.budget import Budget
 from search.run.driver import Driver
+from search.run.margin_ahead import margin_ahead
 from search.run.planning import plan
 from search.run.reopening import reopened, resumable
 from search.run.retrain_request import RetrainRequest, limits_of
@@ -233,7 +234,7 @@ def _planner(opened: _Opened, ledger: Ledger, record: RetrainRecord, participant
         least,
         scores=_scores(opened.directory.path, quality),
         quality=quality,
-        margin=opened.config.verdict.margin,
+        margin=margin_ahead(opened.config, ledger, record),
     )
 
 

@@ -67,6 +67,22 @@ def test_the_margin_of_the_config_counts(retrained_run: MakeRun, study: Study) -
     assert (wide.margin, wide.outcome) == (0.05, "same")
 
 
+def test_the_margin_of_a_loss_is_a_share_of_what_the_search_had_shown_of_the_original(
+    retrained_run: MakeRun, study: Study
+) -> None:
+    """The search had shown a loss of 0.9 of the sum; the whole path, to the words."""
+    same = retrained_run(study(-0.004, level=0.5), quality="loss")
+    judged = save_verdict(same)
+    assert judged is not None
+    assert json.loads((same / "verdict.json").read_text(encoding="utf-8"))["margin"] == pytest.approx(0.009)
+    assert (judged.verdict.outcome, judged.verdict.comparisons[0].gain) == ("same", pytest.approx(0.004, abs=1e-6))
+    assert "Differences below 0.00900 count as the same (verdict.margin)." in in_words(judged)
+    assert "over sum everywhere (a gain is a decrease)." in in_words(judged)
+    assert "points" not in in_words(judged)
+    given = retrained_run(study(-0.004, level=0.5), quality="loss", name="given", verdict={"margin": 0.001})
+    assert (reports.verdict(given).margin, reports.verdict(given).outcome) == (0.001, "better")
+
+
 def test_adaptive_seeds_pay_for_looking_again(retrained_run: MakeRun, study: Study) -> None:
     fixed = reports.verdict(retrained_run(study(0.02, spread=0.01), seeds=(5, 5)))
     looked = reports.verdict(retrained_run(study(0.02, spread=0.01), seeds=(3, 12), name="looked"))

@@ -46,7 +46,7 @@ def test_defaults_are_those_of_the_contract():
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null, same_failures: 3,
                  checkpoint_gb: null}
         latency: {batch_size: 1, threads: 1, seconds: 0.5}
-        verdict: {margin: 0.0025}
+        verdict: {margin: null}
         storage: {url: null}
         ray:    {address: null, cpus_per_trial: 1, gpus_per_trial: auto, max_concurrent: null,
                      data: send}
