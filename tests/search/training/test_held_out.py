@@ -248,6 +248,10 @@ def right(outputs, labels):
 def parts(model, images):
     events.append("call")
     return 1.0
+
+def layers(model, images):
+    events.append("call")
+    return 2.0
 """
 
 
@@ -257,7 +261,7 @@ def test_every_call_of_a_users_measure_is_progress(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(Watchdog, "beat", lambda self: sys.modules["watched_measures"].events.append("beat"))
     job = Job(
         FolderFiles(tmp_path / "checkpoints"),
-        ("watched_measures:right", "watched_measures:parts"),
+        tuple(f"watched_measures:{name}" for name in ("right", "parts", "layers")),
         folders=(str(tmp_path),),
         recipes={"default": TrainConfig(epochs=1)},
         test_digest=digest(digits().test),
@@ -266,7 +270,7 @@ def test_every_call_of_a_users_measure_is_progress(tmp_path: Path, monkeypatch: 
     assert done.failure is None
     events = sys.modules["watched_measures"].events
     calls = [at for at, event in enumerate(events) if event == "call"]
-    assert len(calls) >= len(digits().test) + 3
+    assert len(calls) >= len(digits().test) + 4
     assert all(events[at - 1] == events[at + 1] == "beat" for at in calls)
 
 

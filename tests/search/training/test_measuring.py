@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,9 @@ def test_what_waits_for_the_device_is_no_stall(tmp_path: Path, monkeypatch: pyte
             if len(heard) == 3:
                 let_go(other)
 
+        in_the_end = threading.Timer(60, other.kill)
+        in_the_end.start()
         with mine(torch.device("cpu"), waiting):
             assert len(heard) >= 3
             assert other.returncode == 0
+        in_the_end.cancel()
