@@ -9,6 +9,7 @@ from reports.comparison import Estimate
 from reports.judging.failure_words import OUTCOME_WORDS, failed_elsewhere, failed_of, outcome_words
 from reports.judging.judgement import Compared, Judgement
 from reports.judging.rules import Reason
+from reports.judging.showable import showable
 from reports.measures import MEASURES, Measure
 from reports.phrases import decrease, describe, ratio, signed_points, signed_range, uniform_operator
 
@@ -96,6 +97,7 @@ def evidence(judgement: Judgement) -> tuple[str, ...]:
         *_against_others(judgement),
         *_missing(judgement),
         *failed_elsewhere(judgement),
+        *showable(judgement),
         *_advice(judgement),
         *_search(judgement),
     )
