@@ -8,6 +8,8 @@ from typing import Final
 
 import pandas as pd
 
+from reports.measures import ABSENT
+
 __all__ = ["NO_FAILURES", "FailedNetwork", "Failures", "failures_of"]
 
 DIVERGED, OUT_OF_MEMORY, OTHER = "diverged", "out_of_memory", "other"
@@ -44,15 +46,19 @@ class Failures:
         """How many failed."""
         return self.diverged + self.out_of_memory + self.other
 
-    def in_words(self, whose: str = "") -> str:
-        """Return them as the start of a sentence: "2 of 5 trainings of the candidate diverged"."""
-        named = {"diverged": self.diverged, "ran out of memory": self.out_of_memory, "failed": self.other}
-        kinds = {words: count for words, count in named.items() if count}
-        of = f"{self.total} of {self.trainings} training{'s' if self.trainings != 1 else ''}{whose and f' of {whose}'}"
-        if len(kinds) == 1:
-            return f"{of} {next(iter(kinds))}"
-        each = (f"{count} {words}" for words, count in kinds.items() if words != "failed")
-        return f"{of} failed: {', '.join(each)}"
+    def in_words(self, whose: str) -> str:
+        """Return them as a sentence: "2 of 5 trainings of the candidate diverged"."""
+        return f"{self.total} of {self.trainings} training{'s' if self.trainings != 1 else ''} of {whose} {self._why()}"
+
+    def shortly(self) -> str:
+        """Return them in a few words: "2 of 5 diverged"; a dash where none failed."""
+        return f"{self.total} of {self.trainings} {self._why()}" if self else ABSENT
+
+    def _why(self) -> str:
+        named = {"diverged": self.diverged, "ran out of memory": self.out_of_memory}
+        kinds = [f"{count} {words}" for words, count in named.items() if count]
+        only = next((words for words, count in named.items() if count == self.total), None)
+        return only or ": ".join(["failed", *([", ".join(kinds)] if kinds else [])])
 
 
 NO_FAILURES: Final = Failures()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.failures import NO_FAILURES, Failures
-from reports.judging.failure_words import outcome_words
+from reports.judging.failure_words import OUTCOME_WORDS
 from reports.judging.judgement import Compared
 from reports.judging.rules import Outcome
 from reports.measures import Measure
@@ -61,7 +61,7 @@ class ForestRow:
         p: The p-value in words.
         outcome_label: The outcome in words.
         seeds: Seeds of each network, at least.
-        failed: Trainings that failed of the network that the row is about, in words; empty for none.
+        failed: Trainings that failed of the network that the row is about, in words; a dash for none.
     """
 
     label: str
@@ -91,6 +91,7 @@ class Forest:
         worse_label: What the left end of the scale is called; empty where there is no room for it.
         better_label: What the right end is called.
         margin_label: The margin in words.
+        failed: Whether trainings of one of the networks failed.
     """
 
     rows: tuple[ForestRow, ...]
@@ -99,11 +100,7 @@ class Forest:
     worse_label: str
     better_label: str
     margin_label: str
-
-    @property
-    def failed(self) -> bool:
-        """Whether trainings of some network failed."""
-        return any(row.failed for row in self.rows)
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +128,7 @@ def forest(labelled: Sequence[Labelled], measure: Measure, margin: float) -> For
         worse_label="worse" if scale.place(0.0) > NAMED_FROM else "",
         better_label="better" if scale.place(0.0) < 100 - NAMED_FROM else "",
         margin_label=signed_points(measure, margin).replace("+", "±"),
+        failed=any(one.failures for one in labelled),
     )
 
 
@@ -148,7 +146,7 @@ def _row(labelled: Labelled, measure: Measure, scale: _Scale, ends: tuple[float,
         gain_label=signed_points(measure, contrast.gain, ends),
         interval=signed_range(measure, (contrast.low, contrast.high), ends).removesuffix(" points"),
         p="< 0.001" if contrast.p < 0.001 else f"{contrast.p:.3f}",
-        outcome_label=outcome_words(compared),
+        outcome_label=OUTCOME_WORDS[compared.outcome] + (" (diverges)" if compared.barred else ""),
         seeds=compared.seeds,
-        failed=labelled.failures.in_words() if labelled.failures else "",
+        failed=labelled.failures.shortly(),
     )

@@ -14,7 +14,7 @@ __all__ = ["decrease", "describe", "duration", "ratio", "signed_points", "signed
 NAMED_POINTS = 2
 DIGITS = 3
 # What takes more is written as a power of ten.
-MOST_DECIMALS = 8
+MOST_DECIMALS = 6
 
 
 def uniform_operator(architecture: Architecture) -> str | None:

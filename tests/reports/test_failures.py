@@ -63,3 +63,8 @@ def test_a_seed_counts_once_by_what_came_of_it_in_the_end(space: SearchSpace) ->
 )
 def test_they_are_said_by_kind(failures: Failures, words: str) -> None:
     assert failures.in_words("it") == words
+    assert failures.shortly() == words.replace(" trainings of it", "").replace(" training of it", "")
+
+
+def test_none_is_a_dash() -> None:
+    assert Failures(5).shortly() == "–"

@@ -117,7 +117,7 @@ def test_trainings_that_failed_have_a_column_where_there_are_any(study: Study) -
     assert judged is not None
     plot = retrained_view(judged).plot
     assert plot is not None
-    assert [row.failed for row in plot.rows] == ["", "", "2 of 5 trainings diverged"]
+    assert [row.failed for row in plot.rows] == ["–", "–", "2 of 5 diverged"]
     assert plot.failed
     whole = view_of(arms).plot
     assert whole is not None
