@@ -32,6 +32,7 @@ class Outcomes:
         values: By measure, `(S, N, …)` for N test images. `accuracy`: whether the image is classified correctly, bool.
             `miou`: int32 `(S, N, 3, K)`, by class the pixels that are hit, predicted and there. Any other: a number an
             image, float32, whose mean is the measure; `(S, 1)` where the measure is no mean over images.
+        test_set: What tells those test images from any others.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Outcomes:
     seeds: tuple[int, ...]
     numbers: tuple[int, ...]
     values: Mapping[str, NDArray[Any]]
+    test_set: str = ""
 
 
 def outcomes_path(run_dir: str | Path, candidate_id: str, number: int) -> Path:
@@ -62,7 +64,9 @@ def read_outcomes(run_dir: str | Path, table: pd.DataFrame | None = None) -> dic
     found: dict[tuple[str, str], Outcomes] = {}
     digests: dict[str, Path] = {}
     for (identity, recipe), same in rows.groupby(["id", "recipe"], sort=False):
-        parts = [_read(outcomes_path(run_dir, str(identity), int(number)), digests) for number in same["number"]]
+        paths = [outcomes_path(run_dir, str(identity), int(number)) for number in same["number"]]
+        parts = [_read(path, digests) for path in paths]
+        _require_alike(paths, parts)
         found[str(identity), str(recipe)] = Outcomes(
             id=str(identity),
             recipe=str(recipe),
@@ -70,6 +74,7 @@ def read_outcomes(run_dir: str | Path, table: pd.DataFrame | None = None) -> dic
             seeds=tuple(int(seed) for seed in same["seed"]),
             numbers=tuple(int(number) for number in same["number"]),
             values={name: stacked([part[name] for part in parts]) for name in parts[0]},
+            test_set=next(iter(digests)),
         )
     return found
 
@@ -98,6 +103,15 @@ def stacked(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.array([[one.mean(dtype=np.float64)] for one in values], dtype=np.float32)
 
 
+def _require_alike(paths: Sequence[Path], parts: Sequence[Mapping[str, NDArray[Any]]]) -> None:
+    for path, part in zip(paths, parts, strict=True):
+        if part.keys() != parts[0].keys():
+            raise RunError(
+                f"{path} has the measures {', '.join(part)}, but {paths[0]} has {', '.join(parts[0])}; restore the "
+                "file that is not of this run from a copy."
+            )
+
+
 def _read(path: Path, digests: dict[str, Path]) -> dict[str, NDArray[Any]]:
     """Return what a file holds by measure, once it is clear that it is of the same test images as all before."""
     try:
@@ -105,13 +119,15 @@ def _read(path: Path, digests: dict[str, Path]) -> dict[str, NDArray[Any]]:
             digest = str((file.metadata() or {}).get("test_set", ""))
             values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except FileNotFoundError:
-        raise RunError(f"{path}, what the test images got, is missing; restore it.") from None
+        raise RunError(f"{path}, what the test images got, is missing; restore it from a copy.") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path}, what the test images got, is damaged: {error}.") from None
+        what = " ".join(str(error).split()).rstrip(".")
+        raise RunError(f"{path}, what the test images got, is damaged ({what}); restore it from a copy.") from None
     first = next(iter(digests), digest)
     digests.setdefault(digest, path)
     if digest != first:
         raise RunError(
-            f"{path} was made with other test images than {digests[first]}; what is compared must have seen the same."
+            f"{path} was made with other test images than {digests[first]}; what is compared must have seen the same. "
+            "Restore the file that is not of this run from a copy."
         )
     return values

@@ -16,24 +16,25 @@ from fusion_ops.errors import RunError, StorageLost
 from search.config.document import masked
 from search.training.disk import causes
 
-__all__ = ["guarded", "open_storage", "require_storage", "storage_error"]
+__all__ = ["guarded", "open_storage", "require_file", "require_storage", "storage_error"]
 
 CONNECT_SECONDS = 5
 PATIENCE_SECONDS = 10.0
 PAUSE_SECONDS = 0.5
 
 
-def open_storage(url: str) -> RDBStorage:
+def open_storage(url: str, *, whole: bool = False) -> RDBStorage:
     """Return the storage at `url`; it outlives a restart of the server of up to ten seconds.
 
     Args:
         url: `sqlite:///FILE`, `postgresql://…` or `postgresql+psycopg://…`.
+        whole: Whether its tables must be there already; by default they are made where they are missing.
 
     Raises:
         RunError: The database does not answer, refuses, or its driver does not load.
     """
     with _refusals_reported(url):
-        storage = RDBStorage(_with_driver(url), engine_kwargs=_engine_settings(url))
+        storage = RDBStorage(_with_driver(url), engine_kwargs=_engine_settings(url), skip_table_creation=whole)
     _wait_for_restarts(storage.engine)
     weakref.finalize(storage, storage.engine.dispose)
     return storage
@@ -48,7 +49,7 @@ def require_storage(url: str | None) -> None:
     if url is None:
         return
     if url.startswith("sqlite"):
-        folder = Path(url.partition(":///")[2]).parent
+        folder = _file(url).parent
         if not folder.is_dir():
             raise RunError(f"`storage.url` names a file in {folder}, which does not exist; make that folder first.")
         return
@@ -60,9 +61,23 @@ def require_storage(url: str | None) -> None:
         engine.dispose()
 
 
+def require_file(url: str) -> None:
+    """Check that the file of an SQLite database is there, which would else be made.
+
+    Raises:
+        RunError: It is not.
+    """
+    if url.startswith("sqlite") and not _file(url).is_file():
+        raise RunError(f"`storage.url` names {_file(url)}, which does not exist; put that file back.")
+
+
 @contextmanager
-def guarded(url: str | None) -> Iterator[None]:
+def guarded(url: str | None, command: str = "resume") -> Iterator[None]:
     """Turn what the loss of the database causes, however it is wrapped, into one error.
+
+    Args:
+        url: Of the database; `None` for a journal.
+        command: Of fusion-nas, with which the run goes on.
 
     Raises:
         StorageLost: The database was lost within the block.
@@ -74,7 +89,7 @@ def guarded(url: str | None) -> Iterator[None]:
             raise
         raise StorageLost(
             f"the study's storage {masked(url)} was lost: {_said(cause)}; "
-            "continue with `fusion-nas resume` when it is back."
+            f"continue with `fusion-nas {command}` when it is back."
         ) from error
 
 
@@ -83,6 +98,10 @@ def storage_error(error: BaseException) -> BaseException | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     return next((link for link in causes(error) if isinstance(link, SQLAlchemyError)), None)
+
+
+def _file(url: str) -> Path:
+    return Path(url.partition(":///")[2].partition("?")[0])
 
 
 def _with_driver(url: str) -> str:
