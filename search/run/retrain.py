@@ -203,8 +203,9 @@ def _planner(
     return AdaptivePlanner(
         participants,
         recipes,
-        record.seed_list,
+        seed_list(opened.config.search.seed, most + least),
         least,
+        most,
         scores=_scores(opened.directory.path, quality),
         quality=quality,
         margin=opened.config.verdict.margin,
