@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from optuna.samplers import RandomSampler
 
 from fusion_ops.errors import RunError
+from reports import candidates as table
 from reports.comparison import miou_values
 from reports.judging import save_verdict
 from reports.measures import MEASURES, Measure
@@ -141,7 +142,10 @@ def _recorded(opened: EndedSearch, ledger: Ledger) -> RetrainRecord:
         RunError: No candidate is complete, the test images have changed, or a recipe is not known any more.
     """
     if not any(one.state == "complete" and not one.series for one in ledger.all()):
-        raise RunError(f"no candidate of the run {opened.directory.path} is complete; there is nothing to train again.")
+        raise RunError(
+            f"no candidate of the run {opened.directory.path} is complete, so there is nothing to train again; see the "
+            f"reasons in its {table.FILE}."
+        )
     _require_recipes(opened, ledger)
     found = digest(opened.dataset.test)
     if opened.known is not None and opened.known.test_digest != found:
