@@ -117,9 +117,7 @@ def _scores(values: NDArray[Any], quality: Measure) -> NDArray[np.float64]:
 
 
 def _pooled(arrays: Sequence[NDArray[np.float64]]) -> Spread | None:
-    """Return the variances of some networks' scores; `None` where they show none."""
-    if not arrays or min(array.shape[1] for array in arrays) < LEAST_IMAGES:
-        return None
+    """Return the variances of some networks' scores; `None` where they show none, or have no value an image."""
     try:
         return Spread.pooled(arrays)
     except DataError:
