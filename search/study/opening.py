@@ -16,7 +16,7 @@ from reports.measures import MEASURES
 from search.config.document import masked
 from search.study.journal import Journal
 from search.study.run_directory import CONFIG
-from search.study.storage import open_storage, require_file
+from search.study.storage import has_studies, open_storage
 
 __all__ = ["create_study", "cut_torn_tail", "load_study", "remove_study"]
 
@@ -86,10 +86,10 @@ def load_study(
             raise RunError(f"{journal} does not exist; the run cannot be continued. Restore it from a copy.")
         if not copied:
             cut_torn_tail(journal)
-    else:
-        require_file(url)
+    elif not has_studies(url):
+        raise RunError(_missing(name, (), url))
     try:
-        storage = _storage(journal, url, whole=copied)
+        storage = _storage(journal, url)
         names = optuna.get_all_study_names(storage)
         if len(names) == 1 and (url is None or (guessed and url.startswith("sqlite"))):
             name = names[0]
@@ -146,10 +146,10 @@ def _quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(verbosity)
 
 
-def _storage(journal: Path, url: str | None, *, whole: bool = False) -> BaseStorage:
+def _storage(journal: Path, url: str | None) -> BaseStorage:
     if url is None:
         return JournalStorage(Journal(journal))
-    return open_storage(url, whole=whole)
+    return open_storage(url)
 
 
 def _copy(storage: BaseStorage, name: str) -> BaseStorage:

@@ -16,25 +16,24 @@ from fusion_ops.errors import RunError, StorageLost
 from search.config.document import masked
 from search.training.disk import causes
 
-__all__ = ["guarded", "open_storage", "require_file", "require_storage", "storage_error"]
+__all__ = ["guarded", "has_studies", "open_storage", "require_storage", "storage_error"]
 
 CONNECT_SECONDS = 5
 PATIENCE_SECONDS = 10.0
 PAUSE_SECONDS = 0.5
 
 
-def open_storage(url: str, *, whole: bool = False) -> RDBStorage:
+def open_storage(url: str) -> RDBStorage:
     """Return the storage at `url`; it outlives a restart of the server of up to ten seconds.
 
     Args:
         url: `sqlite:///FILE`, `postgresql://…` or `postgresql+psycopg://…`.
-        whole: Whether its tables must be there already; by default they are made where they are missing.
 
     Raises:
         RunError: The database does not answer, refuses, or its driver does not load.
     """
     with _refusals_reported(url):
-        storage = RDBStorage(_with_driver(url), engine_kwargs=_engine_settings(url), skip_table_creation=whole)
+        storage = RDBStorage(_with_driver(url), engine_kwargs=_engine_settings(url))
     _wait_for_restarts(storage.engine)
     weakref.finalize(storage, storage.engine.dispose)
     return storage
@@ -53,22 +52,22 @@ def require_storage(url: str | None) -> None:
         if not folder.is_dir():
             raise RunError(f"`storage.url` names a file in {folder}, which does not exist; make that folder first.")
         return
-    import sqlalchemy
-
-    with _refusals_reported(url):
-        engine = sqlalchemy.create_engine(_with_driver(url), **_engine_settings(url))
+    with _engine(url) as engine:
         engine.connect().close()
-        engine.dispose()
 
 
-def require_file(url: str) -> None:
-    """Check that the file of an SQLite database is there, which would else be made.
+def has_studies(url: str) -> bool:
+    """Return whether Optuna's tables are there; nothing is written, while `open_storage` makes what is missing.
 
     Raises:
-        RunError: It is not.
+        RunError: The file of SQLite is missing, or the database does not answer, refuses, or has no driver here.
     """
+    import sqlalchemy
+
     if url.startswith("sqlite") and not _file(url).is_file():
         raise RunError(f"`storage.url` names {_file(url)}, which does not exist; put that file back.")
+    with _engine(url) as engine:
+        return bool(sqlalchemy.inspect(engine).has_table("studies"))
 
 
 @contextmanager
@@ -98,6 +97,19 @@ def storage_error(error: BaseException) -> BaseException | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     return next((link for link in causes(error) if isinstance(link, SQLAlchemyError)), None)
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Any]:
+    """Give a connection for a look; what the database refuses is one line."""
+    import sqlalchemy
+
+    with _refusals_reported(url):
+        engine = sqlalchemy.create_engine(_with_driver(url), **_engine_settings(url))
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
 
 def _file(url: str) -> Path:

@@ -90,6 +90,10 @@ def test_a_database_that_others_use_needs_the_right_name(tmp_path: Path) -> None
     with pytest.raises(RunError, match=r"names .*study\.db, which does not exist; put that file back"):
         named("fusion-nas a", guessed=True)
     assert not list(tmp_path.iterdir())
+    (tmp_path / "study.db").touch()
+    with pytest.raises(RunError, match=r"has no study `fusion-nas a`; it has none. Give the right `storage.url`"):
+        named("fusion-nas a", guessed=True)
+    assert not (tmp_path / "study.db").read_bytes()
     create_study(journal, url, OBJECTIVES, sampler, "fusion-nas a")
     assert named("fusion-nas renamed", guessed=True) == "fusion-nas a"
     with pytest.raises(RunError, match=r"has no study `fusion-nas renamed`; it has `fusion-nas a`"):
