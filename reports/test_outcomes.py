@@ -69,6 +69,7 @@ class Outcomes:
             `miou`: int32 `(S, N, 3, K)`, by class the pixels that are hit, predicted and there. Any other: a number an
             image, float32, whose mean is the measure; `(S, 1)` where the measure is no mean over images. Each is read
             when it is asked for.
+        test_set: What tells those test images from any others.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Outcomes:
     seeds: tuple[int, ...]
     numbers: tuple[int, ...]
     values: KeptValues
+    test_set: str = ""
 
 
 def outcomes_path(run_dir: str | Path, candidate_id: str, number: int) -> Path:
@@ -101,6 +103,7 @@ def read_outcomes(run_dir: str | Path, table: pd.DataFrame | None = None) -> dic
     for (identity, recipe), same in rows.groupby(["id", "recipe"], sort=False):
         paths = [outcomes_path(run_dir, str(identity), int(number)) for number in same["number"]]
         names = [_checked(path, digests) for path in paths]
+        _require_alike(paths, names)
         found[str(identity), str(recipe)] = Outcomes(
             id=str(identity),
             recipe=str(recipe),
@@ -108,6 +111,7 @@ def read_outcomes(run_dir: str | Path, table: pd.DataFrame | None = None) -> dic
             seeds=tuple(int(seed) for seed in same["seed"]),
             numbers=tuple(int(number) for number in same["number"]),
             values=KeptValues(paths, names[0]),
+            test_set=next(iter(digests)),
         )
     return found
 
@@ -141,6 +145,15 @@ def stacked(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.array([[one.mean(dtype=np.float64)] for one in values], dtype=np.float32)
 
 
+def _require_alike(paths: Sequence[Path], names: Sequence[Sequence[str]]) -> None:
+    for path, here in zip(paths, names, strict=True):
+        if set(here) != set(names[0]):
+            raise RunError(
+                f"{path} has the measures {', '.join(here)}, but {paths[0]} has {', '.join(names[0])}; restore the "
+                "file that is not of this run from a copy."
+            )
+
+
 def _scores(path: Path, measure: str) -> NDArray[np.float64]:
     values = _values(path, measure)
     return miou_values(values[None])[0] if measure == "miou" else values.astype(np.float64)
@@ -164,7 +177,8 @@ def _checked(path: Path, digests: dict[str, Path]) -> list[str]:
     digests.setdefault(digest, path)
     if digest != first:
         raise RunError(
-            f"{path} was made with other test images than {digests[first]}; what is compared must have seen the same."
+            f"{path} was made with other test images than {digests[first]}; what is compared must have seen the same. "
+            "Restore the file that is not of this run from a copy."
         )
     return names
 
@@ -175,6 +189,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="numpy") as file:
             yield file
     except FileNotFoundError:
-        raise RunError(f"{path}, what the test images got, is missing; restore it.") from None
+        raise RunError(f"{path}, what the test images got, is missing; restore it from a copy.") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path}, what the test images got, is damaged: {error}.") from None
+        what = " ".join(str(error).split()).rstrip(".")
+        raise RunError(f"{path}, what the test images got, is damaged ({what}); restore it from a copy.") from None

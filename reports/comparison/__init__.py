@@ -9,12 +9,15 @@ from reports.comparison.comparing import Contrast, compare
 from reports.comparison.family import simultaneous
 from reports.comparison.outcome import Outcome, outcome
 from reports.comparison.planning import PairState, SeedPlan, Standing
-from reports.comparison.power import Spread, detectable, images_needed, power_at, seeds_needed
+from reports.comparison.power import detectable, images_needed, power_at, seeds_needed
 from reports.comparison.ratios import miou_values
+from reports.comparison.sequential import Looks
+from reports.comparison.spread import Spread
 
 __all__ = [
     "Contrast",
     "Estimate",
+    "Looks",
     "Outcome",
     "PairState",
     "SeedPlan",

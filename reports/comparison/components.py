@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Components", "components"]
+__all__ = ["ArmParts", "Components", "components"]
 
 Floats = NDArray[np.float64]
 FLOOR = 0.1
@@ -110,7 +110,7 @@ def components(candidate: Floats, reference: Floats) -> Components:
         candidate: `(..., seeds, images)`.
         reference: `(..., seeds, images)`, the same images.
     """
-    first, second = _Arm.of(candidate), _Arm.of(reference)
+    first, second = ArmParts.of(candidate), ArmParts.of(reference)
     images = candidate.shape[-1]
     differences = first.by_image - second.by_image
     gain = differences.mean(axis=-1)
@@ -130,13 +130,22 @@ def components(candidate: Floats, reference: Floats) -> Components:
 
 
 @dataclass(frozen=True, slots=True)
-class _Arm:
+class ArmParts:
+    """What one arm's scores vary by.
+
+    Args:
+        by_image: Mean over the seeds of each image, `(..., images)`.
+        between_seeds: Variance of the seeds' means over the number of seeds.
+        rest: What is no effect of seed or image alone, over seeds and images.
+    """
+
     by_image: Floats
     between_seeds: Floats
     rest: Floats
 
     @classmethod
-    def of(cls, scores: Floats) -> _Arm:
+    def of(cls, scores: Floats) -> ArmParts:
+        """Return it of scores `(..., seeds, images)`."""
         seeds, images = scores.shape[-2:]
         by_image, by_seed = scores.mean(axis=-2), scores.mean(axis=-1)
         rest = scores - by_image[..., None, :]

@@ -12,9 +12,10 @@ from reports.arm import Arm, recipes_of
 from reports.comparison import Contrast, compare, simultaneous
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.comparing import CONFIDENCE, contrast, over_looks
+from reports.comparison.family import of_the_best
 from reports.comparison.sequential import Looks
 from reports.failures import NO_FAILURES, FailedNetwork, Failures
-from reports.judging.candidate import ablations, best_uniform, candidate_id, control, finalists, original
+from reports.judging.candidate import ablations, best_uniform, candidate_id, competitors, control, finalists, original
 from reports.judging.record import Entry, Verdict
 from reports.judging.rules import Outcome, Ruling, despite_divergence, over_recipes, under_recipe
 from reports.judging.search_scores import Agreement, Curse, agreement, curse
@@ -40,9 +41,16 @@ class _Terms:
     missing: Missing
     awaited: Collection[tuple[str, str]]
     failed: Mapping[tuple[str, str], Failures]
+    confidence: float = CONFIDENCE
 
     def failures(self, arm: Arm) -> Failures:
         return self.failed.get((arm.id, arm.recipe), NO_FAILURES)
+
+    def for_the_best_of(self, count: int) -> _Terms:
+        """Return the terms for who was picked among several by the very seeds that it is compared on."""
+        confidence = of_the_best(self.confidence, count)
+        looks = None if self.looks is None else replace(self.looks, confidence=confidence)
+        return replace(self, looks=looks, confidence=confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +244,10 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
     recipe, own = candidate.recipe, candidate.id
     base = original(arms, recipe)
     uniform = best_uniform(arms, recipe, own, terms.quality)
+    picked = terms.for_the_best_of(competitors(arms))
     controls = {role: control(arms, recipe, role, own) for role in CONTROLS.values()}
     wanted: dict[str, Arm | None] = {SUM: base, "uniform": None if uniform is base else uniform, **controls}
-    compared = {against: _compared(candidate, arm, against, terms) for against, arm in wanted.items()}
+    compared = {against: _compared(candidate, arm, against, picked) for against, arm in wanted.items()}
     return UnderRecipe(
         recipe=recipe,
         candidate=candidate,
@@ -248,7 +257,7 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
         comparisons=tuple(_over_looks([one for one in compared.values() if one is not None])),
         missing=tuple(_missing(controls, own, terms.missing)),
         others=tuple(_others(finalists(arms, recipe, own), base, terms)),
-        earned=tuple(_earned(arms, candidate, terms)),
+        earned=tuple(_earned(arms, candidate, picked)),
     )
 
 
@@ -304,7 +313,8 @@ def _compared(candidate: Arm, reference: Arm | None, against: str, terms: _Terms
     if candidate.scores.shape[1] < LEAST_IMAGES:
         return None
     quality, margin = terms.quality, terms.margin
-    found = compare(_upwards(candidate, quality), _upwards(reference, quality), margin=margin)
+    one, other = _upwards(candidate, quality), _upwards(reference, quality)
+    found = compare(one, other, margin=margin, confidence=terms.confidence)
     if terms.looks is not None:
         found = contrast(found.parts, margin, float(terms.looks.confidence_now(found.parts)))
     return Compared(against, candidate, reference, found, (terms.failures(candidate), terms.failures(reference)))

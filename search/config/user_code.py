@@ -6,6 +6,7 @@ What is wrong with one is a `ConfigError` with its place in the config.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -96,7 +97,8 @@ def _try_quality(name: str, quality: Callable[..., Any], dataset: Dataset) -> No
     except (TypeError, ValueError):
         raise ConfigError(f"`{name}` must return a number; got {type(value).__name__}.") from None
     if tells_by_image(quality):
-        _called(f"{name}.by_image", lambda *shown: said_by_image(name, quality, *shown, whole), outputs, labels)
+        by_image = partial(said_by_image, name, quality, whole=whole)
+        _called(f"{name}.by_image", by_image, outputs, labels)
 
 
 def _called(name: str, function: Callable[..., Any], outputs: Tensor, labels: Tensor) -> Any:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from fusion_ops.errors import SpecError, UnknownNameError
-from reports.comparison import SeedPlan, compare
-from reports.comparison.power import Spread
+from reports.comparison import SeedPlan, Spread, compare
 
 IMAGES = 300
 PAIR = [("a", "b")]

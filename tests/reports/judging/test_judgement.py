@@ -258,6 +258,38 @@ def test_intervals_of_other_finalists_hold_together(study: Study, arm: Callable[
     assert together.p > single.p
 
 
+def test_who_was_picked_among_several_has_wider_intervals(study: Study, arm: Callable[..., Arm]) -> None:
+    others = [arm(name, "finalist", 0.89, 0.5) for name in ("iaff", "aff iaff sum")]
+    for looks in (None, Looks(3, 12, margin=MARGIN)):
+        alone, picked = (
+            judged(arms, looks=looks).under[0].comparisons
+            for arms in (study(0.02, 0.01, 0.01), [*study(0.02, 0.01, 0.01), *others])
+        )
+        widths = [[one.contrast.high - one.contrast.low for one in found] for found in (alone, picked)]
+        assert len(widths[0]) == 4
+        assert (np.array(widths[1]) > 1.05 * np.array(widths[0])).all()
+        assert {one.contrast.confidence for one in picked} == {0.95}
+
+
+def test_what_a_point_earned_allows_for_the_picking_too(
+    study: Study, arm: Callable[..., Arm], network: Network
+) -> None:
+    set_back = arm("sum", f"original ablation:{network('sum').choices[-1][0]}", 0.88)
+    others = [arm(name, "finalist", 0.89, 0.5) for name in ("iaff", "aff iaff sum")]
+    whole, _, *rest = study(0.02, 0.01, 0.01)
+    alone, picked = (judged([whole, set_back, *more]).under[0].earned[0].compared for more in (rest, [*rest, *others]))
+    assert picked.contrast.high - picked.contrast.low > 1.05 * (alone.contrast.high - alone.contrast.low)
+
+
+@pytest.mark.parametrize("gain", np.linspace(0.0, 0.04, 15))
+def test_p_fits_the_interval_of_who_was_picked_among_several(
+    gain: float, study: Study, arm: Callable[..., Arm]
+) -> None:
+    others = [arm(name, "finalist", 0.89, 0.5) for name in ("iaff", "aff iaff sum")]
+    compared = judged([*study(gain, spread=0.01), *others]).against("sum")[0].contrast
+    assert (compared.p < 0.05) == (not compared.low <= 0 <= compared.high)
+
+
 def test_other_images_are_refused(arm: Callable[..., Arm]) -> None:
     arms = [arm("aff", "finalist", 0.9), arm("sum", "original", 0.9, images=999)]
     with pytest.raises(DataError, match="the same images"):

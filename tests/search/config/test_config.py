@@ -235,8 +235,8 @@ def test_deep_nesting_is_harmless(tmp_path):
     [
         (b"", "is empty"),
         (b"# only a comment\n", "is empty"),
-        (b"- 1\n", "is a mapping of sections; got the list [1]"),
-        (b"hello", "is a mapping of sections; got text `hello`"),
+        (b"- 1\n", "is no mapping; got the list [1]. A config is a mapping of sections"),
+        (b"hello", "is no mapping; got text `hello`"),
         (b"search:\n  trials: \xff\n", ":2: a config is UTF-8 text; byte 18 is not"),
         ("search: {trials: 3}".encode("utf-16"), "UTF-8"),
         (b"\x00\x01", "is not YAML"),
