@@ -27,6 +27,7 @@ from reports.test_outcomes import read_outcomes
 from search.cli.errors import exit_code
 from search.config import SearchConfig
 from search.run.jobs import resume
+from search.run.margin_ahead import margin_ahead
 from search.run.retrain import prospect, retrain
 from search.run.retrain_request import RetrainRequest
 from search.run.run import Run
@@ -44,7 +45,7 @@ data: {name: digits}
 train: {epochs: 2, batch_size: 128, lr: 0.2}
 search: {trials: 3, sampler: random, pruner: none, seed: 1}
 """
-LONG = CONFIG.replace("epochs: 2", "epochs: 8")
+LONG = CONFIG.replace("epochs: 2", "epochs: 8") + "objectives: [loss, params]\n"
 
 
 def asked(*recipes: Path, top=1, seeds=(2, 2), budget=None, ablate=False) -> RetrainRequest:
@@ -219,6 +220,12 @@ def test_a_retraining_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_pa
     assert all(trial.state.is_finished() for trial in trials(run))
     table = pd.read_csv(run / "candidates.csv").set_index("number")
     assert (table.loc[searched["number"], "accuracy"].to_numpy() == searched["accuracy"].to_numpy()).all()
+
+    margin = json.loads((run / "verdict.json").read_text())["margin"]
+    original = next(one.id for one in record.participants if one.plays("original"))
+    assert margin == pytest.approx(0.01 * table.loc[table["id"] == original, "loss"].iloc[0])
+    found = prospect(run, asked())
+    assert margin_ahead(found.config, found.ledger, found.record) == pytest.approx(margin)
     assert set(read_outcomes(run)) >= {(one.id, "default") for one in record.participants}
 
 
