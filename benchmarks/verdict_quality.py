@@ -264,7 +264,7 @@ def powers_of_looks(count: int) -> Iterator[dict[str, Any]]:
 
 def adaptive(quick: bool) -> dict[str, Any]:
     """Return trainings and verdicts of the adaptive plan, and of fixed designs on the same studies."""
-    count = 20 if quick else 150
+    count = 20 if quick else 100
     runs: dict[float, list[dict[str, Any]]] = {0.0025: [], 0.01: []}
     rows = []
     for margin, collected in runs.items():
@@ -300,7 +300,7 @@ def adaptive_wrong(quick: bool) -> Iterator[dict[str, Any]]:
     """Yield how often the adaptive plan tells equal networks apart."""
     for own, effect in ((0.0, 0.0), (0.0, 3.0), (0.5, 1.0), (1.0, 0.0)):
         world = World("90 %", 0.9, own=own, seed=(effect, effect))
-        found = list(followed(world, 0.0025, 100 if quick else 1_000, images=400, fixed=False))
+        found = list(followed(world, 0.0025, 100 if quick else 500, images=400, fixed=False))
         apart = float(np.mean([run["outcome"] in ("better", "worse") for run in found]))
         held = float(np.mean([run["held"] for run in found]))
         yield row(own=own, seed=effect, studies=len(found), wrong=apart, final_coverage=held)
@@ -350,12 +350,12 @@ def real(quick: bool) -> dict[str, Any]:
             tests = (lambda one: missed(one, 0.0), missed_by_seeds, missed_by_images)
             ours, by_seeds, by_images = (float(np.mean([test(one) for one in parts])) for test in tests)
             within.append(row(network=name, seeds=seeds, wrong=ours, seeds_alone=by_seeds, images_alone=by_images))
-        halves = [rng.permutation(len(scores)) for _ in range(100 if quick else 500)]
+        halves = [rng.permutation(len(scores)) for _ in range(100 if quick else 300)]
         runs = [followed_one(plan, scores[who[:12]], scores[who[12:24]], 0.0, fixed=False) for who in halves]
         apart = float(np.mean([run["outcome"] in ("better", "worse") for run in runs]))
         trainings = float(np.mean([run["trainings"] for run in runs]))
         within.append(row(network=name, seeds="3..12", wrong=apart, trainings=trainings))
-    return {"within": within, "between": list(between(tables, plan, rng, 30 if quick else 100))}
+    return {"within": within, "between": list(between(tables, plan, rng, 30 if quick else 60))}
 
 
 def between(
@@ -384,12 +384,12 @@ def between(
 
 def picked(quick: bool) -> list[dict[str, Any]]:
     """Return how often a finalist without a gain is told apart that was picked among several."""
-    return [row(**found) for found in verdict_retraining.picked(100 if quick else 1_000)]
+    return [row(**found) for found in verdict_retraining.picked(100 if quick else 500)]
 
 
 def retraining(quick: bool) -> dict[str, Any]:
     """Return what whole retrainings take and close, adaptive and fixed."""
-    found = verdict_retraining.whole(10 if quick else 60)
+    found = verdict_retraining.whole(10 if quick else 36)
     return {title: [row(**one) for one in rows] for title, rows in found.items()}
 
 
@@ -460,11 +460,11 @@ def main() -> None:
         print(f"{name} ({seconds[name]:.0f} s)", flush=True)
         for title, rows in found.items() if isinstance(found, dict) else [("", found)]:
             print(f"{title}\n{table(rows if isinstance(rows, list) else [rows])}", flush=True)
-    parts = {name: results[name] for name in PARTS if name in results}
-    results = {"summary": summary(parts), "hardware": ops.hardware(1), "seconds": seconds} | parts
+        parts = {part: results[part] for part in PARTS if part in results}
+        results = {"summary": summary(parts), "hardware": ops.hardware(1), "seconds": seconds} | parts
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results["summary"], indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
