@@ -6,7 +6,7 @@ measured.
 
 from reports.comparison.agreement import Estimate, rank_agreement, winners_curse
 from reports.comparison.comparing import Contrast, compare
-from reports.comparison.family import simultaneous
+from reports.comparison.family import of_the_best, simultaneous
 from reports.comparison.outcome import Outcome, outcome
 from reports.comparison.planning import PairState, SeedPlan, Standing
 from reports.comparison.power import detectable, images_needed, power_at, seeds_needed
@@ -27,6 +27,7 @@ __all__ = [
     "detectable",
     "images_needed",
     "miou_values",
+    "of_the_best",
     "outcome",
     "power_at",
     "rank_agreement",

@@ -161,12 +161,15 @@ def _right_or_wrong(scores: Floats) -> bool:
 
 
 def _images_freedom(total: Floats, fourth: Floats, images: int) -> Floats:
-    """Degrees of freedom of a variance by its own sampling variance, from the fourth moment; n − 1 at most.
+    """Degrees of freedom of a variance: twice those that its own sampling variance shows; n − 1 at most.
 
-    For normal values about n; where m of n values are not 0, about 2 m.
+    That variance is from the fourth moment. Where m of n values are not 0 they are about 4 m. With 2 m, as
+    Satterthwaite has it, intervals are too wide: a few large values raise gain and variance together. With n − 1 they
+    are too narrow where the few all point one way: of a difference that lies in five images on average, 87 % cover
+    then, 95 % with 4 m (by Poisson probabilities).
     """
     second = total / images
     noise = (fourth / images - second**2) / images
     with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = np.where(noise > 0.0, 2.0 * second**2 / noise, images - 1.0)
+        freedom = np.where(noise > 0.0, 4.0 * second**2 / noise, images - 1.0)
     return np.clip(freedom, 1.0, images - 1.0)

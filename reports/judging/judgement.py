@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.arm import Arm, recipes_of
-from reports.comparison import Contrast, compare, simultaneous
+from reports.comparison import Contrast, compare, of_the_best, simultaneous
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.comparing import CONFIDENCE, contrast, over_looks
-from reports.comparison.family import of_the_best
 from reports.comparison.sequential import Looks
 from reports.failures import NO_FAILURES, FailedNetwork, Failures
 from reports.judging.candidate import ablations, best_uniform, candidate_id, competitors, control, finalists, original

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
-from reports.comparison import PairState, SeedPlan
-from reports.comparison.family import of_the_best
+from reports.comparison import PairState, SeedPlan, of_the_best
 from reports.measures import Measure
 from reports.participant import CONTROLS, Participant
 from search.study.planner import FixedPlanner, Result, Wanted, leader, validated

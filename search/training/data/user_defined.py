@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from fusion_ops.errors import DataError, FusionNasError, SpecError, nearest
-from search.training.data.arrays import split_from
+from search.training.data.arrays import Layout, split_from
 from search.training.data.assemble import assembled, class_numbers
 from search.training.data.cache import shared
 from search.training.data.dataset import PART_NAMES, Dataset, Split
@@ -23,13 +23,19 @@ FORMS = (
     "(each a pair of arrays) and `classes`"
 )
 KEYS = (*PART_NAMES, "classes")
-OFFERED = ("path", "val_fraction", "seed")
+OFFERED = ("path", "val_fraction", "seed", "layout")
 
 
 class UserDefinedSection(CachedSection):
-    """The `data` section of a user-defined set: all further keys are arguments of the function."""
+    """The `data` section of a user-defined set: all further keys are arguments of the function.
+
+    Args:
+        layout: Where the images' channels are: `nchw`, `nhwc`, or `auto`: the axis of 1, 3 or 4 entries.
+    """
 
     model_config = ConfigDict(extra="allow")
+
+    layout: Layout = "auto"
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -40,8 +46,8 @@ class UserDefinedSection(CachedSection):
 def load_user_defined(section: UserDefinedSection) -> Dataset:
     """Return what the user's function returns, as a data set that the workers of a machine share.
 
-    The function gets the settings of the `data` section as keyword arguments, and `path`, `val_fraction` and
-    `seed` where it has arguments of these names.
+    The function gets the settings of the `data` section as keyword arguments, and `path`, `val_fraction`, `seed` and
+    `layout` where it has arguments of these names.
 
     Raises:
         DataError: The function does not import, does not take the settings, fails, or returns something else.
@@ -93,21 +99,21 @@ def _dataset(returned: Any, section: UserDefinedSection) -> Dataset:
     if "train" not in given or not given.keys() <= set(KEYS):
         got = ", ".join(map(str, given)) or "nothing"
         raise DataError(f"`{section.name}` must return a mapping with {', '.join(KEYS)}, at least `train`; got {got}.")
-    splits = {key: _split(given[key], f"`{section.name}` {key}") for key in PART_NAMES if key in given}
+    splits = {key: _split(given[key], f"`{section.name}` {key}", section.layout) for key in PART_NAMES if key in given}
     classes = given["classes"] if "classes" in given else class_numbers(splits.values())
     if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
         raise DataError(f"`{section.name}` classes must be a list of names; got {classes!r}.")
     return assembled(section, classes, **splits)
 
 
-def _split(value: Any, where: str) -> Split:
+def _split(value: Any, where: str, layout: Layout) -> Split:
     if isinstance(value, Split):
         return value
     if isinstance(value, Mapping) and set(value) == {"images", "labels"}:
         value = (value["images"], value["labels"])
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DataError(f"{where} must be a pair (images, labels); got {type(value).__name__}.")
-    return split_from(value[0], value[1], where, user_defined=True)
+    return split_from(value[0], value[1], where, layout, user_defined=True)
 
 
 USER_DEFINED = DatasetSource(None, load_user_defined, UserDefinedSection)

@@ -197,7 +197,9 @@ def test_the_more_finalists_the_surer_one_must_be_and_planner_and_verdict_agree(
             open_at = [
                 contrast(parts, 0.0025, float(one.confidence_now(parts))).outcome == "undecided" for one in found
             ]
-            assert bool(planner.next(done, [])) == (open_at[number] and float(found[number].chance(parts)) > 0.15)
+            assert bool(planner.next(done, [])) == (
+                open_at[number] and float(found[number].chance(parts)) > SeedPlan().hopeless
+            )
             between += open_at == [False, True]
     assert between
 

@@ -55,6 +55,7 @@ def _module(monkeypatch):
     module.short = lambda: ((X, BESIDE[1:]), Y)
     module.whole = lambda: ((X, Y), Y)
     module.uneven = lambda: {"train": ((X, BESIDE), Y), "test": ((X, DEPTH), Y)}
+    module.bands = lambda: (X[:, :2], Y)
     module.boxes = lambda: {"train": (X, BOXES[:40]), "test": (X[:8], BOXES[:8])}
     module.values = lambda: (X, BESIDE[:, 0])
     monkeypatch.setitem(sys.modules, "my_data", module)
@@ -102,6 +103,14 @@ def test_floating_point_labels_are_for_a_loss_of_ones_own(load, name, shape):
         assert part.labels.dtype == torch.float32
         assert tuple(part.labels.shape) == (len(part), *shape)
     assert sum(map(len, loaded.parts.values())) == 40 + 8 * (name == "my_data:boxes")
+
+
+def test_the_layout_that_is_asked_for_is_taken(load):
+    with pytest.raises(DataError, match=r"shape \(40, 2, 4, 5\) does not show .*; write `data.layout: nchw` or `nhwc`"):
+        load("my_data:bands")
+
+    assert load("my_data:bands", layout="nchw").input_shape == (2, 4, 5)
+    assert load("my_data:bands", layout="nhwc").input_shape == (5, 2, 4)
 
 
 @pytest.mark.parametrize(
