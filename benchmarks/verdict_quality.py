@@ -1,6 +1,6 @@
 """Does the verdict keep what it promises? Thousands of simulated studies, and one table of real trainings.
 
-    python benchmarks/verdict_quality.py [--quick] [--json benchmarks/results/verdict_quality.json]
+    python benchmarks/verdict_quality.py [--quick] [--only PART ...] [--json benchmarks/results/verdict_quality.json]
 
 A study is two networks, each trained on some seeds and tested on the same images, with effects of seeds, of images,
 of images in one of the networks only, and what is left. Shown are
@@ -13,7 +13,10 @@ of images in one of the networks only, and what is left. Shown are
 - power: how often the difference that `detectable` promises at 80 % is called `better`, wanted 75 to 85 %;
 - adaptive: `SeedPlan` with 3..12 seeds against fixed designs, over a mix of true differences, 0, 0.5 and 2 points,
   without an effect of seeds of its own and with one as large as that of the test set, and margins of 0.25 and 1 point,
-  each of these in equally many studies; wanted at most half of the trainings of a fixed design;
+  each of these in equally many studies;
+- picked: how often a finalist without a gain is called `better` or `worse` that was picked among several, at most 5 %;
+- retraining: whole retrainings with adaptive seeds, as the product does them (`verdict_retraining.py`), against n seeds
+  of everyone, over a mix of truths; wanted at most half of the trainings of the fixed n that closes as many verdicts;
 - real: trainings of `benchmarks/tables/outcomes.py`, the seeds of one network dealt out to two arms; and what is found
   between the networks.
 
@@ -32,17 +35,19 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import ops
+import verdict_retraining
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
-from reports.comparison import SeedPlan, Spread, compare, detectable, miou_values
+from reports.comparison import Looks, SeedPlan, Spread, compare, detectable, miou_values
 from reports.comparison.components import Components, components
 from reports.comparison.interval import half_width
 
@@ -130,7 +135,7 @@ def missed_by_images(parts: Components) -> NDArray[np.bool_]:
 
 def grid(quick: bool) -> list[tuple[int, int, int]]:
     """Return seeds, images and studies."""
-    counts = {200: 4_000, 1_000: 2_000, 10_000: 400}
+    counts = {200: 4_000, 1_000: 2_000, 10_000: 1_000}
     scale = 10 if quick else 1
     return [(seeds, images, count // scale) for images, count in counts.items() for seeds in (3, 5, 12)]
 
@@ -165,22 +170,36 @@ def coverage(quick: bool) -> list[dict[str, Any]]:
             found = [missed(parts, world.gain) for parts in studies(world, count, seeds, images, number)]
             held = 1.0 - float(np.concatenate(found).mean())
             rows.append(row(world=world.name, seeds=seeds, images=images, studies=count, coverage=held))
-    for seeds, images in ((3, 200), (6, 200), (3, 1000)):
-        rows.append(miou_row(300 if quick else 2_000, seeds, images))
+    for seeds, images, count in grid(quick):
+        rows.append(miou_row(min(count, 1_000), seeds, images))
     return rows
 
 
 def miou_row(count: int, seeds: int, images: int) -> dict[str, Any]:
-    """Return how often the interval of a difference of mean IoU holds the truth, known from very many images."""
-    rng = np.random.default_rng(seeds * images)
-    truth = np.diff([segmented(rng, 1, 300_000, arm)[1] for arm in (1, 0)]).item()
-    held = 0
+    """Return how often the interval of a difference of mean IoU holds the truth."""
+    rng, held = np.random.default_rng(seeds * images), 0
     for _ in range(count):
-        difficulty = rng.standard_normal((images, 1))
-        there = presence(rng, images)
-        first, second = (miou_values(segmented(rng, seeds, images, arm, difficulty, there)[0]) for arm in (0, 1))
-        held += not bool(missed(components(first, second), truth))
+        first, second = (miou_values(counts) for counts in both_segmented(rng, seeds, images))
+        held += not bool(missed(components(first, second), true_miou_gain()))
     return row(world="mIoU of 4 classes", seeds=seeds, images=images, studies=count, coverage=held / count)
+
+
+@cache
+def true_miou_gain() -> float:
+    """Return the true difference of mean IoU, from three million images that both networks see."""
+    rng = np.random.default_rng(0)
+    totals = [np.zeros((3, 4)), np.zeros((3, 4))]
+    for _ in range(20):
+        for total, counts in zip(totals, both_segmented(rng, 1, 150_000), strict=True):
+            total += counts[0].sum(axis=0)
+    first, second = ((hit / (predicted + there - hit)).mean() for hit, predicted, there in totals)
+    return float(first - second)
+
+
+def both_segmented(rng: np.random.Generator, seeds: int, images: int) -> list[Floats]:
+    """Return the counts of candidate and reference on the same images."""
+    difficulty, there = rng.standard_normal((images, 1)), presence(rng, images)
+    return [segmented(rng, seeds, arm, difficulty, there) for arm in (0, 1)]
 
 
 def presence(rng: np.random.Generator, images: int) -> Floats:
@@ -189,24 +208,13 @@ def presence(rng: np.random.Generator, images: int) -> Floats:
     return np.where(seen, rng.integers(5, 100, (images, 4)), 0).astype(np.float64)
 
 
-def segmented(
-    rng: np.random.Generator,
-    seeds: int,
-    images: int,
-    arm: int,
-    difficulty: Floats | None = None,
-    there: Floats | None = None,
-) -> tuple[Floats, float]:
-    """Return counts (seeds, images, 3, 4) of a network, and the mean IoU of the first training."""
-    difficulty = rng.standard_normal((images, 1)) if difficulty is None else difficulty
-    there = presence(rng, images) if there is None else there
+def segmented(rng: np.random.Generator, seeds: int, arm: int, difficulty: Floats, there: Floats) -> Floats:
+    """Return counts (seeds, images, 3, 4) of a network."""
     level = 1.0 + 0.1 * (1 - arm) + 0.7 * difficulty
-    share = ndtr(level + 0.5 * rng.standard_normal((seeds, images, 4)))
+    share = ndtr(level + 0.5 * rng.standard_normal((seeds, *there.shape)))
     hit = np.floor(share * there)
-    predicted = hit + rng.poisson(2.0, (seeds, images, 4)) * (there > 0)
-    counts = np.stack([hit, predicted, np.broadcast_to(there, hit.shape)], axis=2)
-    hits, unions = hit[0].sum(0), (predicted[0] + there - hit[0]).sum(0)
-    return counts, float((hits / unions).mean())
+    predicted = hit + rng.poisson(2.0, hit.shape) * (there > 0)
+    return np.stack([hit, predicted, np.broadcast_to(there, hit.shape)], axis=2)
 
 
 def wrong(quick: bool) -> list[dict[str, Any]]:
@@ -236,12 +244,27 @@ def powers(quick: bool) -> list[dict[str, Any]]:
             found = studies(shown, count // (10 if quick else 1), seeds, images, 200 + number)
             share = float(np.concatenate([parts.gain > half_width(parts, 0.95) for parts in found]).mean())
             rows.append(row(world=world.name, seeds=seeds, images=images, studies=count, detectable=gain, power=share))
-    return rows
+    return [*rows, *powers_of_looks(40 if quick else 400)]
+
+
+def powers_of_looks(count: int) -> Iterator[dict[str, Any]]:
+    """Yield how often the difference that is promised for a plan with repeated looks is called better in the end."""
+    for own, seed in ((0.5, 0.0), (0.5, 10.0), (0.0, 1.0)):
+        for looks in (Looks(3, 6, margin=0.0), Looks(3, 12, margin=0.0)):
+            spread = Spread(seed / 400, own**2, 1.0)
+            gain = detectable(spread, seeds=looks.most, images=400, looks=looks)
+            world = World("floats", own=own, seed=(seed, seed), gain=gain)
+            found = followed(world, 0.0, count, images=400, fixed=False, most=looks.most)
+            share = float(np.mean([run["outcome"] == "better" for run in found]))
+            yield (
+                row(world=f"floats, own {own}, seeds {seed:.0f}×", seeds=f"3..{looks.most}", images=400, studies=count)
+                | row(detectable=gain, power=share)
+            )
 
 
 def adaptive(quick: bool) -> dict[str, Any]:
     """Return trainings and verdicts of the adaptive plan, and of fixed designs on the same studies."""
-    count = 20 if quick else 200
+    count = 20 if quick else 100
     runs: dict[float, list[dict[str, Any]]] = {0.0025: [], 0.01: []}
     rows = []
     for margin, collected in runs.items():
@@ -258,9 +281,9 @@ def adaptive(quick: bool) -> dict[str, Any]:
 
 def mixed(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what a mix of studies comes to, beside 24 trainings each and a fixed design that decides as often."""
-    by_seeds = np.maximum.accumulate(np.mean([run["fixed"] for run in runs], axis=0))
+    by_seeds = np.mean([run["fixed"] for run in runs], axis=0).tolist()
     found = outline(runs)
-    alike = 2.0 * float(np.interp(found["decided"], by_seeds, np.arange(3, 13)))
+    alike = 2.0 * verdict_retraining.as_many(found["decided"], by_seeds, range(3, 13))
     agrees = float(np.mean([run["agrees"] for run in runs if run["fixed"][-1]]))
     held = float(np.mean([run["held"] for run in runs]))
     found |= row(studies=len(runs), share_of_24=found["trainings"] / 24, same_verdict=agrees, final_coverage=held)
@@ -277,18 +300,18 @@ def adaptive_wrong(quick: bool) -> Iterator[dict[str, Any]]:
     """Yield how often the adaptive plan tells equal networks apart."""
     for own, effect in ((0.0, 0.0), (0.0, 3.0), (0.5, 1.0), (1.0, 0.0)):
         world = World("90 %", 0.9, own=own, seed=(effect, effect))
-        found = list(followed(world, 0.0025, 100 if quick else 2_000, images=400, fixed=False))
+        found = list(followed(world, 0.0025, 100 if quick else 500, images=400, fixed=False))
         apart = float(np.mean([run["outcome"] in ("better", "worse") for run in found]))
         held = float(np.mean([run["held"] for run in found]))
         yield row(own=own, seed=effect, studies=len(found), wrong=apart, final_coverage=held)
 
 
 def followed(
-    world: World, margin: float, count: int, images: int = IMAGES, fixed: bool = True
+    world: World, margin: float, count: int, images: int = IMAGES, fixed: bool = True, most: int = 12
 ) -> Iterator[dict[str, Any]]:
     """Yield what `SeedPlan` makes of studies whose trainings are all known, and what fixed designs make of them."""
     rng = np.random.default_rng([images, int(1e4 * world.gain), int(10 * world.seed[0]), int(10 * world.own)])
-    plan = SeedPlan(margin=margin)
+    plan = SeedPlan(margin=margin, most=most)
     for _ in range(count):
         first, second = (scores[0] for scores in world.draw(rng, 1, plan.most, images))
         yield followed_one(plan, first, second, world.gain, fixed)
@@ -322,17 +345,17 @@ def real(quick: bool) -> dict[str, Any]:
     within, plan = [], SeedPlan()
     for name, scores in tables.items():
         for seeds in (3, 5, 10):
-            dealt = [rng.permutation(len(scores))[: 2 * seeds] for _ in range(200 if quick else 2_000)]
+            dealt = [rng.permutation(len(scores))[: 2 * seeds] for _ in range(200 if quick else 1_000)]
             parts = [components(scores[who[:seeds]], scores[who[seeds:]]) for who in dealt]
             tests = (lambda one: missed(one, 0.0), missed_by_seeds, missed_by_images)
             ours, by_seeds, by_images = (float(np.mean([test(one) for one in parts])) for test in tests)
             within.append(row(network=name, seeds=seeds, wrong=ours, seeds_alone=by_seeds, images_alone=by_images))
-        halves = [rng.permutation(len(scores)) for _ in range(100 if quick else 1_000)]
+        halves = [rng.permutation(len(scores)) for _ in range(100 if quick else 300)]
         runs = [followed_one(plan, scores[who[:12]], scores[who[12:24]], 0.0, fixed=False) for who in halves]
         apart = float(np.mean([run["outcome"] in ("better", "worse") for run in runs]))
         trainings = float(np.mean([run["trainings"] for run in runs]))
         within.append(row(network=name, seeds="3..12", wrong=apart, trainings=trainings))
-    return {"within": within, "between": list(between(tables, plan, rng, 50 if quick else 300))}
+    return {"within": within, "between": list(between(tables, plan, rng, 30 if quick else 60))}
 
 
 def between(
@@ -359,6 +382,17 @@ def between(
         )
 
 
+def picked(quick: bool) -> list[dict[str, Any]]:
+    """Return how often a finalist without a gain is told apart that was picked among several."""
+    return [row(**found) for found in verdict_retraining.picked(100 if quick else 500)]
+
+
+def retraining(quick: bool) -> dict[str, Any]:
+    """Return what whole retrainings take and close, adaptive and fixed."""
+    found = verdict_retraining.whole(10 if quick else 36)
+    return {title: [row(**one) for one in rows] for title, rows in found.items()}
+
+
 def row(**values: Any) -> dict[str, Any]:
     """Return a row of results with its numbers rounded."""
     return {key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in values.items()}
@@ -370,44 +404,67 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def summary(results: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures that are wanted, over all rows."""
-    covered = [found["coverage"] for found in results["coverage"]]
-    outside = [found for found in results["coverage"] if not 0.93 <= found["coverage"] <= 0.97]
-    errors = results["wrong"]
-    return {
-        "coverage": row(lowest=min(covered), mean=float(np.mean(covered)), highest=max(covered), outside=len(outside)),
-        "wrong": {
-            test: row(mean=float(np.mean([one[test] for one in errors])), highest=max(one[test] for one in errors))
+    """Return the figures that are wanted, over all rows of the parts there are."""
+    said: dict[str, Any] = {}
+    if rows := results.get("coverage"):
+        covered = [found["coverage"] for found in rows]
+        outside = sum(not 0.93 <= share <= 0.97 for share in covered)
+        said["coverage"] = row(
+            lowest=min(covered), mean=float(np.mean(covered)), highest=max(covered), outside=outside, cells=len(rows)
+        )
+    if rows := results.get("wrong"):
+        said["wrong"] = {
+            test: row(mean=float(np.mean([one[test] for one in rows])), highest=max(one[test] for one in rows))
             for test in ("wrong", "seeds_alone", "images_alone")
-        },
-        "power": row(
-            lowest=min(one["power"] for one in results["power"]), highest=max(one["power"] for one in results["power"])
-        ),
-        "adaptive": results["adaptive"]["mixes"],
-        "adaptive_wrong": row(highest=max(one["wrong"] for one in results["adaptive"]["equal"])),
-    }
+        }
+    if rows := results.get("power"):
+        said["power"] = row(lowest=min(one["power"] for one in rows), highest=max(one["power"] for one in rows))
+    if rows := results.get("picked"):
+        said["picked"] = {
+            design: row(highest=max(one[design] for one in rows)) for design in rows[0] if design.startswith("wrong")
+        }
+    if found := results.get("adaptive"):
+        said["adaptive"] = found["mixes"]
+        said["adaptive_wrong"] = row(highest=max(one["wrong"] for one in found["equal"]))
+    if found := results.get("retraining"):
+        said["retraining"] = found["mixes"]
+    return said
+
+
+PARTS: dict[str, Callable[[bool], Any]] = {
+    "coverage": coverage,
+    "wrong": wrong,
+    "power": powers,
+    "picked": picked,
+    "retraining": retraining,
+    "adaptive": adaptive,
+    "real": real,
+}
 
 
 def main() -> None:
-    """Run all of it, print it, and write it."""
+    """Run all of it or some parts, print them, and write them beside what the file has of the others."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the studies")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="these parts alone")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    started = time.perf_counter()
     results: dict[str, Any] = {}
-    for part in (coverage, wrong, powers, adaptive, real):
-        name = "power" if part is powers else part.__name__
-        results[name] = part(options.quick)
-        print(f"{name} ({time.perf_counter() - started:.0f} s)", flush=True)
-        found = results[name]
+    if options.json and options.json.exists():
+        results = json.loads(options.json.read_text())
+    seconds = results.get("seconds") if isinstance(results.get("seconds"), dict) else {}
+    for name in options.only:
+        started = time.process_time()
+        found = results[name] = PARTS[name](options.quick)
+        seconds[name] = round(time.process_time() - started, 1)
+        print(f"{name} ({seconds[name]:.0f} s)", flush=True)
         for title, rows in found.items() if isinstance(found, dict) else [("", found)]:
             print(f"{title}\n{table(rows if isinstance(rows, list) else [rows])}", flush=True)
-    results = {"summary": summary(results), "hardware": ops.hardware(1)} | results
-    results["seconds"] = round(time.perf_counter() - started, 1)
+        parts = {part: results[part] for part in PARTS if part in results}
+        results = {"summary": summary(parts), "hardware": ops.hardware(1), "seconds": seconds} | parts
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results["summary"], indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from reports.arm import Arm, Part
-from reports.comparison import miou_values
-from reports.measures import MEASURES, Measure
+from reports.failures import FailedNetwork, failures_of
+from reports.measures import MEASURES
 from reports.participant import CONTROLS, Participant
+from reports.phrases import describe
 from reports.retrain_record import DEFAULT_RECIPE, read_retrain_record
 from reports.run import RunRecord
 from reports.test_outcomes import Outcomes, read_outcomes
 
-__all__ = ["arms", "awaited_controls", "missing_controls", "recipes", "seed_range"]
+__all__ = ["arms", "awaited_controls", "failed_networks", "missing_controls", "recipes", "seed_range"]
 
 
 def arms(run: RunRecord) -> tuple[Arm, ...]:
@@ -40,6 +38,20 @@ def arms(run: RunRecord) -> tuple[Arm, ...]:
     if len({arm.scores.shape[1] for arm in found}) > 1:
         found = [replace(arm, scores=arm.scores.mean(axis=1, keepdims=True)) for arm in found]
     return tuple(found)
+
+
+def failed_networks(run: RunRecord) -> tuple[FailedNetwork, ...]:
+    """Return the networks of which trainings failed, by recipe."""
+    record = read_retrain_record(run.path)
+    if record is None or run.retrained.empty:
+        return ()
+    found = {name: failures_of(rows) for name, rows in run.retrained.groupby(["id", "recipe"])}
+    return tuple(
+        FailedNetwork(one.id, _roles(one), recipe, describe(one.architecture), failures)
+        for recipe in record.recipes
+        for one in record.participants
+        if (failures := found.get((one.id, recipe)))
+    )
 
 
 def missing_controls(run: RunRecord) -> Mapping[tuple[str, str], str]:
@@ -71,6 +83,10 @@ def seed_range(run: RunRecord) -> tuple[int, int] | None:
     return None if least == most else (least, most)
 
 
+def _roles(participant: Participant) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(role for role, _ in participant.roles))
+
+
 def _arm(run: RunRecord, participant: Participant, outcomes: Outcomes) -> Arm:
     rows = run.retrained.set_index("number").loc[list(outcomes.numbers)]
     latency = MEASURES["latency"].column
@@ -80,18 +96,13 @@ def _arm(run: RunRecord, participant: Participant, outcomes: Outcomes) -> Arm:
         parts=tuple(Part(role, of) for role, of in participant.roles),
         recipe=outcomes.recipe,
         seeds=outcomes.seeds,
-        scores=_scores(outcomes.values[run.quality.name], run.quality),
+        scores=outcomes.values.scores(run.quality.name),
         validation=tuple(float(value) for value in rows[run.quality.column]),
         searched=_searched(run, participant.id),
         params=int(rows["params"].iloc[0]),
         flops=int(rows["flops"].iloc[0]),
         latency_ms=_median(rows[latency]) if latency in rows.columns else None,
     )
-
-
-def _scores(values: NDArray[Any], quality: Measure) -> NDArray[np.float64]:
-    """Return a value for each image whose mean is the measure."""
-    return miou_values(values) if quality.name == "miou" else values.astype(np.float64)
 
 
 def _searched(run: RunRecord, candidate_id: str) -> float | None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from reports.failures import NO_FAILURES, Failures
+from reports.judging.failure_words import OUTCOME_WORDS
 from reports.judging.rules import Outcome
-from reports.judging.words import OUTCOME_WORDS
 from reports.measures import Measure
 from reports.phrases import signed_points, signed_range
 
@@ -44,10 +45,6 @@ class Range(Protocol):
     def p(self) -> float:
         """Two-sided."""
 
-    @property
-    def outcome(self) -> Outcome:
-        """What it shows."""
-
 
 class Drawn(Protocol):
     """What is drawn: two networks, or a network and itself without something, compared."""
@@ -64,6 +61,14 @@ class Drawn(Protocol):
     def contrast(self) -> Range:
         """What came out."""
 
+    @property
+    def outcome(self) -> Outcome:
+        """What it shows."""
+
+    @property
+    def barred(self) -> bool:
+        """Whether it would be better, had it not diverged more often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
@@ -73,11 +78,13 @@ class Labelled:
         label: What the gain is over, or of.
         compared: The comparison.
         note: What else the table says of it.
+        failures: Trainings that failed of the network that the row is about.
     """
 
     label: str
     compared: Drawn
     note: str = ""
+    failures: Failures = NO_FAILURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,7 @@ class ForestRow:
         p: The p-value in words.
         outcome_label: The outcome in words.
         seeds: Seeds of each network, at least.
+        failed: Trainings that failed of the network that the row is about, in words; a dash for none.
     """
 
     label: str
@@ -113,6 +121,7 @@ class ForestRow:
     p: str
     outcome_label: str
     seeds: int
+    failed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,7 @@ class Forest:
         worse_label: What the left end of the scale is called; empty where there is no room for it.
         better_label: What the right end is called.
         margin_label: The margin in words.
+        failed: Whether trainings of one of the networks failed.
     """
 
     rows: tuple[ForestRow, ...]
@@ -134,6 +144,7 @@ class Forest:
     worse_label: str
     better_label: str
     margin_label: str
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,29 +166,31 @@ def forest(labelled: Sequence[Labelled], measure: Measure, margin: float) -> For
     room = ROOM * (right - left) or 1.0
     scale = _Scale(left - room, right + room)
     return Forest(
-        rows=tuple(_row(one, measure, scale) for one in labelled),
+        rows=tuple(_row(one, measure, scale, (left, right)) for one in labelled),
         zero=scale.place(0.0),
         band=(scale.place(-margin), scale.place(margin)),
         worse_label="worse" if scale.place(0.0) > NAMED_FROM else "",
         better_label="better" if scale.place(0.0) < 100 - NAMED_FROM else "",
         margin_label=signed_points(measure, margin).replace("+", "±"),
+        failed=any(one.failures for one in labelled),
     )
 
 
-def _row(labelled: Labelled, measure: Measure, scale: _Scale) -> ForestRow:
+def _row(labelled: Labelled, measure: Measure, scale: _Scale, ends: tuple[float, float]) -> ForestRow:
     compared, contrast = labelled.compared, labelled.compared.contrast
     return ForestRow(
         label=labelled.label,
         note=labelled.note,
         recipe=compared.recipe,
-        outcome=contrast.outcome,
+        outcome=compared.outcome,
         low=scale.place(contrast.low),
         gain=scale.place(contrast.gain),
         high=scale.place(contrast.high),
-        mark=MARKS[contrast.outcome],
-        gain_label=signed_points(measure, contrast.gain),
-        interval=signed_range(measure, (contrast.low, contrast.high)).removesuffix(" points"),
+        mark=MARKS[compared.outcome],
+        gain_label=signed_points(measure, contrast.gain, ends),
+        interval=signed_range(measure, (contrast.low, contrast.high), ends).removesuffix(" points"),
         p="< 0.001" if contrast.p < 0.001 else f"{contrast.p:.3f}",
-        outcome_label=OUTCOME_WORDS[contrast.outcome],
+        outcome_label=OUTCOME_WORDS[compared.outcome] + (" (diverges)" if compared.barred else ""),
         seeds=compared.seeds,
+        failed=labelled.failures.shortly(),
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from fusion_ops import FusionChoice
 from reports.measures import Measure
 from spaces import Architecture
 
-__all__ = ["describe", "duration", "ratio", "signed_points", "signed_range", "uniform_operator"]
+__all__ = ["decrease", "describe", "duration", "ratio", "signed_points", "signed_range", "uniform_operator"]
 
 NAMED_POINTS = 2
+DIGITS = 3
+# What takes more is written as a power of ten.
+MOST_DECIMALS = 6
 
 
 def uniform_operator(architecture: Architecture) -> str | None:
@@ -47,17 +51,31 @@ def ratio(measure: Measure, value: float, base: float) -> str:
     return f"{change} {less if factor < 1 else 'more'} {measure.label}"
 
 
-def signed_points(measure: Measure, difference: float) -> str:
-    """Return a difference in a quality: "+0.62 points" of a percentage, "−0.013" of a loss."""
+def signed_points(measure: Measure, difference: float, beside: Iterable[float] = ()) -> str:
+    """Return a difference in a quality: "+0.62 points" of a percentage, "−0.0131" of a loss.
+
+    A measure without a scale of its own has three digits of the largest of what stands together.
+
+    Args:
+        measure: The measure.
+        difference: The difference.
+        beside: Differences that stand beside it, and are to have as many decimals.
+    """
     if measure.style == "percent":
         return f"{_signed(100 * difference, 2)} points"
-    return f"{_signed(difference, 4)} {measure.unit}".rstrip()
+    largest = max(abs(value) for value in (difference, *beside))
+    return f"{_signed(difference, _decimals(largest))} {measure.unit}".rstrip()
 
 
-def signed_range(measure: Measure, bounds: tuple[float, float]) -> str:
+def signed_range(measure: Measure, bounds: tuple[float, float], beside: Iterable[float] = ()) -> str:
     """Return an interval of differences: "−0.29 to +1.53 points"."""
-    low, high = (signed_points(measure, bound) for bound in bounds)
+    low, high = (signed_points(measure, bound, (*bounds, *beside)) for bound in bounds)
     return f"{low.removesuffix(' points')} to {high}"
+
+
+def decrease(measure: Measure) -> str:
+    """Return what must be said of gains in a measure that is to be low; empty of all others."""
+    return " (a gain is a decrease)" if measure.direction == "minimize" else ""
 
 
 def duration(seconds: float) -> str:
@@ -73,9 +91,14 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _signed(value: float, digits: int) -> str:
-    text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
+def _decimals(largest: float) -> int:
+    """Return how many decimals show three digits of a number."""
+    return max(0, DIGITS - 1 - math.floor(math.log10(largest))) if largest > 0 else 0
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = f"{abs(value):,.{decimals}f}" if decimals <= MOST_DECIMALS else f"{abs(value):.{DIGITS - 1}e}"
+    if float(text.replace(",", "")) == 0:
         return text
     return f"{'−' if value < 0 else '+'}{text}"
 

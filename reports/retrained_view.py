@@ -9,6 +9,7 @@ from reports.judging import words
 from reports.judging.judgement import Compared, Earned, Judgement, UnderRecipe
 from reports.judging.rules import Outcome
 from reports.measures import ABSENT, MEASURES, Measure
+from reports.phrases import decrease
 
 __all__ = ["RetrainedView", "retrained_view"]
 
@@ -26,6 +27,7 @@ class RetrainedView:
         evidence: What else must be known.
         several: Whether there are several recipes.
         images: Test images.
+        decrease: What must be said of gains in a measure that is to be low.
         plot: Intervals against the sum, the best uniform network and the controls, by recipe.
         others: Intervals of the other finalists against the sum, by recipe.
         earned: Intervals of what each point earned; by recipe, the most first.
@@ -41,6 +43,7 @@ class RetrainedView:
     evidence: tuple[str, ...]
     several: bool
     images: int
+    decrease: str
     plot: Forest | None
     others: Forest | None
     earned: Forest | None
@@ -53,7 +56,11 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
     under, margin, measure = judgement.under, judgement.verdict.margin, judgement.measure
     original = words.original_word(judgement)
     compared = [_labelled(against, one, original) for recipe in under for against, one in recipe.shown().items()]
-    others = [Labelled(words.name_of(one.candidate), one) for recipe in under for one in recipe.others]
+    others = [
+        Labelled(words.name_of(one.candidate), one, failures=one.failures[0])
+        for recipe in under
+        for one in recipe.others
+    ]
     earned = [one for recipe in under for one in _by_gain(recipe)]
     costs = [MEASURES[name] for name in MEASURES if any(name in one.compared.candidate.costs for one in earned)]
     return RetrainedView(
@@ -65,6 +72,7 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
         evidence=words.evidence(judgement),
         several=len(under) > 1,
         images=judgement.candidate.scores.shape[1],
+        decrease=decrease(measure),
         plot=forest(compared, measure, margin),
         others=forest(others, measure, margin),
         earned=forest([_labelled_point(one) for one in earned], measure, margin),
@@ -75,13 +83,13 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
 
 def _labelled(against: str, compared: Compared, original: str) -> Labelled:
     note = words.name_of(compared.reference) if against == "uniform" else ""
-    return Labelled(original if against == "sum" else words.NAMES[against], compared, note)
+    return Labelled(original if against == "sum" else words.NAMES[against], compared, note, compared.failures[1])
 
 
 def _labelled_point(earned: Earned) -> Labelled:
     architecture = earned.compared.candidate.architecture
     operator = "" if architecture is None else f"`{architecture[earned.point]}`"
-    return Labelled(earned.point, earned.compared, operator)
+    return Labelled(earned.point, earned.compared, operator, earned.compared.failures[1])
 
 
 def _by_gain(under: UnderRecipe) -> list[Earned]:

@@ -22,8 +22,6 @@ __all__ = ["CONFIG", "FORMAT", "RunRecord", "load_run", "read_config"]
 CONFIG = "config.yaml"
 # Of run directories; raised when an older version could not read one any more.
 FORMAT = 1
-# Of `verdict.margin`: a quarter of a point.
-MARGIN = 0.0025
 
 
 @dataclass(frozen=True)
@@ -92,10 +90,10 @@ class RunRecord:
         return trials if isinstance(trials, int) else None
 
     @property
-    def margin(self) -> float:
-        """Differences below this count as the same, in the unit of the quality."""
-        margin = _mapping(self.config.get("verdict")).get("margin", MARGIN)
-        return float(margin) if isinstance(margin, int | float) else MARGIN
+    def margin(self) -> float | None:
+        """`verdict.margin` of its config; `None` where it is left to the measure, as `reports.margin` says."""
+        margin = _mapping(self.config.get("verdict")).get("margin")
+        return float(margin) if isinstance(margin, int | float) else None
 
     @cached_property
     def quality(self) -> Measure:

@@ -11,7 +11,7 @@ import pandas as pd
 from reports.candidate import STATES, TRAINED
 from reports.catalog import Catalog, Entry
 from reports.measures import MEASURES, Measure
-from reports.phrases import ratio, signed_points, signed_range
+from reports.phrases import decrease, ratio, signed_points, signed_range
 from reports.proportions import difference_interval
 from reports.run import RunRecord
 from reports.second_looks import repeated
@@ -214,7 +214,7 @@ def _sentence(
         return f"No candidate was better than `sum` everywhere, which reaches {reached} with {costs}.{behind}"
     if comparison is None:
         return f"{_capital(best.description)} reaches {reached}; no network with one operator is complete."
-    gain = signed_points(measure, comparison.gain)
+    gain = f"{signed_points(measure, comparison.gain)}{decrease(measure)}"
     costs = " and ".join(comparison.costs[:2])
     reference = comparison.reference.description
     if best.operator is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,43 @@ from safetensors import SafetensorError, safe_open
 from fusion_ops.errors import RunError
 from reports import candidates
 from reports.candidate import RETRAINED
+from reports.comparison import miou_values
 
-__all__ = ["Outcomes", "outcomes_path", "read_outcomes", "read_values", "stacked"]
+__all__ = ["KeptValues", "Outcomes", "outcomes_path", "read_outcomes", "read_scores", "read_values", "stacked"]
+
+
+class KeptValues(Mapping[str, NDArray[Any]]):
+    """What the test images got from the trainings of one network, by measure, `(S, N, …)`.
+
+    A measure is read from the files each time that it is asked for: all of them, of all networks, may not fit in memory
+    together.
+
+    Args:
+        paths: The files, one a training.
+        names: The measures that they hold.
+    """
+
+    def __init__(self, paths: Sequence[Path], names: Sequence[str]) -> None:
+        self._paths, self._names = tuple(paths), tuple(names)
+
+    def __getitem__(self, measure: str) -> NDArray[Any]:
+        if measure not in self._names:
+            raise KeyError(measure)
+        return stacked([_values(path, measure) for path in self._paths])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def scores(self, measure: str) -> NDArray[np.float64]:
+        """Return values `(S, N)` whose mean over the images is the measure of each training, read file by file.
+
+        Raises:
+            RunError: A file is missing, damaged, or without that measure; the message names it.
+        """
+        return stacked([_scores(path, measure) for path in self._paths]).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +67,9 @@ class Outcomes:
         numbers: `(S,)`, the numbers of those trainings.
         values: By measure, `(S, N, …)` for N test images. `accuracy`: whether the image is classified correctly, bool.
             `miou`: int32 `(S, N, 3, K)`, by class the pixels that are hit, predicted and there. Any other: a number an
-            image, float32, whose mean is the measure; `(S, 1)` where the measure is no mean over images.
+            image, float32, whose mean is the measure; `(S, 1)` where the measure is no mean over images. Each is read
+            when it is asked for.
+        test_set: What tells those test images from any others.
     """
 
     id: str
@@ -39,7 +77,8 @@ class Outcomes:
     role: str
     seeds: tuple[int, ...]
     numbers: tuple[int, ...]
-    values: Mapping[str, NDArray[Any]]
+    values: KeptValues
+    test_set: str = ""
 
 
 def outcomes_path(run_dir: str | Path, candidate_id: str, number: int) -> Path:
@@ -62,14 +101,17 @@ def read_outcomes(run_dir: str | Path, table: pd.DataFrame | None = None) -> dic
     found: dict[tuple[str, str], Outcomes] = {}
     digests: dict[str, Path] = {}
     for (identity, recipe), same in rows.groupby(["id", "recipe"], sort=False):
-        parts = [_read(outcomes_path(run_dir, str(identity), int(number)), digests) for number in same["number"]]
+        paths = [outcomes_path(run_dir, str(identity), int(number)) for number in same["number"]]
+        names = [_checked(path, digests) for path in paths]
+        _require_alike(paths, names)
         found[str(identity), str(recipe)] = Outcomes(
             id=str(identity),
             recipe=str(recipe),
             role=str(same["role"].iloc[0]),
             seeds=tuple(int(seed) for seed in same["seed"]),
             numbers=tuple(int(number) for number in same["number"]),
-            values={name: stacked([part[name] for part in parts]) for name in parts[0]},
+            values=KeptValues(paths, names[0]),
+            test_set=next(iter(digests)),
         )
     return found
 
@@ -80,11 +122,16 @@ def read_values(run_dir: str | Path, candidate_id: str, number: int, measure: st
     Raises:
         RunError: The file is missing, damaged, or without that measure; the message names it.
     """
-    path = outcomes_path(run_dir, candidate_id, number)
-    values = _read(path, {})
-    if measure not in values:
-        raise RunError(f"{path} has no measure `{measure}`; it has {', '.join(values)}.")
-    return values[measure]
+    return _values(outcomes_path(run_dir, candidate_id, number), measure)
+
+
+def read_scores(run_dir: str | Path, candidate_id: str, number: int, measure: str) -> NDArray[np.float64]:
+    """Return values `(N,)` whose mean over the test images is the measure of one retraining.
+
+    Raises:
+        RunError: The file is missing, damaged, or without that measure; the message names it.
+    """
+    return _scores(outcomes_path(run_dir, candidate_id, number), measure)
 
 
 def stacked(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -98,20 +145,51 @@ def stacked(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.array([[one.mean(dtype=np.float64)] for one in values], dtype=np.float32)
 
 
-def _read(path: Path, digests: dict[str, Path]) -> dict[str, NDArray[Any]]:
-    """Return what a file holds by measure, once it is clear that it is of the same test images as all before."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            digest = str((file.metadata() or {}).get("test_set", ""))
-            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except FileNotFoundError:
-        raise RunError(f"{path}, what the test images got, is missing; restore it.") from None
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path}, what the test images got, is damaged: {error}.") from None
+def _require_alike(paths: Sequence[Path], names: Sequence[Sequence[str]]) -> None:
+    for path, here in zip(paths, names, strict=True):
+        if set(here) != set(names[0]):
+            raise RunError(
+                f"{path} has the measures {', '.join(here)}, but {paths[0]} has {', '.join(names[0])}; restore the "
+                "file that is not of this run from a copy."
+            )
+
+
+def _scores(path: Path, measure: str) -> NDArray[np.float64]:
+    values = _values(path, measure)
+    return miou_values(values[None])[0] if measure == "miou" else values.astype(np.float64)
+
+
+def _values(path: Path, measure: str) -> NDArray[Any]:
+    with _opened(path) as file:
+        names = list(file.keys())
+        if measure in names:
+            values: NDArray[Any] = file.get_tensor(measure)
+            return values
+    raise RunError(f"{path} has no measure `{measure}`; it has {', '.join(names)}.")
+
+
+def _checked(path: Path, digests: dict[str, Path]) -> list[str]:
+    """Return which measures a file holds, once it is clear that it is of the same test images as all before."""
+    with _opened(path) as file:
+        digest = str((file.metadata() or {}).get("test_set", ""))
+        names = list(file.keys())
     first = next(iter(digests), digest)
     digests.setdefault(digest, path)
     if digest != first:
         raise RunError(
-            f"{path} was made with other test images than {digests[first]}; what is compared must have seen the same."
+            f"{path} was made with other test images than {digests[first]}; what is compared must have seen the same. "
+            "Restore the file that is not of this run from a copy."
         )
-    return values
+    return names
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except FileNotFoundError:
+        raise RunError(f"{path}, what the test images got, is missing; restore it from a copy.") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        what = " ".join(str(error).split()).rstrip(".")
+        raise RunError(f"{path}, what the test images got, is damaged ({what}); restore it from a copy.") from None

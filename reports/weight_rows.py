@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.judging.words import OUTCOME_WORDS
+from reports.judging.failure_words import OUTCOME_WORDS
 from reports.measures import Measure
 from reports.phrases import signed_points, signed_range
 from reports.point_record import Effect, PointEffects, Weights

@@ -55,6 +55,11 @@ def events(run: Path, kind: str) -> list[dict]:
     return [event for line in lines if (event := json.loads(line))["event"] == kind]
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    """All files of a folder, with what is in them."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @contextmanager
 def driving(*arguments: object) -> Iterator[subprocess.Popen]:
     with subprocess.Popen([*COMMAND, *map(str, arguments)], stderr=subprocess.PIPE, text=True) as driver:

@@ -6,15 +6,18 @@ measured.
 
 from reports.comparison.agreement import Estimate, rank_agreement, winners_curse
 from reports.comparison.comparing import Contrast, compare
-from reports.comparison.family import simultaneous
+from reports.comparison.family import of_the_best, simultaneous
 from reports.comparison.outcome import Outcome, outcome
 from reports.comparison.planning import PairState, SeedPlan, Standing
-from reports.comparison.power import Spread, detectable, images_needed, power_at, seeds_needed
+from reports.comparison.power import detectable, images_needed, power_at, seeds_needed
 from reports.comparison.ratios import miou_values
+from reports.comparison.sequential import Looks
+from reports.comparison.spread import Spread
 
 __all__ = [
     "Contrast",
     "Estimate",
+    "Looks",
     "Outcome",
     "PairState",
     "SeedPlan",
@@ -24,6 +27,7 @@ __all__ = [
     "detectable",
     "images_needed",
     "miou_values",
+    "of_the_best",
     "outcome",
     "power_at",
     "rank_agreement",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from reports.arm import Arm
 from reports.measures import Measure
 
-__all__ = ["ablations", "best_uniform", "candidate_id", "control", "finalists", "original"]
+__all__ = ["ablations", "best_uniform", "candidate_id", "competitors", "control", "finalists", "original"]
 
 
 def candidate_id(arms: Sequence[Arm], quality: Measure) -> str:
@@ -19,12 +19,13 @@ def candidate_id(arms: Sequence[Arm], quality: Measure) -> str:
 
     Of several finalists only those count that were retrained under as many recipes as any of them.
     """
-    kept = {arm.id for arm in arms if arm.plays("original")}
-    for role in ("finalist", "uniform", "original"):
-        there = [arm for arm in arms if arm.plays(role) and (role == "original" or arm.id not in kept)]
-        if there:
-            return _best(there, quality)
-    return ""
+    means = _means(arms)
+    return min(means, key=lambda name: quality.loss(means[name]), default="")
+
+
+def competitors(arms: Sequence[Arm]) -> int:
+    """Return how many networks the candidate was picked among, itself included."""
+    return len(_means(arms))
 
 
 def original(arms: Iterable[Arm], recipe: str) -> Arm | None:
@@ -55,13 +56,18 @@ def ablations(arms: Iterable[Arm], candidate: Arm) -> list[tuple[str, Arm]]:
     return [(point, arm) for point, arm in there if arm.recipe == candidate.recipe and _set_back(candidate, arm, point)]
 
 
-def _best(there: Sequence[Arm], quality: Measure) -> str:
+def _means(arms: Sequence[Arm]) -> dict[str, float]:
+    """Return the validation measure of each network that can be the candidate, the mean over recipes."""
+    kept = {arm.id for arm in arms if arm.plays("original")}
     by_id: dict[str, list[Arm]] = {}
-    for arm in there:
-        by_id.setdefault(arm.id, []).append(arm)
-    most = max(len(own) for own in by_id.values())
-    means = {name: sum(arm.validated for arm in own) / most for name, own in by_id.items() if len(own) == most}
-    return min(means, key=lambda name: quality.loss(means[name]))
+    for role in ("finalist", "uniform", "original"):
+        for arm in arms:
+            if arm.plays(role) and (role == "original" or arm.id not in kept):
+                by_id.setdefault(arm.id, []).append(arm)
+        if by_id:
+            break
+    most = max((len(own) for own in by_id.values()), default=0)
+    return {name: sum(arm.validated for arm in own) / most for name, own in by_id.items() if len(own) == most}
 
 
 def _set_back(candidate: Arm, arm: Arm, point: str) -> bool:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.arm import Arm, recipes_of
-from reports.comparison import Contrast, compare, simultaneous
+from reports.comparison import Contrast, compare, of_the_best, simultaneous
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.comparing import CONFIDENCE, contrast, over_looks
 from reports.comparison.sequential import Looks
-from reports.judging.candidate import ablations, best_uniform, candidate_id, control, finalists, original
+from reports.failures import NO_FAILURES, FailedNetwork, Failures
+from reports.judging.candidate import ablations, best_uniform, candidate_id, competitors, control, finalists, original
 from reports.judging.record import Entry, Verdict
-from reports.judging.rules import Outcome, Ruling, over_recipes, under_recipe
+from reports.judging.rules import Outcome, Ruling, despite_divergence, over_recipes, under_recipe
 from reports.judging.search_scores import Agreement, Curse, agreement, curse
 from reports.measures import Measure
 from reports.participant import CONTROLS
@@ -38,6 +39,17 @@ class _Terms:
     looks: Looks | None
     missing: Missing
     awaited: Collection[tuple[str, str]]
+    failed: Mapping[tuple[str, str], Failures]
+    confidence: float = CONFIDENCE
+
+    def failures(self, arm: Arm) -> Failures:
+        return self.failed.get((arm.id, arm.recipe), NO_FAILURES)
+
+    def for_the_best_of(self, count: int) -> _Terms:
+        """Return the terms for who was picked among several by the very seeds that it is compared on."""
+        confidence = of_the_best(self.confidence, count)
+        looks = None if self.looks is None else replace(self.looks, confidence=confidence)
+        return replace(self, looks=looks, confidence=confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +61,14 @@ class Compared:
         candidate: The one.
         reference: The other.
         contrast: What came out; gains are positive where the candidate is better, of a loss, too.
+        failures: Trainings of the candidate and of the reference that failed.
     """
 
     against: str
     candidate: Arm
     reference: Arm
     contrast: Contrast
+    failures: tuple[Failures, Failures] = (NO_FAILURES, NO_FAILURES)
 
     @property
     def recipe(self) -> str:
@@ -65,6 +79,16 @@ class Compared:
     def seeds(self) -> int:
         """Seeds of the network that has fewer of them."""
         return min(self.contrast.seeds)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the interval shows, as far as the trainings that diverged let it."""
+        return despite_divergence(self.contrast.outcome, *(one.diverged for one in self.failures))
+
+    @property
+    def barred(self) -> bool:
+        """Whether the candidate would be better, had it not diverged more often."""
+        return self.outcome != self.contrast.outcome
 
     def entry(self) -> Entry:
         """Return it as `verdict.json` has it."""
@@ -79,7 +103,8 @@ class Compared:
             p=contrast.p,
             seeds=self.seeds,
             images=contrast.images,
-            outcome=contrast.outcome,
+            outcome=self.outcome,
+            failed=self.failures,
         )
 
 
@@ -174,6 +199,7 @@ def judge(
     missing: Missing | None = None,
     awaited: Collection[tuple[str, str]] = (),
     recipes: Sequence[str] = (),
+    failed: Sequence[FailedNetwork] = (),
 ) -> Judgement | None:
     """Return the verdict on retrained networks; `None` where nothing was retrained that one could be about.
 
@@ -185,6 +211,7 @@ def judge(
         missing: Why a finalist has no control.
         awaited: Controls that take part, by finalist and role: one without a result is open.
         recipes: Names of all recipes that were asked for: one without a result is open.
+        failed: The networks of which trainings failed.
 
     Raises:
         DataError: Two networks were not tested on the same images.
@@ -192,7 +219,8 @@ def judge(
     chosen = candidate_id(arms, quality)
     if not chosen:
         return None
-    terms = _Terms(quality, margin, looks, missing or {}, awaited)
+    failures = {(one.id, one.recipe): one.failures for one in failed}
+    terms = _Terms(quality, margin, looks, missing or {}, awaited, failures)
     own = [arm for arm in arms if arm.id == chosen]
     under = tuple(_under(arms, arm, terms) for arm in own)
     alone = any(arm.plays("original") for arm in own)
@@ -201,7 +229,7 @@ def judge(
     ruling = Ruling("same", True, "alone") if alone else over_recipes([*(one.ruling for one in under), *waiting])
     entries = tuple(compared.entry() for one in under for compared in one.comparisons)
     return Judgement(
-        verdict=Verdict(ruling.outcome, chosen, margin, entries),
+        verdict=Verdict(ruling.outcome, chosen, margin, entries, tuple(failed)),
         ruling=ruling,
         measure=quality,
         under=under,
@@ -215,9 +243,10 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
     recipe, own = candidate.recipe, candidate.id
     base = original(arms, recipe)
     uniform = best_uniform(arms, recipe, own, terms.quality)
+    picked = terms.for_the_best_of(competitors(arms))
     controls = {role: control(arms, recipe, role, own) for role in CONTROLS.values()}
     wanted: dict[str, Arm | None] = {SUM: base, "uniform": None if uniform is base else uniform, **controls}
-    compared = {against: _compared(candidate, arm, against, terms) for against, arm in wanted.items()}
+    compared = {against: _compared(candidate, arm, against, picked) for against, arm in wanted.items()}
     return UnderRecipe(
         recipe=recipe,
         candidate=candidate,
@@ -227,7 +256,7 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
         comparisons=tuple(_over_looks([one for one in compared.values() if one is not None])),
         missing=tuple(_missing(controls, own, terms.missing)),
         others=tuple(_others(finalists(arms, recipe, own), base, terms)),
-        earned=tuple(_earned(arms, candidate, terms)),
+        earned=tuple(_earned(arms, candidate, picked)),
     )
 
 
@@ -235,7 +264,10 @@ def _ruling(candidate: Arm, compared: Mapping[str, Compared | None], controls: S
     if candidate.scores.shape[1] < LEAST_IMAGES:
         return Ruling("undecided", False, "no_images")
     against_sum = None if compared[SUM] is None else _outcome(compared[SUM])
-    return under_recipe(against_sum, [_outcome(compared[role]) for role in controls])
+    ruling = under_recipe(against_sum, [_outcome(compared[role]) for role in controls])
+    decided_by = {"open": [SUM], "open_control": controls}.get(ruling.reason, [])
+    barred = any(one is not None and one.barred for one in map(compared.get, decided_by))
+    return replace(ruling, reason="diverged") if barred else ruling
 
 
 def _missing(controls: Mapping[str, Arm | None], finalist: str, why: Missing) -> Iterator[tuple[str, str]]:
@@ -247,7 +279,7 @@ def _missing(controls: Mapping[str, Arm | None], finalist: str, why: Missing) ->
 
 def _outcome(compared: Compared | None) -> Outcome:
     """Return the outcome of a comparison; one that waits for a second seed is open."""
-    return "undecided" if compared is None else compared.contrast.outcome
+    return "undecided" if compared is None else compared.outcome
 
 
 def _others(there: Iterable[Arm], base: Arm | None, terms: _Terms) -> Iterable[Compared]:
@@ -280,10 +312,11 @@ def _compared(candidate: Arm, reference: Arm | None, against: str, terms: _Terms
     if candidate.scores.shape[1] < LEAST_IMAGES:
         return None
     quality, margin = terms.quality, terms.margin
-    found = compare(_upwards(candidate, quality), _upwards(reference, quality), margin=margin)
+    one, other = _upwards(candidate, quality), _upwards(reference, quality)
+    found = compare(one, other, margin=margin, confidence=terms.confidence)
     if terms.looks is not None:
         found = contrast(found.parts, margin, float(terms.looks.confidence_now(found.parts)))
-    return Compared(against, candidate, reference, found)
+    return Compared(against, candidate, reference, found, (terms.failures(candidate), terms.failures(reference)))
 
 
 def _upwards(arm: Arm, quality: Measure) -> NDArray[np.float64]:

@@ -10,12 +10,14 @@ from typing import Any
 
 from fusion_ops.errors import RunError
 from reports.atomic import write_text
+from reports.failures import NO_FAILURES, FailedNetwork, Failures
 from reports.judging.rules import OUTCOMES, Outcome
 
 __all__ = ["FILE", "Entry", "Verdict", "read_verdict", "write_verdict"]
 
 FILE = "verdict.json"
 SCHEMA_VERSION = 1
+SIDES = ("candidate", "reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Entry:
         p: p-value of no difference.
         seeds: Seeds of the network that has fewer of them.
         images: Test images.
-        outcome: What the interval shows.
+        outcome: What the interval shows; `undecided` where it shows `better`, but the candidate diverged more often.
+        failed: Trainings of the candidate and of the other network that failed; in the file only where some did.
     """
 
     against: str
@@ -45,6 +48,20 @@ class Entry:
     seeds: int
     images: int
     outcome: Outcome
+    failed: tuple[Failures, Failures] = (NO_FAILURES, NO_FAILURES)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        values = asdict(self)
+        failed = dict(zip(SIDES, values.pop("failed"), strict=True))
+        return values | ({"failed": failed} if any(self.failed) else {})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Entry:
+        """Return what `to_dict` described."""
+        failed = values.get("failed") or {}
+        first, second = (Failures(**failed.get(side, {})) for side in SIDES)
+        return cls(**{**values, "failed": (first, second)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +73,25 @@ class Verdict:
         candidate: Id of the network that it is about; empty where there is none.
         margin: Differences below this count as the same, in the measure's unit.
         comparisons: What it rests on; empty where nothing was retrained.
+        failed: Networks of which trainings failed, compared or not; in the file only where some did.
     """
 
     outcome: Outcome
     candidate: str
     margin: float
     comparisons: tuple[Entry, ...] = ()
+    failed: tuple[FailedNetwork, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return `verdict.json` as JSON-ready values."""
+        failed = [asdict(one) for one in self.failed]
         return {
             "schema_version": SCHEMA_VERSION,
-            **asdict(self),
-            "comparisons": [asdict(one) for one in self.comparisons],
+            "outcome": self.outcome,
+            "candidate": self.candidate,
+            "margin": self.margin,
+            "comparisons": [one.to_dict() for one in self.comparisons],
+            **({"failed": failed} if failed else {}),
         }
 
     @classmethod
@@ -86,10 +109,15 @@ class Verdict:
         if values.get("outcome") not in OUTCOMES:
             raise RunError(f"`outcome` of a verdict is one of {', '.join(OUTCOMES)}; got {values.get('outcome')!r}.")
         try:
-            comparisons = tuple(Entry(**one) for one in values["comparisons"])
-            return cls(values["outcome"], values["candidate"], float(values["margin"]), comparisons)
+            comparisons = tuple(map(Entry.from_dict, values["comparisons"]))
+            failed = tuple(map(_failed_network, values.get("failed", ())))
+            return cls(values["outcome"], values["candidate"], float(values["margin"]), comparisons, failed)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"the verdict is damaged: {error!r}.") from None
+
+
+def _failed_network(values: Mapping[str, Any]) -> FailedNetwork:
+    return FailedNetwork(**{**values, "roles": tuple(values["roles"]), "failures": Failures(**values["failures"])})
 
 
 def read_verdict(run_dir: str | Path) -> Verdict | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-__all__ = ["OUTCOMES", "Outcome", "Reason", "Ruling", "over_recipes", "under_recipe"]
+__all__ = ["OUTCOMES", "Outcome", "Reason", "Ruling", "despite_divergence", "over_recipes", "under_recipe"]
 
 Outcome = Literal["better", "same", "worse", "undecided"]
 Reason = Literal[
@@ -21,6 +21,7 @@ Reason = Literal[
     "open_control",
     "open",
     "capped",
+    "diverged",
     "no_sum",
     "no_images",
     "recipes",
@@ -41,7 +42,8 @@ class Ruling:
         reason: Which rule decided: `gain` (better than the sum and than all controls), `no_control` (better than the
             sum; there is no control), `capacity` (better than the sum, not than a control), `no_gain` (the same as the
             sum), `loss` (worse than the sum), `open_control` (better than the sum, open against a control), `open`,
-            `capped` (open against the sum, not better than a control), `no_sum` (the sum was not retrained),
+            `capped` (open against the sum, not better than a control), `diverged` (better than the sum or a control by
+            those trainings alone that did not diverge), `no_sum` (the sum was not retrained),
             `no_images` (the measure has no value for each image), `recipes` (recipes have different outcomes), `alone`
             (nothing but the sum was retrained).
     """
@@ -49,6 +51,21 @@ class Ruling:
     outcome: Outcome
     keep_sum: bool
     reason: Reason
+
+
+def despite_divergence(outcome: Outcome, candidate: int, reference: int) -> Outcome:
+    """Return the outcome of a comparison of networks of which trainings diverged.
+
+    What diverged has no scores, so that only the seeds that went well are compared: that flatters the network that
+    diverges more. The burden of proof is the candidate's: where it diverged more often, it is not `better`. Where the
+    reference did, a gain is all the greater, and `same` or `worse` keep to what one has.
+
+    Args:
+        outcome: What the interval shows.
+        candidate: Trainings of the candidate that diverged.
+        reference: Those of the reference.
+    """
+    return "undecided" if outcome == "better" and candidate > reference else outcome
 
 
 def under_recipe(against_sum: Outcome | None, controls: Sequence[Outcome]) -> Ruling:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.arms import arms, awaited_controls, missing_controls, recipes, seed_range
+from reports.arms import arms, awaited_controls, failed_networks, missing_controls, recipes, seed_range
 from reports.comparison.sequential import Looks
 from reports.judging.judgement import Judgement, judge
 from reports.judging.record import Verdict, read_verdict, write_verdict
+from reports.margin import verdict_margin
 from reports.run import RunRecord, load_run
 
 __all__ = ["judgement_of", "save_verdict", "verdict"]
@@ -20,16 +21,17 @@ def judgement_of(run: RunRecord) -> Judgement | None:
         RunError: What the test images got is missing or damaged; the message names the file.
         DataError: Networks were tested on different images.
     """
-    seeds = seed_range(run)
-    looks = None if seeds is None else Looks(*seeds, margin=run.margin)
+    seeds, margin = seed_range(run), verdict_margin(run)
+    looks = None if seeds is None else Looks(*seeds, margin=margin)
     return judge(
         arms(run),
         run.quality,
-        margin=run.margin,
+        margin=margin,
         looks=looks,
         missing=missing_controls(run),
         awaited=awaited_controls(run),
         recipes=recipes(run),
+        failed=failed_networks(run),
     )
 
 
@@ -48,7 +50,7 @@ def verdict(run_dir: str | Path) -> Verdict:
     judged = judgement_of(run)
     if judged is not None:
         return judged.verdict
-    return read_verdict(run_dir) or Verdict("undecided", _best(run), run.margin)
+    return read_verdict(run_dir) or Verdict("undecided", _best(run), verdict_margin(run))
 
 
 def save_verdict(run_dir: str | Path) -> Judgement | None:

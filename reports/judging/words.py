@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reports.arm import Arm
 from reports.comparison import Estimate
+from reports.judging.failure_words import OUTCOME_WORDS, failed_elsewhere, failed_of, outcome_words
 from reports.judging.judgement import Compared, Judgement
-from reports.judging.rules import Outcome, Reason
+from reports.judging.rules import Reason
+from reports.judging.showable import showable
 from reports.measures import MEASURES, Measure
-from reports.phrases import describe, ratio, signed_points, signed_range, uniform_operator
+from reports.phrases import decrease, describe, ratio, signed_points, signed_range, uniform_operator
 
 __all__ = [
     "AGAINST",
     "NAMES",
-    "OUTCOME_WORDS",
     "evidence",
     "headline",
     "in_words",
@@ -43,12 +44,6 @@ PLACE: Mapping[str, str] = {
     "matched_flops": "the nearest network of as many FLOPs",
     "matched_both": "the nearest network of as many parameters and FLOPs",
 }
-OUTCOME_WORDS: Mapping[Outcome, str] = {
-    "better": "better",
-    "same": "the same",
-    "worse": "worse",
-    "undecided": "undecided",
-}
 _HEADLINES: Mapping[Reason, str] = {
     "gain": "Better than the sum, at equal capacity, too.",
     "no_control": "Better than the sum; no control of equal capacity.",
@@ -58,6 +53,7 @@ _HEADLINES: Mapping[Reason, str] = {
     "open_control": "Undecided: better than the sum, open at equal capacity.",
     "open": "Undecided: more seeds or images are needed.",
     "capped": "Keep the sum: at equal capacity nothing is gained.",
+    "diverged": "Undecided: better where it trains, but it diverges more often.",
     "no_sum": "Undecided: the sum was not retrained.",
     "no_images": "Undecided: the measure has no value for each image.",
     "recipes": "It depends on the recipe.",
@@ -87,29 +83,24 @@ def original_word(judgement: Judgement) -> str:
 
 
 def sentence(judgement: Judgement) -> str:
-    """Return the verdict in a sentence: who, how much, at what cost, on how many seeds, images and recipes."""
-    who = _capital(name_of(judgement.candidate))
-    measure = judgement.measure
-    if judgement.ruling.reason == "alone":
-        return f"{who} reaches {measure.format(judgement.candidate.mean)} test {measure.label}."
-    if judgement.ruling.reason == "no_images":
-        value = f"{measure.format(judgement.candidate.mean)} test {measure.label}"
-        return (
-            f"{who} reaches {value}, the mean of {len(judgement.candidate.seeds)} seeds; new images may show another."
-        )
-    compared = judgement.against("sum")
-    if not compared:
-        return (
-            f"{who} was retrained, but cannot be compared with {original_word(judgement)} before both have two seeds."
-        )
-    gains = _joined(_gain(judgement, one) for one in compared)
-    over = f"of test {measure.label} over {name_of(compared[0].reference)}"
-    return f"{who}: {gains} {over}. {_costs(compared[0])}; {_basis(compared)}."
+    """Return the verdict in a sentence or two: who, how much, at what cost, on how many seeds, images and recipes.
+
+    Trainings of the candidate and of the original that failed are said, too.
+    """
+    originals = {one.id: original_word(judgement) for one in judgement.verdict.failed if "original" in one.roles}
+    return f"{_claim(judgement)}{failed_of(judgement, {judgement.verdict.candidate: 'the candidate'} | originals)}"
 
 
 def evidence(judgement: Judgement) -> tuple[str, ...]:
     """Return what else must be known before acting on it, a line each."""
-    return (*_against_others(judgement), *_missing(judgement), *_advice(judgement), *_search(judgement))
+    return (
+        *_against_others(judgement),
+        *_missing(judgement),
+        *failed_elsewhere(judgement),
+        *showable(judgement),
+        *_advice(judgement),
+        *_search(judgement),
+    )
 
 
 def name_of(arm: Arm) -> str:
@@ -117,10 +108,27 @@ def name_of(arm: Arm) -> str:
     return "the network as it was" if arm.architecture is None else describe(arm.architecture)
 
 
+def _claim(judgement: Judgement) -> str:
+    who, measure = _capital(name_of(judgement.candidate)), judgement.measure
+    reached = f"{who} reaches {measure.format(judgement.candidate.mean)} test {measure.label}"
+    if judgement.ruling.reason == "alone":
+        return f"{reached}."
+    if judgement.ruling.reason == "no_images":
+        return f"{reached}, the mean of {len(judgement.candidate.seeds)} seeds; new images may show another."
+    compared = judgement.against("sum")
+    if not compared:
+        return (
+            f"{who} was retrained, but cannot be compared with {original_word(judgement)} before both have two seeds."
+        )
+    gains = _joined(_gain(judgement, one) for one in compared)
+    over = f"of test {measure.label} over {name_of(compared[0].reference)}{decrease(measure)}"
+    return f"{who}: {gains} {over}. {_costs(compared[0])}; {_basis(compared)}."
+
+
 def _gain(judgement: Judgement, compared: Compared) -> str:
     """Return a gain with its interval, and its recipe where there are several."""
     contrast, measure = compared.contrast, judgement.measure
-    gain = signed_points(measure, contrast.gain)
+    gain = signed_points(measure, contrast.gain, (contrast.low, contrast.high))
     interval = _range(measure, (contrast.low, contrast.high))
     where = f" under `{compared.recipe}`" if len(judgement.under) > 1 else ""
     return f"{gain} (95 %: {interval}){where}"
@@ -139,8 +147,9 @@ def _against_others(judgement: Judgement) -> Iterator[str]:
         if compared:
             names = _joined(dict.fromkeys(name_of(one.reference) for one in compared))
             whom = words if _is_sum(compared[0]) else f"{PLACE.get(role, words)} ({names})"
-            gains = "; ".join(f"{_gain(judgement, one)}, {OUTCOME_WORDS[one.contrast.outcome]}" for one in compared)
-            yield f"Against {whom}: {gains}."
+            gains = "; ".join(f"{_gain(judgement, one)}, {outcome_words(one)}" for one in compared)
+            failed = failed_of(judgement, {one.reference.id: "that network" for one in compared})
+            yield f"Against {whom}: {gains}.{failed}"
 
 
 def _missing(judgement: Judgement) -> Iterator[str]:
@@ -167,7 +176,7 @@ def _search(judgement: Judgement) -> Iterator[str]:
         yield (
             f"The winner's curse: the search had shown {measure.format(curse.searched)} validation {measure.label}, "
             f"retraining shows {measure.format(curse.validated)}. The search flattered it by "
-            f"{signed_points(measure, curse.excess.value)} "
+            f"{signed_points(measure, curse.excess.value, (curse.excess.low, curse.excess.high))} "
             f"(95 %: {_range(measure, (curse.excess.low, curse.excess.high))})."
         )
     if agreement is not None:
@@ -195,6 +204,11 @@ def _advice(judgement: Judgement) -> Iterator[str]:
         yield "Further seeds narrow the intervals until the test images limit them: `fusion-nas retrain --seeds`."
     if reason == "capped":
         yield "Further seeds can show whether it is the same or worse, but no longer that it is better."
+    if reason == "diverged":
+        yield (
+            "Only the trainings that did not diverge are compared, and further seeds do not change that. Train it so "
+            "that it does not: `fusion-nas retrain --recipe` with a lower `lr` or a longer `warmup`."
+        )
     if reason == "recipes":
         yield f"Keep to the recipe that you will train with: {_joined(_by_recipe(judgement))}."
 

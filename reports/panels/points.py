@@ -30,7 +30,6 @@ class _Interval:
     low: float
     high: float
     p: float
-    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,8 @@ class _LeantOn:
     recipe: str
     seeds: int
     contrast: _Interval
+    outcome: Outcome
+    barred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def points_info(run: RunRecord, catalog: Catalog) -> PointsInfo:
         command=retrain_command(run.path, *(["--ablate"] if judged is not None else [])),
         record=record,
         several=record is not None and len(record.trainings) > 1,
-        leaning=forest(labelled, run.quality, run.margin),
+        leaning=forest(labelled, run.quality, 0.0 if record is None else record.margin),
         gains=tuple(_gain(one, run.quality) for one in leant) if not labelled else (),
         cost_names=tuple(MEASURES[name].label for name in names),
         costs=tuple(tuple(_cost(one, name) for name in names) for one in leant),
@@ -121,8 +122,8 @@ def _labelled(one: PointEffects) -> Labelled | None:
     found = one.without
     if found is None or found.low is None or found.high is None or found.p is None or found.outcome is None:
         return None
-    interval = _Interval(found.gain, found.low, found.high, found.p, found.outcome)
-    return Labelled(one.point, _LeantOn(one.recipe, one.seeds, interval), f"`{one.operator}`")
+    interval = _Interval(found.gain, found.low, found.high, found.p)
+    return Labelled(one.point, _LeantOn(one.recipe, one.seeds, interval, found.outcome), f"`{one.operator}`")
 
 
 def _gain(one: PointEffects, measure: Measure) -> tuple[str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ from fusion_ops.errors import DataError
 from reports.candidates import FILE
 from reports.measures import MEASURES
 from search.cli.console import print_table
+from search.cli.power import power_of_launch
 from search.config import SearchConfig
 from search.run.planning import plan
 from search.run.run import Run
@@ -48,6 +50,8 @@ def print_plan(config: SearchConfig) -> None:
     table.add_row("search", f"{config.search.trials} candidates of {config.train.epochs} epochs")
     table.add_row("objectives", ", ".join(config.objectives))
     _add_space(table, space)
+    for head, line in zip_longest(("power",), power_of_launch(config, dataset), fillvalue=""):
+        table.add_row(head, line)
     Console().print(table)
 
 

@@ -16,9 +16,10 @@ from reports.participant import Participant
 from reports.phrases import describe, duration
 from reports.retrain_record import RetrainRecord, read_retrain_record
 from reports.run import load_run, read_config
-from search.cli.console import print_table, print_text
+from search.cli.console import print_lines, print_table, print_text
 from search.cli.errors import verdict_code
-from search.run.expectation import Power, expected, power
+from search.cli.power import power_of_retraining
+from search.run.expectation import Expectation, expected
 from search.run.retrain import Prospect
 from search.watching.status import how_to_resume, read_status
 from spaces import from_ref
@@ -33,18 +34,16 @@ def print_prospect(found: Prospect) -> None:
     ahead = expected(found.config, found.ledger, retraining)
     least, most = record.seeds
     seeds = f"{least} seeds each" if least == most else f"{least} to {most} seeds each"
-    recipes = ", ".join(f"{name} ({train.epochs} epochs)" for name, train in found.recipes.items())
+    recipes = ", ".join(f"{name} ({_epochs(train.epochs)})" for name, train in found.recipes.items())
     print_text("")
     typer.echo(f"seeds       {seeds}")
     typer.echo(f"recipes     {recipes}")
-    typer.echo(f"trainings   at most {ahead.trainings}, {ahead.epochs:,.0f} epochs{_within(record)}")
-    if ahead.seconds is not None:
+    typer.echo(f"trainings   {_trainings(ahead)}{_within(record)}")
+    if ahead.seconds:
         where = "a worker" if ahead.workers is None else f"{ahead.workers} workers" if ahead.workers > 1 else "1 worker"
         typer.echo(f"time        about {duration(ahead.seconds)} on {where}, judged by the search")
     typer.echo(f"test        {record.test_images:,} images, which the search has not seen")
-    found_power = power(found.ledger, record, found.config.verdict.margin)
-    if found_power is not None:
-        typer.echo(f"power       {_power(found_power)}")
+    print_lines("power", power_of_retraining(found))
     if record.ablate:
         typer.echo("ablation    then each point of the winner set back, one at a time, not counted above")
 
@@ -116,12 +115,12 @@ def _costs(participant: Participant) -> Sequence[str]:
     return tuple(MEASURES[name].format(cost[name]) for name in ("params", "flops"))
 
 
-def _power(found: Power) -> str:
-    """Return the smallest gain that can be shown, and what half a point would take."""
-    here = f"at best a gain of {100 * found.gain:.2f} points can be shown (80 % power, {found.seeds} seeds)"
-    needs = [f"{found.seeds_for_half:,} seeds"] if found.seeds_for_half else []
-    needs += [f"{found.images_for_half:,} test images"] if found.images_for_half else []
-    return f"{here}; half a point takes {' or '.join(needs) or 'more than 100 seeds and ten million images'}"
+def _trainings(ahead: Expectation) -> str:
+    return f"at most {ahead.trainings:,}, {_epochs(ahead.epochs)}" if ahead.trainings else "none left"
+
+
+def _epochs(count: float) -> str:
+    return "1 epoch" if count == 1 else f"{count:,.0f} epochs"
 
 
 def _within(record: RetrainRecord) -> str:

@@ -90,8 +90,7 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Return the candidate that has waited longest.
 
-        Tune by itself gives a worker that is done to the candidate that has just been asked for, and the one that waits
-        goes on waiting until there are no more.
+        Tune by itself takes any of those that wait for the next free worker: one of them can wait until there are no more.
         """
         while self._waiting and self._waiting[0].status != Trial.PENDING:
             self._waiting.popleft()

@@ -80,7 +80,7 @@ class CandidateTrainable(tune.Trainable):
         self._device = prepare(self._job)
         dataset = self._sent or data.load(self._job.data)
         self._data, self._test = DeviceData(dataset, self._device), self._test_images(dataset)
-        self._costs = Costs(self._job, self._data)
+        self._costs = Costs(self._job, self._data, self._watchdog.beat)
         self._taken = self._job
 
     def _test_images(self, dataset: data.Dataset) -> data.Split | None:

@@ -22,6 +22,7 @@ __all__ = ["Document", "KeyPath", "masked", "read_file", "shown", "visible"]
 
 KeyPath = tuple[str | int, ...]
 
+CONFIG_FILE = "A config is a mapping of sections such as `space:` and `search:`"
 MAX_BYTES = 1_000_000
 MAX_VALUES = 10_000
 MAX_DEPTH = 20
@@ -117,8 +118,12 @@ class Document:
         self.written |= {path + steps: text for steps, text in parsed.written.items()}
 
 
-def read_file(path: str | Path) -> Document:
+def read_file(path: str | Path, kind: str = CONFIG_FILE) -> Document:
     """Return the mapping that a YAML file holds.
+
+    Args:
+        path: The file.
+        kind: What it is a mapping of, with an example, for messages.
 
     Raises:
         ConfigError: The file is missing, too large, not UTF-8, not YAML, or holds no mapping.
@@ -126,9 +131,9 @@ def read_file(path: str | Path) -> Document:
     document = Document(visible(str(path), 300), {})
     values = _Reader(document, with_lines=True).read(_text(Path(path), document.name))
     if values is not None and not isinstance(values, dict):
-        raise ConfigError(f"{document.name}: a config is a mapping of sections; got {shown(values)}.")
+        raise ConfigError(f"{document.name}: is no mapping; got {shown(values)}. {kind}.")
     if not values:
-        raise ConfigError(f"{document.name}: is empty; a config has sections such as `space:` and `search:`.")
+        raise ConfigError(f"{document.name}: is empty. {kind}.")
     document.values = values
     return document
 
@@ -171,7 +176,7 @@ def _text(path: Path, name: str) -> str:
     except FileNotFoundError:
         raise ConfigError(f"{name}: there is no such file.") from None
     except IsADirectoryError:
-        raise ConfigError(f"{name}: is a directory; give the config file in it.") from None
+        raise ConfigError(f"{name}: is a directory; give the file in it.") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{name}: cannot be read ({reason}).") from None

@@ -19,6 +19,7 @@ __all__ = ["SECTION", "read_recipe", "recipe_document", "recipe_name", "recipe_t
 
 # Settings of the workers and of the network's output, which all recipes of a run share.
 SHARED = ("device", "compile", "output")
+RECIPE_FILE = "A recipe is a mapping of `train` keys such as `epochs: 60`"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,63}")
 SECTION = "train"
 
@@ -45,7 +46,9 @@ def read_recipe(path: str | Path) -> Document:
     Raises:
         ConfigError: It is missing, or no mapping; or it changes a key that all recipes share.
     """
-    file = read_file(path)
+    file = read_file(path, RECIPE_FILE)
+    if SECTION in file.values:
+        raise ConfigError(f"{file.name}: a recipe has the keys of `{SECTION}` without that line. Write `epochs: 60`.")
     document = Document(file.name, {SECTION: file.values}, origins=_within(file.origins), written=_within(file.written))
     for key in SHARED:
         if key in file.values:

@@ -6,6 +6,7 @@ What is wrong with one is a `ConfigError` with its place in the config.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from search.config.document import Document, visible
 from search.training.augmentation import pipeline
 from search.training.data import Dataset
 from search.training.data.dataset import Task
+from search.training.metrics import said_by_image, tells_by_image
 from search.training.prediction import takes_whole_output
 from search.training.settings import TrainConfig
 from search.training.user_objectives import user_functions
@@ -88,11 +90,15 @@ def require_scalar(loss: str, value: Any) -> None:
 
 def _try_quality(name: str, quality: Callable[..., Any], dataset: Dataset) -> None:
     labels = _spread(dataset.validation.labels)
-    value = _called(name, quality, _outputs(labels, dataset), labels)
+    outputs = _outputs(labels, dataset)
+    value = _called(name, quality, outputs, labels)
     try:
-        float(value)
+        whole = float(value)
     except (TypeError, ValueError):
         raise ConfigError(f"`{name}` must return a number; got {type(value).__name__}.") from None
+    if tells_by_image(quality):
+        by_image = partial(said_by_image, name, quality, whole=whole)
+        _called(f"{name}.by_image", by_image, outputs, labels)
 
 
 def _called(name: str, function: Callable[..., Any], outputs: Tensor, labels: Tensor) -> Any:

@@ -19,6 +19,7 @@ from fusion_ops.errors import RunError
 from reports.comparison import miou_values
 from reports.exporting.simplify import TOLERANCE
 from reports.exporting.weights import load_weights
+from reports.margin import verdict_margin
 from reports.measures import Measure
 from reports.phrases import duration
 from reports.point_effects import effects, weights_of
@@ -157,7 +158,7 @@ class PointStudy:
         self, recipe: str, seen: Sequence[PointsSeen], latencies: Mapping[str, float]
     ) -> Iterator[PointEffects]:
         """Yield what each point does in the networks of a recipe."""
-        margin, scores = self._run.margin, self._scores
+        margin, scores = verdict_margin(self._run), self._scores
         without = {name: scores([one.without[name] for one in seen]) for name in self._weighing}
         fixed = {name: scores([one.fixed[name] for one in seen]) for name in self._weighing}
         lost = {

@@ -16,6 +16,7 @@ import torch
 from fusion_ops.errors import FusionNasError, RunError
 from reports.arm import Arm
 from reports.judging import judgement_of
+from reports.margin import verdict_margin
 from reports.point_record import PointRecord, read_points, write_points
 from reports.run import RunRecord, load_run
 from search.config import SearchConfig
@@ -53,7 +54,7 @@ def keep_points(
     arms = _of_candidate(run)
     if not arms or arms[0].architecture is None:
         return
-    wanted = PointRecord(arms[0].id, {arm.recipe: _numbers(run, arm) for arm in arms}, run.margin)
+    wanted = PointRecord(arms[0].id, {arm.recipe: _numbers(run, arm) for arm in arms}, verdict_margin(run))
     known = _known(run_dir)
     if known is not None and not known.problem and known.is_of(wanted):
         return

@@ -24,9 +24,15 @@ __all__ = ["reopened", "resumable", "study_name"]
 
 
 def reopened(
-    config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: data.Dataset, sampler: BaseSampler
+    config: SearchConfig,
+    directory: RunDirectory,
+    space: SearchSpace,
+    dataset: data.Dataset,
+    sampler: BaseSampler,
+    *,
+    copied: bool = False,
 ) -> Study:
-    """Return the study of a run that goes on.
+    """Return the study of a run that goes on, or a copy of it in memory; the latter writes nothing.
 
     Raises:
         RunError: The data, the network or the config have changed since the launch, or there is no usable study.
@@ -42,7 +48,9 @@ def reopened(
         )
     # A run of a version that did not write the name down has its study under the name that its folder had.
     name, known = config.resolved.get("study", study_name(directory)), "study" in config.resolved
-    study = load_study(directory.study, config.storage.url, config.objectives, sampler, name, guessed=not known)
+    study = load_study(
+        directory.study, config.storage.url, config.objectives, sampler, name, guessed=not known, copied=copied
+    )
     require_same(study, config)
     return study
 

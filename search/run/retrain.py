@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from optuna.samplers import RandomSampler
 
 from fusion_ops.errors import RunError
-from reports.comparison import miou_values
+from reports import candidates as table
 from reports.judging import save_verdict
 from reports.measures import MEASURES, Measure
 from reports.participant import Participant, merged
-from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
-from reports.run import read_config
-from reports.test_outcomes import read_values, stacked
+from reports.retrain_record import RetrainRecord
+from reports.test_outcomes import Outcomes, read_scores, stacked
 from search.config import SearchConfig
 from search.run.budget import Budget
 from search.run.driver import Driver
-from search.run.planning import plan
+from search.run.ended_search import EndedSearch, ended_search, require_ended
+from search.run.kept_outcomes import kept_outcomes
+from search.run.margin_ahead import margin_ahead
 from search.run.points import keep_points
 from search.run.reopening import reopened, resumable
 from search.run.retrain_request import RetrainRequest, limits_of
@@ -32,13 +33,9 @@ from search.study.ledger import Ledger
 from search.study.participants import ablations, choose_participants
 from search.study.planner import FixedPlanner, Planner, seed_list
 from search.study.retraining import Retraining
-from search.study.run_directory import RunDirectory
 from search.study.storage import guarded
-from search.training import data
 from search.training.held_out import digest
 from search.training.settings import TrainConfig
-from search.watching.status import read_status
-from spaces import SearchSpace
 
 __all__ = ["Prospect", "prospect", "retrain"]
 
@@ -53,6 +50,7 @@ class Prospect:
         retraining: What is left to train.
         ledger: The candidates of the run.
         config: The run's config.
+        outcomes: What the test images got so far, by network and recipe.
     """
 
     record: RetrainRecord
@@ -60,19 +58,7 @@ class Prospect:
     retraining: Retraining
     ledger: Ledger
     config: SearchConfig
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A run whose search has ended, and what is asked of its retraining."""
-
-    config: SearchConfig
-    directory: RunDirectory
-    space: SearchSpace
-    dataset: data.Dataset
-    known: RetrainRecord | None
-    asked: RetrainRecord
-    recipes: dict[str, TrainConfig]
+    outcomes: Mapping[tuple[str, str], Outcomes]
 
 
 def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
@@ -91,10 +77,12 @@ def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
         RunError: The search has not ended or has no complete candidate, the run directory or its study cannot be used,
             its data, config or test images have changed, another process drives it, or Ray does not start.
     """
-    opened = _opened(run_dir, request)
+    opened = ended_search(run_dir, request)
     config, directory = opened.config, opened.directory
-    with directory.locked(), guarded(config.storage.url), resumable(directory, "retrain"):
-        _require_ended(directory)
+    # On a copy first, so that nothing is written where something is wrong.
+    _prospect(opened)
+    with directory.locked(), guarded(config.storage.url, "retrain"), resumable(directory, "retrain"):
+        require_ended(directory)
         driver, retraining, record = _driver(opened)
         driver.ledger.release()
         directory.write_retrain_record(record)
@@ -111,46 +99,30 @@ def prospect(run_dir: str | Path, request: RetrainRequest) -> Prospect:
     Raises:
         ConfigError, DataError, RunError: As in `retrain`.
     """
-    opened = _opened(run_dir, request)
-    with opened.directory.locked(), guarded(opened.config.storage.url):
-        _require_ended(opened.directory)
-        driver, retraining, record = _driver(replace(opened, asked=replace(opened.asked, ablate=False)))
-        record = replace(record, ablate=opened.asked.ablate)
-        return Prospect(record, opened.recipes, retraining, driver.ledger, opened.config)
+    return _prospect(ended_search(run_dir, request))
 
 
-def _opened(run_dir: str | Path, request: RetrainRequest) -> _Opened:
-    """Check all that can be checked before the run is opened."""
-    directory = RunDirectory(run_dir)
-    read_config(run_dir)
-    known = read_retrain_record(run_dir)
-    asked = request.over(known)
-    config = SearchConfig.load(directory.config)
-    _require_ended(directory)
-    space, dataset = plan(config)
-    recipes = {DEFAULT_RECIPE: config.train}
-    for name, document in request.documents(asked).items():
-        other = config.with_recipe(document)
-        other.check_task(dataset)
-        other.check_network(space, dataset)
-        recipes[name] = other.train
-    return _Opened(config, directory, space, dataset, known, asked, recipes)
+def _prospect(opened: EndedSearch) -> Prospect:
+    """Return what would be done, by a copy of the study.
+
+    Raises:
+        RunError: As in `retrain`; also where what the test images got so far is missing, damaged, or of other images.
+    """
+    with guarded(opened.config.storage.url, "retrain"):
+        driver, retraining, record = _driver(replace(opened, asked=replace(opened.asked, ablate=False)), copied=True)
+    outcomes = kept_outcomes(opened.directory.path, driver.ledger, record)
+    record = replace(record, ablate=opened.asked.ablate)
+    return Prospect(record, opened.recipes, retraining, driver.ledger, opened.config, outcomes)
 
 
-def _require_ended(directory: RunDirectory) -> None:
-    status = read_status(directory.path)
-    if not status["search_ended"]:
-        raise RunError(
-            f"the search in {directory.path} has not ended ({status['done']} of {status['trials']} candidates done); "
-            f"end it with `fusion-nas resume {directory.path}`, then retrain."
-        )
+def _driver(opened: EndedSearch, *, copied: bool = False) -> tuple[Driver, Retraining, RetrainRecord]:
+    """Return who drives a retraining, what it is, and what the run is to remember of it.
 
-
-def _driver(opened: _Opened) -> tuple[Driver, Retraining, RetrainRecord]:
-    """Return who drives a retraining, what it is, and what the run is to remember of it; nothing is written yet."""
+    Only what a killed driver left half done in the study is put right; of a copy, in the copy.
+    """
     config, directory, asked = opened.config, opened.directory, opened.asked
     # Nothing is proposed any more, and nothing that is trained again is shown to the search's sampler.
-    study = reopened(config, directory, opened.space, opened.dataset, RandomSampler(seed=0))
+    study = reopened(config, directory, opened.space, opened.dataset, RandomSampler(seed=0), copied=copied)
     epochs, seconds = limits_of(asked.budget)
     budget = Budget(timeout=seconds, device_hours=None, devices=1.0, trained=lambda: 0.0)
     made: list[tuple[Retraining, RetrainRecord]] = []
@@ -165,14 +137,17 @@ def _driver(opened: _Opened) -> tuple[Driver, Retraining, RetrainRecord]:
     return driver, *made[0]
 
 
-def _recorded(opened: _Opened, ledger: Ledger) -> RetrainRecord:
+def _recorded(opened: EndedSearch, ledger: Ledger) -> RetrainRecord:
     """Return what is asked for, with who takes part: as the search stands now, and what was set back before.
 
     Raises:
         RunError: No candidate is complete, the test images have changed, or a recipe is not known any more.
     """
     if not any(one.state == "complete" and not one.series for one in ledger.all()):
-        raise RunError(f"no candidate of the run {opened.directory.path} is complete; there is nothing to train again.")
+        raise RunError(
+            f"no candidate of the run {opened.directory.path} is complete, so there is nothing to train again; see the "
+            f"reasons in its {table.FILE}."
+        )
     _require_recipes(opened, ledger)
     found = digest(opened.dataset.test)
     if opened.known is not None and opened.known.test_digest != found:
@@ -199,7 +174,7 @@ def _set_back(known: RetrainRecord | None) -> Iterator[Participant]:
             yield Participant(one.architecture, roles)
 
 
-def _require_recipes(opened: _Opened, ledger: Ledger) -> None:
+def _require_recipes(opened: EndedSearch, ledger: Ledger) -> None:
     begun = (*ledger.all(), *ledger.to_go_on())
     for name in sorted({one.recipe for one in begun if one.role} - opened.recipes.keys()):
         raise RunError(
@@ -207,7 +182,7 @@ def _require_recipes(opened: _Opened, ledger: Ledger) -> None:
         )
 
 
-def _retraining(opened: _Opened, ledger: Ledger, record: RetrainRecord, epochs: int | None) -> Retraining:
+def _retraining(opened: EndedSearch, ledger: Ledger, record: RetrainRecord, epochs: int | None) -> Retraining:
     def ablate(winner: Participant) -> Sequence[Participant]:
         joined = merged((*record.participants, *ablations(ledger.space, winner.architecture)))
         opened.directory.write_retrain_record(replace(record, participants=joined))
@@ -223,7 +198,9 @@ def _retraining(opened: _Opened, ledger: Ledger, record: RetrainRecord, epochs: 
     )
 
 
-def _planner(opened: _Opened, ledger: Ledger, record: RetrainRecord, participants: Sequence[Participant]) -> Planner:
+def _planner(
+    opened: EndedSearch, ledger: Ledger, record: RetrainRecord, participants: Sequence[Participant]
+) -> Planner:
     """Return who decides what is trained next: by what is seen, where the number of seeds is a range."""
     least, most = record.seeds
     recipes, quality = tuple(record.recipes), MEASURES[ledger.quality]
@@ -232,11 +209,12 @@ def _planner(opened: _Opened, ledger: Ledger, record: RetrainRecord, participant
     return AdaptivePlanner(
         participants,
         recipes,
-        record.seed_list,
+        seed_list(opened.config.search.seed, most + least),
         least,
+        most,
         scores=_scores(opened.directory.path, quality),
         quality=quality,
-        margin=opened.config.verdict.margin,
+        margin=margin_ahead(opened.config, ledger, record),
     )
 
 
@@ -245,8 +223,7 @@ def _scores(run_dir: Path, quality: Measure) -> Scores:
 
     @cache
     def of_one(candidate_id: str, number: int) -> NDArray[np.float64]:
-        values = read_values(run_dir, candidate_id, number, quality.name)
-        return miou_values(values[None])[0] if quality.name == "miou" else values.astype(np.float64)
+        return read_scores(run_dir, candidate_id, number, quality.name)
 
     def scores(candidate_id: str, numbers: Sequence[int]) -> NDArray[np.float64]:
         return -quality.sign * stacked([of_one(candidate_id, number) for number in numbers])

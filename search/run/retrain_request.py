@@ -13,9 +13,12 @@ from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord
 from search.config.document import Document, shown
 from search.config.recipe import SECTION, read_recipe, recipe_document, recipe_name
 
-__all__ = ["RetrainRequest", "limits_of", "parse_seeds"]
+__all__ = ["SEEDS", "RetrainRequest", "limits_of", "parse_seeds"]
 
 LEAST_SEEDS, MOST_SEEDS, MOST_FINALISTS = 2, 1000, 1000
+# Least and most, where nothing is asked for.
+SEEDS = (3, 12)
+FINALISTS = 3
 NO_BUDGET = "none"
 HOUR = 3600.0
 _SEEDS = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?")
@@ -72,7 +75,7 @@ class RetrainRequest:
         Raises:
             ConfigError: A recipe has the name of another one that was asked for before.
         """
-        before = known or RetrainRecord(top=3, seeds=(3, 12))
+        before = known or RetrainRecord(top=FINALISTS, seeds=SEEDS)
         added = {name: document.values[SECTION] for name, document in (self.recipes or {}).items()}
         for name, changes in added.items():
             if (was := before.recipes.get(name, changes)) != changes:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
-from reports.comparison import PairState, SeedPlan, Standing
+from reports.comparison import PairState, SeedPlan, of_the_best
 from reports.measures import Measure
 from reports.participant import CONTROLS, Participant
-from search.study.planner import FixedPlanner, Result, Wanted, leader
+from search.study.planner import FixedPlanner, Result, Wanted, leader, validated
 
 __all__ = ["AdaptivePlanner", "Scores"]
 
@@ -26,13 +26,15 @@ class AdaptivePlanner:
     Under each recipe the leader, the finalist of the best validation measure, is compared with the original, then with
     the controls of its cost. A comparison that is open gets the next seed, where one helps most; the following one is
     looked at once the leader is better. Where it is not, no further seed makes it so, and the recipe is done. The
-    intervals hold however often one looks: `reports.comparison.SeedPlan`.
+    intervals hold however often one looks: `reports.comparison.SeedPlan`. They are as wide as the verdict's, which
+    allow for the number of finalists that the leader was picked among.
 
     Args:
         participants: Who takes part.
         recipes: Names of the recipes.
-        seeds: The seeds, in order.
+        seeds: The seeds, in order. Those beyond `most` stand in for others that fail.
         least: How many seeds everyone gets first.
+        most: How many seeds a network has at most.
         scores: Reads what the test images got.
         quality: The measure of quality.
         margin: Differences up to this are too small to matter.
@@ -44,6 +46,7 @@ class AdaptivePlanner:
         recipes: Sequence[str],
         seeds: Sequence[int],
         least: int,
+        most: int,
         *,
         scores: Scores,
         quality: Measure,
@@ -51,8 +54,8 @@ class AdaptivePlanner:
     ) -> None:
         self._participants, self._recipes, self._seeds = tuple(participants), tuple(recipes), tuple(seeds)
         self._first = FixedPlanner(participants, recipes, seeds[:least], least)
-        self._whole = FixedPlanner(participants, recipes, seeds, least)
-        self._plan = SeedPlan(least, len(seeds), margin=margin)
+        self._whole = FixedPlanner(participants, recipes, seeds[:most], least)
+        self._plan = SeedPlan(least, most, margin=margin)
         self._scores, self._quality = scores, quality
         self._answered: tuple[int, tuple[Wanted, ...], list[Wanted]] | None = None
 
@@ -75,24 +78,29 @@ class AdaptivePlanner:
         best = leader(self._participants, done, self._quality.sign)
         if best is None or any(training.seed in early for training in running):
             return []
+        rivals = len(validated(self._participants, done))
+        plan = replace(self._plan, confidence=of_the_best(self._plan.confidence, rivals))
         try:
-            found = [self._of_recipe(best, recipe, done, running) for recipe in self._recipes]
+            found = [self._of_recipe(plan, best, recipe, done, running) for recipe in self._recipes]
         except DataError:
             # A measure that is no mean over images has one value a training: nothing can be decided early.
             return list(self._whole.next(done, running))
         return [training for training in found if training is not None]
 
     def _of_recipe(
-        self, best: Participant, recipe: str, done: Sequence[Result], running: Sequence[Wanted]
+        self, plan: SeedPlan, best: Participant, recipe: str, done: Sequence[Result], running: Sequence[Wanted]
     ) -> Wanted | None:
         """Return the next training under a recipe; `None` where all is decided, or under way."""
-        begun = Counter(one.id for one in (*(r.training for r in done), *running) if one.recipe == recipe)
-        pending = Counter(one.id for one in running if one.recipe == recipe)
+        begun = {*(result.training for result in done), *running}
         for reference in self._references(best):
-            standing = self._standing(best.id, reference, recipe, done, pending)
-            arm = standing.train
-            if arm is not None and begun[arm] < len(self._seeds):
-                return Wanted(arm, recipe, self._seeds[begun[arm]])
+            left = {
+                name: [seed for seed in self._seeds if (name, recipe, seed) not in begun]
+                for name in (best.id, reference)
+            }
+            pending = {name: self._pending(Wanted(name, recipe, 0), running, left[name]) for name in left}
+            standing = plan.standing(self._known(left, recipe, done), [(best.id, reference)], pending)
+            if standing.train is not None:
+                return Wanted(standing.train, recipe, left[standing.train][0])
             if not _is_better(standing.pairs[0]):
                 return None
         return None
@@ -103,16 +111,17 @@ class AdaptivePlanner:
         found = [one.id for part in wanted for one in self._participants if part in one.roles]
         yield from (identity for identity in dict.fromkeys(found) if identity != best.id)
 
-    def _standing(
-        self, best: str, reference: str, recipe: str, done: Sequence[Result], pending: Counter[str]
-    ) -> Standing:
+    def _pending(self, of: Wanted, running: Sequence[Wanted], left: Sequence[int]) -> int:
+        """Return how many trainings of a network are under way; of one without a seed left, all that it could have."""
+        return sum(one[:2] == of[:2] for one in running) if left else self._plan.most
+
+    def _known(self, names: Iterable[str], recipe: str, done: Sequence[Result]) -> dict[str, NDArray[np.float64]]:
+        """Return the test scores of networks that have any."""
         numbers = {
-            name: [r.number for r in done if r.state == "complete" and r.training[:2] == (name, recipe)]
-            for name in (best, reference)
+            name: [one.number for one in done if one.state == "complete" and one.training[:2] == (name, recipe)]
+            for name in names
         }
-        known = {name: self._scores(name, of) for name, of in numbers.items() if of}
-        under_way = {name: pending[name] for name in numbers if pending[name]}
-        return self._plan.standing(known, [(best, reference)], under_way)
+        return {name: self._scores(name, of) for name, of in numbers.items() if of}
 
 
 def _is_better(pair: PairState) -> bool:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 
 from fusion_ops.errors import RunError
 from reports.measures import MEASURES
 from search.config.document import masked
 from search.study.journal import Journal
 from search.study.run_directory import CONFIG
-from search.study.storage import open_storage
+from search.study.storage import has_studies, open_storage
 
 __all__ = ["create_study", "cut_torn_tail", "load_study", "remove_study"]
 
@@ -65,6 +65,7 @@ def load_study(
     name: str = STUDY_NAME,
     *,
     guessed: bool = False,
+    copied: bool = False,
 ) -> optuna.Study:
     """Open the study of an existing run; a torn last line of its journal is cut off first.
 
@@ -75,14 +76,18 @@ def load_study(
         sampler: Who proposes.
         name: Name of the study in a database, where other runs may keep theirs.
         guessed: Whether that name is only likely: the only study of an SQLite file is opened, whatever its name.
+        copied: Whether to return a copy in memory, which may be changed; then nothing is written, nothing cut off.
 
     Raises:
         RunError: There is no usable study, or its directions are not those of `objectives`.
     """
     if url is None:
         if not journal.is_file():
-            raise RunError(f"{journal} does not exist; the run cannot be continued.")
-        cut_torn_tail(journal)
+            raise RunError(f"{journal} does not exist; the run cannot be continued. Restore it from a copy.")
+        if not copied:
+            cut_torn_tail(journal)
+    elif not has_studies(url):
+        raise RunError(_missing(name, (), url))
     try:
         storage = _storage(journal, url)
         names = optuna.get_all_study_names(storage)
@@ -90,6 +95,8 @@ def load_study(
             name = names[0]
         elif url is not None and name not in names:
             raise RunError(_missing(name, names, url))
+        if copied:
+            storage = _copy(storage, name)
         study = optuna.load_study(storage=storage, study_name=name, sampler=sampler, pruner=optuna.pruners.NopPruner())
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise RunError(f"{journal.name} is not a usable study ({error}); restore it from a copy.") from None
@@ -143,3 +150,10 @@ def _storage(journal: Path, url: str | None) -> BaseStorage:
     if url is None:
         return JournalStorage(Journal(journal))
     return open_storage(url)
+
+
+def _copy(storage: BaseStorage, name: str) -> BaseStorage:
+    copy = InMemoryStorage()
+    with _quiet():
+        optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=copy)
+    return copy

@@ -11,7 +11,7 @@ import numpy as np
 from reports.participant import Participant
 from reports.retrain_record import DEFAULT_RECIPE
 
-__all__ = ["FixedPlanner", "Planner", "Result", "Wanted", "leader", "seed_list"]
+__all__ = ["FixedPlanner", "Planner", "Result", "Wanted", "leader", "seed_list", "validated"]
 
 STREAM = 17
 LARGEST_SEED = 2**31
@@ -110,15 +110,22 @@ def leader(participants: Sequence[Participant], done: Sequence[Result], sign: fl
         done: What has ended.
         sign: Factor that turns the measure into one to minimise.
     """
+    means = validated(participants, done)
+    there = (one for one in participants if one.id in means)
+    return min(there, key=lambda one: sign * means[one.id], default=None)
+
+
+def validated(participants: Sequence[Participant], done: Sequence[Result]) -> dict[str, float]:
+    """Return, by id, the mean validation measure of each finalist that can lead, over seeds and then over recipes."""
     scores: dict[str, dict[str, list[float]]] = {}
     for result in done:
         if result.state == "complete":
             of_recipe = scores.setdefault(result.training.id, {}).setdefault(result.training.recipe, [])
-            of_recipe.append(sign * result.validation)
-    there = [one for one in participants if one.plays("finalist") and one.id in scores]
-    most = max((len(scores[one.id]) for one in there), default=0)
-    whole = [one for one in there if len(scores[one.id]) == most]
-    return min(whole, key=lambda one: np.mean([np.mean(of) for of in scores[one.id].values()]), default=None)
+            of_recipe.append(result.validation)
+    there = [one.id for one in participants if one.plays("finalist") and one.id in scores]
+    most = max((len(scores[name]) for name in there), default=0)
+    whole = [name for name in there if len(scores[name]) == most]
+    return {name: float(np.mean([np.mean(of) for of in scores[name].values()])) for name in whole}
 
 
 def _each(participants: Sequence[Participant], recipes: Sequence[str], seeds: Sequence[int]) -> list[Wanted]:

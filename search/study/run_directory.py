@@ -92,6 +92,11 @@ class RunDirectory:
         if self._made:
             self.path.rmdir()
 
+    def require_free(self) -> None:
+        """Raise `RunError` if a process holds the run; nothing is written."""
+        if (owner := holder(self.path)) is not None:
+            raise self._in_use(owner)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run for this process.
@@ -107,14 +112,19 @@ class RunDirectory:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                owner = _owner(self.path / LOCK)
-                raise RunError(f"{self.path} is in use by pid {owner['pid']} on host {owner['host']}.") from None
+                raise self._in_use(_owner(self.path / LOCK)) from None
             file.truncate(0)
             file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
             file.flush()
             # Only a driver that was killed while writing leaves Optuna's own lock behind.
             self.study.with_name(f"{STUDY}.lock").unlink(missing_ok=True)
             yield
+
+    def _in_use(self, owner: dict[str, Any]) -> RunError:
+        return RunError(
+            f"{self.path} is in use by pid {owner['pid']} on host {owner['host']}; wait for its end "
+            f"(`fusion-nas status {self.path}`)."
+        )
 
 
 def utc_now() -> str:

@@ -16,7 +16,7 @@ from fusion_ops.errors import RunError, StorageLost
 from search.config.document import masked
 from search.training.disk import causes
 
-__all__ = ["guarded", "open_storage", "require_storage", "storage_error"]
+__all__ = ["guarded", "has_studies", "open_storage", "require_storage", "storage_error"]
 
 CONNECT_SECONDS = 5
 PATIENCE_SECONDS = 10.0
@@ -48,21 +48,35 @@ def require_storage(url: str | None) -> None:
     if url is None:
         return
     if url.startswith("sqlite"):
-        folder = Path(url.partition(":///")[2]).parent
+        folder = _file(url).parent
         if not folder.is_dir():
             raise RunError(f"`storage.url` names a file in {folder}, which does not exist; make that folder first.")
         return
+    with _engine(url) as engine:
+        engine.connect().close()
+
+
+def has_studies(url: str) -> bool:
+    """Return whether Optuna's tables are there; nothing is written, while `open_storage` makes what is missing.
+
+    Raises:
+        RunError: The file of SQLite is missing, or the database does not answer, refuses, or has no driver here.
+    """
     import sqlalchemy
 
-    with _refusals_reported(url):
-        engine = sqlalchemy.create_engine(_with_driver(url), **_engine_settings(url))
-        engine.connect().close()
-        engine.dispose()
+    if url.startswith("sqlite") and not _file(url).is_file():
+        raise RunError(f"`storage.url` names {_file(url)}, which does not exist; put that file back.")
+    with _engine(url) as engine:
+        return bool(sqlalchemy.inspect(engine).has_table("studies"))
 
 
 @contextmanager
-def guarded(url: str | None) -> Iterator[None]:
+def guarded(url: str | None, command: str = "resume") -> Iterator[None]:
     """Turn what the loss of the database causes, however it is wrapped, into one error.
+
+    Args:
+        url: Of the database; `None` for a journal.
+        command: Of fusion-nas, with which the run goes on.
 
     Raises:
         StorageLost: The database was lost within the block.
@@ -74,7 +88,7 @@ def guarded(url: str | None) -> Iterator[None]:
             raise
         raise StorageLost(
             f"the study's storage {masked(url)} was lost: {_said(cause)}; "
-            "continue with `fusion-nas resume` when it is back."
+            f"continue with `fusion-nas {command}` when it is back."
         ) from error
 
 
@@ -83,6 +97,23 @@ def storage_error(error: BaseException) -> BaseException | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     return next((link for link in causes(error) if isinstance(link, SQLAlchemyError)), None)
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Any]:
+    """Give a connection for a look; what the database refuses is one line."""
+    import sqlalchemy
+
+    with _refusals_reported(url):
+        engine = sqlalchemy.create_engine(_with_driver(url), **_engine_settings(url))
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def _file(url: str) -> Path:
+    return Path(url.partition(":///")[2].partition("?")[0])
 
 
 def _with_driver(url: str) -> str:

@@ -73,8 +73,8 @@ def examine(
         user_defined.add(returned)
         seen.append(data.task.by_image(select(returned), labels))
     labels = test.labels.to(data.device)
-    measures = tally.measures() | user_defined.measures(labels)
-    return Examination(measures, _joined(seen) | user_defined.by_image(labels))
+    found = user_defined.measures(labels)
+    return Examination(tally.measures() | found, _joined(seen) | user_defined.by_image(labels, found))
 
 
 def _tensors(split: Split) -> tuple[Tensor, ...]:

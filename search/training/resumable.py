@@ -30,6 +30,7 @@ from search.training.loop import DeviceData, Session, train
 from search.training.prediction import prediction_of
 from search.training.schedule import rungs
 from search.training.user_objectives import user_functions
+from search.training.watchdog import Beating
 from spaces.tied import completed, distinct
 
 __all__ = ["DamagedStateError", "ResumableTraining", "load_training", "save_training"]
@@ -38,7 +39,8 @@ __all__ = ["DamagedStateError", "ResumableTraining", "load_training", "save_trai
 class ResumableTraining:
     """Trains a candidate, from where the last worker kept its state.
 
-    It is trained on the device of the data; `beat` is called at every pass of the network.
+    It is trained on the device of the data; `beat` is called at every pass of the network, and at every call of a
+    user-defined measure.
 
     Attributes:
         curve: Validation measures after each epoch.
@@ -49,7 +51,8 @@ class ResumableTraining:
     def __init__(self, job: Job, candidate: Assignment, data: DeviceData, beat: Callable[[], None]) -> None:
         self._job, self._data, self._candidate, self._files = job, data, candidate, job.files
         self._settings, self._quality = job.settings(candidate.recipe), job.quality
-        self._metrics = user_functions(job.objectives, quality=True)
+        metrics = user_functions(job.objectives, quality=True)
+        self._metrics = {name: Beating(metric, beat) for name, metric in metrics.items()}
         self.curve: list[dict[str, float]] = []
         self.seconds, self.note = 0.0, ""
         self._best: dict[str, Tensor] = {}

@@ -139,7 +139,8 @@ class LimitsConfig(Section):
 
     Args:
         trial_seconds: Longest training; `null` for no limit.
-        stall_seconds: Longest time without a pass of the network; `null` for no limit.
+        stall_seconds: Longest time without a pass of the network or a call of a user-defined measure; `null` for no
+            limit.
         retries: How often a candidate whose worker was lost is started again.
         device_hours: The run ends when its candidates have been in training for so many hours of devices in total,
             those before a resume included; `null` for no limit. A device is a GPU where the workers have GPUs

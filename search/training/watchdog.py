@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from search.training.files import VERDICT, CandidateFiles, Identified
 from search.training.settings import LimitsConfig
 
-__all__ = ["Watchdog", "end_worker", "take_verdict"]
+__all__ = ["Beating", "Watchdog", "end_worker", "take_verdict"]
 
 PERIOD = 0.5
 EXIT_CODE = 75
@@ -73,6 +73,28 @@ class Watchdog:
         if longest is not None and now - self._started > longest:
             return f"timeout: not done after {longest:g} s"
         return None
+
+
+class Beating:
+    """A user-defined function each call of which is progress: a slow one is no stall, one that hangs is.
+
+    Args:
+        function: The function; its attributes are this one's, too.
+        beat: Called before and after each call.
+    """
+
+    def __init__(self, function: Callable[..., Any], beat: Callable[[], None]) -> None:
+        self._function, self._beat = function, beat
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function."""
+        self._beat()
+        returned = self._function(*arguments)
+        self._beat()
+        return returned
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, name)
 
 
 def end_worker(files: CandidateFiles, candidate: Identified, reason: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from safetensors.numpy import save_file
 from fusion_ops.errors import RunError
 from reports import candidates
 from reports.candidate import Candidate
+from reports.comparison import miou_values
 from reports.participant import NoControl, Participant
 from reports.retrain_record import RETRAIN_FILE, RetrainRecord, read_retrain_record
 from reports.test_outcomes import outcomes_path, read_outcomes, read_values
@@ -65,6 +67,32 @@ def test_outcomes_are_arrays_of_seeds_and_images_by_network_and_recipe(run, spac
     assert np.array_equal(one.values["accuracy"], np.stack([images[0], images[3]]))
     assert found[attention, "default"].seeds == (5,)
     assert np.array_equal(read_values(path, total, 3, "accuracy"), images[3])
+
+
+def test_a_verdict_holds_one_training_of_one_measure_at_a_time(tmp_path: Path, space: SearchSpace) -> None:
+    """Counts of all classes, trainings and networks do not fit in memory together; the scores of their mean IoU do."""
+    table = table_of(space, *(("sum", "default", seed, "complete") for seed in range(8)))
+    total, images, classes = space.uniform("sum").id, 200, 100
+    there = np.full((images, classes), 5, np.int32)
+    made = []
+    for number in range(8):
+        path = outcomes_path(tmp_path, total, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hit = np.random.default_rng(number).integers(0, 5, (images, classes), dtype=np.int32)
+        made.append(np.stack([hit, there, there], axis=1))
+        save_file({"miou": made[-1], "loss": np.ones(images, np.float32)}, path, metadata={"test_set": TEST_SET})
+    tracemalloc.start()
+    found = read_outcomes(tmp_path, table)[total, "default"]
+    opened = tracemalloc.get_traced_memory()[1]
+    scores = found.values.scores("miou")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(scores, miou_values(np.stack(made)))
+    assert opened < made[0].nbytes / 2
+    assert peak < sum(one.nbytes for one in made)
+    assert (list(found.values), found.values["miou"].shape) == (["loss", "miou"], (8, images, 3, classes))
+    with pytest.raises(RunError, match="has no measure `accuracy`; it has loss, miou"):
+        found.values.scores("accuracy")
 
 
 def test_outcomes_of_another_test_set_are_refused(run, space: SearchSpace) -> None:

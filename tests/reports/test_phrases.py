@@ -67,6 +67,10 @@ def test_costs_compared(name: str, value: float, base: float, words: str) -> Non
         ("accuracy", -0.0062, "−0.62 points"),
         ("accuracy", -1e-9, "0.00 points"),
         ("loss", 0.0131, "+0.0131"),
+        ("loss", 0.00012345, "+0.000123"),
+        ("loss", -1.25e-11, "−1.25e-11"),
+        ("loss", 12345.6, "+12,346"),
+        ("loss", 0.0, "0"),
     ],
 )
 def test_differences(name: str, difference: float, words: str) -> None:
@@ -75,7 +79,9 @@ def test_differences(name: str, difference: float, words: str) -> None:
 
 def test_intervals() -> None:
     assert signed_range(MEASURES["accuracy"], (-0.0029, 0.0153)) == "−0.29 to +1.53 points"
-    assert signed_range(MEASURES["loss"], (-0.1, 0.2)) == "−0.1000 to +0.2000"
+    assert signed_range(MEASURES["loss"], (-0.1, 0.2)) == "−0.100 to +0.200"
+    assert signed_range(MEASURES["loss"], (-0.000012, 0.0153)) == "0.0000 to +0.0153"
+    assert signed_range(MEASURES["loss"], (0.00012, 0.00034), (0.0153,)) == "+0.0001 to +0.0003"
 
 
 @pytest.mark.parametrize(

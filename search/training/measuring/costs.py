@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -14,23 +15,29 @@ from search.training.measuring.device_lock import device_alone, device_shared
 from search.training.measuring.latency import measure_latency
 from search.training.measuring.memory import measure_memory
 from search.training.user_objectives import as_number, user_functions
+from search.training.watchdog import Beating
 
 __all__ = ["Costs"]
 
 
 class Costs:
-    """Measures what the objectives ask for and what cannot be computed, on the device of the data."""
+    """Measures what the objectives ask for and what cannot be computed, on the device of the data.
 
-    def __init__(self, job: Job, data: DeviceData) -> None:
+    `beat` is called while it waits for the device, and at every call of a user-defined measure.
+    """
+
+    def __init__(self, job: Job, data: DeviceData, beat: Callable[[], None] = lambda: None) -> None:
+        self._beat = beat
         self._data, self._protocol, self._batch_size = data, job.latency, job.train.batch_size
         self._loss = loss_function(data, job.train)
         self._timed = "latency" in job.objectives
         self._weighed = "memory" in job.objectives
-        self._user_defined = user_functions(job.objectives, quality=False)
+        costs = user_functions(job.objectives, quality=False)
+        self._user_defined = {name: Beating(cost, beat) for name, cost in costs.items()}
 
     def training(self) -> AbstractContextManager[None]:
         """Return the time in which a candidate trains: beside others, not beside a timed one."""
-        return device_shared(self._data.device) if self._timed else nullcontext()
+        return device_shared(self._data.device, self._beat) if self._timed else nullcontext()
 
     def measure(self, model: nn.Module) -> dict[str, float]:
         """Return the costs of a trained network by column; it is left as it was.
@@ -46,7 +53,7 @@ class Costs:
             found["memory_inference_bytes"] = float(memory.inference)
         if self._timed:
             inputs, _ = self._batch(self._protocol.batch_size)
-            with device_alone(self._data.device):
+            with device_alone(self._data.device, self._beat):
                 threads, seconds = self._protocol.threads, self._protocol.seconds
                 latency = measure_latency(model, *inputs, threads=threads, seconds=seconds)
             found["latency_ms"], found["latency_iqr_ms"] = latency.median, latency.iqr

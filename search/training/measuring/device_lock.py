@@ -9,7 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,22 +18,33 @@ import torch
 
 __all__ = ["device_alone", "device_shared"]
 
+PERIOD = 0.02
+
+Waiting = Callable[[], None]
+
+
+def _patiently() -> None:
+    """Do nothing while one waits."""
+
 
 @contextmanager
-def device_shared(device: torch.device) -> Iterator[None]:
-    """Use a device beside others that train, not beside a measurement."""
+def device_shared(device: torch.device, waiting: Waiting = _patiently) -> Iterator[None]:
+    """Use a device beside others that train, not beside a measurement; `waiting` is called again and again until then.
+
+    Others may hold it for as long as they train to their next rung.
+    """
     turnstile, lock = _files(device)
     with ExitStack() as held:
-        with _locked(turnstile, fcntl.LOCK_EX):
-            held.enter_context(_locked(lock, fcntl.LOCK_SH))
+        with _locked(turnstile, fcntl.LOCK_EX, waiting):
+            held.enter_context(_locked(lock, fcntl.LOCK_SH, waiting))
         yield
 
 
 @contextmanager
-def device_alone(device: torch.device) -> Iterator[None]:
+def device_alone(device: torch.device, waiting: Waiting = _patiently) -> Iterator[None]:
     """Use a device alone: wait until all others have ended their stretch, and let nobody in."""
     turnstile, lock = _files(device)
-    with _locked(turnstile, fcntl.LOCK_EX), _locked(lock, fcntl.LOCK_EX):
+    with _locked(turnstile, fcntl.LOCK_EX, waiting), _locked(lock, fcntl.LOCK_EX, waiting):
         yield
 
 
@@ -46,10 +58,20 @@ def _files(device: torch.device) -> tuple[Path, Path]:
 
 
 @contextmanager
-def _locked(path: Path, kind: int) -> Iterator[None]:
+def _locked(path: Path, kind: int, waiting: Waiting) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, kind)
+        while not _taken(descriptor, kind):
+            waiting()
+            time.sleep(PERIOD)
         yield
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from reports.comparison import compare, simultaneous
+from reports.comparison.family import each_confidence, of_the_best
 
 
 @pytest.fixture
@@ -43,3 +45,15 @@ def test_all_intervals_hold_together():
 
 def test_no_comparison_is_none():
     assert simultaneous([]) == []
+
+
+class TestTheBest:
+    @pytest.mark.parametrize("count", [1, 2, 3, 6])
+    def test_the_largest_of_several_errors_is_covered(self, count):
+        errors = np.random.default_rng(count).normal(size=(200_000, count)).max(axis=1)
+        held = np.abs(errors) <= ndtri(0.5 + of_the_best(0.95, count) / 2)
+        assert held.mean() == pytest.approx(0.95, abs=0.002)
+
+    def test_it_is_less_than_all_of_them_together_take(self):
+        assert of_the_best(0.95, 3) == pytest.approx(0.9661, abs=1e-4)
+        assert all(0.95 < of_the_best(0.95, count) < each_confidence(0.95, count) for count in (3, 4, 12))

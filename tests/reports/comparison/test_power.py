@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fusion_ops.errors import SpecError
-from reports.comparison import Spread, compare, detectable, images_needed, power_at, seeds_needed
+from reports.comparison import Looks, Spread, detectable, images_needed, power_at, seeds_needed
 from reports.comparison.components import components
 from reports.comparison.interval import half_width
 
@@ -52,26 +52,25 @@ class TestPower:
         assert images_needed(0.005, SPREAD, seeds=3) is None
 
 
-class TestSpread:
-    def test_measured_is_what_was_drawn(self):
-        rng = np.random.default_rng(1)
-        arms = [
-            np.sqrt(0.15) * rng.normal(size=3000)
-            + np.sqrt(0.05) * rng.normal(size=(60, 1))
-            + rng.normal(size=(60, 3000))
-            for _ in range(2)
-        ]
-        found = Spread.measured(compare(*arms).parts)
-        assert (found.seed, found.image, found.rest) == pytest.approx((0.05, 0.3, 1.0), rel=0.25)
+class TestLooks:
+    def test_looking_again_costs_power(self):
+        looks = Looks(3, 12)
+        settings = {"seeds": 12, "images": 1000}
+        assert 1.02 < detectable(SPREAD, looks=looks, **settings) / detectable(SPREAD, **settings) < 1.3
+        assert power_at(0.1, SPREAD, looks=looks, **settings) < power_at(0.1, SPREAD, **settings)
+        assert seeds_needed(0.1, SPREAD, images=1000, looks=looks) > seeds_needed(0.1, SPREAD, images=1000)
+        assert images_needed(0.1, SPREAD, seeds=8, looks=looks) > images_needed(0.1, SPREAD, seeds=8)
 
-    def test_assumed_is_largest_at_a_half(self):
-        assert Spread.assumed(0.5).rest > Spread.assumed(0.9).rest > Spread.assumed(0.99).rest
-        assert Spread.assumed(0.9).seed == 0.0
+    def test_margin_and_confidence_are_those_of_the_looks_unless_given(self):
+        settings = {"seeds": 12, "images": 1_000_000}
+        narrow, wide = Looks(3, 12, margin=0.0), Looks(3, 12, margin=0.1, confidence=0.99)
+        assert detectable(SPREAD, looks=wide, **settings) > detectable(SPREAD, looks=narrow, **settings)
+        given = detectable(SPREAD, looks=wide, margin=0.0, confidence=0.95, **settings)
+        assert given == pytest.approx(detectable(SPREAD, looks=narrow, **settings))
 
-    @pytest.mark.parametrize("accuracy", [0.0, 1.0, 90])
-    def test_an_accuracy_lies_between_0_and_1(self, accuracy):
-        with pytest.raises(SpecError, match=r"90 % is 0\.9"):
-            Spread.assumed(accuracy)
+    def test_what_is_needed_is_no_less_than_the_first_look(self):
+        assert seeds_needed(5.0, SPREAD, images=1000, looks=Looks(4, 12)) == 4
+        assert seeds_needed(5.0, SPREAD, images=1000) == 2
 
 
 class TestErrors:

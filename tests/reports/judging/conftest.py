@@ -128,20 +128,26 @@ def retrained_run(tmp_path: Path, network: Network) -> Callable[..., Path]:
     """Return a maker of run directories: a search, and the networks that were retrained after it."""
 
     def make(
-        arms: Sequence[Arm], *, name: str = "run", seeds: tuple[int, int] = (5, 5), no_control: str = "", **changes: Any
+        arms: Sequence[Arm],
+        *,
+        name: str = "run",
+        seeds: tuple[int, int] = (5, 5),
+        no_control: str = "",
+        quality: str = "accuracy",
+        **changes: Any,
     ) -> Path:
         run = tmp_path / name
         run.mkdir()
         searched = [network(text) for text in ("sum", "aff", "iaff", "sum sum iaff", "aff iaff sum")]
-        rows = [_row(number, one, accuracy=0.9 + 0.01 * number) for number, one in enumerate(searched)]
+        rows = [_row(number, one, quality, 0.9 + 0.01 * number) for number, one in enumerate(searched)]
         for arm in arms:
             for seed, scores, validation in zip(arm.seeds, arm.scores, arm.validation, strict=True):
-                row = _row(len(rows), arm.architecture or searched[0], accuracy=validation)
-                rows.append(row | _retrained(arm, seed, float(scores.mean())))
-                _write_scores(outcomes_path(run, arm.id, row["number"]), scores)
-        config = {"objectives": ["accuracy", "params"], "train": {"epochs": 1}, **changes}
+                row = _row(len(rows), arm.architecture or searched[0], quality, validation)
+                rows.append(row | _retrained(arm, seed) | {f"test_{quality}": float(scores.mean())})
+                _write_scores(outcomes_path(run, arm.id, row["number"]), quality, scores)
+        config = {"objectives": [quality, "params"], "train": {"epochs": 1}, **changes}
         (run / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        candidates.write(candidates.frame(rows, ("accuracy", "params")), run)
+        candidates.write(candidates.frame(rows, (quality, "params")), run)
         if arms:
             _write_record(run, arms, seeds, no_control)
         return run
@@ -149,28 +155,28 @@ def retrained_run(tmp_path: Path, network: Network) -> Callable[..., Path]:
     return make
 
 
-def _row(number: int, architecture: Architecture, **known: Any) -> dict[str, Any]:
+def _row(number: int, architecture: Architecture, quality: str, value: float) -> dict[str, Any]:
     cost = spaces.from_ref(architecture.space).cost(architecture)
     return {
         "number": number, "id": architecture.id, "state": "complete", "reason": "", "kind": "search", "seed": 0,
         "epochs": 1, "params": cost.params, "flops": cost.flops, "seconds": 1.0, "worker": "node:1", "retries": 0,
         "started": "2026-03-02T10:00:00.000+00:00", "finished": "2026-03-02T10:01:00.000+00:00",
-        "architecture": architecture.to_json(), "curve": [known["accuracy"]], **known,
+        "architecture": architecture.to_json(), "curve": [value], quality: value,
     }  # fmt: skip
 
 
-def _retrained(arm: Arm, seed: int, tested: float) -> dict[str, Any]:
+def _retrained(arm: Arm, seed: int) -> dict[str, Any]:
     controls = {"matched_params", "matched_flops"}
     return {
         "id": arm.id, "kind": "control" if arm.parts[0].role in controls else "retrain", "series": "retrain",
-        "role": arm.parts[0].role, "recipe": arm.recipe, "seed": seed, "test_accuracy": tested,
+        "role": arm.parts[0].role, "recipe": arm.recipe, "seed": seed,
         "params": arm.params, "flops": arm.flops,
     }  # fmt: skip
 
 
-def _write_scores(path: Path, scores: NDArray[np.float64]) -> None:
+def _write_scores(path: Path, quality: str, scores: NDArray[np.float64]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"accuracy": scores.astype(np.float32)}, path, metadata={"test_set": "digest"})
+    save_file({quality: scores.astype(np.float32)}, path, metadata={"test_set": "digest"})
 
 
 def _write_record(run: Path, arms: Sequence[Arm], seeds: tuple[int, int], no_control: str) -> None:

@@ -10,9 +10,10 @@ import pytest
 from fusion_ops.errors import DataError, SpecError
 from reports.arm import Arm
 from reports.comparison.sequential import Looks
+from reports.failures import FailedNetwork, Failures
 from reports.judging.candidate import candidate_id
 from reports.judging.judgement import Judgement, judge
-from reports.judging.rules import Outcome
+from reports.judging.rules import Outcome, Ruling
 from reports.measures import MEASURES
 from spaces import Architecture
 
@@ -76,6 +77,68 @@ def test_a_control_that_waits_for_seeds_is_open(study: Study) -> None:
     result = judged(arms)
     assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "open_control")
     assert result.under[0].missing == (("matched_flops", "none was retrained"),)
+
+
+def failed(arm: Arm, *, role: str = "finalist", **counts: int) -> FailedNetwork:
+    return FailedNetwork(arm.id, (role,), arm.recipe, "a network", Failures(5 + sum(counts.values()), **counts))
+
+
+def test_what_diverges_more_than_it_is_compared_with_is_not_better(study: Study) -> None:
+    arms = study(0.02, 0.01, 0.01)
+    result = judged(arms, failed=[failed(arms[0], diverged=1)])
+    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "diverged")
+    assert {one.outcome for one in result.verdict.comparisons} == {"undecided"}
+    assert all(one.barred and one.contrast.outcome == "better" for one in result.under[0].comparisons)
+    assert [one.diverged for one in result.verdict.comparisons[0].failed] == [1, 0]
+
+
+def test_a_control_that_diverges_less_bars_a_gain_over_it_alone(study: Study) -> None:
+    arms = study(0.02, 0.01, 0.01)
+    result = judged(
+        arms, failed=[failed(arms[0], diverged=1), failed(arms[1], diverged=1), failed(arms[3], diverged=2)]
+    )
+    outcomes = {one.against: one.outcome for one in result.verdict.comparisons}
+    assert outcomes == {
+        "sum": "better",
+        "uniform": "undecided",
+        "matched_params": "better",
+        "matched_flops": "undecided",
+    }
+    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "diverged")
+
+
+@pytest.mark.parametrize(("gain", "outcome"), [(0.02, "better"), (0.0, "same"), (-0.02, "worse")])
+def test_a_reference_that_diverges_more_leaves_the_comparison_as_it_is(
+    gain: float, outcome: Outcome, study: Study
+) -> None:
+    arms = study(gain)
+    result = judged(arms, failed=[failed(arms[1], diverged=2), failed(arms[0], diverged=1)])
+    assert result.verdict.outcome == result.verdict.comparisons[0].outcome == outcome
+
+
+def test_what_failed_for_another_reason_decides_nothing(study: Study) -> None:
+    arms = study(0.02, 0.01, 0.01)
+    result = judged(arms, failed=[failed(arms[0], out_of_memory=2, other=1)])
+    assert result.verdict.outcome == "better"
+    assert result.verdict.failed[0].failures.total == 3
+
+
+def test_divergence_changes_no_reason_that_further_seeds_or_equal_capacity_have(study: Study) -> None:
+    arms = study(0.01, 0.01, 0.01, spread=0.05, seeds=3)
+    assert judged(arms, failed=[failed(arms[0], diverged=1)]).ruling.reason == "open"
+    arms = study(0.02, 0.0, 0.0)
+    assert judged(arms, failed=[failed(arms[0], diverged=1)]).ruling.reason == "capped"
+
+
+def test_under_a_recipe_that_does_not_diverge_it_is_better(study: Study) -> None:
+    """What the verdict advises where trainings diverge."""
+    arms = [*study(0.02, 0.01, 0.01), *study(0.02, 0.01, 0.01, recipe="gentle")]
+    result = judged(arms, failed=[failed(arms[0], diverged=1)])
+    assert [(one.recipe, one.ruling.outcome) for one in result.under] == [
+        ("default", "undecided"),
+        ("gentle", "better"),
+    ]
+    assert result.ruling == Ruling("undecided", False, "diverged")
 
 
 def test_a_control_or_a_recipe_without_any_result_is_open(study: Study, network: Network) -> None:
@@ -193,6 +256,38 @@ def test_intervals_of_other_finalists_hold_together(study: Study, arm: Callable[
     together = compared[0].contrast
     assert together.high - together.low > single.high - single.low
     assert together.p > single.p
+
+
+def test_who_was_picked_among_several_has_wider_intervals(study: Study, arm: Callable[..., Arm]) -> None:
+    others = [arm(name, "finalist", 0.89, 0.5) for name in ("iaff", "aff iaff sum")]
+    for looks in (None, Looks(3, 12, margin=MARGIN)):
+        alone, picked = (
+            judged(arms, looks=looks).under[0].comparisons
+            for arms in (study(0.02, 0.01, 0.01), [*study(0.02, 0.01, 0.01), *others])
+        )
+        widths = [[one.contrast.high - one.contrast.low for one in found] for found in (alone, picked)]
+        assert len(widths[0]) == 4
+        assert (np.array(widths[1]) > 1.05 * np.array(widths[0])).all()
+        assert {one.contrast.confidence for one in picked} == {0.95}
+
+
+def test_what_a_point_earned_allows_for_the_picking_too(
+    study: Study, arm: Callable[..., Arm], network: Network
+) -> None:
+    set_back = arm("sum", f"original ablation:{network('sum').choices[-1][0]}", 0.88)
+    others = [arm(name, "finalist", 0.89, 0.5) for name in ("iaff", "aff iaff sum")]
+    whole, _, *rest = study(0.02, 0.01, 0.01)
+    alone, picked = (judged([whole, set_back, *more]).under[0].earned[0].compared for more in (rest, [*rest, *others]))
+    assert picked.contrast.high - picked.contrast.low > 1.05 * (alone.contrast.high - alone.contrast.low)
+
+
+@pytest.mark.parametrize("gain", np.linspace(0.0, 0.04, 15))
+def test_p_fits_the_interval_of_who_was_picked_among_several(
+    gain: float, study: Study, arm: Callable[..., Arm]
+) -> None:
+    others = [arm(name, "finalist", 0.89, 0.5) for name in ("iaff", "aff iaff sum")]
+    compared = judged([*study(gain, spread=0.01), *others]).against("sum")[0].contrast
+    assert (compared.p < 0.05) == (not compared.low <= 0 <= compared.high)
 
 
 def test_other_images_are_refused(arm: Callable[..., Arm]) -> None:

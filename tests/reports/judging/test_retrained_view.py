@@ -13,6 +13,7 @@ import pytest
 import reports
 from reports.arm import Arm
 from reports.catalog import make_catalog
+from reports.failures import FailedNetwork, Failures
 from reports.forest import MARKS
 from reports.judging.judgement import judge
 from reports.measures import MEASURES
@@ -107,6 +108,20 @@ def test_the_first_panel_is_the_verdict_and_reads_without_scripts(retrained_run:
     assert judged.retrained.plot is not None
     for row in judged.retrained.plot.rows:
         assert row.interval in text
+
+
+def test_trainings_that_failed_have_a_column_where_there_are_any(study: Study) -> None:
+    arms = study(0.02, 0.01)
+    lost = FailedNetwork(arms[3].id, ("matched_params",), "default", "`sum` everywhere", Failures(5, diverged=2))
+    judged = judge(arms, MEASURES["accuracy"], margin=0.0025, failed=[lost])
+    assert judged is not None
+    plot = retrained_view(judged).plot
+    assert plot is not None
+    assert [row.failed for row in plot.rows] == ["–", "–", "2 of 5 diverged"]
+    assert plot.failed
+    whole = view_of(arms).plot
+    assert whole is not None
+    assert not whole.failed
 
 
 def test_a_search_alone_names_the_next_step(retrained_run: MakeRun) -> None:

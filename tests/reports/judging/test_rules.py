@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.judging.rules import OUTCOMES, Outcome, Ruling, over_recipes, under_recipe
+from reports.judging.rules import OUTCOMES, Outcome, Ruling, despite_divergence, over_recipes, under_recipe
 
 DOCS = Path(__file__).parents[3] / "docs" / "verdict.md"
 CONTROL_SETS = [(), *((one,) for one in OUTCOMES), *itertools.product(OUTCOMES, repeat=2)]
@@ -47,6 +47,14 @@ def _in_words(against_sum: Outcome, controls: tuple[Outcome, ...]) -> str:
     if "undecided" in controls:
         return "one of them undecided, none same or worse"
     return "each better" if controls else "none"
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize(("candidate", "reference"), [(0, 0), (1, 0), (2, 1), (1, 1), (1, 2)])
+def test_only_a_gain_of_what_diverges_more_is_open(outcome: Outcome, candidate: int, reference: int) -> None:
+    left = despite_divergence(outcome, candidate, reference)
+    barred = outcome == "better" and candidate > reference
+    assert left == ("undecided" if barred else outcome)
 
 
 def test_without_the_sum_nothing_is_decided() -> None:

@@ -18,6 +18,7 @@ from reports.arm import Arm
 from reports.arms import arms
 from reports.catalog import make_catalog
 from reports.judging import in_words, judgement_of, save_verdict
+from reports.judging.record import read_verdict
 from reports.retrain_record import RETRAIN_FILE
 from reports.run import load_run
 
@@ -66,6 +67,22 @@ def test_the_margin_of_the_config_counts(retrained_run: MakeRun, study: Study) -
     assert (wide.margin, wide.outcome) == (0.05, "same")
 
 
+def test_the_margin_of_a_loss_is_a_share_of_what_the_search_had_shown_of_the_original(
+    retrained_run: MakeRun, study: Study
+) -> None:
+    """The search had shown a loss of 0.9 of the sum; the whole path, to the words."""
+    same = retrained_run(study(-0.004, level=0.5), quality="loss")
+    judged = save_verdict(same)
+    assert judged is not None
+    assert json.loads((same / "verdict.json").read_text(encoding="utf-8"))["margin"] == pytest.approx(0.009)
+    assert (judged.verdict.outcome, judged.verdict.comparisons[0].gain) == ("same", pytest.approx(0.004, abs=1e-6))
+    assert "Differences below 0.00900 count as the same (verdict.margin)." in in_words(judged)
+    assert "over sum everywhere (a gain is a decrease)." in in_words(judged)
+    assert "points" not in in_words(judged)
+    given = retrained_run(study(-0.004, level=0.5), quality="loss", name="given", verdict={"margin": 0.001})
+    assert (reports.verdict(given).margin, reports.verdict(given).outcome) == (0.001, "better")
+
+
 def test_adaptive_seeds_pay_for_looking_again(retrained_run: MakeRun, study: Study) -> None:
     fixed = reports.verdict(retrained_run(study(0.02, spread=0.01), seeds=(5, 5)))
     looked = reports.verdict(retrained_run(study(0.02, spread=0.01), seeds=(3, 12), name="looked"))
@@ -91,6 +108,58 @@ def test_a_control_that_has_no_result_is_in_the_record_and_leaves_it_open(retrai
         table.loc[table["role"] == role, "state"] = "failed"
     candidates.write(table, path)
     assert reports.verdict(path).outcome == "undecided"
+
+
+def end(path: Path, network: str, count: int, state: str, reason: str) -> None:
+    """Let the last trainings of a network have failed."""
+    table = candidates.read(path)
+    last = table.index[(table["series"] == "retrain") & (table["id"] == network)][-count:]
+    table.loc[last, ["state", "reason"]] = state, reason
+    candidates.write(table, path)
+
+
+def test_trainings_that_failed_stand_in_the_verdict_of_the_run(retrained_run: MakeRun, study: Study) -> None:
+    arms_made = study(0.02, 0.01, 0.01)
+    candidate, base, uniform, control, whole = arms_made
+    path = retrained_run(arms_made)
+    end(path, candidate.id, 2, "failed", "non-finite loss at epoch 3")
+    end(path, base.id, 1, "infeasible", "out of memory: 2 GiB")
+    end(path, control.id, 5, "failed", "its worker was lost, and so was every retry's")
+    end(path, uniform.id, 1, "failed", "timeout: no progress for 300 s")
+    judged = save_verdict(path)
+    assert judged is not None
+    assert (judged.verdict.outcome, judged.ruling.reason) == ("undecided", "diverged")
+    written = json.loads((path / "verdict.json").read_text(encoding="utf-8"))
+    against_sum = written["comparisons"][0]
+    assert (against_sum["outcome"], against_sum["seeds"]) == ("undecided", 3)
+    assert against_sum["low"] > 0
+    assert against_sum["failed"] == {
+        "candidate": {"trainings": 5, "diverged": 2, "out_of_memory": 0, "other": 0},
+        "reference": {"trainings": 5, "diverged": 0, "out_of_memory": 1, "other": 0},
+    }
+    failed = {one["id"]: (one["roles"], one["failures"]["other"]) for one in written["failed"]}
+    assert failed[control.id] == (["matched_params"], 5)
+    assert whole.id not in failed
+    assert read_verdict(path) == judged.verdict
+    said = in_words(judged)
+    assert said.startswith("Undecided: better where it trains, but it diverges more often.\n")
+    for words in (
+        "2 of 5 trainings of the candidate diverged. 1 of 5 trainings of the sum ran out of memory.\n",
+        "undecided, as it diverged more often. 1 of 5 trainings of that network failed.",
+        "Of the other networks: 5 of 5 trainings of sum everywhere (matched params) failed.\n",
+        "--recipe with a lower lr or a longer warmup.",
+    ):
+        assert words in said, (words, said)
+
+
+def test_an_original_of_which_nothing_is_left_is_said(retrained_run: MakeRun, study: Study) -> None:
+    arms_made = study(0.02)
+    path = retrained_run(arms_made)
+    end(path, arms_made[1].id, 5, "failed", "non-finite loss at epoch 1")
+    judged = judgement_of(load_run(path))
+    assert judged is not None
+    assert judged.ruling.reason == "no_sum"
+    assert in_words(judged).splitlines()[1].endswith(" 5 of 5 trainings of the sum diverged.")
 
 
 def test_a_measure_that_one_training_has_by_image_and_another_has_not_is_no_mean(

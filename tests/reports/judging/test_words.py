@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from reports.arm import Arm
+from reports.comparison import Spread, power_at
 from reports.judging.judgement import Judgement, judge
 from reports.judging.words import evidence, headline, sentence
 from reports.measures import MEASURES
@@ -94,6 +95,20 @@ def test_what_is_open_says_what_helps(study: Study) -> None:
     result = judged(study(0.01, 0.01, 0.01, spread=0.05, seeds=3))
     assert headline(result) == "Undecided: more seeds or images are needed."
     assert any("`fusion-nas retrain --seeds`" in line for line in evidence(result))
+
+
+def test_a_small_test_set_says_what_it_can_show(study: Study) -> None:
+    few = judged(study(0.02, 0.01, 0.01, images=120, spread=0.01))
+    (line,) = (
+        line for line in evidence(few) if line.startswith("The test set is small. With 120 test images and 5 se")
+    )
+    shown = float(line.partition("a gain of ")[2].partition(" points")[0]) / 100
+    spread = Spread.measured(few.against("sum")[0].contrast.parts)
+    assert power_at(shown, spread, seeds=5, images=120) == pytest.approx(0.8, abs=0.01)
+    many = judged(study(0.02, 0.01, 0.01))
+    assert not any("test images and" in line for line in evidence(many))
+    open_ = judged(study(0.01, 0.01, 0.01, spread=0.05, seeds=3))
+    assert any(line.startswith("With 1,000 test images and 3 seeds each a gain of ") for line in evidence(open_))
 
 
 def test_recipes_that_disagree_are_told(study: Study) -> None:

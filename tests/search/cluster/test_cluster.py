@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from sklearn.datasets import load_digits
 
 import search
 from fusion_ops.errors import ConfigError, RunError
+from reports.test_outcomes import read_outcomes
 from search.cluster.readiness import require_cluster
 from search.cluster.shipment import PACKAGES
 from tests.clusters import TOKEN, Cluster
@@ -131,6 +133,41 @@ def search_across(cluster: Cluster, nodes: int, tmp_path: Path, family: Callable
             event["epochs"] for event in events(run) if event["event"] == "progress" and event["number"] == number
         ]
         assert epochs == sorted(set(epochs)), "no epoch was trained twice"
+    retrain_across(run, {event["worker"] for event in events(run) if "worker" in event})
+
+
+def retrain_across(run: Path, searched: set[str]) -> None:
+    """On what is left of the cluster: the test images are sent, too, and a worker that is killed costs no training."""
+
+    def trained() -> list[dict]:
+        return [event for event in events(run) if event["event"] == "progress" and "role" in event]
+
+    command = [sys.executable, "-m", "search", "retrain", run, "--top", "1", "--seeds", "2", "--budget", "36epochs"]
+    with subprocess.Popen(
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"RAY_AUTH_TOKEN": TOKEN},
+    ) as driver:
+        try:
+            wait_for(driver, lambda: bool(trained()))
+            victim = trained()[0]
+            assert victim["worker"] not in searched
+            os.kill(int(victim["worker"].rpartition(":")[2]), signal.SIGKILL)
+            out = driver.communicate(timeout=180)[0]
+        finally:
+            driver.kill()
+    assert driver.returncode == 0, out
+    table = pd.read_csv(run / "candidates.csv", dtype={"id": str})
+    again = table[table.role.notna()].set_index("number")
+    assert list(again.state) == ["complete"] * 4
+    assert again.retries[victim["number"]] == 1
+    assert again.worker[victim["number"]] != victim["worker"]
+    for (identity, _), outcomes in read_outcomes(run).items():
+        assert outcomes.values["accuracy"].shape == (1, 160)
+        measured = again[again.id == identity].test_accuracy.to_numpy()
+        assert np.allclose(outcomes.values["accuracy"].mean(axis=1), measured)
 
 
 @pytest.mark.slow

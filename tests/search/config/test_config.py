@@ -46,7 +46,7 @@ def test_defaults_are_those_of_the_contract():
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null, same_failures: 3,
                  checkpoint_gb: null}
         latency: {batch_size: 1, threads: 1, seconds: 0.5}
-        verdict: {margin: 0.0025}
+        verdict: {margin: null}
         storage: {url: null}
         ray:    {address: null, cpus_per_trial: 1, gpus_per_trial: auto, max_concurrent: null,
                      data: send}
@@ -235,8 +235,8 @@ def test_deep_nesting_is_harmless(tmp_path):
     [
         (b"", "is empty"),
         (b"# only a comment\n", "is empty"),
-        (b"- 1\n", "is a mapping of sections; got the list [1]"),
-        (b"hello", "is a mapping of sections; got text `hello`"),
+        (b"- 1\n", "is no mapping; got the list [1]. A config is a mapping of sections"),
+        (b"hello", "is no mapping; got text `hello`"),
         (b"search:\n  trials: \xff\n", ":2: a config is UTF-8 text; byte 18 is not"),
         ("search: {trials: 3}".encode("utf-16"), "UTF-8"),
         (b"\x00\x01", "is not YAML"),

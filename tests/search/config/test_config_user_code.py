@@ -28,6 +28,12 @@ def right(outputs, labels): return (outputs.argmax(1) == labels).float().mean()
 def text(outputs, labels): return "high"
 def known(outputs, labels): return (labels != 255).float().mean()
 
+def unlike(outputs, labels): return outputs.mean()
+unlike.by_image = lambda outputs, labels: outputs[:, 0]
+
+def alike(outputs, labels): return outputs.mean()
+alike.by_image = lambda outputs, labels: outputs.mean(dim=1)
+
 def of_all_classes(outputs, labels):
     assert len(labels.unique()) == outputs.shape[1]
     return 1.0
@@ -73,6 +79,10 @@ def test_a_loss_that_is_none_is_refused(planned: Callable[..., None], loss: str,
     [
         ("text", "`tried:text` must return a number; got str."),
         ("beyond", "`tried:beyond` fails on outputs (256, 10) and labels (256,): IndexError: index 99 is out of"),
+        (
+            "unlike",
+            "`tried:unlike.by_image` fails on outputs (256, 10) and labels (256,): CandidateError: `tried:unlike.",
+        ),
     ],
 )
 def test_a_quality_that_is_none_is_refused(planned: Callable[..., None], quality: str, words: str) -> None:
@@ -82,7 +92,10 @@ def test_a_quality_that_is_none_is_refused(planned: Callable[..., None], quality
 
 
 def test_what_is_right_is_taken_with_soft_labels_and_with_masks(planned: Callable[..., None]) -> None:
-    planned(train={"loss": "tried:loss", "augment": ["mixup"]}, objectives=["tried:right", "tried:of_all_classes"])
+    planned(
+        train={"loss": "tried:loss", "augment": ["mixup"]},
+        objectives=["tried:right", "tried:alike", "tried:of_all_classes"],
+    )
     planned(
         space={"name": "unet", "levels": 2, "width": 4, "stem_stride": 1},
         data={"name": "cluttered_digits", "task": "segmentation", "images": 40, "size": 48},

@@ -51,6 +51,33 @@ def test_what_is_wrong_is_said_with_file_and_line(config: SearchConfig, tmp_path
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty. A recipe is a mapping of `train` keys such as `epochs: 60`."),
+        ("# nothing yet", "is empty. A recipe is a mapping"),
+        ("- epochs", "is no mapping; got the list [epochs]. A recipe is a mapping"),
+        ("60", "is no mapping; got 60. A recipe is a mapping"),
+        ("epochs: [1", "is not YAML"),
+        ("train: {epochs: 60}", "a recipe has the keys of `train` without that line. Write `epochs: 60`."),
+        (None, "there is no such file"),
+    ],
+)
+def test_what_is_no_recipe_is_said_with_the_file_and_what_one_is(
+    config: SearchConfig, tmp_path: Path, text: str | None, words: str
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    if text is not None:
+        path.write_text(text + "\n")
+    with pytest.raises(ConfigError) as raised:
+        read_recipe(path)
+    assert str(raised.value).startswith(f"{path}:")
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+    path.write_text("epochs: 60\n")
+    assert config.with_recipe(read_recipe(path)).train.epochs == 60
+
+
 def test_a_recipe_has_a_name_of_its_own() -> None:
     assert recipe_name("recipes/long_4.yaml") == "long_4"
     for path in ("default.yaml", "two words.yaml"):

@@ -18,6 +18,8 @@ from fusion_ops.errors import RunError
 from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
 from search.run.jobs import launch, resume
+from search.run.retrain import prospect, retrain
+from search.run.retrain_request import RetrainRequest
 from search.training import resumable
 from search.training.files import FolderFiles
 from search.training.job import Assignment, Job, Progress
@@ -138,6 +140,9 @@ def test_a_run_on_a_disk_that_may_not_be_written_is_not_resumed(finished: Path, 
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(RunError, match=rf"^cannot write run directory {run}: Read-only file system\.$"):
         resume(run)
+    with pytest.raises(RunError, match=rf"^cannot write run directory {run}: Read-only file system\.$"):
+        retrain(run, RetrainRequest())
+    assert prospect(run, RetrainRequest()).record.participants
 
 
 @pytest.mark.faults

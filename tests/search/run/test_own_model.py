@@ -23,6 +23,29 @@ def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+RETRAIN_ORIGINAL = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from search.cluster.worker import CandidateTrainable
+from search.run.retrain import prospect
+from search.run.retrain_request import RetrainRequest
+from search.training.files import FolderFiles
+from search.training.job import Assignment, Job
+
+found = prospect("run", RetrainRequest())
+config, record = found.config, found.record
+(original,) = (one for one in record.participants if one.plays("original"))
+job = Job(
+    FolderFiles(Path("again")), config.objectives, train=config.train, data=config.data, imports=config.imports,
+    folders=config.folders, recipes=found.recipes, test_digest=record.test_digest,
+)
+assignment = Assignment(99, original.architecture, record.seed_list[0], "default")
+progress = CandidateTrainable({{"job": job, "candidate": assignment}}).step()["progress"]
+print(original.architecture.choices, progress.measured["test_accuracy"])
+"""
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
@@ -46,6 +69,18 @@ def test_the_pretrained_weights_are_the_start(project: Path) -> None:
     """In one epoch a network from scratch comes to about 20 %; the pretrained one begins at 90 %."""
     table = pd.read_csv(project / "run" / "candidates.csv")
     assert table.accuracy.max() > 0.7
+
+
+@pytest.mark.slow
+def test_the_original_is_retrained_from_its_pretrained_weights(project: Path) -> None:
+    """What its own points do, from the weights that the search began with, whatever the seed; then tested."""
+    start = [sys.executable, "-c", RETRAIN_ORIGINAL]
+    done = subprocess.run(start, capture_output=True, text=True, cwd=project, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    choices, accuracy = done.stdout.rsplit(maxsplit=1)
+    assert choices.count("op='sum'") == 2
+    assert choices.count("op='concat'") == 1
+    assert float(accuracy) > 0.7
 
 
 @pytest.mark.slow

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
+from reports.comparison import SeedPlan
+from reports.comparison.comparing import contrast
+from reports.comparison.components import components
+from reports.comparison.family import of_the_best
 from reports.measures import MEASURES
 from reports.participant import Participant
 from search.study.adaptive_planner import AdaptivePlanner
@@ -81,10 +87,10 @@ def adaptive(space):
                 return np.full((len(numbers), 1), accuracy[identity])
             return np.stack([np.random.default_rng([7, n]).random(IMAGES) < chance for n in numbers]).astype(float)
 
-        seeds = seed_list(0, most)
+        seeds = seed_list(0, most + least)
         quality = MEASURES["accuracy"]
         everyone = [*people(space), *besides]
-        return AdaptivePlanner(everyone, recipes, seeds, least, scores=scores, quality=quality, margin=0.0025)
+        return AdaptivePlanner(everyone, recipes, seeds, least, most, scores=scores, quality=quality, margin=0.0025)
 
     return make
 
@@ -136,6 +142,70 @@ def test_a_failed_training_is_replaced_by_one_with_a_further_seed(adaptive, spac
     done = [Result(one, n, "failed" if n == 0 else "complete", 0.6) for n, one in enumerate(plan)]
     (further,) = planner.next(done, [])
     assert further == Wanted(plan[0].id, "default", seed_list(0, 8)[3])
+
+
+def test_a_failed_training_takes_no_seed_from_an_open_comparison(adaptive, space):
+    """Of eight seeds three fail; the leader gets more than the five that are left wherever it is still open."""
+    best, base, wide = (one.id for one in people(space))
+    seeds, most = seed_list(0, 8), 0
+    unlucky = {seeds[0], seeds[3], seeds[4]}
+    for rival in np.arange(0.728, 0.74, 0.002):
+        accuracy = {best: 0.75, base: 0.45, wide: float(rival)}
+        planner = adaptive(accuracy)
+        done: list[Result] = []
+        while wanted := planner.next(done, []):
+            failed = wanted[0].id == best and wanted[0].seed in unlucky
+            done.append(Result(wanted[0], len(done), "failed" if failed else "complete", accuracy[wanted[0].id]))
+        scores = {name: planner._scores(name, numbers(done, name)) for name in (best, wide)}
+        (pair,) = SeedPlan(3, 8).standing(scores, [(best, wide)]).pairs
+        assert pair.state in ("closed", "hopeless", "exhausted")
+        assert len({one.training for one in done}) == len(done)
+        most = max(most, counts(done, "complete")[best])
+    assert most > 5
+
+
+def test_whoever_fails_again_and_again_runs_out_of_seeds_and_the_other_goes_on(adaptive, space):
+    best, base, wide = (one.id for one in people(space))
+    accuracy = {best: 0.75, base: 0.45, wide: 0.728}
+    planner = adaptive(accuracy)
+    done: list[Result] = []
+    while wanted := planner.next(done, []):
+        failed = wanted[0].id == wide and counts(done, "complete")[wide] >= 3
+        done.append(Result(wanted[0], len(done), "failed" if failed else "complete", accuracy[wanted[0].id]))
+        assert len(done) < 200
+    assert (counts(done, "complete")[wide], counts(done, "failed")[wide]) == (3, 8)
+    assert counts(done, "complete")[best] == 8
+
+
+def counts(done, state) -> Counter[str]:
+    return Counter(one.training.id for one in done if one.state == state)
+
+
+def test_the_more_finalists_the_surer_one_must_be_and_planner_and_verdict_agree(adaptive, space):
+    """At the first look the planner goes on exactly where the verdict's interval leaves it open, and not hopelessly."""
+    best, base, wide = (one.id for one in people(space))
+    rivals = [Participant(space.sample(np.random.default_rng(n)), (("finalist", ""),)) for n in (1, 2)]
+    sure = [of_the_best(0.95, count) for count in (1, 3)]
+    between = 0
+    for gap in np.linspace(0.03, 0.06, 31):
+        accuracy = {best: 0.5 + gap, base: 0.5, wide: 0.1} | {one.id: 0.2 for one in rivals}
+        for number, besides in enumerate(((), rivals)):
+            planner = adaptive(accuracy, besides=besides)
+            done = [Result(one, n, "complete", accuracy[one.id]) for n, one in enumerate(planner.next([], []))]
+            parts = components(*(planner._scores(name, numbers(done, name)) for name in (best, base)))
+            found = [SeedPlan(3, 8, confidence=one).looks(1) for one in sure]
+            open_at = [
+                contrast(parts, 0.0025, float(one.confidence_now(parts))).outcome == "undecided" for one in found
+            ]
+            assert bool(planner.next(done, [])) == (
+                open_at[number] and float(found[number].chance(parts)) > SeedPlan().hopeless
+            )
+            between += open_at == [False, True]
+    assert between
+
+
+def numbers(done, name) -> list[int]:
+    return [one.number for one in done if one.training.id == name and one.state == "complete"]
 
 
 def test_a_measure_without_images_gets_every_seed(adaptive, space):

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from fusion_ops.errors import RunError
+from reports.test_outcomes import read_outcomes
 from search.cli import app, errors, launch  # noqa: F401 - the import registers the command
 from search.study.opening import create_study
 from search.study.storage import open_storage, require_storage
@@ -87,7 +88,7 @@ class PostgresServer:
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [2, 4]}
 train: {epochs: 3}
-search: {trials: 8, sampler: random, pruner: none}
+search: {trials: 6, sampler: random, pruner: none}
 """
 
 
@@ -130,25 +131,59 @@ def test_a_run_whose_server_was_lost_is_resumed(server: PostgresServer, tmp_path
         again = driver.communicate(timeout=240)[0]
     assert driver.returncode == 0, again
     table = pd.read_csv(run / "candidates.csv", dtype={"id": str})
-    assert list(table.query("state != 'duplicate'").state) == ["complete"] * 8
+    assert list(table.query("state != 'duplicate'").state) == ["complete"] * 6
     assert table.query("state == 'complete'").id.is_unique
     study = optuna.load_study(study_name="fusion-nas run", storage=open_storage(server.url))
     assert len(study.trials) == len(table)
     assert all(trial.state.is_finished() for trial in study.trials)
     finished = [event for event in events(run) if event["event"] == "finished" and event["state"] == "complete"]
-    assert len({event["number"] for event in finished}) == len(finished) == 8
+    assert len({event["number"] for event in finished}) == len(finished) == 6
     moved = run.rename(tmp_path / "renamed")
     with fusion_nas("resume", moved, PGPASSWORD=PASSWORD) as driver:
         nothing = driver.communicate(timeout=240)[0]
     assert driver.returncode == 0, nothing
     run = moved
+    retrained = retrained_although_the_server_is_lost(server, run)
     for text in (
         out,
         again,
+        *retrained,
         *(path.read_text() for path in run.iterdir() if path.suffix in (".yaml", ".jsonl", ".html")),
     ):
         assert PASSWORD not in text
         assert ENCODED not in text
+
+
+def retrained_although_the_server_is_lost(server: PostgresServer, run: Path) -> tuple[str, str]:
+    """Return what the two calls say; the server is lost in the first, and the second goes on."""
+    call = ("retrain", run, "--top", 1, "--seeds", 2)
+    with fusion_nas(*call, PGPASSWORD=PASSWORD) as driver:
+        before = (run / "log.jsonl").read_text().count('"complete"')
+        wait_for(run / "log.jsonl", '"complete"', before + 1, driver)
+        server.stop()
+        out = driver.communicate(timeout=120)[0]
+    assert driver.returncode == 1, out
+    assert "was lost" in out.strip().splitlines()[-1]
+    assert "continue with `fusion-nas retrain` when it is back." in out
+    server.start()
+    ended = rows_of_retrainings(run)
+    with fusion_nas("retrain", run, PGPASSWORD=PASSWORD) as driver:
+        again = driver.communicate(timeout=240)[0]
+    assert driver.returncode == 0, again
+    rows, outcomes = rows_of_retrainings(run), read_outcomes(run)
+    assert set(rows.state) == {"complete"}
+    assert len(rows) == 2 * len(outcomes)
+    assert all(len(one.seeds) == 2 for one in outcomes.values())
+    kept = ended[ended.state == "complete"]
+    assert list(rows.loc[kept.index].finished) == list(kept.finished)
+    study = optuna.load_study(study_name="fusion-nas run", storage=open_storage(server.url))
+    assert all(trial.state.is_finished() for trial in study.trials)
+    return out, again
+
+
+def rows_of_retrainings(run: Path) -> pd.DataFrame:
+    table = pd.read_csv(run / "candidates.csv", dtype={"id": str}).set_index("number")
+    return table[table.role.notna()]
 
 
 def events(run: Path) -> list[dict]:

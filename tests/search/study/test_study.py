@@ -37,6 +37,18 @@ def test_a_torn_tail_is_cut_off_and_kept_and_the_study_goes_on(journal: Path) ->
     assert [trial.values for trial in opened(journal).trials] == [[0.5, 1000.0], [0.6, 1000.0], [0.7, 1000.0]]
 
 
+def test_a_copy_is_as_the_study_and_what_is_done_to_it_stays_in_it(journal: Path) -> None:
+    written = journal.read_bytes() + b'{"op_code": 4, "torn'
+    journal.write_bytes(written)
+    copy = load_study(journal, None, OBJECTIVES, optuna.samplers.RandomSampler(seed=0), copied=True)
+    copy.set_user_attr("written", True)
+    copy.tell(copy.ask(), [0.1, 1000.0])
+    assert journal.read_bytes() == written
+    assert sorted(path.name for path in journal.parent.iterdir()) == ["study.journal"]
+    assert [trial.values for trial in copy.trials][:3] == [trial.values for trial in opened(journal).trials]
+    assert copy.directions == opened(journal).directions
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -75,6 +87,13 @@ def test_a_database_that_others_use_needs_the_right_name(tmp_path: Path) -> None
     def named(name: str, *, guessed: bool) -> str:
         return load_study(journal, url, OBJECTIVES, sampler, name, guessed=guessed).study_name
 
+    with pytest.raises(RunError, match=r"names .*study\.db, which does not exist; put that file back"):
+        named("fusion-nas a", guessed=True)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "study.db").touch()
+    with pytest.raises(RunError, match=r"has no study `fusion-nas a`; it has none. Give the right `storage.url`"):
+        named("fusion-nas a", guessed=True)
+    assert not (tmp_path / "study.db").read_bytes()
     create_study(journal, url, OBJECTIVES, sampler, "fusion-nas a")
     assert named("fusion-nas renamed", guessed=True) == "fusion-nas a"
     with pytest.raises(RunError, match=r"has no study `fusion-nas renamed`; it has `fusion-nas a`"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 import spaces
+from fusion_ops.errors import CandidateError
 from search.cluster.worker import CandidateTrainable
 from search.training import data
 from search.training.data.dataset import Dataset, Split
@@ -20,6 +23,7 @@ from search.training.job import Assignment, Job
 from search.training.loop import DeviceData
 from search.training.prediction import prediction_of
 from search.training.settings import DataConfig, TrainConfig
+from search.training.watchdog import Watchdog
 from spaces.tied import completed
 
 CPU = torch.device("cpu")
@@ -107,6 +111,48 @@ def test_a_user_defined_mean_over_images_is_kept_by_image_and_anything_else_as_i
         assert shown.images[name].tolist() == pytest.approx([shown.measures[name]])
 
 
+class Counted:
+    """A user-defined quality that knows how often it was asked, and with how many images."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], **attributes: object) -> None:
+        self.function, self.asked = function, []
+        self.__dict__.update(attributes)
+
+    def __call__(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        self.asked.append(len(labels))
+        return self.function(outputs, labels)
+
+
+def of_each(outputs: Tensor, labels: Tensor) -> Tensor:
+    return ((outputs.argmax(dim=1) - labels) ** 2).float()
+
+
+def test_a_quality_is_asked_once_an_image_unless_it_is_no_mean_or_says_all_at_once() -> None:
+    dataset = scenes(masked=False)
+    mean, no_mean, at_once = Counted(squared), Counted(spread), Counted(squared, by_image=of_each)
+    metrics = {"m:mean": mean, "m:no_mean": no_mean, "m:at_once": at_once}
+    shown = examine(Linear(10, masked=False), dataset.test, DeviceData(dataset, CPU), 16, metrics, EVERYTHING)
+    assert sorted(mean.asked) == [1] * 50 + [8, 50]
+    assert sorted(no_mean.asked) == [1] * 8 + [8, 50]
+    assert at_once.asked == [50]
+    assert torch.equal(shown.images["m:at_once"], shown.images["m:mean"])
+    assert tuple(shown.images["m:no_mean"].shape) == (1,)
+
+
+@pytest.mark.parametrize(
+    ("by_image", "got"),
+    [
+        (lambda outputs, labels: outputs[:, 0], "got 50 for 50 images"),
+        (lambda *_: torch.ones(3), "got 3 for 50 images"),
+    ],
+)
+def test_numbers_that_are_not_of_the_images_are_refused(by_image: Callable[..., Tensor], got: str) -> None:
+    dataset = scenes(masked=False)
+    metrics = {"m:wrong": Counted(squared, by_image=by_image)}
+    with pytest.raises(CandidateError, match=f"`m:wrong.by_image` must return a number for each image.*{got}"):
+        examine(Linear(10, masked=False), dataset.test, DeviceData(dataset, CPU), 16, metrics, EVERYTHING)
+
+
 def test_a_digest_tells_images_labels_and_order() -> None:
     test = digits().test
     changed = Split(test.images.clone(), test.labels)
@@ -190,6 +236,42 @@ def test_a_retraining_tests_the_epoch_that_validation_chose_once_and_keeps_its_w
     assert done.measured["test_accuracy"] == pytest.approx(float(right.float().mean()))
     assert done.measured["test_accuracy"] == pytest.approx(1 - max(shares), abs=0.1)
     assert set(done.measured) == {"test_accuracy", "test_loss", "test_mistakes_of_digits:share"}
+
+
+WATCHED = """
+events = []
+
+def right(outputs, labels):
+    events.append("call")
+    return (outputs.argmax(1) == labels).float().mean()
+
+def parts(model, images):
+    events.append("call")
+    return 1.0
+
+def layers(model, images):
+    events.append("call")
+    return 2.0
+"""
+
+
+def test_every_call_of_a_users_measure_is_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a slow one is not taken for a stalled training: in validation, for each test image, and for costs."""
+    (tmp_path / "watched_measures.py").write_text(WATCHED)
+    monkeypatch.setattr(Watchdog, "beat", lambda self: sys.modules["watched_measures"].events.append("beat"))
+    job = Job(
+        FolderFiles(tmp_path / "checkpoints"),
+        tuple(f"watched_measures:{name}" for name in ("right", "parts", "layers")),
+        folders=(str(tmp_path),),
+        recipes={"default": TrainConfig(epochs=1)},
+        test_digest=digest(digits().test),
+    )
+    done = carried_out(job, Assignment(3, SPACE.uniform("sum"), 77, "default"))
+    assert done.failure is None
+    events = sys.modules["watched_measures"].events
+    calls = [at for at, event in enumerate(events) if event == "call"]
+    assert len(calls) >= len(digits().test) + 4
+    assert all(events[at - 1] == events[at + 1] == "beat" for at in calls)
 
 
 def test_a_worker_with_other_test_images_ends_the_run_and_blames_no_candidate(tmp_path: Path) -> None:

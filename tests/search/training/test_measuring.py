@@ -7,11 +7,15 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
+import threading
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+from search.training.measuring.device_lock import device_alone, device_shared
 from search.training.measuring.latency import measure_latency
 from search.training.measuring.memory import measure_memory
 
@@ -112,3 +116,24 @@ def test_trainings_share_a_measurement_waits_and_nobody_overtakes_it(tmp_path: P
     assert said(late, 60) == "held"
     let_go(late)
     second.communicate()
+
+
+def test_what_waits_for_the_device_is_no_stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's watchdog hears of it as long as others train to their next rung."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for mine, theirs in ((device_alone, "shared"), (device_shared, "alone")):
+        other = hold(tmp_path, theirs)
+        assert said(other, 60) == "held"
+        heard: list[None] = []
+
+        def waiting(heard: list[None] = heard, other: subprocess.Popen[bytes] = other) -> None:
+            heard.append(None)
+            if len(heard) == 3:
+                let_go(other)
+
+        in_the_end = threading.Timer(60, other.kill)
+        in_the_end.start()
+        with mine(torch.device("cpu"), waiting):
+            assert len(heard) >= 3
+            assert other.returncode == 0
+        in_the_end.cancel()
