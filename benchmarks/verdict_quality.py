@@ -50,6 +50,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from reports.comparison import Looks, SeedPlan, Spread, compare, detectable, miou_values
 from reports.comparison.components import Components, components
 from reports.comparison.interval import half_width
+from search.study.adaptive_planner import HOPELESS
 
 Floats = NDArray[np.float64]
 CHUNK = 4_000_000
@@ -254,7 +255,8 @@ def powers_of_looks(count: int) -> Iterator[dict[str, Any]]:
             spread = Spread(seed / 400, own**2, 1.0)
             gain = detectable(spread, seeds=looks.most, images=400, looks=looks)
             world = World("floats", own=own, seed=(seed, seed), gain=gain)
-            found = followed(world, 0.0, count, images=400, fixed=False, most=looks.most)
+            plan = SeedPlan(looks.least, looks.most, margin=0.0, hopeless=HOPELESS)
+            found = followed(world, plan, count, images=400, fixed=False)
             share = float(np.mean([run["outcome"] == "better" for run in found]))
             yield (
                 row(world=f"floats, own {own}, seeds {seed:.0f}×", seeds=f"3..{looks.most}", images=400, studies=count)
@@ -271,7 +273,7 @@ def adaptive(quick: bool) -> dict[str, Any]:
         for effect in (0.0, 1.0):
             for gain in (0.0, 0.005, 0.02):
                 world = World("90 %", 0.9, own=0.5, seed=(effect, effect), gain=gain)
-                found = list(followed(world, margin, count))
+                found = list(followed(world, SeedPlan(margin=margin), count))
                 collected += found
                 rows.append(row(gain=gain, seed=effect, margin=margin) | outline(found))
     mixes = [row(margin=margin) | mixed(found) for margin, found in runs.items()]
@@ -300,18 +302,17 @@ def adaptive_wrong(quick: bool) -> Iterator[dict[str, Any]]:
     """Yield how often the adaptive plan tells equal networks apart."""
     for own, effect in ((0.0, 0.0), (0.0, 3.0), (0.5, 1.0), (1.0, 0.0)):
         world = World("90 %", 0.9, own=own, seed=(effect, effect))
-        found = list(followed(world, 0.0025, 100 if quick else 500, images=400, fixed=False))
+        found = list(followed(world, SeedPlan(), 100 if quick else 500, images=400, fixed=False))
         apart = float(np.mean([run["outcome"] in ("better", "worse") for run in found]))
         held = float(np.mean([run["held"] for run in found]))
         yield row(own=own, seed=effect, studies=len(found), wrong=apart, final_coverage=held)
 
 
 def followed(
-    world: World, margin: float, count: int, images: int = IMAGES, fixed: bool = True, most: int = 12
+    world: World, plan: SeedPlan, count: int, images: int = IMAGES, fixed: bool = True
 ) -> Iterator[dict[str, Any]]:
     """Yield what `SeedPlan` makes of studies whose trainings are all known, and what fixed designs make of them."""
     rng = np.random.default_rng([images, int(1e4 * world.gain), int(10 * world.seed[0]), int(10 * world.own)])
-    plan = SeedPlan(margin=margin, most=most)
     for _ in range(count):
         first, second = (scores[0] for scores in world.draw(rng, 1, plan.most, images))
         yield followed_one(plan, first, second, world.gain, fixed)
