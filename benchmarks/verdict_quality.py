@@ -23,11 +23,12 @@ of images in one of the networks only, and what is left. Shown are
 Right or wrong is simulated by a probit: an image is classified rightly where the sum of a level and normal effects is
 positive; so the true accuracy is known exactly.
 
-Result (Intel Xeon, one shared core, fifteen minutes, 2026-11-29; tables in `docs/verdict.md`): coverage 93 to 97 % in 83
-of 90 cells, but for 99 % right on 200 images (99 %) and one cell of 97.2 %; wrong in 4.2 % on average, by seeds alone up
-to 27 %, by images alone up to 35 %; power 78 to 81 %, over looks 79 to 87 %; picked among three or six, wrong in 2 %;
-whole retrainings take 45 % of the trainings of the fixed design that closes as many verdicts. Two networks alone
-(`adaptive`, and `real`; measured a day before, with half the degrees of freedom of images) take 73 %.
+Result (Intel Xeon, one shared core, fifteen minutes, 2026-11-29; tables in `docs/verdict.md`): coverage 93 to 97 % in
+83 of 90 cells, but for 99 % right on 200 images (99 %) and one cell of 97.2 %; wrong in 4.2 % on average, by seeds
+alone up to 27 %, by images alone up to 35 %; power 78 to 81 %, over looks 79 to 87 %; picked among three or six, wrong
+in 2 % (100 studies a row, `--quick`); whole retrainings take 45 % of the trainings of the fixed design that closes as
+many verdicts. Two networks alone take 73 % (`adaptive`; it and `real` are of the day before, when images had half the
+degrees of freedom).
 """
 
 from __future__ import annotations
@@ -267,7 +268,7 @@ def powers_of_looks(count: int) -> Iterator[dict[str, Any]]:
 
 def adaptive(quick: bool) -> dict[str, Any]:
     """Return trainings and verdicts of the adaptive plan, and of fixed designs on the same studies."""
-    count = 20 if quick else 100
+    count = 20 if quick else 200
     runs: dict[float, list[dict[str, Any]]] = {0.0025: [], 0.01: []}
     rows = []
     for margin, collected in runs.items():
@@ -303,7 +304,7 @@ def adaptive_wrong(quick: bool) -> Iterator[dict[str, Any]]:
     """Yield how often the adaptive plan tells equal networks apart."""
     for own, effect in ((0.0, 0.0), (0.0, 3.0), (0.5, 1.0), (1.0, 0.0)):
         world = World("90 %", 0.9, own=own, seed=(effect, effect))
-        found = list(followed(world, SeedPlan(), 100 if quick else 500, images=400, fixed=False))
+        found = list(followed(world, SeedPlan(), 100 if quick else 2_000, images=400, fixed=False))
         apart = float(np.mean([run["outcome"] in ("better", "worse") for run in found]))
         held = float(np.mean([run["held"] for run in found]))
         yield row(own=own, seed=effect, studies=len(found), wrong=apart, final_coverage=held)
@@ -347,17 +348,17 @@ def real(quick: bool) -> dict[str, Any]:
     within, plan = [], SeedPlan()
     for name, scores in tables.items():
         for seeds in (3, 5, 10):
-            dealt = [rng.permutation(len(scores))[: 2 * seeds] for _ in range(200 if quick else 1_000)]
+            dealt = [rng.permutation(len(scores))[: 2 * seeds] for _ in range(200 if quick else 2_000)]
             parts = [components(scores[who[:seeds]], scores[who[seeds:]]) for who in dealt]
             tests = (lambda one: missed(one, 0.0), missed_by_seeds, missed_by_images)
             ours, by_seeds, by_images = (float(np.mean([test(one) for one in parts])) for test in tests)
             within.append(row(network=name, seeds=seeds, wrong=ours, seeds_alone=by_seeds, images_alone=by_images))
-        halves = [rng.permutation(len(scores)) for _ in range(100 if quick else 300)]
+        halves = [rng.permutation(len(scores)) for _ in range(100 if quick else 1_000)]
         runs = [followed_one(plan, scores[who[:12]], scores[who[12:24]], 0.0, fixed=False) for who in halves]
         apart = float(np.mean([run["outcome"] in ("better", "worse") for run in runs]))
         trainings = float(np.mean([run["trainings"] for run in runs]))
         within.append(row(network=name, seeds="3..12", wrong=apart, trainings=trainings))
-    return {"within": within, "between": list(between(tables, plan, rng, 30 if quick else 60))}
+    return {"within": within, "between": list(between(tables, plan, rng, 30 if quick else 300))}
 
 
 def between(
