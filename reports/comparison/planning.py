@@ -23,7 +23,7 @@ from reports.comparison.sequential import Looks
 __all__ = ["PairState", "SeedPlan", "Standing", "State"]
 
 State = Literal["untrained", "open", "closed", "hopeless", "exhausted"]
-HOPELESS = 0.05
+HOPELESS = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class SeedPlan:
         self.looks(1)
         if not 0.0 <= self.hopeless < 1.0:
             raise SpecError(
-                f"`hopeless` must be a probability, 0 to below 1; got {self.hopeless}. 0.05 is the usual one."
+                f"`hopeless` must be a probability, 0 to below 1; got {self.hopeless}. 0.15 is the usual one."
             )
 
     def looks(self, count: int) -> Looks:

@@ -14,7 +14,10 @@ from reports.measures import Measure
 from reports.participant import CONTROLS, Participant
 from search.study.planner import FixedPlanner, Result, Wanted, leader, validated
 
-__all__ = ["AdaptivePlanner", "Scores"]
+__all__ = ["HOPELESS", "AdaptivePlanner", "Scores"]
+
+# Less than of a pair alone: everyone's first seeds are paid for, and two networks' next ones are cheap beside them.
+HOPELESS = 0.05
 
 # From a network's id and the numbers of its trainings to what the test images got, `(seeds, images)`; more is better.
 Scores = Callable[[str, Sequence[int]], NDArray[np.float64]]
@@ -55,7 +58,7 @@ class AdaptivePlanner:
         self._participants, self._recipes, self._seeds = tuple(participants), tuple(recipes), tuple(seeds)
         self._first = FixedPlanner(participants, recipes, seeds[:least], least)
         self._whole = FixedPlanner(participants, recipes, seeds[:most], least)
-        self._plan = SeedPlan(least, most, margin=margin)
+        self._plan = SeedPlan(least, most, margin=margin, hopeless=HOPELESS)
         self._scores, self._quality = scores, quality
         self._answered: tuple[int, tuple[Wanted, ...], list[Wanted]] | None = None
 

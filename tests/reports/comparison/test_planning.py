@@ -148,9 +148,9 @@ def followed(plan, arms):
 
 class TestErrors:
     def test_hopeless_is_a_probability(self):
-        with pytest.raises(SpecError, match=r"`hopeless`.*got 1.0. 0.05 is the usual one"):
+        with pytest.raises(SpecError, match=r"`hopeless`.*got 1.0. 0.15 is the usual one"):
             SeedPlan(hopeless=1.0)
-        assert SeedPlan(hopeless=0.05) == SeedPlan()
+        assert SeedPlan(hopeless=0.15) == SeedPlan()
 
     def test_a_pending_arm_has_to_be_in_a_pair(self):
         with pytest.raises(UnknownNameError, match="unknown arm `x`"):

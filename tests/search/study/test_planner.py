@@ -13,7 +13,7 @@ from reports.comparison.components import components
 from reports.comparison.family import of_the_best
 from reports.measures import MEASURES
 from reports.participant import Participant
-from search.study.adaptive_planner import AdaptivePlanner
+from search.study.adaptive_planner import HOPELESS, AdaptivePlanner
 from search.study.planner import FixedPlanner, Result, Wanted, leader, seed_list
 
 IMAGES = 2000
@@ -197,9 +197,7 @@ def test_the_more_finalists_the_surer_one_must_be_and_planner_and_verdict_agree(
             open_at = [
                 contrast(parts, 0.0025, float(one.confidence_now(parts))).outcome == "undecided" for one in found
             ]
-            assert bool(planner.next(done, [])) == (
-                open_at[number] and float(found[number].chance(parts)) > SeedPlan().hopeless
-            )
+            assert bool(planner.next(done, [])) == (open_at[number] and float(found[number].chance(parts)) > HOPELESS)
             between += open_at == [False, True]
     assert between
 
