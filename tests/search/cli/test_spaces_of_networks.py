@@ -60,4 +60,6 @@ def test_a_dry_run_tells_the_notices(tmp_path: Path, capsys: Any, caplog: Any) -
     (tmp_path / "a.yaml").write_text(CONFIG, encoding="utf-8")
     assert fusion_nas("launch", str(tmp_path / "a.yaml"), "--run-dir", str(tmp_path / "run"), "--dry-run") == 0
     assert "notice: module `router` stays as it is" in caplog.text
-    assert "1 fusion points" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "1 fusion points" in told
+    assert "in a retraining" in told
