@@ -129,6 +129,19 @@ def test_statistics_are_taken_anew_where_training_would_change_them(digits: Data
     assert not has_statistics(nn.Sequential(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2)))
 
 
+def test_masks_are_counted_by_image_and_class() -> None:
+    scenes = data.load(
+        DataConfig.model_validate({"name": "cluttered_digits", "images": 60, "test_images": 20, "task": "segmentation"})
+    )
+    space = spaces.create("unet", width=4, levels=2, num_classes=11, in_channels=1, input_size=(32, 32))
+    built = build_with_paths(space, space.uniform("aff", r=2))
+    looker = PointExaminer(scenes, DeviceData(scenes, CPU), TrainConfig(batch_size=16), {}, "miou", 8, 32)
+    found = looker.look(built, {point.name: point for point in space.points})
+    for values in (found.whole, found.renewed, *found.without.values(), *found.fixed.values()):
+        assert tuple(values.shape) == (8, 3, 11)
+    assert list(found.without) == [point.name for point in space.points]
+
+
 def replaced(built: BuiltNetwork, name: str, operator: nn.Module) -> nn.Module:
     again = build_with_paths(SPACE, ARCHITECTURE)
     again.network.load_state_dict(built.network.state_dict())
