@@ -90,7 +90,8 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Return the candidate that has waited longest.
 
-        Tune by itself takes any of those that wait for the next free worker: one of them can wait until there are no more.
+        Tune by itself takes any of those that wait for the next free worker, so that one can wait until there are no
+        more.
         """
         while self._waiting and self._waiting[0].status != Trial.PENDING:
             self._waiting.popleft()
