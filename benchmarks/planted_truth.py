@@ -10,13 +10,14 @@ and search anew (`planted/two_views.py` has the data and the network).
 - `chance`: labels are random, so no network is better than another on new images. Wanted: `same` or `undecided` for
   every seed; never `better`.
 
-Runs that are there already in `--runs` are not made again.
+Runs that are whole in `--runs` are judged as they are, and not made again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -42,6 +43,7 @@ def outcome(truth: str, seed: int, folder: Path) -> dict[str, Any]:
     run_dir = folder / f"{truth}-{seed}"
     started = time.monotonic()
     if not (run_dir / "verdict.json").exists():
+        shutil.rmtree(run_dir, ignore_errors=True)
         config = SearchConfig.load(HERE / f"{truth}.yaml", overrides={"data.seed": seed, "search.seed": seed})
         run = search.launch(config, run_dir=run_dir)
         run.retrain(top=2, seeds=SEEDS, ablate=truth == "cued")
