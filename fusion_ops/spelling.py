@@ -20,8 +20,11 @@ _ASKED: ContextVar[bool] = ContextVar("plain_spelling", default=False)
 
 
 def is_plain() -> bool:
-    """Return whether operators are spelled plainly: within `torch.export`, and within `plain_spelling`."""
-    return torch.compiler.is_exporting() or _ASKED.get()
+    """Return whether operators are spelled plainly: within `torch.export`, and within `plain_spelling`.
+
+    `torch.compile` follows no context variable; what it compiles is spelled as in training.
+    """
+    return torch.compiler.is_exporting() or (not torch.compiler.is_compiling() and _ASKED.get())
 
 
 @contextmanager

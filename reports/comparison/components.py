@@ -34,6 +34,8 @@ __all__ = ["ArmParts", "Components", "components"]
 
 Floats = NDArray[np.float64]
 FLOOR = 0.1
+# So few images make a difference that more degrees of freedom than they show would be too many.
+FEW = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +163,15 @@ def _right_or_wrong(scores: Floats) -> bool:
 
 
 def _images_freedom(total: Floats, fourth: Floats, images: int) -> Floats:
-    """Degrees of freedom of a variance: twice those that its own sampling variance shows; n − 1 at most.
+    """Degrees of freedom of a variance: those that its own sampling variance shows, and up to twice as many.
 
-    That variance is from the fourth moment. Where m of n values are not 0 they are about 4 m. With 2 m, as
-    Satterthwaite has it, intervals are too wide: a few large values raise gain and variance together. With n − 1 they
-    are too narrow where the few all point one way: of a difference that lies in five images on average, 87 % cover
-    then, 95 % with 4 m (by Poisson probabilities).
+    That variance is from the fourth moment. Where m of n values are not 0 it shows 2 m, as Satterthwaite has it. Of
+    six values or fewer more are too many: where they all point one way, 90 % would cover in place of 95 %. Of twelve or
+    more 2 m are too few, since gain and variance grow together: 4 m. It is n − 1 at most.
     """
     second = total / images
     noise = (fourth / images - second**2) / images
     with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = np.where(noise > 0.0, 4.0 * second**2 / noise, images - 1.0)
+        effective = np.where(noise > 0.0, second**2 / noise, images)
+    freedom = 2.0 * effective * (1.0 + np.clip((effective - FEW) / FEW, 0.0, 1.0))
     return np.clip(freedom, 1.0, images - 1.0)

@@ -79,6 +79,8 @@ class SeedPlan:
         margin: Differences up to this are too small to matter.
         confidence: Coverage of the intervals of all pairs and all looks together.
         hopeless: A pair whose chance to be decided is below this gets no further seed; 0: every pair gets all.
+        looked: The least and the most seeds of all looks, where one looked, or may look, at others than those from
+            `least` to `most`: all of these intervals hold together.
 
     Raises:
         SpecError: The seeds are no range, or the confidence or the chance is no such number.
@@ -89,6 +91,7 @@ class SeedPlan:
     margin: float = MARGIN
     confidence: float = CONFIDENCE
     hopeless: float = HOPELESS
+    looked: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         self.looks(1)
@@ -99,7 +102,8 @@ class SeedPlan:
 
     def looks(self, count: int) -> Looks:
         """Return how one looks at each of several pairs."""
-        return Looks(self.least, self.most, self.margin, each_confidence(self.confidence, count))
+        least, most = self.looked or (self.least, self.most)
+        return Looks(least, most, self.margin, each_confidence(self.confidence, count))
 
     def standing(
         self,
@@ -143,7 +147,7 @@ class SeedPlan:
         found = over_looks(contrast(parts, self.margin, float(looks.confidence_now(parts))), self.confidence)
         if found.outcome != "undecided":
             return PairState(candidate, reference, "closed", found, 1.0)
-        chance = float(looks.chance(parts))
+        chance = float(looks.chance(parts, self.most))
         left = min(have[candidate], have[reference]) < self.most
         state: State = "exhausted" if not left else "hopeless" if chance < self.hopeless else "open"
         return PairState(candidate, reference, state, found, chance if left else 0.0)

@@ -42,12 +42,12 @@ def power_at(
     Args:
         difference: The true gain, in units of the score.
         spread: Variances of single scores.
-        seeds: Of each of both networks; with `looks` those of the last look.
+        seeds: Of each of both networks; with `looks` those of the look that is asked about.
         images: Test images.
         margin: Differences up to this are too small to matter; by default that of `looks`, else 0.0025.
         confidence: Of the interval, or of those of all looks together; by default that of `looks`, else 0.95.
-        looks: How often one looks, where the number of seeds depends on what is seen: intervals are wider then. Its
-            first look counts; the last one is at `seeds`.
+        looks: How often one looks, where the number of seeds depends on what is seen: intervals are wider then. More
+            `seeds` than its last look has are a further look.
     """
     _check(seeds, images)
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
@@ -84,7 +84,7 @@ def detectable(
     Args:
         spread: Variances of single scores: `Spread.measured` or `Spread.pooled` of a run, or `Spread.assumed` of an
             accuracy.
-        seeds: Of each of both networks; with `looks` those of the last look.
+        seeds: As in `power_at`.
         images: Test images.
         power: Probability to show it.
         margin: As in `power_at`.
@@ -129,8 +129,9 @@ def seeds_needed(
     """
 
     def enough(seeds: int) -> bool:
+        until = None if looks is None else replace(looks, most=seeds)
         shown = power_at(
-            difference, spread, seeds=seeds, images=images, margin=margin, confidence=confidence, looks=looks
+            difference, spread, seeds=seeds, images=images, margin=margin, confidence=confidence, looks=until
         )
         return shown >= POWER
 
@@ -171,8 +172,10 @@ def _fewest(enough: Callable[[int], bool], least: int, most: int) -> int | None:
 
 
 def _terms(seeds: int, margin: float | None, confidence: float | None, looks: Looks | None) -> Looks:
-    """Return how one looks: once, or until so many seeds."""
-    looked = Looks(seeds, seeds) if looks is None else replace(looks, least=min(looks.least, seeds), most=seeds)
+    """Return how one looks: once, or at these seeds, too."""
+    looked = Looks(seeds, seeds)
+    if looks is not None:
+        looked = replace(looks, least=min(looks.least, seeds), most=max(looks.most, seeds))
     return replace(
         looked,
         margin=looked.margin if margin is None else margin,

@@ -58,13 +58,14 @@ class Looks:
             time = np.where(last.variance > 0.0, np.minimum(last.variance / parts.variance, 1.0), 1.0)
         return repeated_confidence(share, time, self.least, self.most, self.confidence)
 
-    def chance(self, parts: Components) -> Floats:
+    def chance(self, parts: Components, last_seeds: int | None = None) -> Floats:
         """Return the probability that the last look would decide, in the light of this one.
 
         What comes is normal around the gain seen, with the variance that the further seeds take away: increments are
         independent of what has been seen. Variances and confidence are those estimated now.
         """
-        last = parts.with_seeds(self.most, self.most)
+        last_seeds = last_seeds or self.most
+        last = parts.with_seeds(last_seeds, last_seeds)
         half = half_width(last, self.confidence_now(last))
         spread = np.sqrt(np.maximum(parts.variance - last.variance, 0.0))
         size = np.abs(parts.gain)

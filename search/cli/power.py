@@ -7,13 +7,21 @@ from reports.measures import MEASURES, Measure, quality_of
 from reports.phrases import signed_points
 from search.config import SearchConfig
 from search.run.margin_ahead import margin_ahead
-from search.run.power import Power, assumed_power, gain_of_single_trainings, measured_powers
+from search.run.power import (
+    Power,
+    assumed_power,
+    gain_of_single_trainings,
+    looks_at,
+    looks_of,
+    measured_powers,
+)
 from search.run.retrain import Prospect
-from search.run.retrain_request import SEEDS
+from search.run.retrain_request import FINALISTS, SEEDS
 from search.training.data import Dataset
 
 __all__ = ["power_of_launch", "power_of_retraining"]
 
+NONE = "none"
 # Before any training; of a better network less is left to chance.
 ASSUMED_ACCURACY = 0.9
 
@@ -24,7 +32,8 @@ def power_of_launch(config: SearchConfig, dataset: Dataset) -> list[str]:
     if quality.name != "accuracy":
         return [_unknown(quality)]
     searched = _gain(quality, gain_of_single_trainings(ASSUMED_ACCURACY, images))
-    found = assumed_power(ASSUMED_ACCURACY, len(dataset.test), SEEDS, margin_of(config.verdict.margin, quality, (), ""))
+    looks = looks_at(SEEDS, margin_of(config.verdict.margin, quality, (), ""), FINALISTS)
+    found = assumed_power(ASSUMED_ACCURACY, len(dataset.test), looks, SEEDS)
     lines = [
         f"the smallest differences that show, at best, at {100 * ASSUMED_ACCURACY:.0f} % accuracy (80 % power):",
         f"in the search {searched}: one training each, {images:,} validation images",
@@ -44,11 +53,13 @@ def power_of_retraining(found: Prospect) -> list[str]:
         several = len(record.recipes) > 1
         return [line for one in measured for line in _measured(one, quality, named=several)]
     accuracy = _best(found) if quality.name == "accuracy" else None
-    assumed = None if accuracy is None else assumed_power(accuracy, record.test_images, record.seeds, margin)
+    if accuracy is None:
+        return [_unknown(quality)]
+    assumed = assumed_power(accuracy, record.test_images, looks_of(record, margin), record.seeds)
     if assumed is None:
         return [_unknown(quality)]
     return [
-        f"at best a gain of {_gain(quality, assumed.gain)} can be shown (80 % power, {_seeds(assumed)})",
+        f"at best {_shown(quality, assumed.gain)} (80 % power, {_seeds(assumed)})",
         f"assumes that seeds differ by chance alone, at {quality.format(accuracy)}; two seeds measure it",
         _for_half(assumed),
     ]
@@ -59,7 +70,7 @@ def _measured(found: Power, quality: Measure, *, named: bool) -> list[str]:
     networks = "1 network" if found.networks == 1 else f"{found.networks} networks"
     half = f"; {_for_half(found)}" if quality.style == "percent" else ""
     return [
-        f"{under}a gain of {_gain(quality, found.gain)} can be shown (80 % power, {_seeds(found)})",
+        f"{under}{_shown(quality, found.gain)} (80 % power, {_seeds(found)})",
         f"measured on {networks}{half}",
     ]
 
@@ -84,8 +95,14 @@ def _seeds(found: Power) -> str:
     return f"{most} seeds each" if least == most else f"{least} to {most} seeds each"
 
 
+def _shown(quality: Measure, gain: float) -> str:
+    found = _gain(quality, gain)
+    return "no gain at all can be shown" if found == NONE else f"a gain of {found} can be shown"
+
+
 def _gain(quality: Measure, gain: float) -> str:
-    return signed_points(quality, gain).removeprefix("+")
+    """Return a gain in words; of a share there is none of 100 points or more."""
+    return NONE if quality.style == "percent" and gain >= 1.0 else signed_points(quality, gain).removeprefix("+")
 
 
 def _unknown(quality: Measure) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from fusion_ops.errors import DataError
-from reports.comparison import Spread, detectable, images_needed, seeds_needed
+from reports.comparison import Spread, detectable, images_needed, of_the_best, seeds_needed
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.comparing import CONFIDENCE
 from reports.comparison.power import POWER
@@ -20,7 +20,15 @@ from reports.measures import Measure
 from reports.retrain_record import RetrainRecord
 from reports.test_outcomes import Outcomes
 
-__all__ = ["Power", "assumed_power", "gain_of_single_trainings", "measured_powers", "power"]
+__all__ = [
+    "Power",
+    "assumed_power",
+    "gain_of_single_trainings",
+    "looks_at",
+    "looks_of",
+    "measured_powers",
+    "power",
+]
 
 HALF_A_POINT = 0.005
 
@@ -56,25 +64,23 @@ def measured_powers(
 
     A recipe of which no network has two seeds yet is left out, and so is a measure that is no mean over images.
     """
-    looks = _looks(record, margin)
+    looks = looks_of(record, margin)
     found = []
     for recipe in record.recipes:
         arrays = [one.values.scores(quality.name) for one in outcomes.values() if one.recipe == recipe]
         if (spread := _pooled(arrays)) is not None:
             networks = sum(len(array) >= LEAST_SEEDS for array in arrays)
-            shown = power(spread, looks, record.test_images)
-            found.append(replace(shown, seeds=record.seeds, networks=networks, recipe=recipe))
+            shown = power(spread, looks, record.test_images, record.seeds)
+            found.append(replace(shown, networks=networks, recipe=recipe))
     return tuple(found)
 
 
-def assumed_power(accuracy: float, images: int, seeds: tuple[int, int], margin: float) -> Power | None:
+def assumed_power(accuracy: float, images: int, looks: Looks, seeds: tuple[int, int]) -> Power | None:
     """Return what can be shown at best of networks with an accuracy, by the assumptions of `Spread.assumed`.
 
     `None` where the images are too few for any comparison.
     """
-    if images < LEAST_IMAGES:
-        return None
-    return power(_assumed(accuracy, images), Looks(*seeds, margin=margin), images)
+    return None if images < LEAST_IMAGES else power(_assumed(accuracy, images), looks, images, seeds)
 
 
 def gain_of_single_trainings(accuracy: float, images: int) -> float:
@@ -88,27 +94,33 @@ def gain_of_single_trainings(accuracy: float, images: int) -> float:
     return float(ndtri((1 + CONFIDENCE) / 2) + ndtri(POWER)) * error
 
 
-def power(spread: Spread, looks: Looks, images: int) -> Power:
+def power(spread: Spread, looks: Looks, images: int, seeds: tuple[int, int]) -> Power:
     """Return what a comparison can show of networks with this spread, however often one looks.
 
     Args:
         spread: Variances of single scores.
-        looks: From how many seeds to how many one looks, and what is too small to matter.
+        looks: At how many seeds one looks, or has looked, and with which confidence and margin.
         images: Test images.
+        seeds: Least and most seeds that are asked for now.
     """
     return Power(
-        detectable(spread, seeds=looks.most, images=images, looks=looks),
-        (looks.least, looks.most),
+        detectable(spread, seeds=seeds[1], images=images, looks=looks),
+        seeds,
         images,
-        seeds_needed(HALF_A_POINT, spread, images=images, margin=looks.margin),
-        images_needed(HALF_A_POINT, spread, seeds=looks.most, looks=looks),
+        seeds_needed(HALF_A_POINT, spread, images=images, margin=looks.margin, confidence=looks.confidence),
+        images_needed(HALF_A_POINT, spread, seeds=seeds[1], looks=looks),
     )
 
 
-def _looks(record: RetrainRecord, margin: float) -> Looks:
-    """Return how one looks: what was looked at before counts, too."""
-    least, most = record.seeds
-    return Looks(min(least, *(record.looked or ())) if record.looked else least, most, margin=margin)
+def looks_of(record: RetrainRecord, margin: float) -> Looks:
+    """Return how the verdict looks: at all that was ever asked for, at the best of so many finalists."""
+    finalists = sum(one.plays("finalist") and not one.plays("original") for one in record.participants)
+    return looks_at(record.looked or record.seeds, margin, finalists)
+
+
+def looks_at(seeds: tuple[int, int], margin: float, finalists: int) -> Looks:
+    """Return how the verdict looks at the best of so many finalists."""
+    return Looks(*seeds, margin=margin, confidence=of_the_best(CONFIDENCE, finalists))
 
 
 def _pooled(arrays: Sequence[NDArray[np.float64]]) -> Spread | None:

@@ -215,6 +215,7 @@ def _planner(
         scores=_scores(opened.directory.path, quality),
         quality=quality,
         margin=margin_ahead(opened.config, ledger, record),
+        looked=record.looked,
     )
 
 

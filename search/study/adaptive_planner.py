@@ -41,6 +41,7 @@ class AdaptivePlanner:
         scores: Reads what the test images got.
         quality: The measure of quality.
         margin: Differences up to this are too small to matter.
+        looked: The least and the most seeds that were ever asked for, where these are others.
     """
 
     def __init__(
@@ -54,11 +55,12 @@ class AdaptivePlanner:
         scores: Scores,
         quality: Measure,
         margin: float,
+        looked: tuple[int, int] | None = None,
     ) -> None:
         self._participants, self._recipes, self._seeds = tuple(participants), tuple(recipes), tuple(seeds)
         self._first = FixedPlanner(participants, recipes, seeds[:least], least)
         self._whole = FixedPlanner(participants, recipes, seeds[:most], least)
-        self._plan = SeedPlan(least, most, margin=margin, hopeless=HOPELESS)
+        self._plan = SeedPlan(least, most, margin=margin, hopeless=HOPELESS, looked=looked)
         self._scores, self._quality = scores, quality
         self._answered: tuple[int, tuple[Wanted, ...], list[Wanted]] | None = None
 

@@ -94,7 +94,10 @@ class Beating:
         return returned
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._function, name)
+        if name in ("_function", "_beat"):  # of a copy that has none yet
+            raise AttributeError(name)
+        found = getattr(self._function, name)
+        return Beating(found, self._beat) if callable(found) else found
 
 
 def end_worker(files: CandidateFiles, candidate: Identified, reason: str) -> NoReturn:

@@ -20,10 +20,10 @@ def walked(rng, times, walks):
 
 
 class TestConfidences:
-    @pytest.mark.parametrize("step", [0, 10, 19])
-    def test_all_looks_together_err_by_what_is_spent(self, step):
-        walks = walked(np.random.default_rng(step), information_times(step / 20, 3, 12), 40_000)
-        bounds = ndtri(0.5 + np.array(confidences(step, 3, 12, 0.95)) / 2)
+    @pytest.mark.parametrize(("step", "most"), [(0, 12), (10, 12), (19, 12), (0, 60), (19, 100)])
+    def test_all_looks_together_err_by_what_is_spent(self, step, most):
+        walks = walked(np.random.default_rng(step), information_times(step / 20, 3, most), 40_000)
+        bounds = ndtri(0.5 + np.array(confidences(step, 3, most, 0.95)) / 2)
         assert (np.abs(walks) < bounds).all(axis=1).mean() == pytest.approx(1 - 0.8 * 0.05, abs=0.004)
 
     def test_a_single_look_costs_nothing_but_what_is_kept_back(self):

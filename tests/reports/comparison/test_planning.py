@@ -64,6 +64,16 @@ class TestEnds:
         standing = SeedPlan(most=4).standing({"a": scores(rng, 4), "b": scores(rng, 4)}, PAIR)
         assert (standing.pairs[0].state, standing.train, standing.done) == ("exhausted", None, True)
 
+    def test_looks_of_before_widen_the_interval_and_do_not_change_who_is_trained(self, rng):
+        arms = {"a": scores(rng, 5, 0.3, seed=0.3), "b": scores(rng, 5, seed=0.3)}
+        fresh, looked = SeedPlan(5, 8).standing(arms, PAIR), SeedPlan(5, 8, looked=(3, 12)).standing(arms, PAIR)
+        widths = [one.pairs[0].contrast.high - one.pairs[0].contrast.low for one in (fresh, looked)]
+        assert widths[1] > 1.02 * widths[0]
+        whole = SeedPlan(3, 12).standing(arms, PAIR).pairs[0].contrast
+        assert (looked.pairs[0].contrast.low, looked.pairs[0].contrast.high) == (whole.low, whole.high)
+        exhausted = {"a": scores(rng, 8, seed=0.3), "b": scores(rng, 8, seed=0.3)}
+        assert SeedPlan(5, 8, looked=(3, 12)).standing(exhausted, PAIR).train is None
+
     def test_the_interval_is_wider_than_that_of_a_single_look(self, rng):
         arms = {"a": scores(rng, 3, 0.2, seed=0.3), "b": scores(rng, 3, seed=0.3)}
         found, alone = SeedPlan().standing(arms, PAIR).pairs[0].contrast, compare(arms["a"], arms["b"])

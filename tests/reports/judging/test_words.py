@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
+from scipy.stats import norm
 
 from reports.arm import Arm
-from reports.comparison import Spread, power_at
 from reports.judging.judgement import Judgement, judge
 from reports.judging.words import evidence, headline, sentence
 from reports.measures import MEASURES
@@ -99,16 +100,25 @@ def test_what_is_open_says_what_helps(study: Study) -> None:
 
 def test_a_small_test_set_says_what_it_can_show(study: Study) -> None:
     few = judged(study(0.02, 0.01, 0.01, images=120, spread=0.01))
-    (line,) = (
-        line for line in evidence(few) if line.startswith("The test set is small. With 120 test images and 5 se")
-    )
+    assert "The test set is small." in evidence(few)
+    (line,) = (line for line in evidence(few) if line.startswith("With 120 test images and 5 seeds each a gain"))
     shown = float(line.partition("a gain of ")[2].partition(" points")[0]) / 100
-    spread = Spread.measured(few.against("sum")[0].contrast.parts)
-    assert power_at(shown, spread, seeds=5, images=120) == pytest.approx(0.8, abs=0.01)
+    contrast = few.against("sum")[0].contrast
+    needed = (contrast.high - contrast.low) / 2
+    # A gain is shown where the estimate lies beyond half the interval.
+    assert norm.sf((needed - shown) / contrast.standard_error) == pytest.approx(0.8, abs=0.01)
     many = judged(study(0.02, 0.01, 0.01))
     assert not any("test images and" in line for line in evidence(many))
     open_ = judged(study(0.01, 0.01, 0.01, spread=0.05, seeds=3))
     assert any(line.startswith("With 1,000 test images and 3 seeds each a gain of ") for line in evidence(open_))
+
+
+def test_what_can_be_shown_is_said_of_the_recipes_that_are_open(study: Study) -> None:
+    closed, open_ = study(0.2, 0.2, 0.2), study(0.01, 0.01, 0.01, spread=0.05, seeds=3)
+    both = judged([*closed, *(replace(arm, recipe="long") for arm in open_)])
+    lines = [line for line in evidence(both) if "test images and" in line]
+    assert len(lines) == 1
+    assert "3 seeds each under `long` a gain of" in lines[0]
 
 
 def test_recipes_that_disagree_are_told(study: Study) -> None:
