@@ -251,7 +251,7 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
         recipe=recipe,
         candidate=candidate,
         ruling=_ruling(
-            candidate, compared, [role for role, arm in controls.items() if arm or (own, role) in terms.awaited]
+            candidate, base, compared, [role for role, arm in controls.items() if arm or (own, role) in terms.awaited]
         ),
         comparisons=tuple(_over_looks([one for one in compared.values() if one is not None])),
         missing=tuple(_missing(controls, own, terms.missing)),
@@ -260,10 +260,14 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
     )
 
 
-def _ruling(candidate: Arm, compared: Mapping[str, Compared | None], controls: Sequence[str]) -> Ruling:
+def _ruling(
+    candidate: Arm, base: Arm | None, compared: Mapping[str, Compared | None], controls: Sequence[str]
+) -> Ruling:
     if candidate.scores.shape[1] < LEAST_IMAGES:
         return Ruling("undecided", False, "no_images")
     against_sum = None if compared[SUM] is None else _outcome(compared[SUM])
+    if against_sum is None and base is not None:
+        return Ruling("undecided", False, "too_few_seeds")
     ruling = under_recipe(against_sum, [_outcome(compared[role]) for role in controls])
     decided_by = {"open": [SUM], "open_control": controls}.get(ruling.reason, [])
     barred = any(one is not None and one.barred for one in map(compared.get, decided_by))

@@ -23,6 +23,7 @@ Reason = Literal[
     "capped",
     "diverged",
     "no_sum",
+    "too_few_seeds",
     "no_images",
     "recipes",
     "alone",
@@ -44,7 +45,7 @@ class Ruling:
             sum), `loss` (worse than the sum), `open_control` (better than the sum, open against a control), `open`,
             `capped` (open against the sum, not better than a control), `diverged` (better than the sum or a control by
             those trainings alone that did not diverge), `no_sum` (the sum was not retrained),
-            `no_images` (the measure has no value for each image), `recipes` (recipes have different outcomes), `alone`
+            `too_few_seeds` (the candidate or the sum has not two seeds yet), `no_images` (the measure has no value for each image), `recipes` (recipes have different outcomes), `alone`
             (nothing but the sum was retrained).
     """
 

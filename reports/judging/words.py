@@ -55,6 +55,7 @@ _HEADLINES: Mapping[Reason, str] = {
     "capped": "Keep the sum: at equal capacity nothing is gained.",
     "diverged": "Undecided: better where it trains, but it diverges more often.",
     "no_sum": "Undecided: the sum was not retrained.",
+    "too_few_seeds": "Undecided: too few seeds to compare.",
     "no_images": "Undecided: the measure has no value for each image.",
     "recipes": "It depends on the recipe.",
     "alone": "Keep the sum: nothing else was retrained.",
@@ -202,6 +203,8 @@ def _advice(judgement: Judgement) -> Iterator[str]:
         yield f"Differences below {margin} count as the same (`verdict.margin`)."
     if reason in ("open", "open_control"):
         yield "Further seeds narrow the intervals until the test images limit them: `fusion-nas retrain --seeds`."
+    if reason == "too_few_seeds":
+        yield "`fusion-nas retrain` goes on with the seeds that are left, and `--seeds` asks for further ones."
     if reason == "capped":
         yield "Further seeds can show whether it is the same or worse, but no longer that it is better."
     if reason == "diverged":

@@ -69,7 +69,17 @@ def test_noise_leaves_it_open(study: Study) -> None:
 def test_one_seed_is_compared_with_nothing(study: Study) -> None:
     result = judged(study(0.01, 0.01, 0.01, seeds=1))
     assert result.verdict.comparisons == ()
-    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "no_sum")
+    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "too_few_seeds")
+
+
+@pytest.mark.parametrize("single", [0, 1])
+def test_one_of_two_networks_with_one_seed_is_too_few_and_a_sum_without_any_is_no_sum(
+    single: int, study: Study
+) -> None:
+    arms = [*study(0.02, 0.01, 0.01)]
+    arms[single] = study(0.02, seeds=1)[single]
+    assert judged(arms).ruling == Ruling("undecided", False, "too_few_seeds")
+    assert judged([arms[0], *arms[2:]]).ruling == Ruling("undecided", False, "no_sum")
 
 
 def test_a_control_that_waits_for_seeds_is_open(study: Study) -> None:
