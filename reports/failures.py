@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,10 +10,11 @@ import pandas as pd
 
 from reports.measures import ABSENT
 
-__all__ = ["NO_FAILURES", "FailedNetwork", "Failures", "failures_of"]
+__all__ = ["NO_FAILURES", "FailedNetwork", "Failures", "failures_of", "has_diverged"]
 
 DIVERGED, OUT_OF_MEMORY, OTHER = "diverged", "out_of_memory", "other"
-# What the reason of a training says that came to no number: its loss, or a user-defined measure, was none.
+# What the reason of a training says that came to no number: its loss, or a user-defined quality, was none. A cost that
+# is none ("must return a finite cost") says nothing of how well the network trains.
 _MARKS: Final[Mapping[str, str]] = {
     "non-finite loss": DIVERGED,
     "must return a finite number": DIVERGED,
@@ -28,7 +29,7 @@ class Failures:
 
     Args:
         trainings: Seeds whose training has ended, however.
-        diverged: Of these, whose loss or measure became NaN or infinite.
+        diverged: Of these, whose loss or quality became NaN or infinite.
         out_of_memory: That did not fit the memory.
         other: That failed for any other reason: a lost worker, a time limit, an error.
     """
@@ -83,6 +84,11 @@ class FailedNetwork:
     failures: Failures
 
 
+def has_diverged(reason: str) -> bool:
+    """Return whether a training that failed for this reason has diverged, and would again with the same seed."""
+    return _kind(reason) == DIVERGED
+
+
 def failures_of(rows: pd.DataFrame) -> Failures:
     """Return what became of the retrainings of one network under one recipe.
 
@@ -99,8 +105,8 @@ def failures_of(rows: pd.DataFrame) -> Failures:
 def _why(same_seed: pd.DataFrame) -> Iterator[str]:
     """Yield why a seed has no result, if it has none."""
     if not (same_seed["state"] == "complete").any():
-        yield _kind(str(same_seed["reason"].iloc[-1]), _MARKS.items())
+        yield _kind(str(same_seed["reason"].iloc[-1]))
 
 
-def _kind(reason: str, marks: Iterable[tuple[str, str]]) -> str:
-    return next((kind for mark, kind in marks if mark in reason), OTHER)
+def _kind(reason: str) -> str:
+    return next((kind for mark, kind in _MARKS.items() if mark in reason), OTHER)

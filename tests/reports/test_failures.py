@@ -27,6 +27,7 @@ def table(space: SearchSpace, *ended: tuple[int, str, str]) -> pd.DataFrame:
         ("non-finite loss at epoch 3", Failures(1, diverged=1)),
         ("began again: the state of its training was damaged; non-finite loss at epoch 1", Failures(1, diverged=1)),
         ("`score:f` must return a finite number; got nan", Failures(1, diverged=1)),
+        ("`cost:f` must return a finite cost; got nan", Failures(1, other=1)),
         ("out of memory: CUDA out of memory. Tried to allocate 2 GiB", Failures(1, out_of_memory=1)),
         ("its worker was lost, and so was every retry's", Failures(1, other=1)),
         ("timeout: no progress for 300 s", Failures(1, other=1)),
