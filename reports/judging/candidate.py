@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports.arm import Arm
+from reports.judging.contenders import contenders
 from reports.measures import Measure
 
 __all__ = ["ablations", "best_uniform", "candidate_id", "competitors", "control", "finalists", "original"]
@@ -17,7 +18,8 @@ def candidate_id(arms: Sequence[Arm], quality: Measure) -> str:
     no part in it, so that they are still new to whoever was picked. The original is passed over: it is what all others
     are compared with. Where no other finalist was retrained, the best other uniform network takes the place.
 
-    Of several finalists only those count that were retrained under as many recipes as any of them.
+    Of several finalists only `contenders` count: those of as many recipes as any of them and, where there are such, of
+    two seeds under each.
     """
     means = _means(arms)
     return min(means, key=lambda name: quality.loss(means[name]), default="")
@@ -66,8 +68,8 @@ def _means(arms: Sequence[Arm]) -> dict[str, float]:
                 by_id.setdefault(arm.id, []).append(arm)
         if by_id:
             break
-    most = max((len(own) for own in by_id.values()), default=0)
-    return {name: sum(arm.validated for arm in own) / most for name, own in by_id.items() if len(own) == most}
+    able = contenders({name: [len(arm.seeds) for arm in own] for name, own in by_id.items()})
+    return {name: sum(arm.validated for arm in by_id[name]) / len(by_id[name]) for name in able}
 
 
 def _set_back(candidate: Arm, arm: Arm, point: str) -> bool:

@@ -191,6 +191,19 @@ def test_the_mean_over_recipes_picks_and_only_whole_finalists_count(arm: Callabl
     assert candidate_id([*uneven, *steady, half], ACCURACY) == steady[0].id
 
 
+def test_a_lucky_single_seed_wins_only_where_nobody_has_two(arm: Callable[..., Arm]) -> None:
+    """Two of three trainings of `lucky` have diverged."""
+    lucky = arm("iaff", "finalist", 0.95, 0.95, seeds=1)
+    solid, base = arm("aff", "finalist", 0.93, 0.91, seeds=3), arm("sum", "original", 0.90)
+    result = judged([lucky, solid, base])
+    assert (result.verdict.candidate, result.verdict.outcome) == (solid.id, "better")
+    short = arm("aff", "finalist", 0.93, 0.91, seeds=1)
+    assert candidate_id([lucky, short, base], ACCURACY) == lucky.id
+    both = [arm("aff", "finalist", 0.93, 0.91, recipe=recipe) for recipe in ("default", "long")]
+    once = [arm("iaff", "finalist", 0.95, 0.95, recipe="default"), arm("iaff", "finalist", 0.9, recipe="long", seeds=1)]
+    assert candidate_id([*once, *both], ACCURACY) == both[0].id
+
+
 def test_a_recipe_that_the_candidate_waits_for_leaves_it_open(study: Study) -> None:
     arms = [*study(0.02, 0.01, 0.01), *study(0.02, 0.01, 0.01, recipe="long")[1:]]
     result = judged(arms)
