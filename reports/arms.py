@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from reports.arm import Arm, Part
-from reports.failures import FailedNetwork, failures_of
+from reports.failures import FailedNetwork, diverged_seeds, failures_of
 from reports.measures import MEASURES
 from reports.participant import CONTROLS, Participant
 from reports.phrases import describe
@@ -45,12 +45,12 @@ def failed_networks(run: RunRecord) -> tuple[FailedNetwork, ...]:
     record = read_retrain_record(run.path)
     if record is None or run.retrained.empty:
         return ()
-    found = {name: failures_of(rows) for name, rows in run.retrained.groupby(["id", "recipe"])}
+    rows = dict(iter(run.retrained.groupby(["id", "recipe"])))
     return tuple(
-        FailedNetwork(one.id, _roles(one), recipe, describe(one.architecture), failures)
+        FailedNetwork(one.id, _roles(one), recipe, describe(one.architecture), failures, diverged_seeds(own))
         for recipe in record.recipes
         for one in record.participants
-        if (failures := found.get((one.id, recipe)))
+        if (own := rows.get((one.id, recipe))) is not None and (failures := failures_of(own))
     )
 
 

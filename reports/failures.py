@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.measures import ABSENT
 
-__all__ = ["NO_FAILURES", "FailedNetwork", "Failures", "failures_of", "has_diverged"]
+__all__ = ["NO_FAILURES", "FailedNetwork", "Failures", "diverged_seeds", "failures_of", "has_diverged"]
 
 DIVERGED, OUT_OF_MEMORY, OTHER = "diverged", "out_of_memory", "other"
 # What the reason of a training says that came to no number: its loss, or a user-defined quality, was none. A cost that
@@ -75,6 +75,7 @@ class FailedNetwork:
         recipe: The recipe.
         description: The network in a few words.
         failures: How many failed, and why.
+        diverged_seeds: Seeds that diverged.
     """
 
     id: str
@@ -82,6 +83,7 @@ class FailedNetwork:
     recipe: str
     description: str
     failures: Failures
+    diverged_seeds: tuple[int, ...]
 
 
 def has_diverged(reason: str) -> bool:
@@ -97,9 +99,21 @@ def failures_of(rows: pd.DataFrame) -> Failures:
     Args:
         rows: Its rows of the candidates table.
     """
+    kinds = [kind for _, kind in _failed(rows)]
+    trainings = rows.loc[rows["state"].isin(_ENDED), "seed"].nunique()
+    return Failures(trainings, *(kinds.count(kind) for kind in (DIVERGED, OUT_OF_MEMORY, OTHER)))
+
+
+def diverged_seeds(rows: pd.DataFrame) -> tuple[int, ...]:
+    """Return the seeds that `failures_of` counts as diverged."""
+    return tuple(seed for seed, kind in _failed(rows) if kind == DIVERGED)
+
+
+def _failed(rows: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """Yield the seeds without a result, each with the reason's kind."""
     ended = rows[rows["state"].isin(_ENDED)].sort_values("number", kind="stable")
-    kinds = [kind for _, same in ended.groupby("seed") for kind in _why(same)]
-    return Failures(ended["seed"].nunique(), *(kinds.count(kind) for kind in (DIVERGED, OUT_OF_MEMORY, OTHER)))
+    for seed, same in ended.groupby("seed"):
+        yield from ((int(str(seed)), kind) for kind in _why(same))
 
 
 def _why(same_seed: pd.DataFrame) -> Iterator[str]:

@@ -15,6 +15,7 @@ from reports.comparison.comparing import CONFIDENCE, contrast, over_looks
 from reports.comparison.sequential import Looks
 from reports.failures import NO_FAILURES, FailedNetwork, Failures
 from reports.judging.candidate import ablations, best_uniform, candidate_id, competitors, control, finalists, original
+from reports.judging.divergence import on_shared_seeds
 from reports.judging.record import Entry, Verdict
 from reports.judging.rules import Outcome, Ruling, despite_divergence, over_recipes, under_recipe
 from reports.judging.search_scores import Agreement, Curse, agreement, curse
@@ -39,11 +40,17 @@ class _Terms:
     looks: Looks | None
     missing: Missing
     awaited: Collection[tuple[str, str]]
-    failed: Mapping[tuple[str, str], Failures]
+    failed: Mapping[tuple[str, str], FailedNetwork]
     confidence: float = CONFIDENCE
 
     def failures(self, arm: Arm) -> Failures:
-        return self.failed.get((arm.id, arm.recipe), NO_FAILURES)
+        found = self.failed.get((arm.id, arm.recipe))
+        return NO_FAILURES if found is None else found.failures
+
+    def seeds(self, arm: Arm) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the seeds that went well, and those that diverged."""
+        found = self.failed.get((arm.id, arm.recipe))
+        return arm.seeds, () if found is None else found.diverged_seeds
 
     def for_the_best_of(self, count: int) -> _Terms:
         """Return the terms for who was picked among several by the very seeds that it is compared on."""
@@ -62,6 +69,7 @@ class Compared:
         reference: The other.
         contrast: What came out; gains are positive where the candidate is better, of a loss, too.
         failures: Trainings of the candidate and of the reference that failed.
+        diverged: How many of each diverged on the seeds that both were trained on.
     """
 
     against: str
@@ -69,6 +77,7 @@ class Compared:
     reference: Arm
     contrast: Contrast
     failures: tuple[Failures, Failures] = (NO_FAILURES, NO_FAILURES)
+    diverged: tuple[int, int] = (0, 0)
 
     @property
     def recipe(self) -> str:
@@ -83,7 +92,7 @@ class Compared:
     @property
     def outcome(self) -> Outcome:
         """What the interval shows, as far as the trainings that diverged let it."""
-        return despite_divergence(self.contrast.outcome, *(one.diverged for one in self.failures))
+        return despite_divergence(self.contrast.outcome, *self.diverged)
 
     @property
     def barred(self) -> bool:
@@ -219,8 +228,8 @@ def judge(
     chosen = candidate_id(arms, quality)
     if not chosen:
         return None
-    failures = {(one.id, one.recipe): one.failures for one in failed}
-    terms = _Terms(quality, margin, looks, missing or {}, awaited, failures)
+    by_network = {(one.id, one.recipe): one for one in failed}
+    terms = _Terms(quality, margin, looks, missing or {}, awaited, by_network)
     own = [arm for arm in arms if arm.id == chosen]
     under = tuple(_under(arms, arm, terms) for arm in own)
     alone = any(arm.plays("original") for arm in own)
@@ -320,7 +329,9 @@ def _compared(candidate: Arm, reference: Arm | None, against: str, terms: _Terms
     found = compare(one, other, margin=margin, confidence=terms.confidence)
     if terms.looks is not None:
         found = contrast(found.parts, margin, float(terms.looks.confidence_now(found.parts)))
-    return Compared(against, candidate, reference, found, (terms.failures(candidate), terms.failures(reference)))
+    diverged = on_shared_seeds(terms.seeds(candidate), terms.seeds(reference))
+    failures = terms.failures(candidate), terms.failures(reference)
+    return Compared(against, candidate, reference, found, failures, diverged)
 
 
 def _upwards(arm: Arm, quality: Measure) -> NDArray[np.float64]:

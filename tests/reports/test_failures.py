@@ -7,7 +7,7 @@ import pytest
 
 from reports import candidates
 from reports.candidate import Candidate
-from reports.failures import Failures, failures_of
+from reports.failures import Failures, diverged_seeds, failures_of
 from spaces import SearchSpace
 
 
@@ -50,6 +50,7 @@ def test_a_seed_counts_once_by_what_came_of_it_in_the_end(space: SearchSpace) ->
         (3, "duplicate", "same architecture, seed and recipe as candidate 4"),
     )
     assert failures_of(rows) == Failures(3, diverged=1)
+    assert diverged_seeds(rows) == (2,)
     assert not failures_of(rows[rows["seed"] == 1])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,13 +90,27 @@ def test_a_control_that_waits_for_seeds_is_open(study: Study) -> None:
     assert result.under[0].missing == (("matched_flops", "none was retrained"),)
 
 
-def failed(arm: Arm, *, role: str = "finalist", **counts: int) -> FailedNetwork:
-    return FailedNetwork(arm.id, (role,), arm.recipe, "a network", Failures(5 + sum(counts.values()), **counts))
+def failed(arm: Arm, *, diverged: Sequence[int] = (), **counts: int) -> FailedNetwork:
+    failures = Failures(len(arm.seeds) + len(diverged) + sum(counts.values()), len(diverged), **counts)
+    return FailedNetwork(arm.id, ("finalist",), arm.recipe, "a network", failures, tuple(diverged))
+
+
+def without(arm: Arm, seeds: Sequence[int]) -> Arm:
+    left = [index for index, seed in enumerate(arm.seeds) if seed not in seeds]
+    values = tuple(arm.validation[index] for index in left)
+    return replace(arm, seeds=tuple(arm.seeds[i] for i in left), scores=arm.scores[left], validation=values)
+
+
+def judged_diverging(arms: Sequence[Arm], **diverged: Sequence[int]) -> Judgement:
+    """The verdict where seeds of some networks, given by their place, diverged."""
+    gone = {int(place.removeprefix("of")): seeds for place, seeds in diverged.items()}
+    left = [without(arm, gone.get(place, ())) for place, arm in enumerate(arms)]
+    return judged(left, failed=[failed(left[place], diverged=seeds) for place, seeds in gone.items()])
 
 
 def test_what_diverges_more_than_it_is_compared_with_is_not_better(study: Study) -> None:
     arms = study(0.02, 0.01, 0.01)
-    result = judged(arms, failed=[failed(arms[0], diverged=1)])
+    result = judged_diverging(arms, of0=[102])
     assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "diverged")
     assert {one.outcome for one in result.verdict.comparisons} == {"undecided"}
     assert all(one.barred and one.contrast.outcome == "better" for one in result.under[0].comparisons)
@@ -104,9 +119,7 @@ def test_what_diverges_more_than_it_is_compared_with_is_not_better(study: Study)
 
 def test_a_control_that_diverges_less_bars_a_gain_over_it_alone(study: Study) -> None:
     arms = study(0.02, 0.01, 0.01)
-    result = judged(
-        arms, failed=[failed(arms[0], diverged=1), failed(arms[1], diverged=1), failed(arms[3], diverged=2)]
-    )
+    result = judged_diverging(arms, of0=[102], of1=[101], of3=[100, 101])
     outcomes = {one.against: one.outcome for one in result.verdict.comparisons}
     assert outcomes == {
         "sum": "better",
@@ -122,8 +135,38 @@ def test_a_reference_that_diverges_more_leaves_the_comparison_as_it_is(
     gain: float, outcome: Outcome, study: Study
 ) -> None:
     arms = study(gain)
-    result = judged(arms, failed=[failed(arms[1], diverged=2), failed(arms[0], diverged=1)])
+    result = judged_diverging(arms, of1=[100, 101], of0=[102])
     assert result.verdict.outcome == result.verdict.comparisons[0].outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "outcome"),
+    [
+        ([110], [], "better"),
+        ([101], [], "undecided"),
+        ([101], [102], "better"),
+    ],
+)
+def test_of_a_candidate_of_more_seeds_only_those_count_that_both_were_trained_on(
+    ours: list[int], theirs: list[int], outcome: Outcome, study: Study
+) -> None:
+    arms = [study(0.02, seeds=12)[0], study(0.02, seeds=3)[1]]
+    assert judged_diverging(arms, of0=ours, of1=theirs).verdict.outcome == outcome
+
+
+@pytest.mark.parametrize(("theirs", "outcome"), [([100, 101], "better"), ([108, 110], "undecided")])
+def test_nor_do_the_divergences_of_the_other_on_seeds_that_the_candidate_has_not(
+    theirs: list[int], outcome: Outcome, study: Study
+) -> None:
+    arms = [study(0.02, seeds=3)[0], study(0.02, seeds=12)[1]]
+    assert judged_diverging(arms, of0=[102], of1=theirs).verdict.outcome == outcome
+
+
+def test_a_seed_that_the_other_lost_for_another_reason_counts_for_nobody(study: Study) -> None:
+    arms = study(0.02)
+    left = [without(arms[0], [104]), without(arms[1], [104])]
+    lost = [failed(left[0], diverged=[104]), failed(left[1], out_of_memory=1)]
+    assert judged(left, failed=lost).verdict.outcome == "better"
 
 
 def test_what_failed_for_another_reason_decides_nothing(study: Study) -> None:
@@ -135,15 +178,15 @@ def test_what_failed_for_another_reason_decides_nothing(study: Study) -> None:
 
 def test_divergence_changes_no_reason_that_further_seeds_or_equal_capacity_have(study: Study) -> None:
     arms = study(0.01, 0.01, 0.01, spread=0.05, seeds=3)
-    assert judged(arms, failed=[failed(arms[0], diverged=1)]).ruling.reason == "open"
+    assert judged_diverging(arms, of0=[102]).ruling.reason == "open"
     arms = study(0.02, 0.0, 0.0)
-    assert judged(arms, failed=[failed(arms[0], diverged=1)]).ruling.reason == "capped"
+    assert judged_diverging(arms, of0=[102]).ruling.reason == "capped"
 
 
 def test_under_a_recipe_that_does_not_diverge_it_is_better(study: Study) -> None:
     """What the verdict advises where trainings diverge."""
     arms = [*study(0.02, 0.01, 0.01), *study(0.02, 0.01, 0.01, recipe="gentle")]
-    result = judged(arms, failed=[failed(arms[0], diverged=1)])
+    result = judged_diverging(arms, of0=[102])
     assert [(one.recipe, one.ruling.outcome) for one in result.under] == [
         ("default", "undecided"),
         ("gentle", "better"),

@@ -138,6 +138,8 @@ def test_trainings_that_failed_stand_in_the_verdict_of_the_run(retrained_run: Ma
         "reference": {"trainings": 5, "diverged": 0, "out_of_memory": 1, "other": 0},
     }
     failed = {one["id"]: (one["roles"], one["failures"]["other"]) for one in written["failed"]}
+    (own,) = (one for one in written["failed"] if one["id"] == candidate.id)
+    assert own["diverged_seeds"] == list(candidate.seeds[-2:])
     assert failed[control.id] == (["matched_params"], 5)
     assert whole.id not in failed
     assert read_verdict(path) == judged.verdict
