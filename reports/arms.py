@@ -16,7 +16,15 @@ from reports.retrain_record import DEFAULT_RECIPE, read_retrain_record
 from reports.run import RunRecord
 from reports.test_outcomes import Outcomes, read_outcomes
 
-__all__ = ["arms", "awaited_controls", "failed_networks", "missing_controls", "recipes", "seed_range"]
+__all__ = [
+    "arms",
+    "awaited_controls",
+    "entered_finalists",
+    "failed_networks",
+    "missing_controls",
+    "recipes",
+    "seed_range",
+]
 
 
 def arms(run: RunRecord) -> tuple[Arm, ...]:
@@ -65,6 +73,13 @@ def awaited_controls(run: RunRecord) -> frozenset[tuple[str, str]]:
     record = read_retrain_record(run.path)
     parts = [] if record is None else [part for one in record.participants for part in one.roles]
     return frozenset((of, role) for role, of in parts if role in CONTROLS.values())
+
+
+def entered_finalists(run: RunRecord) -> frozenset[str]:
+    """Return the ids of the finalists that take part, but for the original."""
+    record = read_retrain_record(run.path)
+    there = [] if record is None else record.participants
+    return frozenset(one.id for one in there if one.plays("finalist") and not one.plays("original"))
 
 
 def recipes(run: RunRecord) -> tuple[str, ...]:

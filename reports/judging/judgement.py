@@ -14,7 +14,17 @@ from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.comparing import CONFIDENCE, contrast, over_looks
 from reports.comparison.sequential import Looks
 from reports.failures import NO_FAILURES, FailedNetwork, Failures
-from reports.judging.candidate import ablations, best_uniform, candidate_id, competitors, control, finalists, original
+from reports.judging.candidate import (
+    ablations,
+    best_uniform,
+    candidate_id,
+    competitors,
+    control,
+    failed_finalists,
+    finalists,
+    is_finalist,
+    original,
+)
 from reports.judging.divergence import on_shared_seeds
 from reports.judging.record import Entry, Verdict
 from reports.judging.rules import Outcome, Ruling, despite_divergence, over_recipes, under_recipe
@@ -209,6 +219,7 @@ def judge(
     awaited: Collection[tuple[str, str]] = (),
     recipes: Sequence[str] = (),
     failed: Sequence[FailedNetwork] = (),
+    entered: Collection[str] = (),
 ) -> Judgement | None:
     """Return the verdict on retrained networks; `None` where nothing was retrained that one could be about.
 
@@ -221,6 +232,8 @@ def judge(
         awaited: Controls that take part, by finalist and role: one without a result is open.
         recipes: Names of all recipes that were asked for: one without a result is open.
         failed: The networks of which trainings failed.
+        entered: Ids of the finalists that take part, but for the original; those that failed need not be among them.
+            Where none has a result, another network that does cannot stand in for them, and all is open.
 
     Raises:
         DataError: Two networks were not tested on the same images.
@@ -232,10 +245,10 @@ def judge(
     terms = _Terms(quality, margin, looks, missing or {}, awaited, by_network)
     own = [arm for arm in arms if arm.id == chosen]
     under = tuple(_under(arms, arm, terms) for arm in own)
-    alone = any(arm.plays("original") for arm in own)
-    asked = dict.fromkeys((*recipes, *recipes_of(arms)))
-    waiting = [Ruling("undecided", False, "open") for recipe in asked if recipe not in recipes_of(own)]
-    ruling = Ruling("same", True, "alone") if alone else over_recipes([*(one.ruling for one in under), *waiting])
+    waiting = [_waiting(chosen, recipe, terms) for recipe in dict.fromkeys((*recipes, *recipes_of(arms)))
+               if recipe not in recipes_of(own)]  # fmt: skip
+    missed = bool(entered or failed_finalists(failed)) and not any(map(is_finalist, arms))
+    ruling = _without(own[0], missed) or over_recipes([*(one.ruling for one in under), *waiting])
     entries = tuple(compared.entry() for one in under for compared in one.comparisons)
     return Judgement(
         verdict=Verdict(ruling.outcome, chosen, margin, entries, tuple(failed)),
@@ -246,6 +259,19 @@ def judge(
         curse=curse(own[0], quality),
         agreement=agreement(arms, own[0].recipe),
     )
+
+
+def _without(candidate: Arm, missed: bool) -> Ruling | None:
+    """Return the ruling where there is no finalist to judge, though some took part, or nothing but the original."""
+    if missed:
+        return Ruling("undecided", False, "no_finalist")
+    return Ruling("same", True, "alone") if candidate.plays("original") else None
+
+
+def _waiting(candidate: str, recipe: str, terms: _Terms) -> Ruling:
+    """Return the ruling under a recipe that the candidate has no result of."""
+    found = terms.failed.get((candidate, recipe))
+    return Ruling("undecided", False, "diverged" if found is not None and found.diverged_seeds else "open")
 
 
 def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:

@@ -27,6 +27,7 @@ Reason = Literal[
     "no_images",
     "recipes",
     "alone",
+    "no_finalist",
 ]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
@@ -46,7 +47,8 @@ class Ruling:
             `capped` (open against the sum, not better than a control), `diverged` (better than the sum or a control by
             those trainings alone that did not diverge), `no_sum` (the sum was not retrained),
             `too_few_seeds` (the candidate or the sum has not two seeds yet), `no_images` (the measure has no value for
-            each image), `recipes` (recipes have different outcomes), `alone` (nothing but the sum was retrained).
+            each image), `recipes` (recipes have different outcomes), `alone` (nothing but the sum was retrained),
+            `no_finalist` (finalists took part, but none was trained to its end).
     """
 
     outcome: Outcome

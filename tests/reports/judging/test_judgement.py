@@ -15,6 +15,7 @@ from reports.failures import FailedNetwork, Failures
 from reports.judging.candidate import candidate_id
 from reports.judging.judgement import Judgement, judge
 from reports.judging.rules import Outcome, Ruling
+from reports.judging.words import headline
 from reports.measures import MEASURES
 from spaces import Architecture
 
@@ -260,6 +261,26 @@ def test_of_a_loss_the_lowest_is_picked_and_gains_are_decreases(arm: Callable[..
     assert result.verdict.candidate == arms[0].id
     assert result.verdict.comparisons[0].gain == pytest.approx(0.05)
     assert result.verdict.outcome == "better"
+
+
+def test_nobody_stands_in_for_finalists_of_which_none_is_left(arm: Callable[..., Arm], network: Network) -> None:
+    gone = network("sum sum iaff").id
+    base, uniform = arm("sum", "original uniform:sum", 0.90), arm("aff", "uniform:aff", 0.95)
+    assert judged([base, uniform]).verdict.outcome == "better"
+    lost = FailedNetwork(gone, ("finalist",), "default", "a network", Failures(3, diverged=3), (1, 2, 3))
+    for settings in ({"failed": [lost]}, {"entered": {gone}}):
+        for arms in ([base, uniform], [base]):
+            assert judged(arms, **settings).ruling == Ruling("undecided", False, "no_finalist")
+    sums = replace(lost, id=base.id, roles=("finalist", "original"))
+    assert judged([base, uniform], failed=[sums]).ruling.reason == "no_control"
+
+
+def test_a_recipe_under_which_the_candidate_has_only_diverged_is_of_that_reason(study: Study) -> None:
+    first, *rest = study(0.02, 0.01, 0.01)
+    lost = FailedNetwork(first.id, ("finalist",), "default", "a network", Failures(5, diverged=5), first.seeds)
+    result = judged([*rest, *study(0.02, 0.01, 0.01, recipe="gentle")], failed=[lost])
+    assert result.ruling == Ruling("undecided", False, "diverged")
+    assert headline(result) == "Undecided: better under 1 of 2 recipes."
 
 
 def test_without_another_finalist_the_best_uniform_network_is_the_candidate(arm: Callable[..., Arm]) -> None:
