@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from reports.arm import Arm, Part
-from reports.failures import FailedNetwork, failures_of
+from reports.failures import FailedNetwork, diverged_seeds, failures_of
 from reports.measures import MEASURES
 from reports.participant import CONTROLS, Participant
 from reports.phrases import describe
@@ -16,7 +16,15 @@ from reports.retrain_record import DEFAULT_RECIPE, read_retrain_record
 from reports.run import RunRecord
 from reports.test_outcomes import Outcomes, read_outcomes
 
-__all__ = ["arms", "awaited_controls", "failed_networks", "missing_controls", "recipes", "seed_range"]
+__all__ = [
+    "arms",
+    "awaited_controls",
+    "entered_finalists",
+    "failed_networks",
+    "missing_controls",
+    "recipes",
+    "seed_range",
+]
 
 
 def arms(run: RunRecord) -> tuple[Arm, ...]:
@@ -45,12 +53,12 @@ def failed_networks(run: RunRecord) -> tuple[FailedNetwork, ...]:
     record = read_retrain_record(run.path)
     if record is None or run.retrained.empty:
         return ()
-    found = {name: failures_of(rows) for name, rows in run.retrained.groupby(["id", "recipe"])}
+    rows = dict(iter(run.retrained.groupby(["id", "recipe"])))
     return tuple(
-        FailedNetwork(one.id, _roles(one), recipe, describe(one.architecture), failures)
+        FailedNetwork(one.id, _roles(one), recipe, describe(one.architecture), failures, diverged_seeds(own))
         for recipe in record.recipes
         for one in record.participants
-        if (failures := found.get((one.id, recipe)))
+        if (own := rows.get((one.id, recipe))) is not None and (failures := failures_of(own))
     )
 
 
@@ -65,6 +73,13 @@ def awaited_controls(run: RunRecord) -> frozenset[tuple[str, str]]:
     record = read_retrain_record(run.path)
     parts = [] if record is None else [part for one in record.participants for part in one.roles]
     return frozenset((of, role) for role, of in parts if role in CONTROLS.values())
+
+
+def entered_finalists(run: RunRecord) -> frozenset[str]:
+    """Return the ids of the finalists that take part, but for the original."""
+    record = read_retrain_record(run.path)
+    there = [] if record is None else record.participants
+    return frozenset(one.id for one in there if one.plays("finalist") and not one.plays("original"))
 
 
 def recipes(run: RunRecord) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,10 +10,11 @@ import pandas as pd
 
 from reports.measures import ABSENT
 
-__all__ = ["NO_FAILURES", "FailedNetwork", "Failures", "failures_of"]
+__all__ = ["NO_FAILURES", "FailedNetwork", "Failures", "diverged_seeds", "failures_of", "has_diverged"]
 
 DIVERGED, OUT_OF_MEMORY, OTHER = "diverged", "out_of_memory", "other"
-# What the reason of a training says that came to no number: its loss, or a user-defined measure, was none.
+# What the reason of a training says that came to no number: its loss, or a user-defined quality, was none. A cost that
+# is none ("must return a finite cost") says nothing of how well the network trains.
 _MARKS: Final[Mapping[str, str]] = {
     "non-finite loss": DIVERGED,
     "must return a finite number": DIVERGED,
@@ -28,7 +29,7 @@ class Failures:
 
     Args:
         trainings: Seeds whose training has ended, however.
-        diverged: Of these, whose loss or measure became NaN or infinite.
+        diverged: Of these, whose loss or quality became NaN or infinite.
         out_of_memory: That did not fit the memory.
         other: That failed for any other reason: a lost worker, a time limit, an error.
     """
@@ -74,6 +75,7 @@ class FailedNetwork:
         recipe: The recipe.
         description: The network in a few words.
         failures: How many failed, and why.
+        diverged_seeds: Seeds that diverged.
     """
 
     id: str
@@ -81,6 +83,12 @@ class FailedNetwork:
     recipe: str
     description: str
     failures: Failures
+    diverged_seeds: tuple[int, ...]
+
+
+def has_diverged(reason: str) -> bool:
+    """Return whether a training that failed for this reason has diverged, and would again with the same seed."""
+    return _kind(reason) == DIVERGED
 
 
 def failures_of(rows: pd.DataFrame) -> Failures:
@@ -91,16 +99,28 @@ def failures_of(rows: pd.DataFrame) -> Failures:
     Args:
         rows: Its rows of the candidates table.
     """
+    kinds = [kind for _, kind in _failed(rows)]
+    trainings = rows.loc[rows["state"].isin(_ENDED), "seed"].nunique()
+    return Failures(trainings, *(kinds.count(kind) for kind in (DIVERGED, OUT_OF_MEMORY, OTHER)))
+
+
+def diverged_seeds(rows: pd.DataFrame) -> tuple[int, ...]:
+    """Return the seeds that `failures_of` counts as diverged."""
+    return tuple(seed for seed, kind in _failed(rows) if kind == DIVERGED)
+
+
+def _failed(rows: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """Yield the seeds without a result, each with the reason's kind."""
     ended = rows[rows["state"].isin(_ENDED)].sort_values("number", kind="stable")
-    kinds = [kind for _, same in ended.groupby("seed") for kind in _why(same)]
-    return Failures(ended["seed"].nunique(), *(kinds.count(kind) for kind in (DIVERGED, OUT_OF_MEMORY, OTHER)))
+    for seed, same in ended.groupby("seed"):
+        yield from ((int(str(seed)), kind) for kind in _why(same))
 
 
 def _why(same_seed: pd.DataFrame) -> Iterator[str]:
     """Yield why a seed has no result, if it has none."""
     if not (same_seed["state"] == "complete").any():
-        yield _kind(str(same_seed["reason"].iloc[-1]), _MARKS.items())
+        yield _kind(str(same_seed["reason"].iloc[-1]))
 
 
-def _kind(reason: str, marks: Iterable[tuple[str, str]]) -> str:
-    return next((kind for mark, kind in marks if mark in reason), OTHER)
+def _kind(reason: str) -> str:
+    return next((kind for mark, kind in _MARKS.items() if mark in reason), OTHER)

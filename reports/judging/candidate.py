@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports.arm import Arm
+from reports.failures import FailedNetwork
+from reports.judging.contenders import contenders
 from reports.measures import Measure
 
-__all__ = ["ablations", "best_uniform", "candidate_id", "competitors", "control", "finalists", "original"]
+__all__ = [
+    "ablations",
+    "best_uniform",
+    "candidate_id",
+    "competitors",
+    "control",
+    "failed_finalists",
+    "finalists",
+    "is_finalist",
+    "original",
+]
 
 
 def candidate_id(arms: Sequence[Arm], quality: Measure) -> str:
@@ -15,9 +27,11 @@ def candidate_id(arms: Sequence[Arm], quality: Measure) -> str:
 
     That is the finalist with the best validation measure, the mean over seeds and then over recipes. Test images play
     no part in it, so that they are still new to whoever was picked. The original is passed over: it is what all others
-    are compared with. Where no other finalist was retrained, the best other uniform network takes the place.
+    are compared with. Where no other finalist was retrained, the best other uniform network takes the place; `judge`
+    says what that is worth.
 
-    Of several finalists only those count that were retrained under as many recipes as any of them.
+    Of several finalists only `contenders` count: those of as many recipes as any of them and, where there are such, of
+    two seeds under each.
     """
     means = _means(arms)
     return min(means, key=lambda name: quality.loss(means[name]), default="")
@@ -46,8 +60,17 @@ def control(arms: Iterable[Arm], recipe: str, role: str, finalist: str) -> Arm |
 
 def finalists(arms: Iterable[Arm], recipe: str, besides: str) -> list[Arm]:
     """Return the other finalists under a recipe, but for the original."""
-    there = (arm for arm in arms if arm.recipe == recipe and arm.plays("finalist"))
-    return [arm for arm in there if arm.id != besides and not arm.plays("original")]
+    return [arm for arm in arms if arm.recipe == recipe and arm.id != besides and is_finalist(arm)]
+
+
+def is_finalist(arm: Arm) -> bool:
+    """Return whether a network is a finalist, and not the original."""
+    return arm.plays("finalist") and not arm.plays("original")
+
+
+def failed_finalists(failed: Iterable[FailedNetwork]) -> set[str]:
+    """Return the ids of finalists of which trainings failed, but for the original."""
+    return {one.id for one in failed if "finalist" in one.roles and "original" not in one.roles}
 
 
 def ablations(arms: Iterable[Arm], candidate: Arm) -> list[tuple[str, Arm]]:
@@ -66,8 +89,8 @@ def _means(arms: Sequence[Arm]) -> dict[str, float]:
                 by_id.setdefault(arm.id, []).append(arm)
         if by_id:
             break
-    most = max((len(own) for own in by_id.values()), default=0)
-    return {name: sum(arm.validated for arm in own) / most for name, own in by_id.items() if len(own) == most}
+    able = contenders({name: [len(arm.seeds) for arm in own] for name, own in by_id.items()})
+    return {name: sum(arm.validated for arm in by_id[name]) / len(by_id[name]) for name in able}
 
 
 def _set_back(candidate: Arm, arm: Arm, point: str) -> bool:

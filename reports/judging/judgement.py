@@ -14,7 +14,18 @@ from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.comparing import CONFIDENCE, contrast, over_looks
 from reports.comparison.sequential import Looks
 from reports.failures import NO_FAILURES, FailedNetwork, Failures
-from reports.judging.candidate import ablations, best_uniform, candidate_id, competitors, control, finalists, original
+from reports.judging.candidate import (
+    ablations,
+    best_uniform,
+    candidate_id,
+    competitors,
+    control,
+    failed_finalists,
+    finalists,
+    is_finalist,
+    original,
+)
+from reports.judging.divergence import on_shared_seeds
 from reports.judging.record import Entry, Verdict
 from reports.judging.rules import Outcome, Ruling, despite_divergence, over_recipes, under_recipe
 from reports.judging.search_scores import Agreement, Curse, agreement, curse
@@ -39,11 +50,17 @@ class _Terms:
     looks: Looks | None
     missing: Missing
     awaited: Collection[tuple[str, str]]
-    failed: Mapping[tuple[str, str], Failures]
+    failed: Mapping[tuple[str, str], FailedNetwork]
     confidence: float = CONFIDENCE
 
     def failures(self, arm: Arm) -> Failures:
-        return self.failed.get((arm.id, arm.recipe), NO_FAILURES)
+        found = self.failed.get((arm.id, arm.recipe))
+        return NO_FAILURES if found is None else found.failures
+
+    def seeds(self, arm: Arm) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the seeds that went well, and those that diverged."""
+        found = self.failed.get((arm.id, arm.recipe))
+        return arm.seeds, () if found is None else found.diverged_seeds
 
     def for_the_best_of(self, count: int) -> _Terms:
         """Return the terms for who was picked among several by the very seeds that it is compared on."""
@@ -62,6 +79,7 @@ class Compared:
         reference: The other.
         contrast: What came out; gains are positive where the candidate is better, of a loss, too.
         failures: Trainings of the candidate and of the reference that failed.
+        diverged: How many of each diverged on the seeds that both were trained on.
     """
 
     against: str
@@ -69,6 +87,7 @@ class Compared:
     reference: Arm
     contrast: Contrast
     failures: tuple[Failures, Failures] = (NO_FAILURES, NO_FAILURES)
+    diverged: tuple[int, int] = (0, 0)
 
     @property
     def recipe(self) -> str:
@@ -83,7 +102,7 @@ class Compared:
     @property
     def outcome(self) -> Outcome:
         """What the interval shows, as far as the trainings that diverged let it."""
-        return despite_divergence(self.contrast.outcome, *(one.diverged for one in self.failures))
+        return despite_divergence(self.contrast.outcome, *self.diverged)
 
     @property
     def barred(self) -> bool:
@@ -200,6 +219,7 @@ def judge(
     awaited: Collection[tuple[str, str]] = (),
     recipes: Sequence[str] = (),
     failed: Sequence[FailedNetwork] = (),
+    entered: Collection[str] = (),
 ) -> Judgement | None:
     """Return the verdict on retrained networks; `None` where nothing was retrained that one could be about.
 
@@ -212,6 +232,8 @@ def judge(
         awaited: Controls that take part, by finalist and role: one without a result is open.
         recipes: Names of all recipes that were asked for: one without a result is open.
         failed: The networks of which trainings failed.
+        entered: Ids of the finalists that take part, but for the original; those that failed need not be among them.
+            Where none has a result, another network that does cannot stand in for them, and all is open.
 
     Raises:
         DataError: Two networks were not tested on the same images.
@@ -219,14 +241,14 @@ def judge(
     chosen = candidate_id(arms, quality)
     if not chosen:
         return None
-    failures = {(one.id, one.recipe): one.failures for one in failed}
-    terms = _Terms(quality, margin, looks, missing or {}, awaited, failures)
+    by_network = {(one.id, one.recipe): one for one in failed}
+    terms = _Terms(quality, margin, looks, missing or {}, awaited, by_network)
     own = [arm for arm in arms if arm.id == chosen]
     under = tuple(_under(arms, arm, terms) for arm in own)
-    alone = any(arm.plays("original") for arm in own)
-    asked = dict.fromkeys((*recipes, *recipes_of(arms)))
-    waiting = [Ruling("undecided", False, "open") for recipe in asked if recipe not in recipes_of(own)]
-    ruling = Ruling("same", True, "alone") if alone else over_recipes([*(one.ruling for one in under), *waiting])
+    waiting = [_waiting(chosen, recipe, terms) for recipe in dict.fromkeys((*recipes, *recipes_of(arms)))
+               if recipe not in recipes_of(own)]  # fmt: skip
+    missed = bool(entered or failed_finalists(failed)) and not any(map(is_finalist, arms))
+    ruling = _without(own[0], missed) or over_recipes([*(one.ruling for one in under), *waiting])
     entries = tuple(compared.entry() for one in under for compared in one.comparisons)
     return Judgement(
         verdict=Verdict(ruling.outcome, chosen, margin, entries, tuple(failed)),
@@ -237,6 +259,19 @@ def judge(
         curse=curse(own[0], quality),
         agreement=agreement(arms, own[0].recipe),
     )
+
+
+def _without(candidate: Arm, missed: bool) -> Ruling | None:
+    """Return the ruling where there is no finalist to judge, though some took part, or nothing but the original."""
+    if missed:
+        return Ruling("undecided", False, "no_finalist")
+    return Ruling("same", True, "alone") if candidate.plays("original") else None
+
+
+def _waiting(candidate: str, recipe: str, terms: _Terms) -> Ruling:
+    """Return the ruling under a recipe that the candidate has no result of."""
+    found = terms.failed.get((candidate, recipe))
+    return Ruling("undecided", False, "diverged" if found is not None and found.diverged_seeds else "open")
 
 
 def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
@@ -251,7 +286,7 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
         recipe=recipe,
         candidate=candidate,
         ruling=_ruling(
-            candidate, compared, [role for role, arm in controls.items() if arm or (own, role) in terms.awaited]
+            candidate, base, compared, [role for role, arm in controls.items() if arm or (own, role) in terms.awaited]
         ),
         comparisons=tuple(_over_looks([one for one in compared.values() if one is not None])),
         missing=tuple(_missing(controls, own, terms.missing)),
@@ -260,10 +295,14 @@ def _under(arms: Sequence[Arm], candidate: Arm, terms: _Terms) -> UnderRecipe:
     )
 
 
-def _ruling(candidate: Arm, compared: Mapping[str, Compared | None], controls: Sequence[str]) -> Ruling:
+def _ruling(
+    candidate: Arm, base: Arm | None, compared: Mapping[str, Compared | None], controls: Sequence[str]
+) -> Ruling:
     if candidate.scores.shape[1] < LEAST_IMAGES:
         return Ruling("undecided", False, "no_images")
     against_sum = None if compared[SUM] is None else _outcome(compared[SUM])
+    if against_sum is None and base is not None:
+        return Ruling("undecided", False, "too_few_seeds")
     ruling = under_recipe(against_sum, [_outcome(compared[role]) for role in controls])
     decided_by = {"open": [SUM], "open_control": controls}.get(ruling.reason, [])
     barred = any(one is not None and one.barred for one in map(compared.get, decided_by))
@@ -316,7 +355,9 @@ def _compared(candidate: Arm, reference: Arm | None, against: str, terms: _Terms
     found = compare(one, other, margin=margin, confidence=terms.confidence)
     if terms.looks is not None:
         found = contrast(found.parts, margin, float(terms.looks.confidence_now(found.parts)))
-    return Compared(against, candidate, reference, found, (terms.failures(candidate), terms.failures(reference)))
+    diverged = on_shared_seeds(terms.seeds(candidate), terms.seeds(reference))
+    failures = terms.failures(candidate), terms.failures(reference)
+    return Compared(against, candidate, reference, found, failures, diverged)
 
 
 def _upwards(arm: Arm, quality: Measure) -> NDArray[np.float64]:

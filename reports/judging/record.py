@@ -117,7 +117,9 @@ class Verdict:
 
 
 def _failed_network(values: Mapping[str, Any]) -> FailedNetwork:
-    return FailedNetwork(**{**values, "roles": tuple(values["roles"]), "failures": Failures(**values["failures"])})
+    seeds = tuple(values.get("diverged_seeds", ()))
+    known = {"roles": tuple(values["roles"]), "failures": Failures(**values["failures"]), "diverged_seeds": seeds}
+    return FailedNetwork(**{**values, **known})
 
 
 def read_verdict(run_dir: str | Path) -> Verdict | None:

@@ -23,9 +23,11 @@ Reason = Literal[
     "capped",
     "diverged",
     "no_sum",
+    "too_few_seeds",
     "no_images",
     "recipes",
     "alone",
+    "no_finalist",
 ]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
@@ -44,8 +46,9 @@ class Ruling:
             sum), `loss` (worse than the sum), `open_control` (better than the sum, open against a control), `open`,
             `capped` (open against the sum, not better than a control), `diverged` (better than the sum or a control by
             those trainings alone that did not diverge), `no_sum` (the sum was not retrained),
-            `no_images` (the measure has no value for each image), `recipes` (recipes have different outcomes), `alone`
-            (nothing but the sum was retrained).
+            `too_few_seeds` (the candidate or the sum has not two seeds yet), `no_images` (the measure has no value for
+            each image), `recipes` (recipes have different outcomes), `alone` (nothing but the sum was retrained),
+            `no_finalist` (finalists took part, but none was trained to its end).
     """
 
     outcome: Outcome
@@ -62,7 +65,7 @@ def despite_divergence(outcome: Outcome, candidate: int, reference: int) -> Outc
 
     Args:
         outcome: What the interval shows.
-        candidate: Trainings of the candidate that diverged.
+        candidate: Trainings of the candidate that diverged, on the seeds that both were trained on.
         reference: Those of the reference.
     """
     return "undecided" if outcome == "better" and candidate > reference else outcome

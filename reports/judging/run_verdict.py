@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.arms import arms, awaited_controls, failed_networks, missing_controls, recipes, seed_range
+from reports.arms import (
+    arms,
+    awaited_controls,
+    entered_finalists,
+    failed_networks,
+    missing_controls,
+    recipes,
+    seed_range,
+)
 from reports.comparison.sequential import Looks
 from reports.judging.judgement import Judgement, judge
 from reports.judging.record import Verdict, read_verdict, write_verdict
@@ -32,6 +40,7 @@ def judgement_of(run: RunRecord) -> Judgement | None:
         awaited=awaited_controls(run),
         recipes=recipes(run),
         failed=failed_networks(run),
+        entered=entered_finalists(run),
     )
 
 

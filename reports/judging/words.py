@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
-from reports.arm import Arm
+from reports.arm import Arm, recipes_of
 from reports.comparison import Estimate
 from reports.judging.failure_words import OUTCOME_WORDS, failed_elsewhere, failed_of, outcome_words
 from reports.judging.judgement import Compared, Judgement
@@ -55,10 +56,14 @@ _HEADLINES: Mapping[Reason, str] = {
     "capped": "Keep the sum: at equal capacity nothing is gained.",
     "diverged": "Undecided: better where it trains, but it diverges more often.",
     "no_sum": "Undecided: the sum was not retrained.",
+    "too_few_seeds": "Undecided: too few seeds to compare.",
     "no_images": "Undecided: the measure has no value for each image.",
     "recipes": "It depends on the recipe.",
     "alone": "Keep the sum: nothing else was retrained.",
+    "no_finalist": "Undecided: no finalist was trained to its end.",
 }
+# What is said of the whole run, whatever single recipes show.
+_THEIR_OWN: Final = ("recipes", "no_finalist")
 
 
 def in_words(judgement: Judgement) -> str:
@@ -70,8 +75,8 @@ def in_words(judgement: Judgement) -> str:
 def headline(judgement: Judgement) -> str:
     """Return the verdict in a few words."""
     better = sum(one.ruling.outcome == "better" for one in judgement.under)
-    if better and judgement.verdict.outcome == "undecided" and judgement.ruling.reason != "recipes":
-        return f"Undecided: better under {better} of {len(judgement.under)} recipes."
+    if better and judgement.verdict.outcome == "undecided" and judgement.ruling.reason not in _THEIR_OWN:
+        return f"Undecided: better under {better} of {len(recipes_of(judgement.arms))} recipes."
     return _HEADLINES[judgement.ruling.reason].replace("the sum", original_word(judgement))
 
 
@@ -88,7 +93,11 @@ def sentence(judgement: Judgement) -> str:
     Trainings of the candidate and of the original that failed are said, too.
     """
     originals = {one.id: original_word(judgement) for one in judgement.verdict.failed if "original" in one.roles}
-    return f"{_claim(judgement)}{failed_of(judgement, {judgement.verdict.candidate: 'the candidate'} | originals)}"
+    names = {judgement.verdict.candidate: "the candidate"} | originals
+    instead = "Other networks say nothing of the finalists. "
+    return (
+        f"{instead if judgement.ruling.reason == 'no_finalist' else ''}{_claim(judgement)}{failed_of(judgement, names)}"
+    )
 
 
 def evidence(judgement: Judgement) -> tuple[str, ...]:
@@ -111,7 +120,7 @@ def name_of(arm: Arm) -> str:
 def _claim(judgement: Judgement) -> str:
     who, measure = _capital(name_of(judgement.candidate)), judgement.measure
     reached = f"{who} reaches {measure.format(judgement.candidate.mean)} test {measure.label}"
-    if judgement.ruling.reason == "alone":
+    if judgement.candidate.plays("original"):
         return f"{reached}."
     if judgement.ruling.reason == "no_images":
         return f"{reached}, the mean of {len(judgement.candidate.seeds)} seeds; new images may show another."
@@ -202,12 +211,19 @@ def _advice(judgement: Judgement) -> Iterator[str]:
         yield f"Differences below {margin} count as the same (`verdict.margin`)."
     if reason in ("open", "open_control"):
         yield "Further seeds narrow the intervals until the test images limit them: `fusion-nas retrain --seeds`."
+    if reason == "too_few_seeds":
+        yield "`fusion-nas retrain` goes on with the seeds that are left, and `--seeds` asks for further ones."
     if reason == "capped":
         yield "Further seeds can show whether it is the same or worse, but no longer that it is better."
     if reason == "diverged":
         yield (
             "Only the trainings that did not diverge are compared, and further seeds do not change that. Train it so "
             "that it does not: `fusion-nas retrain --recipe` with a lower `lr` or a longer `warmup`."
+        )
+    if reason == "no_finalist":
+        yield (
+            "`fusion-nas retrain` trains again what failed. What diverged would diverge again: retrain it by "
+            "`--recipe` with a lower `lr` or a longer `warmup`."
         )
     if reason == "recipes":
         yield f"Keep to the recipe that you will train with: {_joined(_by_recipe(judgement))}."

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from reports.judging.contenders import contenders
 from reports.participant import Participant
 from reports.retrain_record import DEFAULT_RECIPE
 
@@ -103,7 +104,8 @@ class FixedPlanner:
 def leader(participants: Sequence[Participant], done: Sequence[Result], sign: float) -> Participant | None:
     """Return the finalist of the best mean validation measure, over seeds and then over recipes.
 
-    Test images play no part in it. Finalists of fewer recipes than others do not count yet.
+    Test images play no part in it. Finalists of fewer recipes than others do not count yet, nor where others have two
+    seeds those of one.
 
     Args:
         participants: Who takes part.
@@ -123,9 +125,8 @@ def validated(participants: Sequence[Participant], done: Sequence[Result]) -> di
             of_recipe = scores.setdefault(result.training.id, {}).setdefault(result.training.recipe, [])
             of_recipe.append(result.validation)
     there = [one.id for one in participants if one.plays("finalist") and one.id in scores]
-    most = max((len(scores[name]) for name in there), default=0)
-    whole = [name for name in there if len(scores[name]) == most]
-    return {name: float(np.mean([np.mean(of) for of in scores[name].values()])) for name in whole}
+    able = contenders({name: [len(of) for of in scores[name].values()] for name in there})
+    return {name: float(np.mean([np.mean(of) for of in scores[name].values()])) for name in able}
 
 
 def _each(participants: Sequence[Participant], recipes: Sequence[str], seeds: Sequence[int]) -> list[Wanted]:

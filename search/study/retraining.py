@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from reports.candidate import RETRAINED, TERMINAL, Candidate
+from reports.failures import has_diverged
 from reports.participant import Participant
 from search.study.ledger import Ledger
 from search.study.planner import Planner, Result, Wanted, leader
@@ -14,8 +15,6 @@ from search.study.run_directory import utc_now
 from spaces import from_ref
 
 __all__ = ["Retraining"]
-
-DIVERGED = "non-finite"
 
 
 class Retraining:
@@ -51,7 +50,7 @@ class Retraining:
         self._given_up = {
             one.number
             for one in self.candidates()
-            if one.state in ("failed", "infeasible") and DIVERGED not in one.reason
+            if one.state in ("failed", "infeasible") and not has_diverged(one.reason)
         }
         self._take_part(participants)
 

@@ -45,8 +45,14 @@ def user_functions(objectives: Iterable[str], *, quality: bool) -> dict[str, Cal
     return {name: imported(name) for name in found if MEASURES[name].quality == quality}
 
 
-def as_number(name: str, value: Any) -> float:
+def as_number(name: str, value: Any, *, what: str = "number") -> float:
     """Return what a user-defined function returned as a number.
+
+    Args:
+        name: Name of the function.
+        value: What it returned.
+        what: What the error calls it. The reason of a failed training says so whether a quality or a cost was none:
+            `reports.failures` takes the one for a divergence, not the other.
 
     Raises:
         CandidateError: It is no finite number.
@@ -56,7 +62,7 @@ def as_number(name: str, value: Any) -> float:
     except (TypeError, ValueError):
         raise CandidateError(f"`{name}` must return a number; got {type(value).__name__}") from None
     if not math.isfinite(result):
-        raise CandidateError(f"`{name}` must return a finite number; got {result}")
+        raise CandidateError(f"`{name}` must return a finite {what}; got {result}")
     return result
 
 

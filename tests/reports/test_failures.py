@@ -7,7 +7,7 @@ import pytest
 
 from reports import candidates
 from reports.candidate import Candidate
-from reports.failures import Failures, failures_of
+from reports.failures import Failures, diverged_seeds, failures_of
 from spaces import SearchSpace
 
 
@@ -27,6 +27,7 @@ def table(space: SearchSpace, *ended: tuple[int, str, str]) -> pd.DataFrame:
         ("non-finite loss at epoch 3", Failures(1, diverged=1)),
         ("began again: the state of its training was damaged; non-finite loss at epoch 1", Failures(1, diverged=1)),
         ("`score:f` must return a finite number; got nan", Failures(1, diverged=1)),
+        ("`cost:f` must return a finite cost; got nan", Failures(1, other=1)),
         ("out of memory: CUDA out of memory. Tried to allocate 2 GiB", Failures(1, out_of_memory=1)),
         ("its worker was lost, and so was every retry's", Failures(1, other=1)),
         ("timeout: no progress for 300 s", Failures(1, other=1)),
@@ -49,6 +50,7 @@ def test_a_seed_counts_once_by_what_came_of_it_in_the_end(space: SearchSpace) ->
         (3, "duplicate", "same architecture, seed and recipe as candidate 4"),
     )
     assert failures_of(rows) == Failures(3, diverged=1)
+    assert diverged_seeds(rows) == (2,)
     assert not failures_of(rows[rows["seed"] == 1])
 
 

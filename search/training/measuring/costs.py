@@ -68,7 +68,7 @@ class Costs:
         model.eval()
         with torch.no_grad():
             values = {
-                MEASURES[name].column: as_number(name, measure(model, images))
+                MEASURES[name].column: as_number(name, measure(model, images), what="cost")
                 for name, measure in self._user_defined.items()
             }
         model.train(training)

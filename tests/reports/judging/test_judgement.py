@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from reports.failures import FailedNetwork, Failures
 from reports.judging.candidate import candidate_id
 from reports.judging.judgement import Judgement, judge
 from reports.judging.rules import Outcome, Ruling
+from reports.judging.words import headline
 from reports.measures import MEASURES
 from spaces import Architecture
 
@@ -69,7 +71,17 @@ def test_noise_leaves_it_open(study: Study) -> None:
 def test_one_seed_is_compared_with_nothing(study: Study) -> None:
     result = judged(study(0.01, 0.01, 0.01, seeds=1))
     assert result.verdict.comparisons == ()
-    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "no_sum")
+    assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "too_few_seeds")
+
+
+@pytest.mark.parametrize("single", [0, 1])
+def test_one_of_two_networks_with_one_seed_is_too_few_and_a_sum_without_any_is_no_sum(
+    single: int, study: Study
+) -> None:
+    arms = [*study(0.02, 0.01, 0.01)]
+    arms[single] = study(0.02, seeds=1)[single]
+    assert judged(arms).ruling == Ruling("undecided", False, "too_few_seeds")
+    assert judged([arms[0], *arms[2:]]).ruling == Ruling("undecided", False, "no_sum")
 
 
 def test_a_control_that_waits_for_seeds_is_open(study: Study) -> None:
@@ -79,13 +91,27 @@ def test_a_control_that_waits_for_seeds_is_open(study: Study) -> None:
     assert result.under[0].missing == (("matched_flops", "none was retrained"),)
 
 
-def failed(arm: Arm, *, role: str = "finalist", **counts: int) -> FailedNetwork:
-    return FailedNetwork(arm.id, (role,), arm.recipe, "a network", Failures(5 + sum(counts.values()), **counts))
+def failed(arm: Arm, *, diverged: Sequence[int] = (), **counts: int) -> FailedNetwork:
+    failures = Failures(len(arm.seeds) + len(diverged) + sum(counts.values()), len(diverged), **counts)
+    return FailedNetwork(arm.id, ("finalist",), arm.recipe, "a network", failures, tuple(diverged))
+
+
+def without(arm: Arm, seeds: Sequence[int]) -> Arm:
+    left = [index for index, seed in enumerate(arm.seeds) if seed not in seeds]
+    values = tuple(arm.validation[index] for index in left)
+    return replace(arm, seeds=tuple(arm.seeds[i] for i in left), scores=arm.scores[left], validation=values)
+
+
+def judged_diverging(arms: Sequence[Arm], **diverged: Sequence[int]) -> Judgement:
+    """The verdict where seeds of some networks, given by their place, diverged."""
+    gone = {int(place.removeprefix("of")): seeds for place, seeds in diverged.items()}
+    left = [without(arm, gone.get(place, ())) for place, arm in enumerate(arms)]
+    return judged(left, failed=[failed(left[place], diverged=seeds) for place, seeds in gone.items()])
 
 
 def test_what_diverges_more_than_it_is_compared_with_is_not_better(study: Study) -> None:
     arms = study(0.02, 0.01, 0.01)
-    result = judged(arms, failed=[failed(arms[0], diverged=1)])
+    result = judged_diverging(arms, of0=[102])
     assert (result.verdict.outcome, result.ruling.reason) == ("undecided", "diverged")
     assert {one.outcome for one in result.verdict.comparisons} == {"undecided"}
     assert all(one.barred and one.contrast.outcome == "better" for one in result.under[0].comparisons)
@@ -94,9 +120,7 @@ def test_what_diverges_more_than_it_is_compared_with_is_not_better(study: Study)
 
 def test_a_control_that_diverges_less_bars_a_gain_over_it_alone(study: Study) -> None:
     arms = study(0.02, 0.01, 0.01)
-    result = judged(
-        arms, failed=[failed(arms[0], diverged=1), failed(arms[1], diverged=1), failed(arms[3], diverged=2)]
-    )
+    result = judged_diverging(arms, of0=[102], of1=[101], of3=[100, 101])
     outcomes = {one.against: one.outcome for one in result.verdict.comparisons}
     assert outcomes == {
         "sum": "better",
@@ -112,8 +136,38 @@ def test_a_reference_that_diverges_more_leaves_the_comparison_as_it_is(
     gain: float, outcome: Outcome, study: Study
 ) -> None:
     arms = study(gain)
-    result = judged(arms, failed=[failed(arms[1], diverged=2), failed(arms[0], diverged=1)])
+    result = judged_diverging(arms, of1=[100, 101], of0=[102])
     assert result.verdict.outcome == result.verdict.comparisons[0].outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "outcome"),
+    [
+        ([110], [], "better"),
+        ([101], [], "undecided"),
+        ([101], [102], "better"),
+    ],
+)
+def test_of_a_candidate_of_more_seeds_only_those_count_that_both_were_trained_on(
+    ours: list[int], theirs: list[int], outcome: Outcome, study: Study
+) -> None:
+    arms = [study(0.02, seeds=12)[0], study(0.02, seeds=3)[1]]
+    assert judged_diverging(arms, of0=ours, of1=theirs).verdict.outcome == outcome
+
+
+@pytest.mark.parametrize(("theirs", "outcome"), [([100, 101], "better"), ([108, 110], "undecided")])
+def test_nor_do_the_divergences_of_the_other_on_seeds_that_the_candidate_has_not(
+    theirs: list[int], outcome: Outcome, study: Study
+) -> None:
+    arms = [study(0.02, seeds=3)[0], study(0.02, seeds=12)[1]]
+    assert judged_diverging(arms, of0=[102], of1=theirs).verdict.outcome == outcome
+
+
+def test_a_seed_that_the_other_lost_for_another_reason_counts_for_nobody(study: Study) -> None:
+    arms = study(0.02)
+    left = [without(arms[0], [104]), without(arms[1], [104])]
+    lost = [failed(left[0], diverged=[104]), failed(left[1], out_of_memory=1)]
+    assert judged(left, failed=lost).verdict.outcome == "better"
 
 
 def test_what_failed_for_another_reason_decides_nothing(study: Study) -> None:
@@ -125,15 +179,15 @@ def test_what_failed_for_another_reason_decides_nothing(study: Study) -> None:
 
 def test_divergence_changes_no_reason_that_further_seeds_or_equal_capacity_have(study: Study) -> None:
     arms = study(0.01, 0.01, 0.01, spread=0.05, seeds=3)
-    assert judged(arms, failed=[failed(arms[0], diverged=1)]).ruling.reason == "open"
+    assert judged_diverging(arms, of0=[102]).ruling.reason == "open"
     arms = study(0.02, 0.0, 0.0)
-    assert judged(arms, failed=[failed(arms[0], diverged=1)]).ruling.reason == "capped"
+    assert judged_diverging(arms, of0=[102]).ruling.reason == "capped"
 
 
 def test_under_a_recipe_that_does_not_diverge_it_is_better(study: Study) -> None:
     """What the verdict advises where trainings diverge."""
     arms = [*study(0.02, 0.01, 0.01), *study(0.02, 0.01, 0.01, recipe="gentle")]
-    result = judged(arms, failed=[failed(arms[0], diverged=1)])
+    result = judged_diverging(arms, of0=[102])
     assert [(one.recipe, one.ruling.outcome) for one in result.under] == [
         ("default", "undecided"),
         ("gentle", "better"),
@@ -181,6 +235,19 @@ def test_the_mean_over_recipes_picks_and_only_whole_finalists_count(arm: Callabl
     assert candidate_id([*uneven, *steady, half], ACCURACY) == steady[0].id
 
 
+def test_a_lucky_single_seed_wins_only_where_nobody_has_two(arm: Callable[..., Arm]) -> None:
+    """Two of three trainings of `lucky` have diverged."""
+    lucky = arm("iaff", "finalist", 0.95, 0.95, seeds=1)
+    solid, base = arm("aff", "finalist", 0.93, 0.91, seeds=3), arm("sum", "original", 0.90)
+    result = judged([lucky, solid, base])
+    assert (result.verdict.candidate, result.verdict.outcome) == (solid.id, "better")
+    short = arm("aff", "finalist", 0.93, 0.91, seeds=1)
+    assert candidate_id([lucky, short, base], ACCURACY) == lucky.id
+    both = [arm("aff", "finalist", 0.93, 0.91, recipe=recipe) for recipe in ("default", "long")]
+    once = [arm("iaff", "finalist", 0.95, 0.95, recipe="default"), arm("iaff", "finalist", 0.9, recipe="long", seeds=1)]
+    assert candidate_id([*once, *both], ACCURACY) == both[0].id
+
+
 def test_a_recipe_that_the_candidate_waits_for_leaves_it_open(study: Study) -> None:
     arms = [*study(0.02, 0.01, 0.01), *study(0.02, 0.01, 0.01, recipe="long")[1:]]
     result = judged(arms)
@@ -194,6 +261,26 @@ def test_of_a_loss_the_lowest_is_picked_and_gains_are_decreases(arm: Callable[..
     assert result.verdict.candidate == arms[0].id
     assert result.verdict.comparisons[0].gain == pytest.approx(0.05)
     assert result.verdict.outcome == "better"
+
+
+def test_nobody_stands_in_for_finalists_of_which_none_is_left(arm: Callable[..., Arm], network: Network) -> None:
+    gone = network("sum sum iaff").id
+    base, uniform = arm("sum", "original uniform:sum", 0.90), arm("aff", "uniform:aff", 0.95)
+    assert judged([base, uniform]).verdict.outcome == "better"
+    lost = FailedNetwork(gone, ("finalist",), "default", "a network", Failures(3, diverged=3), (1, 2, 3))
+    for settings in ({"failed": [lost]}, {"entered": {gone}}):
+        for arms in ([base, uniform], [base]):
+            assert judged(arms, **settings).ruling == Ruling("undecided", False, "no_finalist")
+    sums = replace(lost, id=base.id, roles=("finalist", "original"))
+    assert judged([base, uniform], failed=[sums]).ruling.reason == "no_control"
+
+
+def test_a_recipe_under_which_the_candidate_has_only_diverged_is_of_that_reason(study: Study) -> None:
+    first, *rest = study(0.02, 0.01, 0.01)
+    lost = FailedNetwork(first.id, ("finalist",), "default", "a network", Failures(5, diverged=5), first.seeds)
+    result = judged([*rest, *study(0.02, 0.01, 0.01, recipe="gentle")], failed=[lost])
+    assert result.ruling == Ruling("undecided", False, "diverged")
+    assert headline(result) == "Undecided: better under 1 of 2 recipes."
 
 
 def test_without_another_finalist_the_best_uniform_network_is_the_candidate(arm: Callable[..., Arm]) -> None:

@@ -112,7 +112,9 @@ def test_the_first_panel_is_the_verdict_and_reads_without_scripts(retrained_run:
 
 def test_trainings_that_failed_have_a_column_where_there_are_any(study: Study) -> None:
     arms = study(0.02, 0.01)
-    lost = FailedNetwork(arms[3].id, ("matched_params",), "default", "`sum` everywhere", Failures(5, diverged=2))
+    lost = FailedNetwork(
+        arms[3].id, ("matched_params",), "default", "`sum` everywhere", Failures(5, diverged=2), (103, 104)
+    )
     judged = judge(arms, MEASURES["accuracy"], margin=0.0025, failed=[lost])
     assert judged is not None
     plot = retrained_view(judged).plot

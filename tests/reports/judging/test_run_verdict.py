@@ -138,6 +138,8 @@ def test_trainings_that_failed_stand_in_the_verdict_of_the_run(retrained_run: Ma
         "reference": {"trainings": 5, "diverged": 0, "out_of_memory": 1, "other": 0},
     }
     failed = {one["id"]: (one["roles"], one["failures"]["other"]) for one in written["failed"]}
+    (own,) = (one for one in written["failed"] if one["id"] == candidate.id)
+    assert own["diverged_seeds"] == list(candidate.seeds[-2:])
     assert failed[control.id] == (["matched_params"], 5)
     assert whole.id not in failed
     assert read_verdict(path) == judged.verdict
@@ -150,6 +152,45 @@ def test_trainings_that_failed_stand_in_the_verdict_of_the_run(retrained_run: Ma
         "--recipe with a lower lr or a longer warmup.",
     ):
         assert words in said, (words, said)
+
+
+def test_finalists_of_which_nothing_is_left_are_said_and_nobody_takes_their_place(
+    retrained_run: MakeRun, study: Study
+) -> None:
+    """The best uniform network is better than the sum, and has no control: it is not the answer."""
+    candidate, base, uniform = study(0.02)
+    path = retrained_run([candidate, base, uniform])
+    end(path, candidate.id, 5, "failed", "non-finite loss at epoch 1")
+    judged = save_verdict(path)
+    assert judged is not None
+    assert (judged.verdict.candidate, judged.under[0].ruling.outcome) == (uniform.id, "better")
+    assert (judged.verdict.outcome, judged.ruling.reason) == ("undecided", "no_finalist")
+    lines = in_words(judged).splitlines()
+    assert lines[0] == "Undecided: no finalist was trained to its end."
+    assert lines[1].startswith("Other networks say nothing of the finalists. aff r=4 everywhere: +1.60 points")
+    assert "deepest point, sum elsewhere (finalist) diverged." in in_words(judged)
+    assert "by --recipe with a lower lr or a longer warmup." in in_words(judged)
+    end(path, uniform.id, 5, "failed", "non-finite loss at epoch 1")
+    assert (
+        in_words(judgement_of(load_run(path)) or judged)
+        .splitlines()[1]
+        .endswith("sum everywhere reaches 88.00 % test accuracy.")
+    )
+
+
+def test_finalists_that_are_still_in_training_are_waited_for_but_not_for_the_original(
+    retrained_run: MakeRun, study: Study, arm: Callable[..., Arm]
+) -> None:
+    candidate, base, uniform = study(0.02)
+    path = retrained_run([candidate, base, uniform])
+    end(path, candidate.id, 5, "running", "")
+    judged = judgement_of(load_run(path))
+    assert judged is not None
+    assert judged.ruling.reason == "no_finalist"
+    base = arm("sum", "finalist original uniform:sum", 0.88)
+    judged = judgement_of(load_run(retrained_run([base, uniform], name="alone")))
+    assert judged is not None
+    assert judged.verdict.outcome == "better"
 
 
 def test_an_original_of_which_nothing_is_left_is_said(retrained_run: MakeRun, study: Study) -> None:

@@ -137,7 +137,10 @@ def test_what_is_shown_under_some_recipes_is_told(study: Study) -> None:
 
 
 def test_one_seed_and_no_other_network_are_told(study: Study, arm: Callable[..., Arm]) -> None:
-    assert "before both have two seeds" in sentence(judged(study(0.01, seeds=1)))
+    single = judged(study(0.01, seeds=1))
+    assert headline(single) == "Undecided: too few seeds to compare."
+    assert "before both have two seeds" in sentence(single)
+    assert any("and `--seeds` asks for further ones" in line for line in evidence(single))
     alone = judged([arm("sum", "original finalist", 0.95)])
     assert headline(alone) == "Keep the sum: nothing else was retrained."
     assert sentence(alone) == "`sum` everywhere reaches 95.00 % test accuracy."

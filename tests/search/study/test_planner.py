@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import numpy as np
 import pytest
 
+from reports.arm import Arm, Part
 from reports.comparison import SeedPlan
 from reports.comparison.comparing import contrast
 from reports.comparison.components import components
 from reports.comparison.family import of_the_best
+from reports.judging.candidate import candidate_id
 from reports.measures import MEASURES
 from reports.participant import Participant
 from search.study.adaptive_planner import HOPELESS, AdaptivePlanner
@@ -73,6 +76,23 @@ def test_the_leader_is_the_finalist_of_the_best_validation_over_seeds_and_recipe
     assert leader([first, second, base], done, 1.0) is first
     assert leader([first, second, base], done[:3], -1.0) is first
     assert leader([base], done, -1.0) is None
+
+
+@pytest.mark.parametrize("salt", range(40))
+def test_the_leader_is_the_candidate_of_the_verdict(space, salt):
+    """Whatever has been trained: the seeds go to whom the verdict is about."""
+    rng = np.random.default_rng(salt)
+    networks = space.uniform("aff", 2), space.uniform("aff", 4), space.uniform("concat")
+    finalists = [Participant(one, (("finalist", ""),)) for one in networks]
+    done, arms = [], []
+    for one, recipe in itertools.product(finalists, ("default", "long")[: rng.integers(1, 3)]):
+        values = tuple(rng.random(rng.integers(0, 4)))
+        done += [Result(Wanted(one.id, recipe, n), n, "complete", value) for n, value in enumerate(values)]
+        if values:
+            parts, seeds = (Part("finalist"),), tuple(range(len(values)))
+            arms.append(Arm(one.id, None, parts, recipe, seeds, np.zeros((len(seeds), 2)), values, None, 1, 1))
+    best = leader(finalists, done, -1.0)
+    assert candidate_id(arms, MEASURES["accuracy"]) == ("" if best is None else best.id)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 import spaces
+from fusion_ops.errors import CandidateError
 from reports import candidates as table
 from reports.candidate import RETRAINED
 from reports.participant import Participant
@@ -17,6 +18,7 @@ from search.study.participants import ablations, choose_participants
 from search.study.planner import FixedPlanner, seed_list
 from search.study.retraining import Retraining
 from search.training.job import Progress
+from search.training.user_objectives import as_number
 
 EPOCHS = {"default": 2, "long": 4}
 OBJECTIVES = ("accuracy", "params")
@@ -280,15 +282,23 @@ def test_what_fails_is_not_trained_again(open_ledger, states):
     assert [one.state for one in again.candidates()].count("complete") == again.most() - len(states)
 
 
-def test_a_new_call_trains_again_what_failed_but_not_what_diverged(open_ledger):
+def reason_of(what: str) -> str:
+    """Why a training failed whose user-defined function returned NaN."""
+    with pytest.raises(CandidateError) as caught:
+        as_number("own:f", float("nan"), what=what)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("divergence", ["non-finite loss at epoch 1", reason_of("number")])
+def test_a_new_call_trains_again_what_failed_but_not_what_diverged(open_ledger, divergence):
     ledger = searched(open_ledger)
     again = retraining(ledger)
-    reasons = {"failed": "timeout: 3 s", "infeasible": "out of memory: 3 GiB"}
-    lost = [(again.ask(), state, reason) for state, reason in reasons.items()]
+    reasons = [("failed", "timeout: 3 s"), ("failed", reason_of("cost")), ("infeasible", "out of memory: 3 GiB")]
+    lost = [(again.ask(), state, reason) for state, reason in reasons]
     diverged = again.ask()
     for candidate, state, reason in lost:
         ledger.finish(candidate.number, state, reason)
-    ledger.finish(diverged.number, "failed", "non-finite loss at epoch 1")
+    ledger.finish(diverged.number, "failed", divergence)
     all_trained(ledger, again)
     assert not again.is_left()
 
