@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion_ops import Spread
+from fusion_ops.errors import DataError
 from fusion_ops.spread import BINS
 from reports.comparison import Contrast, compare, simultaneous
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
@@ -30,17 +31,24 @@ def effects(
 ) -> dict[str, Effect]:
     """Return what networks add to what they are without something, by its name; the intervals hold all together.
 
+    Where one has a number an image and the other a single one there is a gain without an interval. Where there is no
+    finite number there is nothing.
+
     Args:
-        whole: What each image got from the networks as they are, `(seeds, images)`, more is better.
+        whole: What each image got from the networks as they are, `(seeds, images)`, more is better; `(seeds, 1)` where
+            the measure is no mean over images.
         others: The same of the same networks without something.
         margin: Differences below this count as the same.
     """
-    differences = {name: whole - other for name, other in others.items()}
+    finite = {name: other for name, other in others.items() if np.isfinite(other).all() and np.isfinite(whole).all()}
+    found = {name: Effect(float(whole.mean() - other.mean())) for name, other in finite.items()}
     if min(len(whole) - LEAST_SEEDS, whole.shape[1] - LEAST_IMAGES) < 0:
-        return {name: Effect(float(difference.mean())) for name, difference in differences.items()}
+        return found
     nothing = np.zeros_like(whole)
-    contrasts = [compare(difference, nothing, margin=margin) for difference in differences.values()]
-    return {name: _effect(one) for name, one in zip(differences, simultaneous(contrasts), strict=True)}
+    # One number a training beside one an image would be taken for that of every image, and its interval be too narrow.
+    paired = {name: whole - other for name, other in finite.items() if other.shape == whole.shape}
+    contrasts = [compare(difference, nothing, margin=margin) for difference in paired.values()]
+    return found | {name: _effect(one) for name, one in zip(paired, simultaneous(contrasts), strict=True)}
 
 
 def weights_of(
@@ -57,11 +65,16 @@ def weights_of(
         histograms: Likewise, shares of bins.
         differences: Of each training, how far outputs are with the means of the weights in place.
         tolerance: How far they may be for a scaled sum to do.
+
+    Raises:
+        DataError: A weight is no finite number.
     """
+    _require_finite(spreads)
     index = _most_varying(spreads)
     shown = [inputs[index] for inputs in spreads]
     images = [spread.shares()["images"] for spread in shown]
-    farthest = max(differences)
+    # What is no number is beyond any tolerance, wherever `max` would meet it.
+    farthest = max(math.inf if math.isnan(one) else one for one in differences)
     return Weights(
         input=index,
         inputs=len(spreads[0]),
@@ -79,6 +92,16 @@ def weights_of(
 
 def _effect(found: Contrast) -> Effect:
     return Effect(found.gain, found.low, found.high, found.p, found.outcome)
+
+
+def _require_finite(spreads: Sequence[Sequence[Spread]]) -> None:
+    for index, inputs in enumerate(spreads):
+        for spread in inputs:
+            if not math.isfinite(spread.mean + spread.std):
+                raise DataError(
+                    f"the weights of an operator must be finite; got {spread.mean:g} ± {spread.std:g} on average in "
+                    f"network {index + 1} of {len(spreads)}. Train it again with another seed."
+                )
 
 
 def _most_varying(spreads: Sequence[Sequence[Spread]]) -> int:

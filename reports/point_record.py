@@ -85,7 +85,7 @@ class PointEffects:
         params: Parameters of the operator beyond those of the plain sum.
         flops: FLOPs, likewise.
         latency_ms: Time of the operator alone beyond that of the plain sum; `None` where it could not be taken.
-        why: Why nothing can take its place; empty where something did.
+        why: Why nothing can take its place, or nothing says what was lost then; empty where something does.
         without: What is lost with the plain sum in its place.
         fixed: What is lost with the means of its weights in their place.
         weights: Its weights.
@@ -151,6 +151,7 @@ def write_points(record: PointRecord, run_dir: str | Path) -> None:
 
     Raises:
         OSError: It cannot be written.
+        ValueError: A number is not finite.
     """
     values = {"schema_version": SCHEMA_VERSION, **asdict(record)}
     write_text(Path(run_dir) / POINTS_FILE, json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")

@@ -25,6 +25,7 @@ from reports.phrases import duration
 from reports.point_effects import effects, weights_of
 from reports.point_record import PointEffects, PointRecord, Weights
 from reports.run import RunRecord
+from reports.test_outcomes import stacked
 from search.config import SearchConfig
 from search.training.data import Dataset
 from search.training.device import resolve_device
@@ -176,14 +177,20 @@ class PointStudy:
                 params=cost.params - plain.params,
                 flops=cost.flops - plain.flops,
                 latency_ms=latencies.get(name),
-                why="" if name in self._weighing else _why(choice, point),
+                why="" if name in lost["without"] else self._why(name, point),
                 **{kind: found.get(name) for kind, found in lost.items()},
                 weights=_weights(name, seen) if name in self._weighing else None,
             )
 
+    def _why(self, name: str, point: FusionPoint) -> str:
+        """Return why nothing says what a point adds."""
+        if name in self._weighing:
+            return f"the {self._run.quality.label} of the networks without it is no finite number"
+        return _why(self._architecture[name], point)
+
     def _scores(self, values: Sequence[Tensor]) -> NDArray[np.float64]:
         """Return what images got in several trainings so that more is better, `(seeds, images)`."""
-        return _upwards(np.stack([value.cpu().numpy() for value in values]), self._run.quality)
+        return _upwards(stacked([value.cpu().numpy() for value in values]), self._run.quality)
 
 
 def _upwards(values: NDArray[Any], quality: Measure) -> NDArray[np.float64]:

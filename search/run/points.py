@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,8 @@ def keep_points(
 ) -> None:
     """Write `points.json`, unless it is there and of these very trainings.
 
-    What cannot be looked at is said there, and tried again by the next call.
+    What cannot be looked at, or written, is said, there where that is possible, and tried again by the next call. It is
+    no error: the verdict does not rest on it.
 
     Args:
         run_dir: The run directory; its candidates table is up to date.
@@ -48,7 +49,8 @@ def keep_points(
         stopped: Whether a signal came; then nothing is written.
 
     Raises:
-        OSError: The file cannot be written.
+        RunError: The run directory is damaged; the verdict cannot be written either.
+        DataError: Networks were tested on different images, likewise.
     """
     run = load_run(run_dir)
     arms = _of_candidate(run)
@@ -63,12 +65,19 @@ def keep_points(
     try:
         with _threads(int(config.ray.cpus_per_trial)):
             found = PointStudy(run, config, recipes, dataset, arms[0].architecture, stopped).record(wanted)
+        _write(found, run_dir, started, stopped)
     except Exception as error:
-        # Weights that are gone, no memory, a user's function that wants all images: the verdict stands without this.
-        found = replace(wanted, problem=_described(error))
-        say(f"what each fusion point does could not be measured: {found.problem}")
+        # Weights that are gone, no memory, a user's function that wants all images, numbers that are none: the verdict
+        # stands without this.
+        problem = _described(error)
+        say(f"what each fusion point does could not be measured: {problem}")
+        with suppress(OSError):
+            _write(replace(wanted, problem=problem), run_dir, started, stopped)
+
+
+def _write(record: PointRecord, run_dir: Path, started: float, stopped: Callable[[], bool]) -> None:
     if not stopped():
-        write_points(replace(found, seconds=round(time.monotonic() - started, 2)), run_dir)
+        write_points(replace(record, seconds=round(time.monotonic() - started, 2)), run_dir)
 
 
 @contextmanager

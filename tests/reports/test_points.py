@@ -10,7 +10,7 @@ import pytest
 
 import reports
 from fusion_ops import Spread
-from fusion_ops.errors import RunError
+from fusion_ops.errors import DataError, RunError
 from fusion_ops.spread import BINS
 from reports.measures import MEASURES
 from reports.point_effects import effects, weights_of
@@ -61,6 +61,25 @@ def test_one_seed_or_a_measure_without_images_has_no_interval(shape: tuple[int, 
     assert effects(whole, {"a": whole - 0.25}, margin=0.0) == {"a": Effect(0.25)}
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_number_a_training_beside_one_an_image_has_no_interval(turned: bool) -> None:
+    several = drawn().astype(float)
+    single = several.mean(axis=1, keepdims=True) - 0.1
+    whole, other = (single, several) if turned else (several, single)
+    found = effects(whole, {"apart": other, "same": whole - 0.1}, margin=0.0025)
+    assert found["apart"] == Effect(pytest.approx(-0.1 if turned else 0.1))
+    assert (found["same"].low is None) == turned
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_what_is_no_finite_number_has_no_effect(seeds: int) -> None:
+    whole = drawn(seeds).astype(float)
+    broken = whole.copy()
+    broken[0, 7] = -np.inf
+    assert list(effects(whole, {"a": broken, "b": whole}, margin=0.0025)) == ["b"]
+    assert effects(broken, {"a": broken, "b": whole}, margin=0.0025) == {}
+
+
 def spread(constants: tuple[float, ...], images: float, positions: float = 0.0) -> Spread:
     return Spread(constants, images, positions)
 
@@ -79,6 +98,19 @@ def test_weights_are_means_over_trainings_of_the_input_that_varies_most() -> Non
     assert (found.difference, found.constant) == (0.02, False)  # the farthest training counts
     alike = weights_of([[first, first]], [[histogram, histogram]], [float("inf")], tolerance=0.01)
     assert (alike.input, alike.difference, alike.constant) == (0, None, False)
+
+
+@pytest.mark.parametrize("differences", [(0.001, float("nan")), (float("nan"), 0.001)])
+def test_a_distance_that_is_no_number_is_beyond_any_tolerance(differences: tuple[float, float]) -> None:
+    steady, histogram = spread((1.0, 1.0), 0.0), (1.0,) * BINS
+    found = weights_of([[steady] * 2] * 2, [[histogram] * 2] * 2, differences, tolerance=0.01)
+    assert (found.difference, found.constant) == (None, False)
+
+
+def test_weights_that_are_no_numbers_are_refused() -> None:
+    steady, broken, histogram = spread((1.0,), 0.0), spread((float("nan"),), 0.0), (1.0,) * BINS
+    with pytest.raises(DataError, match=r"must be finite; got nan ± nan on average in network 2 of 2\. Train it again"):
+        weights_of([[steady], [broken]], [[histogram]] * 2, [0.0, 0.0], tolerance=0.01)
 
 
 def record_of(*points: PointEffects) -> PointRecord:

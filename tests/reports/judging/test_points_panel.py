@@ -14,7 +14,7 @@ import reports
 from reports.arm import Arm
 from reports.catalog import make_catalog
 from reports.palette import DARK, LIGHT
-from reports.panels.points import PointsInfo, points_info
+from reports.panels.points import Gain, PointsInfo, points_info
 from reports.point_record import POINTS_FILE, Effect, PointEffects, write_points
 from reports.run import load_run
 from tests.reports.test_points import point_of, record_of
@@ -94,7 +94,8 @@ def test_without_what_is_constant_nothing_is_advised(with_points: Callable[..., 
 def test_gains_without_intervals_are_shown_as_numbers(with_points: Callable[..., Path]) -> None:
     info, text = panel(with_points(replace(LEANT, seeds=1, without=Effect(0.02), fixed=Effect(0.01))))
     assert info.leaning is None
-    assert info.gains == (("stage1.block1", "aff r=4", "+2.00 points"),)
+    assert info.gains == (Gain("default", "stage1.block1", "aff r=4", "+2.00 points", ("+10", "+20", "+0.1 ms")),)
+    assert "intervals hold all together. Costs" not in text.partition("What the trained networks lean on")[2]
     assert "there is no interval of one seed" in text
     assert "+2.00 points +10 +20 +0.1 ms" in text
 
@@ -119,8 +120,11 @@ def test_a_run_without_the_file_or_without_retraining_names_the_command(
 ) -> None:
     run = with_points(LEANT)
     (run / POINTS_FILE).write_text("{")
-    _, text = panel(run)
+    info, text = panel(run)
     assert "points.json is damaged" in text
+    assert "What each point earned" in text
+    assert info.retrained is not None
+    assert info.retrained.earned is not None
     (run / POINTS_FILE).unlink()
     _, text = panel(run)
     assert "missing; fusion-nas retrain adds it" in text
@@ -137,6 +141,50 @@ def test_recipes_are_told_apart(with_points: Callable[..., Path]) -> None:
     assert text.count("under long") == 2
     assert info.leaning is not None
     assert [row.recipe for row in info.leaning.rows] == ["default", "long"]
+
+
+def lost(one: PointEffects, gain: float, **known: object) -> PointEffects:
+    """The same with another loss without the operator, in an interval."""
+    return replace(one, without=Effect(gain, gain - 0.01, gain + 0.01, 0.1, "undecided"), **known)
+
+
+def test_rows_go_recipe_by_recipe_with_the_costs_of_their_own_operators(with_points: Callable[..., Path]) -> None:
+    cheap, dear = LEANT, replace(LOOKING, params=200)
+    trainings = {"long": (5, 6), "default": (7, 8)}
+    points = (lost(cheap, 0.01, recipe="long"), lost(dear, 0.03, recipe="long"), lost(cheap, 0.04), lost(dear, 0.02))
+    info, text = panel(with_points(*points, trainings=trainings))
+    assert info.leaning is not None
+    assert [(row.recipe, row.label, costs[0]) for row, costs in zip(info.leaning.rows, info.costs, strict=True)] == [
+        ("long", "stage3.block1", "+200"),
+        ("long", "stage1.block1", "+10"),
+        ("default", "stage1.block1", "+10"),
+        ("default", "stage3.block1", "+200"),
+    ]
+    assert text.count("under long") == 2
+    assert "the intervals hold all together under each recipe. Costs are what the operator adds" in text
+    assert "whose intervals hold all together under each recipe" in text
+
+
+def test_what_has_no_interval_stands_beside_what_has_one(with_points: Callable[..., Path]) -> None:
+    cheap, dear = LEANT, replace(LOOKING, params=200)
+    single = {"recipe": "long", "seeds": 1}
+    info, text = panel(
+        with_points(
+            lost(cheap, 0.02), lost(dear, 0.01),
+            replace(cheap, without=Effect(0.03), **single), replace(dear, without=Effect(0.04), **single),
+            trainings={"default": (5, 6), "long": (7,)},
+        )
+    )  # fmt: skip
+    assert info.leaning is not None
+    assert [(row.label, costs[0]) for row, costs in zip(info.leaning.rows, info.costs, strict=True)] == [
+        ("stage1.block1", "+10"),
+        ("stage3.block1", "+200"),
+    ]
+    assert [(one.recipe, one.point, one.gain, one.costs[0]) for one in info.gains] == [
+        ("long", "stage3.block1", "+4.00 points", "+200"),
+        ("long", "stage1.block1", "+3.00 points", "+10"),
+    ]
+    assert "long stage3.block1 iaff r=4 +4.00 points +200" in text
 
 
 @pytest.mark.browser

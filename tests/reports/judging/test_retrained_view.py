@@ -110,6 +110,19 @@ def test_the_first_panel_is_the_verdict_and_reads_without_scripts(retrained_run:
         assert row.interval in text
 
 
+@pytest.mark.parametrize("recipes", [("default",), ("default", "long")])
+def test_intervals_hold_together_within_a_recipe(
+    retrained_run: MakeRun, arm: MakeArm, recipes: tuple[str, ...]
+) -> None:
+    networks = (("aff sum iaff", "finalist", 0.9), ("sum", "original", 0.88), ("iaff", "finalist", 0.85))
+    set_back = ("aff sum sum", "ablation:stage3.block1", 0.88)
+    arms = [arm(*network, recipe=recipe) for recipe in recipes for network in (*networks, set_back)]
+    text = " ".join(reports.write_html(retrained_run(arms)).read_text(encoding="utf-8").split())
+    together = "the intervals hold all together" + (" under each recipe" if len(recipes) > 1 else "")
+    assert f"Their gains over the sum; {together}</caption>" in text
+    assert f"both trained from scratch and tested; {together}. Costs" in text
+
+
 def test_trainings_that_failed_have_a_column_where_there_are_any(study: Study) -> None:
     arms = study(0.02, 0.01)
     lost = FailedNetwork(
