@@ -31,7 +31,7 @@ from search.training.data import Dataset
 from search.training.device import resolve_device
 from search.training.loop import DeviceData
 from search.training.measuring.operators import DeviceTimer, beyond
-from search.training.measuring.points import PointExaminer, PointsSeen
+from search.training.measuring.points import LookEndedError, PointExaminer, PointsSeen, has_statistics
 from search.training.settings import TrainConfig
 from search.training.user_objectives import user_functions
 from spaces import Architecture, FusionPoint, from_ref
@@ -96,24 +96,26 @@ class PointStudy:
         Raises:
             RunError: Weights are gone or damaged, or it would take too long here.
             CandidateError: A user-defined measure is no finite number.
+            LookEndedError: It was stopped.
         """
         if not self._points:
             return wanted
         images, statistics = self._afforded(wanted.trainings)
         timer = DeviceTimer(self._space, self._device, self._config.latency)
         of_points = {name: Operator.at(point, self._architecture[name]) for name, point in self._points.items()}
-        latencies = beyond(SUM, of_points, timer.time)
+        latencies = beyond(SUM, of_points, self._timed(timer))
         found: list[PointEffects] = []
         for recipe, numbers in wanted.trainings.items():
             examiner = self._examiner(recipe, images, statistics)
-            seen = [examiner.look(self._built(number), self._weighing) for number in numbers if not self._stopped()]
-            if len(seen) == len(numbers):
-                found += self._effects(recipe, seen, latencies)
+            built = [self._built(number) for number in numbers]
+            renewed = any(has_statistics(one.network) for one in built)
+            seen = [examiner.look(one, self._weighing) for one in built]
+            found += self._effects(recipe, seen, latencies)
         return replace(
             wanted,
             images=images,
             validation=len(self._dataset.validation),
-            statistics=statistics,
+            statistics=statistics if renewed else 0,
             timed_on=timer.device,
             points=tuple(found),
         )
@@ -145,10 +147,20 @@ class PointStudy:
             examiner.examine(network)
         return (time.monotonic() - started) / images
 
+    def _timed(self, timer: DeviceTimer) -> Callable[[Operator], float | str]:
+        """Return who times an operator, unless it is to end."""
+
+        def time_unless_stopped(operator: Operator) -> float | str:
+            if self._stopped():
+                raise LookEndedError
+            return timer.time(operator)
+
+        return time_unless_stopped
+
     def _examiner(self, recipe: str, images: int, statistics: int) -> PointExaminer:
         metrics = user_functions(self._config.objectives, quality=True)
         settings, quality = self._recipes[recipe], self._run.quality.name
-        return PointExaminer(self._dataset, self._data, settings, metrics, quality, images, statistics)
+        return PointExaminer(self._dataset, self._data, settings, metrics, quality, images, statistics, self._stopped)
 
     def _built(self, number: int) -> BuiltNetwork:
         built = build_with_paths(self._space, self._architecture)

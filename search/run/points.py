@@ -22,6 +22,7 @@ from reports.run import RunRecord, load_run
 from search.config import SearchConfig
 from search.run.point_study import PointStudy
 from search.training.data import Dataset
+from search.training.measuring.points import LookEndedError
 from search.training.settings import TrainConfig
 
 __all__ = ["keep_points"]
@@ -66,6 +67,8 @@ def keep_points(
         with _threads(int(config.ray.cpus_per_trial)):
             found = PointStudy(run, config, recipes, dataset, arms[0].architecture, stopped).record(wanted)
         _write(found, run_dir, started, stopped)
+    except LookEndedError:
+        return
     except Exception as error:
         # Weights that are gone, no memory, a user's function that wants all images, numbers that are none: the verdict
         # stands without this.

@@ -9,7 +9,7 @@ point of a small network 10.5 points instead of 1.2. The network that it is comp
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -30,7 +30,7 @@ from search.training.settings import TrainConfig
 from spaces import FusionPoint
 from spaces.operator_paths import BuiltNetwork
 
-__all__ = ["PointExaminer", "PointsSeen", "has_statistics"]
+__all__ = ["LookEndedError", "PointExaminer", "PointsSeen", "has_statistics"]
 
 SUM = FusionChoice("sum")
 
@@ -58,6 +58,10 @@ class PointsSeen:
     differences: dict[str, float] = field(default_factory=dict)
 
 
+class LookEndedError(Exception):
+    """Looking was to end before it was done."""
+
+
 class PointExaminer:
     """Looks at trained networks of one recipe, on a device of this process.
 
@@ -69,6 +73,7 @@ class PointExaminer:
         quality: Name of the measure.
         images: How many validation images are shown, at even distances.
         statistics: From how many training images statistics are taken anew.
+        stopped: Whether to end, asked before every batch.
     """
 
     def __init__(
@@ -80,8 +85,9 @@ class PointExaminer:
         quality: str,
         images: int,
         statistics: int,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._data = data
+        self._data, self._stopped = data, stopped
         self._settings, self._metrics, self._quality = settings, metrics, quality
         self._select = prediction_of(settings.output)
         self._shown = _spread_out(dataset.validation, images)
@@ -92,10 +98,14 @@ class PointExaminer:
 
         Raises:
             CandidateError: A user-defined measure is no finite number.
+            LookEndedError: It was stopped.
         """
         network = place(network.eval(), self._data.device)
-        size = self._settings.batch_size
-        return examine(network, self._shown, self._data, size, self._metrics, self._select).images[self._quality]
+        size, asked = self._settings.batch_size, network.register_forward_pre_hook(lambda *_: self._go_on())
+        try:
+            return examine(network, self._shown, self._data, size, self._metrics, self._select).images[self._quality]
+        finally:
+            asked.remove()
 
     def look(self, built: BuiltNetwork, points: Mapping[str, FusionPoint]) -> PointsSeen:
         """Return what a trained network does at these points; it is left as it was, but on the device.
@@ -147,10 +157,15 @@ class PointExaminer:
             # A last batch of one image would have no variance; training leaves out what is incomplete, too.
             size = min(self._settings.batch_size, len(split))
             for start in range(0, len(split) - size + 1, size):
+                self._go_on()
                 images, *others = (tensor[start : start + size].to(device) for tensor in (split.images, *split.others))
                 with precision(device):
                     found(self._data.normalize(images), *others)
         return found.eval()
+
+    def _go_on(self) -> None:
+        if self._stopped():
+            raise LookEndedError
 
 
 def has_statistics(network: nn.Module) -> bool:

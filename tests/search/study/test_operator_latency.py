@@ -93,7 +93,7 @@ def test_choices_of_equal_shapes_are_measured_once_a_round(tie: str) -> None:
     assert set(timer.asked.values()) == {ROUNDS}
     assert timer.networks == NETWORKS
     assert not failed
-    assert table.rest > 0
+    assert table.rest >= 0
     for point in space.points:
         assert 0 < table.time(point, FusionChoice("sum")) < table.time(point, FusionChoice("aff", 2))
 

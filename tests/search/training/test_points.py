@@ -14,7 +14,7 @@ from fusion_ops.sum import Sum
 from search.training import data
 from search.training.data.dataset import Dataset
 from search.training.loop import DeviceData, Session, evaluate, train
-from search.training.measuring.points import PointExaminer, PointsSeen, has_statistics
+from search.training.measuring.points import LookEndedError, PointExaminer, PointsSeen, has_statistics
 from search.training.settings import DataConfig, TrainConfig
 from spaces import Architecture
 from spaces.operator_paths import BuiltNetwork, build_with_paths
@@ -66,6 +66,21 @@ def seen(digits: Dataset, looking: BuiltNetwork) -> PointsSeen:
 
 def alike(first: torch.Tensor, second: torch.Tensor) -> float:
     return float((first == second).float().mean())
+
+
+def test_looking_ends_before_the_next_batch(digits: Dataset, looking: BuiltNetwork) -> None:
+    asked: list[int] = []
+
+    def stopped() -> bool:
+        asked.append(len(asked))
+        return len(asked) > 5
+
+    held = DeviceData(digits, CPU)
+    looker = PointExaminer(digits, held, TrainConfig(batch_size=64), {}, "accuracy", 10_000, 512, stopped)
+    with pytest.raises(LookEndedError):
+        looker.look(looking, POINTS)
+    assert len(asked) == 6
+    assert not looking.network._forward_pre_hooks
 
 
 def test_attention_that_training_hardly_moved_from_the_sum_is_constant(digits: Dataset) -> None:
