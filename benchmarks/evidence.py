@@ -2,7 +2,7 @@
 
     for task in classification segmentation; do
         fusion-nas launch benchmarks/evidence/$task.yaml --run-dir runs/$task
-        fusion-nas retrain runs/$task --top 2 --seeds 5 --recipe benchmarks/evidence/long.yaml
+        fusion-nas retrain runs/$task --top 3 --seeds 5 --recipe benchmarks/evidence/long.yaml
     done
     python benchmarks/evidence.py runs/classification runs/segmentation [--json benchmarks/results/evidence.json]
 
@@ -25,18 +25,22 @@ import ops
 from reports.arm import Arm, recipes_of
 from reports.arms import arms
 from reports.comparison import compare, simultaneous
-from reports.judging.candidate import control, original
+from reports.judging.candidate import control
 from reports.phrases import uniform_operator
 from reports.run import load_run
 
 REFERENCES = {"sum": "the sum", "matched_params": "its parameters", "matched_flops": "its FLOPs"}
 
 
+def operator_of(arm: Arm) -> str:
+    """Return the operator of a uniform network; empty for any other."""
+    found = uniform_operator(arm.architecture) if arm.plays("uniform") and arm.architecture is not None else None
+    return found or ""
+
+
 def references(there: Sequence[Arm], finalist: Arm) -> Iterator[tuple[str, Arm]]:
     """Yield what an attentional network is compared with."""
-    base = original(there, finalist.recipe)
-    if base is not None:
-        yield "sum", base
+    yield from (("sum", arm) for arm in there if arm.recipe == finalist.recipe and operator_of(arm) == "sum")
     for role in ("matched_params", "matched_flops"):
         found = control(there, finalist.recipe, role, finalist.id)
         if found is not None:
@@ -48,14 +52,14 @@ def compared(run_dir: Path) -> Iterator[dict[str, Any]]:
     run = load_run(run_dir)
     there = arms(run)
     for recipe in recipes_of(there):
-        own = [arm for arm in there if arm.recipe == recipe and arm.plays("finalist")]
+        own = [arm for arm in there if arm.recipe == recipe and operator_of(arm) in ("aff", "iaff")]
         pairs = [(one, against, other) for one in own for against, other in references(there, one)]
         found = simultaneous([compare(one.scores, other.scores) for one, _, other in pairs])
         for (one, against, other), contrast in zip(pairs, found, strict=True):
             yield {
                 "measure": run.quality.name,
                 "recipe": recipe,
-                "operator": uniform_operator(one.architecture) if one.architecture else "",
+                "operator": operator_of(one),
                 "params": one.params,
                 "flops": one.flops,
                 "test": round(one.mean, 5),
