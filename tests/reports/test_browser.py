@@ -63,6 +63,7 @@ class Opened:
 
     def click_mark(self, candidate: str) -> None:
         """Click the mark of a candidate in the trade-off chart, where Plotly has drawn it."""
+        self.page.locator("#chart-tradeoff").scroll_into_view_if_needed()
         where = self.page.evaluate(
             """id => {
                 const element = document.getElementById("chart-tradeoff");
