@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reports.exporting.documents import FLOPS_UNIT, TESTED, UNTESTED, Selection, own_version
-from reports.exporting.formats import MAX_BATCH
 from reports.exporting.simplified_card import simplified, table
 from reports.measures import MEASURES
 from reports.phrases import describe
+from reports.runtimes.program import MAX_BATCH
 from spaces.tracing.outputs import Output, in_words
 
 __all__ = ["model_card", "requirements"]

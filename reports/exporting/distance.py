@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reports.exporting.verify import tensors
+from reports.shipped.verify import tensors
 
 __all__ = ["OutputDistance"]
 

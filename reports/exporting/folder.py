@@ -17,10 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fusion_ops.errors import RunError
-from reports.exporting import verify
 from reports.exporting.card import model_card, requirements
 from reports.exporting.documents import Selection, config, metrics, own_version, provenance, select
-from reports.exporting.formats import require_onnx, write_exported_program, write_onnx
 from reports.exporting.modeling import modeling_source
 from reports.exporting.pick import picked, require_weights
 from reports.exporting.simplify import Evaluate, Timed
@@ -28,6 +26,8 @@ from reports.exporting.simplify import simplify as simplify_network
 from reports.exporting.weights import load_tensors, load_weights
 from reports.phrases import describe
 from reports.run import load_run
+from reports.runtimes import RUNTIMES
+from reports.shipped import verify
 from spaces.operator_paths import build_with_paths
 from spaces.tied import distinct, tied
 from spaces.tracing.outputs import Output, outputs_of
@@ -73,7 +73,7 @@ def export(
     """
     target = Path(out_dir)
     if onnx:
-        require_onnx()
+        RUNTIMES["onnxruntime"].require(to_run=False)
     run = load_run(run_dir)
     selection = select(run, picked(run, pick))
     if selection.retrained is None:
@@ -124,9 +124,9 @@ def _write(
     outputs = _write_sample(folder, network, prepared)
     recomputed = None if evaluate is None else _confirmed(selection, evaluate(modeling.load_model(folder)))
     exported = modeling.load_model(folder)
-    write_exported_program(exported, prepared, folder / "model.pt2")
+    RUNTIMES["torch"].convert(exported, prepared, folder / "model.pt2")
     if onnx:
-        write_onnx(exported, prepared, folder / "model.onnx")
+        RUNTIMES["onnxruntime"].convert(exported, prepared, folder / "model.onnx")
     _write_documents(folder, selection, outputs, onnx=onnx, recomputed=recomputed)
     for problem in verify.problems(verify.changed_files(folder), verify.differences(folder)):
         raise RunError(f"the export of candidate {selection.candidate} is not what was trained: {problem}.")
@@ -160,7 +160,7 @@ def _write_source(folder: Path, selection: Selection, network: nn.Module) -> Mod
         std=data["std"],
     )
     _write_text(folder / "modeling.py", source)
-    return verify.load_modeling(folder / "modeling.py")
+    return verify.load_module(folder / "modeling.py")
 
 
 def _write_documents(

@@ -27,7 +27,8 @@ from fusion_ops.cost import convolution
 from fusion_ops.errors import RunError
 from reports import candidates
 from reports.exporting import folder as folder_module
-from reports.exporting import formats, verify
+from reports.runtimes import program, runtime
+from reports.shipped import verify
 from spaces import Architecture, FusionPoint, HostNetwork, SearchSpace
 from spaces.host import HOSTS
 
@@ -227,11 +228,11 @@ print(sum(parameter.numel() for parameter in fresh.parameters()))
 
 
 def test_exported_program_takes_any_batch(exported: Exported) -> None:
-    program = torch.export.load(exported.folder / "model.pt2").module()
-    for batch in (1, 2, 7, formats.MAX_BATCH):
+    network = torch.export.load(exported.folder / "model.pt2").module()
+    for batch in (1, 2, 7, program.MAX_BATCH):
         images = torch.randn(batch, 1, 8, 8)
         with torch.no_grad():
-            torch.testing.assert_close(program(images), exported.network(images), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(network(images), exported.network(images), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.skipif(not HAS_ONNX, reason="onnx, onnxscript or onnxruntime is not installed")
@@ -561,7 +562,7 @@ def test_onnx_without_its_packages_says_what_to_install(
     plain_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, _ = plain_run()
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr(runtime, "installed_version", lambda name: None)
     refused(run, tmp_path / "out", r"needs onnx and onnxscript; run `pip install fusion-nas\[onnx\]`", onnx=True)
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import reports
 import spaces
-from reports.exporting import verify
+from reports.shipped import verify
 from search.training import data
 from search.training.files import FolderFiles
 from search.training.job import Assignment, Job
@@ -56,7 +56,7 @@ def test_tied_tensors_are_written_once_and_tied_again(architecture: Architecture
 
     folder = reports.export(run, tmp_path / "out", onnx=HAS_ONNX)
     assert load_file(folder / "model.safetensors").keys() == written.keys()
-    loaded = verify.load_modeling(folder / "modeling.py").load_model(folder)
+    loaded = verify.load_module(folder / "modeling.py").load_model(folder)
     assert loaded.host.first.weight is loaded.host.second.weight
     assert loaded.host.blocks[0] is loaded.host.blocks[1]
     program = torch.export.load(folder / "model.pt2")

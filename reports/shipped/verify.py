@@ -23,7 +23,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 LIMIT = 1e-4
-MODULE = "exported_modeling"
 Network = Callable[..., Any]
 
 
@@ -92,12 +91,13 @@ def problems(files: dict[str, str], found: dict[str, float | str]) -> Iterator[s
             yield f"{name} differs by {value:.2e} from the network that was exported; at most {LIMIT:.0e} is allowed"
 
 
-def load_modeling(path: Path) -> ModuleType:
+def load_module(path: Path) -> ModuleType:
     """Return the module in a file, without leaving compiled code beside it."""
-    spec = importlib.util.spec_from_file_location(MODULE, path)
+    name = f"exported_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
-    module = sys.modules[MODULE] = importlib.util.module_from_spec(spec)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
@@ -166,7 +166,7 @@ def _difference(output: Tensor, expected: Tensor) -> float:
 
 
 def _weights(path: Path) -> Network:
-    network: nn.Module = load_modeling(path.with_name("modeling.py")).load_model(path.parent)
+    network: nn.Module = load_module(path.with_name("modeling.py")).load_model(path.parent)
     return torch.inference_mode()(network)
 
 
