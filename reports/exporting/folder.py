@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import tempfile
@@ -156,7 +157,8 @@ def _folded(exported: nn.Module, trained: nn.Module, inputs: Sequence[Tensor]) -
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"`fold` needs a network that torch.export can follow ({reason}); leave `fold` out.") from error
-    difference = verify.difference(returned(found.network, inputs), returned(trained, inputs))
+    # A copy: what is exported must not have run (findings/torch-export-after-a-pass.sh).
+    difference = verify.difference(returned(copy.deepcopy(found.network), inputs), returned(trained, inputs))
     if not fits(difference):
         raise RunError(
             f"folded, the network differs by {difference:.2g} (at most {verify.LIMIT:.0e}): some batch normalisation "

@@ -6,6 +6,7 @@ is wrong before its first module, halving the interval finds a module that is wr
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ def origin_of(
 
 def steps_of(network: nn.Module, inputs: Sequence[Tensor], titles: Mapping[str, str]) -> list[Step]:
     """Return the calls of a network's modules that give floating-point tensors, in the order in which they end."""
+    ran = copy.deepcopy(network)  # what is converted must not have run (findings/torch-export-after-a-pass.sh)
     steps: list[Step] = []
     calls: dict[str, int] = {}
     inside = tuple(f"{path}." for path in titles)
@@ -94,11 +96,11 @@ def steps_of(network: nn.Module, inputs: Sequence[Tensor], titles: Mapping[str, 
 
     handles = [
         module.register_forward_hook(lambda module, _, output, path=path: note(path, module, output))
-        for path, module in network.named_modules()
+        for path, module in ran.named_modules()
         if path and not path.startswith(inside)
     ]
     try:
-        returned(network, inputs)
+        returned(ran, inputs)
     finally:
         for handle in handles:
             handle.remove()
@@ -138,6 +140,6 @@ def _differs(runtime: Runtime, part: nn.Module, inputs: Sequence[Tensor]) -> boo
         runtime.convert(part, inputs, path, batch=None if runtime.batches else 1)
         program = runtime.load(path)
         try:
-            return not fits(difference(computed(program, inputs), returned(part, inputs)))
+            return not fits(difference(computed(program, inputs), returned(copy.deepcopy(part), inputs)))
         except ValueError:  # other shapes
             return True
