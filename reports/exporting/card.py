@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reports.exporting.documents import FLOPS_UNIT, TESTED, UNTESTED, Selection, own_version
+from reports.exporting.formats_card import format_files, format_limits, formats_section, named, runners
 from reports.exporting.simplified_card import simplified, table
 from reports.measures import MEASURES
 from reports.phrases import describe
-from reports.runtimes.program import MAX_BATCH
 from spaces.tracing.outputs import Output, in_words
 
-__all__ = ["model_card", "requirements"]
+__all__ = ["model_card"]
 
 SHOWN_CLASSES = 20
 ABSENT = "not measured"
@@ -50,9 +50,8 @@ images = ...  # uint8, {shape}
 ## Limits
 
 {knows}- It was trained on images of {size} pixels, prepared by `preprocess`.
-- `model.pt2`{onnx} batches of 1 to {max_batch} images.
-
-## Files
+{limits}
+{formats}## Files
 
 {files}
 
@@ -61,7 +60,7 @@ network did then. It finds damage; it cannot tell who made a file.
 
 ## Licence
 
-`modeling.py` and `verify.py` are under the MIT licence of fusion-nas {version}, except operators of
+{shipped} are under the MIT licence of fusion-nas {version}, except operators of
 others that `modeling.py` may hold. The weights belong to whoever trained them, under the terms of the data.
 """
 
@@ -77,8 +76,6 @@ KNOWS = "- It knows the {classes} classes above and no others; it answers with o
 FILES = {
     "modeling.py": "the network as plain PyTorch: `create_model`, `load_model`, `preprocess`",
     "model.safetensors": "the weights of the best validation epoch",
-    "model.pt2": "network and weights by `torch.export`",
-    "model.onnx": "network and weights for ONNX runtimes",
     "config.json": "architecture, input, preprocessing, classes",
     "metrics.json": "what was measured, on which split, in which unit",
     "provenance.json": "candidate, seed, versions, hardware, SHA-256 of every file",
@@ -88,20 +85,16 @@ FILES = {
 }
 
 
-def model_card(
-    selection: Selection, outputs: Sequence[Output], *, onnx: bool, recomputed: Mapping[str, float] | None
-) -> str:
+def model_card(selection: Selection, outputs: Sequence[Output], *, recomputed: Mapping[str, float] | None) -> str:
     """Return `README.md`.
 
     Args:
         selection: What is exported.
         outputs: What the network returns.
-        onnx: Whether there is a `model.onnx`.
         recomputed: The validation measures of the exported files, loaded again.
     """
     data = selection.data
     channels, height, width = data["input_shape"]
-    files = [(f"`{name}`", text) for name, text in FILES.items() if onnx or name != "model.onnx"]
     return CARD.format(
         title=f"Network {selection.candidate}",
         summary=_summary(selection),
@@ -115,17 +108,18 @@ def model_card(
         usage=_usage(data, outputs),
         knows=KNOWS.format(classes=len(data["classes"])) if data["classes"] else "",
         size=f"{height} × {width}",
-        onnx=" and `model.onnx` take" if onnx else " takes",
-        max_batch=f"{MAX_BATCH:,}",
-        files=table(("file", "what it is"), files),
+        limits=format_limits(selection),
+        formats=formats_section(selection),
+        files=table(("file", "what it is"), _files(selection)),
+        shipped=named(["modeling.py", "verify.py", *runners(selection)]),
         version=own_version(),
     )
 
 
-def requirements(*, torch_version: str, onnx: bool) -> str:
-    """Return `requirements.txt`; older versions of PyTorch may not read a newer one's `model.pt2`."""
-    lines = [f"torch>={torch_version.partition('+')[0]}", "safetensors>=0.5", "numpy>=1.26"]
-    return "\n".join([*lines, *(["onnxruntime>=1.20"] if onnx else [])]) + "\n"
+def _files(selection: Selection) -> Iterable[Sequence[str]]:
+    files = dict(FILES)
+    weights = {name: files.pop(name) for name in ("modeling.py", "model.safetensors")}
+    return ((f"`{name}`", text) for name, text in (weights | dict(format_files(selection)) | files).items())
 
 
 def _summary(selection: Selection) -> str:

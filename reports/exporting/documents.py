@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,10 +15,13 @@ import torch
 
 from fusion_ops import Cost
 from fusion_ops.errors import RunError
+from reports.exporting.formats import Written
 from reports.exporting.retrained import OverSeeds, Retrainings, retrainings_of
 from reports.exporting.simplify import Simplification, Timed
 from reports.measures import MEASURES
 from reports.run import CONFIG, RunRecord
+from reports.runtimes.folding import Folded
+from reports.runtimes.runtime import installed_version
 from spaces import Architecture, SearchSpace, from_ref
 
 __all__ = ["Selection", "config", "metrics", "provenance", "select"]
@@ -46,6 +49,8 @@ class Selection:
         weights: The weights.
         retrained: The retrainings that they are the best of; `None` where they are the search's.
         simplification: What was replaced in it after the search, if that was asked for.
+        folded: Which batch normalisations are folded in the formats, if that was asked for.
+        formats: The formats that were written.
     """
 
     run: RunRecord
@@ -56,6 +61,8 @@ class Selection:
     weights: Path
     retrained: Retrainings | None
     simplification: Simplification | None = None
+    folded: Folded | None = None
+    formats: tuple[Written, ...] = ()
 
     @property
     def candidate(self) -> str:
@@ -113,6 +120,8 @@ def config(selection: Selection) -> dict[str, Any]:
         "preprocessing": {"scale": 1 / 255, "mean": list(data["mean"]), "std": list(data["std"])},
         "classes": list(data["classes"]),
         "own_modules": list(selection.space.host.own_modules),
+        "formats": {written.file: written.to_dict() for written in selection.formats},
+        "folded": None if selection.folded is None else selection.folded.to_dict(),
     }
 
 
@@ -142,12 +151,13 @@ def metrics(selection: Selection, recomputed: Mapping[str, float] | None) -> dic
         "params": selection.cost.params,
         "flops": {"value": selection.cost.flops, "unit": FLOPS_UNIT},
         "latency": _latency(selection),
+        "formats": {written.file: {"difference": written.difference} for written in selection.formats},
         **({"latency_note": UNTIMED} if selection.is_simpler and selection.timed is None else {}),
     } | ({"simplified": selection.simplification.to_dict()} if selection.simplification else {})
 
 
-def provenance(selection: Selection, files: Iterable[Path]) -> dict[str, Any]:
-    """Return `provenance.json`: where the export comes from, and the SHA-256 of its files."""
+def provenance(selection: Selection, folder: Path) -> dict[str, Any]:
+    """Return `provenance.json`: where the export comes from, and the SHA-256 of the files in its folder."""
     row, run = selection.row, selection.run
     return {
         "schema_version": SCHEMA_VERSION,
@@ -160,9 +170,11 @@ def provenance(selection: Selection, files: Iterable[Path]) -> dict[str, Any]:
         "config_sha256": _sha256(run.path / CONFIG),
         "checkpoint_sha256": _sha256(selection.weights),
         "trained_with": dict(run.environment),
-        "exported_with": {"fusion_nas": own_version(), "torch": torch.__version__},
+        "exported_with": {"fusion_nas": own_version(), "torch": torch.__version__} | dict(_versions(selection)),
         "exported": datetime.now(UTC).isoformat(timespec="seconds"),
-        "files": {path.name: _sha256(path) for path in sorted(files)},
+        "files": {
+            path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()
+        },
     }
 
 
@@ -172,6 +184,15 @@ def own_version() -> str:
         return version("fusion-nas")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _versions(selection: Selection) -> Iterator[tuple[str, str | None]]:
+    """Yield the versions of what wrote and ran the formats."""
+    for written in selection.formats:
+        runtime = written.format.runtime
+        for name in (*runtime.converters, *runtime.packages):
+            if name != "torch":
+                yield name, installed_version(name)
 
 
 def _test(selection: Selection, retrained: Retrainings) -> dict[str, Any]:

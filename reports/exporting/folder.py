@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fusion_ops.errors import RunError
-from reports.exporting.card import model_card, requirements
+from reports.exporting.card import model_card
 from reports.exporting.documents import Selection, config, metrics, own_version, provenance, select
+from reports.exporting.formats import Format, chosen, write_format
+from reports.exporting.formats_card import requirements
 from reports.exporting.modeling import modeling_source
 from reports.exporting.pick import picked, require_weights
+from reports.exporting.sample import read_sample, write_sample
 from reports.exporting.simplify import Evaluate, Timed
 from reports.exporting.simplify import simplify as simplify_network
-from reports.exporting.weights import load_tensors, load_weights
+from reports.exporting.weights import load_weights
 from reports.phrases import describe
 from reports.run import load_run
-from reports.runtimes import RUNTIMES
+from reports.runtimes.comparing import fits, returned
+from reports.runtimes.folding import Folded
+from reports.runtimes.folding import fold as fold_network
 from reports.shipped import verify
 from spaces.operator_paths import build_with_paths
 from spaces.tied import distinct, tied
-from spaces.tracing.outputs import Output, outputs_of
+from spaces.tracing.outputs import Output
 
 __all__ = ["Evaluate", "Timing", "export"]
 
@@ -43,6 +49,8 @@ def export(
     out_dir: str | Path,
     pick: str = "best",
     *,
+    formats: Sequence[str] = ("pt2",),
+    fold: bool = False,
     onnx: bool = False,
     evaluate: Evaluate | None = None,
     simplify: float | None = None,
@@ -52,14 +60,20 @@ def export(
 
     Where the architecture was retrained, the weights are those of the retraining with the best validation measure.
 
-    The folder runs where torch, safetensors and numpy are. It is checked before it appears: its files are
-    loaded again and compared with the trained network. When anything fails, nothing is left behind.
+    The folder runs where torch, safetensors and numpy are; each further format needs its runtime. It is checked before
+    it appears: its files are loaded again and compared with the trained network, in batches of 1, 7 and 64 images, or
+    one image at a time where a runtime takes no other batches. Given images of another size, a format must refuse them
+    or answer as the network does. When anything fails, nothing is left behind.
 
     Args:
         run_dir: The run directory.
         out_dir: The folder to write; must not exist, or be empty.
         pick: `best` (of the highest quality), `knee` (of the front), or the id of a complete candidate.
-        onnx: Whether to write `model.onnx`, too.
+        formats: What the network is written as beside source and weights: names of runtimes or of their formats (see
+            `reports.runtimes.RUNTIMES`), or a user-defined `module:Class`.
+        fold: Whether batch normalisations are folded into the convolutions in front of them, in the formats; the
+            weights of `modeling.py` stay as they were trained.
+        onnx: Whether `onnx` is one of the formats, too.
         evaluate: Measures a network on the run's validation images; the exported files, loaded again, must
             give the quality that the candidates table has.
         simplify: By how much outputs may differ for attention that is constant to be replaced by constants, 0.01 for
@@ -68,13 +82,14 @@ def export(
             say that of a simplified network.
 
     Raises:
-        RunError: The run, the candidate or the folder cannot be used; the message says why.
-        SpecError: The source of an operator cannot be taken along.
+        RunError: The run, the candidate or the folder cannot be used, a runtime is not installed, or it does not
+            compute what the network does; the message says why.
+        UnknownNameError: There is no such format.
+        SpecError: The source of an operator cannot be taken along, or a class is no runtime.
     """
     target = Path(out_dir)
-    if onnx:
-        RUNTIMES["onnxruntime"].require(to_run=False)
     run = load_run(run_dir)
+    wanted = chosen(formats, onnx=onnx)
     selection = select(run, picked(run, pick))
     if selection.retrained is None:
         require_weights(run, selection.architecture.id)
@@ -83,10 +98,10 @@ def export(
     load_weights(network, selection.weights)
     if simplify is not None:
         selection, network = _simplified(selection, network, evaluate, simplify, timing)
-    inputs = _sample(selection)
+    inputs = read_sample(selection)
     try:
         with _replacing(target) as folder:
-            _write(folder, selection, network, inputs, onnx=onnx, evaluate=evaluate)
+            _write(folder, selection, network, inputs, formats=wanted, fold=fold, evaluate=evaluate)
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror or error}.") from None
     return target
@@ -115,35 +130,48 @@ def _write(
     network: nn.Module,
     inputs: Sequence[Tensor],
     *,
-    onnx: bool,
+    formats: Sequence[Format],
+    fold: bool,
     evaluate: Evaluate | None,
 ) -> None:
     modeling = _write_source(folder, selection, network)
-    save_file(distinct(network.state_dict()), folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(distinct(network.state_dict()), folder / verify.WEIGHTS, metadata={"format": "pt"})
     prepared = (modeling.preprocess(inputs[0]), *inputs[1:])
-    outputs = _write_sample(folder, network, prepared)
+    outputs = write_sample(folder, network, prepared)
     recomputed = None if evaluate is None else _confirmed(selection, evaluate(modeling.load_model(folder)))
-    exported = modeling.load_model(folder)
-    RUNTIMES["torch"].convert(exported, prepared, folder / "model.pt2")
-    if onnx:
-        RUNTIMES["onnxruntime"].convert(exported, prepared, folder / "model.onnx")
-    _write_documents(folder, selection, outputs, onnx=onnx, recomputed=recomputed)
-    for problem in verify.problems(verify.changed_files(folder), verify.differences(folder)):
+    exported: nn.Module = modeling.load_model(folder)
+    if fold:
+        folded = _folded(exported, network, prepared)
+        selection, exported = replace(selection, folded=folded), folded.network
+    titles = partial(_titles, selection)
+    written = tuple(write_format(folder, one, exported, network, prepared, titles) for one in formats)
+    _write_documents(folder, replace(selection, formats=written), outputs, recomputed=recomputed)
+    for problem in verify.problems(verify.changed_files(folder), verify.differences(folder), folder):
         raise RunError(f"the export of candidate {selection.candidate} is not what was trained: {problem}.")
 
 
-def _write_sample(folder: Path, network: nn.Module, inputs: Sequence[Tensor]) -> tuple[Output, ...]:
-    """Write what the network returns for some images, and for the first by itself; return what that is."""
-    named = {"images" if index == 0 else f"input{index}": given for index, given in enumerate(inputs)}
-    with torch.inference_mode():
-        returned, first = network(*inputs), network(*(given[:1] for given in inputs))
-    if isinstance(returned, Tensor):
-        named["outputs"] = returned
-    else:
-        for kind, tensors in (("output", verify.tensors(returned)), ("first_output", verify.tensors(first))):
-            named |= {f"{kind}{index}": tensor for index, tensor in enumerate(tensors)}
-    save_file({name: tensor.clone().contiguous() for name, tensor in named.items()}, folder / "sample.safetensors")
-    return outputs_of(returned)
+def _folded(exported: nn.Module, trained: nn.Module, inputs: Sequence[Tensor]) -> Folded:
+    """Return the network with its batch normalisations folded, compared with the trained one."""
+    try:
+        found = fold_network(exported, inputs)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"`fold` needs a network that torch.export can follow ({reason}); leave `fold` out.") from error
+    # A copy: what is exported must not have run (findings/torch-export-after-a-pass.sh).
+    difference = verify.difference(returned(copy.deepcopy(found.network), inputs), returned(trained, inputs))
+    if not fits(difference):
+        raise RunError(
+            f"folded, the network differs by {difference:.2g} (at most {verify.LIMIT:.0e}): some batch normalisation "
+            "divides by a variance close to 0; leave `fold` out."
+        )
+    return found
+
+
+def _titles(selection: Selection) -> dict[str, str]:
+    """Return what the fusion operators are called, by their paths."""
+    space, architecture = selection.space, selection.architecture
+    paths = build_with_paths(space, architecture).paths
+    return {path: f"fusion point `{point}` (`{architecture[point]}`)" for point, path in paths.items()}
 
 
 def _write_source(folder: Path, selection: Selection, network: nn.Module) -> ModuleType:
@@ -168,15 +196,14 @@ def _write_documents(
     selection: Selection,
     outputs: Sequence[Output],
     *,
-    onnx: bool,
     recomputed: Mapping[str, float] | None,
 ) -> None:
     _write_json(folder / "config.json", config(selection))
     _write_json(folder / "metrics.json", metrics(selection, recomputed))
-    _write_text(folder / "README.md", model_card(selection, outputs, onnx=onnx, recomputed=recomputed))
-    _write_text(folder / "requirements.txt", requirements(torch_version=torch.__version__, onnx=onnx))
+    _write_text(folder / "README.md", model_card(selection, outputs, recomputed=recomputed))
+    _write_text(folder / "requirements.txt", requirements(selection.formats))
     _write_text(folder / "verify.py", Path(verify.__file__).read_text(encoding="utf-8"))
-    _write_json(folder / "provenance.json", provenance(selection, folder.iterdir()))
+    _write_json(folder / "provenance.json", provenance(selection, folder))
 
 
 def _confirmed(selection: Selection, measured: Mapping[str, float]) -> Mapping[str, float]:
@@ -197,17 +224,6 @@ def _confirm(selection: Selection, measured: float, expected: float) -> None:
         )
 
 
-def _sample(selection: Selection) -> tuple[Tensor, ...]:
-    path = selection.run.path / "samples.safetensors"
-    tensors = load_tensors(path, "the run's sample of validation images")
-    images = tensors.get("images")
-    shape = tuple(selection.data["input_shape"])
-    if images is None or images.dtype != torch.uint8 or images.shape[1:] != shape or len(images) == 0:
-        raise RunError(f"{path} must hold uint8 `images` of shape (N, {', '.join(map(str, shape))}).")
-    others = (tensors[f"input{index}"] for index in range(1, len(tensors)) if f"input{index}" in tensors)
-    return images, *others
-
-
 def _require_empty(target: Path) -> None:
     if target.is_dir() and not any(target.iterdir()):
         return
@@ -223,8 +239,8 @@ def _replacing(target: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{target.name}."))
     try:
         yield temporary
-        for path in temporary.iterdir():
-            path.chmod(0o644)
+        for path in temporary.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         temporary.chmod(0o755)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.rename(target)

@@ -176,7 +176,10 @@ def runtime_named(name: str) -> Runtime:
         found = imported(name)
         if not (isinstance(found, type) and issubclass(found, Runtime)):
             raise SpecError(f"`{name}` is no runtime; derive it from `reports.runtimes.Runtime`.")
-        return found()
+        try:
+            return found()
+        except TypeError as error:
+            raise SpecError(f"`{name}` cannot be made: {error}; define what `Runtime` leaves open.") from None
     by_format = {RUNTIMES[known].format: known for known in RUNTIMES}
     return RUNTIMES[by_format.get(name, name)]
 

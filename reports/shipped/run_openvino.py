@@ -24,9 +24,14 @@ def load(path: str | Path, threads: int | None = None, precision: str = "f32") -
     settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     if threads is not None:
         settings |= {"INFERENCE_NUM_THREADS": threads}
-    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    request = compiled.create_infer_request()
 
     def run(*inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        for port, given in zip(compiled.inputs, inputs, strict=True):
+            # On one thread OpenVINO itself would return the last outputs again.
+            if not port.partial_shape.compatible(openvino.PartialShape(list(given.shape))):
+                raise ValueError(f"{port.any_name} has the shape {port.partial_shape}; got {given.shape}")
         return [output.copy() for output in request.infer(list(inputs)).to_tuple()]
 
     return run

@@ -2,18 +2,20 @@
 
     python verify.py
 
-It needs torch, safetensors and numpy; `model.onnx`, where there is one, is compared if onnxruntime is
-installed. It ends with exit code 1 and a line that says FAILED where something is not as it was exported.
+It needs torch, safetensors and numpy. Every other format has a file `run_….py` that runs it; what that needs is in
+`requirements.txt`, and a format whose packages are not installed is named and left out. It ends with exit code 1 and a
+line that says FAILED where something is not as it was exported.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import importlib
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,11 +25,33 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 LIMIT = 1e-4
-Network = Callable[..., Any]
+WEIGHTS = "model.safetensors"
+Network = Callable[..., list[Tensor]]
 
 
 class FormatError(Exception):
     """A format cannot be loaded or run."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file that computes what the network did, and how it is compared.
+
+    Args:
+        file: Its name.
+        load: Loads it.
+        missing: Packages that it needs and that are not installed.
+        batches: Whether it takes several images at once.
+        sample: The file that holds what it must return.
+        limit: By how much it may differ from that.
+    """
+
+    file: str
+    load: Callable[[Path], Network]
+    missing: tuple[str, ...] = ()
+    batches: bool = True
+    sample: str = "sample.safetensors"
+    limit: float = LIMIT
 
 
 def changed_files(folder: Path) -> dict[str, str]:
@@ -36,24 +60,38 @@ def changed_files(folder: Path) -> dict[str, str]:
     return {name: _fate(folder / name, digest) for name, digest in provenance["files"].items()}
 
 
+def formats(folder: Path) -> list[Format]:
+    """Return the formats of a folder: the weights, and what each `run_….py` runs."""
+    known = _described(folder)
+    found = [Format(WEIGHTS, _weights)] if (folder / WEIGHTS).is_file() else []
+    for runner in sorted(folder.glob("run_*.py")):
+        constants = constants_of(runner)
+        file = str(constants.get("FILE", ""))
+        if file and (folder / file).exists():
+            about = {key: known[file][key] for key in ("batches", "sample", "limit") if key in known.get(file, {})}
+            found.append(Format(file, _by(runner), not_installed(constants.get("NEEDS", ())), **about))
+    return found
+
+
 def differences(folder: Path) -> dict[str, float | str]:
     """Return, by format, the largest difference from the stored outputs of what was exported, or why there is none.
 
     Outputs beyond ±1 are compared relatively to the largest one. Each format computes all images of the
-    sample together, and the first one by itself.
+    sample together, and the first one by itself; one that takes single images computes the first one.
     """
-    sample = load_sample(folder / "sample.safetensors")
     out: dict[str, float | str] = {}
-    for name, load in FORMATS.items():
-        if not (folder / name).is_file():
-            continue
-        if name == "model.onnx" and importlib.util.find_spec("onnxruntime") is None:
-            out[name] = "not compared: onnxruntime is not installed"
+    for one in formats(folder):
+        if one.missing:
+            needs = " and ".join(one.missing)
+            out[one.file] = f"not compared: {needs} {'is' if len(one.missing) == 1 else 'are'} not installed"
             continue
         try:
-            out[name] = _compared(load, folder / name, *sample)
+            out[one.file] = _compared(one, folder)
         except FormatError as error:
-            out[name] = f"fails: {error}"
+            out[one.file] = f"fails: {error}"
+    for file, about in _described(folder).items():
+        if file not in out and (folder / file).exists() and not about.get("runner"):
+            out[file] = "not compared: this folder has nothing that runs it"
     return out
 
 
@@ -78,17 +116,47 @@ def tensors(returned: Any) -> list[Tensor]:
     return [tensor for part in inside for tensor in tensors(part)]
 
 
-def problems(files: dict[str, str], found: dict[str, float | str]) -> Iterator[str]:
+def difference(outputs: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+    """Return the largest difference of outputs, relative to the largest value of one where that is beyond ±1.
+
+    NaN where one of the outputs has one. Raises `ValueError` where number or shapes of outputs differ.
+    """
+    if len(outputs) != len(expected):
+        raise ValueError(f"{len(outputs)} outputs, expected {len(expected)}")
+    found = [_difference(*pair) for pair in zip(outputs, expected, strict=True)]
+    return float(torch.tensor(found).max()) if found else 0.0
+
+
+def problems(files: Mapping[str, str], found: Mapping[str, float | str], folder: Path | None = None) -> Iterator[str]:
     """Yield what is wrong, in words."""
     for name, fate in files.items():
         if fate != "unchanged":
             yield f"{name} is {fate}; its SHA-256 is not the one in provenance.json"
+    limits = {} if folder is None else {one.file: one.limit for one in formats(folder)}
     for name, value in found.items():
+        limit = limits.get(name, LIMIT)
         if isinstance(value, str):
             if value.startswith("fails"):
                 yield f"{name} {value}"
-        elif not value <= LIMIT:
-            yield f"{name} differs by {value:.2e} from the network that was exported; at most {LIMIT:.0e} is allowed"
+        elif not value <= limit:
+            yield f"{name} differs by {value:.2e} from the network that was exported; at most {limit:.0e} is allowed"
+
+
+def constants_of(path: Path) -> dict[str, Any]:
+    """Return the constants of a Python file, such as `FILE` and `NEEDS`, without running it."""
+    found = {}
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            try:
+                found[statement.targets[0].id] = ast.literal_eval(statement.value)
+            except ValueError:
+                continue
+    return found
+
+
+def not_installed(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the packages that cannot be imported."""
+    return tuple(name for name in names if not _importable(name))
 
 
 def load_module(path: Path) -> ModuleType:
@@ -118,14 +186,19 @@ def main() -> int:
         _table(("format", "largest difference"), shown)
     else:
         print("The networks were not run, because files have changed.\n")
-    wrong = list(problems(files, found))
+    wrong = list(problems(files, found, folder))
     for problem in wrong:
         print(f"FAILED: {problem}.")
     if not wrong:
-        print(
-            f"Verified: {len(files)} files unchanged, every format within {LIMIT:.0e} of the network that was exported."
-        )
+        print(f"Verified: {len(files)} files unchanged, {_agreement(found)}.")
     return 1 if wrong else 0
+
+
+def _agreement(found: Mapping[str, float | str]) -> str:
+    left = [name for name, value in found.items() if isinstance(value, str)]
+    which = "every format" if not left else "every format that was compared"
+    named = f"; not compared: {', '.join(left)}" if left else ""
+    return f"{which} within {LIMIT:.0e} of the network that was exported{named}"
 
 
 def _fate(path: Path, digest: str) -> str:
@@ -134,66 +207,68 @@ def _fate(path: Path, digest: str) -> str:
     return "unchanged" if hashlib.sha256(path.read_bytes()).hexdigest() == digest else "changed"
 
 
+def _described(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what config.json says of the formats."""
+    path = folder / "config.json"
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")).get("formats", {})
+    return found
+
+
 def _numbered(stored: dict[str, Tensor], kind: str) -> list[Tensor]:
     names = [f"{kind}{index}" for index in range(len(stored))]
     return [stored[name] for name in names if name in stored]
 
 
-def _compared(
-    load: Callable[[Path], Network], path: Path, inputs: list[Tensor], expected: list[Tensor], first: list[Tensor]
-) -> float:
+def _importable(name: str) -> bool:
     try:
-        network = load(path)
-        found = _differences(tensors(network(*inputs)), expected)
-        found += _differences(tensors(network(*(given[:1] for given in inputs))), first)
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # what it is a part of is not there
+        return False
+
+
+def _compared(one: Format, folder: Path) -> float:
+    try:
+        inputs, expected, first = load_sample(folder / one.sample)
+        network = one.load(folder / one.file)
+        found = [difference(network(*(given[:1] for given in inputs)), first)]
+        if one.batches:
+            found.append(difference(network(*inputs), expected))
         return float(torch.tensor(found).max())  # NaN where one of them is
     except Exception as error:
         raise FormatError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
-
-
-def _differences(outputs: list[Tensor], expected: list[Tensor]) -> list[float]:
-    if len(outputs) != len(expected):
-        raise ValueError(f"{len(outputs)} outputs, expected {len(expected)}")
-    return [_difference(*pair) for pair in zip(outputs, expected, strict=True)]
 
 
 def _difference(output: Tensor, expected: Tensor) -> float:
     output, expected = output.double(), expected.double()
     if output.shape != expected.shape:
         raise ValueError(f"outputs {tuple(output.shape)}, expected {tuple(expected.shape)}")
+    if not expected.numel():
+        return 0.0
     scale = max(1.0, float(expected.abs().max()))
     return float((output - expected).abs().max()) / scale
 
 
 def _weights(path: Path) -> Network:
     network: nn.Module = load_module(path.with_name("modeling.py")).load_model(path.parent)
-    return torch.inference_mode()(network)
+
+    def run(*inputs: Tensor) -> list[Tensor]:
+        with torch.inference_mode():
+            return tensors(network(*inputs))
+
+    return run
 
 
-def _exported_program(path: Path) -> Network:
-    return torch.no_grad()(torch.export.load(path).module())
+def _by(runner: Path) -> Callable[[Path], Network]:
+    """Return a function that loads a file by its runner, which takes and returns arrays."""
+
+    def load(path: Path) -> Network:
+        run = load_module(runner).load(path)
+        return lambda *inputs: [torch.from_numpy(output) for output in run(*(given.numpy() for given in inputs))]
+
+    return load
 
 
-def _onnx(path: Path) -> Network:
-    onnxruntime = importlib.import_module("onnxruntime")
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = [argument.name for argument in session.get_inputs()]
-
-    def network(*inputs: Tensor) -> list[Tensor]:
-        given = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
-        return [torch.from_numpy(output) for output in session.run(None, given)]
-
-    return network
-
-
-FORMATS: dict[str, Callable[[Path], Network]] = {
-    "model.safetensors": _weights,
-    "model.pt2": _exported_program,
-    "model.onnx": _onnx,
-}
-
-
-def _table(head: tuple[str, str], rows: dict[str, str]) -> None:
+def _table(head: tuple[str, str], rows: Mapping[str, str]) -> None:
     width = max(len(name) for name in (head[0], *rows))
     for name, value in (head, *rows.items()):
         print(f"{name:<{width}}  {value}")

@@ -19,7 +19,19 @@ def export(
     pick: Annotated[
         str, typer.Option(metavar="best|knee|ID", help="The best candidate, the knee of the front, or an id.")
     ] = "best",
-    onnx: Annotated[bool, typer.Option("--onnx", help="Also write model.onnx (needs fusion-nas[onnx]).")] = False,
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME,…",
+            help="What to write beside source and weights: pt2, onnx, openvino, … or your own module:Class; "
+            "`fusion-nas runtimes` lists them.",
+        ),
+    ] = "pt2",
+    onnx: Annotated[bool, typer.Option("--onnx", help="Short for --format pt2,onnx.")] = False,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Fold batch norms into the convolutions in front of them, in the formats.")
+    ] = False,
     simplify: Annotated[
         bool, typer.Option("--simplify", help="Replace attention that is constant by its constants, and verify it.")
     ] = False,
@@ -30,12 +42,13 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Export an architecture as plain PyTorch.
+    """Export an architecture as plain PyTorch, and for the runtimes that will serve it.
 
-    Source and weights run without fusion-nas. The validation accuracy is measured again with the exported files;
-    `python verify.py` in the folder checks them on any machine.
+    Source and weights run without fusion-nas. Every format is loaded again and compared with the trained network; the
+    validation accuracy is measured again with the exported files. `python verify.py` in the folder checks them on any
+    machine.
 
-    Example: fusion-nas export runs/a -o exported --pick knee
+    Example: fusion-nas export runs/a -o exported --pick knee --format pt2,onnx,openvino
     """
     import reports
     from fusion_ops.errors import ConfigError
@@ -47,10 +60,23 @@ def export(
         raise ConfigError("`--simplify-tolerance` is for `--simplify`; add that, or leave it out.")
     tolerance = (TOLERANCE if simplify_tolerance is None else simplify_tolerance) if simplify else None
     measures, times = validation(run_dir), timing(run_dir) if simplify else None
-    folder = reports.export(run_dir, output, pick=pick, onnx=onnx, evaluate=measures, simplify=tolerance, timing=times)
-    for line in _said(json.loads((folder / "metrics.json").read_text())):
+    folder = reports.export(
+        run_dir,
+        output,
+        pick=pick,
+        formats=formats.split(","),
+        fold=fold,
+        onnx=onnx,
+        evaluate=measures,
+        simplify=tolerance,
+        timing=times,
+    )
+    config, metrics = (
+        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("config.json", "metrics.json")
+    )
+    for line in (*_said(metrics), *_formats_said(config, metrics)):
         typer.echo(line, err=True)
-    for module in json.loads((folder / "config.json").read_text())["own_modules"]:
+    for module in config["own_modules"]:
         typer.echo(f"modeling.py imports your module {module}; its folder must be on PYTHONPATH", err=True)
     typer.echo(folder)
 
@@ -79,3 +105,13 @@ def _quality(entry: dict[str, Any], simplified: dict[str, Any]) -> str:
     close = difference is not None and difference <= simplified["difference"]["tolerance"]
     kept = close and entry in simplified["left"] and entry["quality"] is not None
     return f", but the quality would be {entry['quality']:.4g} instead of {before:.4g}" if kept else ""
+
+
+def _formats_said(config: dict[str, Any], metrics: dict[str, Any]) -> Iterator[str]:
+    """Yield what was folded, then a line for each format."""
+    if config["folded"] is not None:
+        yield config["folded"]["summary"]
+    for file, about in config["formats"].items():
+        difference = metrics["formats"][file]["difference"]
+        compared = "nothing here runs it" if difference is None else f"largest difference {difference:.1e}"
+        yield f"{file}: {about['runtime']} {about['version'] or ''}".rstrip() + f", {compared}"

@@ -81,12 +81,29 @@ class Run:
         """Write the report and return its path (by default `report.html` in the run directory)."""
         return reports.write_html(self.path, path)
 
-    def export(self, out_dir: str | Path, *, pick: str = "best", simplify: float | None = None) -> Path:
+    def export(
+        self,
+        out_dir: str | Path,
+        *,
+        pick: str = "best",
+        formats: Sequence[str] = ("pt2",),
+        fold: bool = False,
+        simplify: float | None = None,
+    ) -> Path:
         """Export a candidate; see `reports.export`. Only to simplify it are the run's validation images read."""
         if simplify is None:
-            return reports.export(self.path, out_dir, pick=pick)
+            return reports.export(self.path, out_dir, pick=pick, formats=formats, fold=fold)
         measures, times = validation(self.path), timing(self.path)
-        return reports.export(self.path, out_dir, pick=pick, evaluate=measures, simplify=simplify, timing=times)
+        return reports.export(
+            self.path,
+            out_dir,
+            pick=pick,
+            formats=formats,
+            fold=fold,
+            evaluate=measures,
+            simplify=simplify,
+            timing=times,
+        )
 
 
 def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 import spaces
 from reports import candidates
 from spaces import Architecture, SearchSpace
+from tests.reports import exportable
 
 EPOCHS = 8
 MERIT = {"sum": 0.0, "concat": 0.001, "sk": 0.004, "aff": 0.007, "iaff": 0.010}
@@ -31,6 +33,16 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Calculate on one thread, from one seed."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -181,3 +193,17 @@ def browser() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def plain_run(tmp_path: Path) -> Callable[..., tuple[Path, Architecture]]:
+    def make(**changes: Any) -> tuple[Path, Architecture]:
+        space = spaces.create("resnet", depth=8, width=2, num_classes=3, in_channels=1, input_size=(8, 8))
+        architecture = space.uniform("sum")
+        run = exportable.write_run(
+            tmp_path / "run", space, [exportable.record(0, architecture, space.cost(architecture))], **changes
+        )
+        exportable.write_checkpoint(run, architecture, space.build(architecture))
+        return run, architecture
+
+    return make

@@ -20,7 +20,7 @@ from reports.exporting.simplify import TOLERANCE, Simplification, Timed, simplif
 from reports.measures import MEASURES
 from spaces import Architecture, SearchSpace
 from spaces.operator_paths import BuiltNetwork, build_with_paths
-from tests.reports.test_export import record, verified, write_checkpoint, write_run
+from tests.reports.exportable import record, verified, write_checkpoint, write_run
 
 CHOICES = FusionChoice("aff", 4), FusionChoice("sk", 16), FusionChoice("iaff", 4)
 Evaluate = Callable[[nn.Module], Mapping[str, float]]

@@ -16,7 +16,7 @@ from fusion_ops.errors import RunError
 from reports import candidates
 from search.run.attention import described
 from search.run.run import Run, validation
-from tests.reports.test_export import record, write_checkpoint, write_run
+from tests.reports.exportable import record, write_checkpoint, write_run
 from tests.runs import fusion_nas
 
 SPACE: dict[str, Any] = {"name": "resnet", "depth": 8, "width": 4}

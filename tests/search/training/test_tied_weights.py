@@ -20,7 +20,7 @@ from search.training.loop import DeviceData
 from search.training.resumable import ResumableTraining
 from search.training.settings import DataConfig, TrainConfig
 from spaces import Architecture
-from tests.reports.test_export import record, verified, write_run
+from tests.reports.exportable import record, verified, write_run
 from tests.spaces.tracing.tied_models import TWICE
 
 MODELS = Path(__file__).parents[2] / "spaces" / "tracing" / "tied_models.py"

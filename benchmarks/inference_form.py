@@ -1,0 +1,137 @@
+"""How fast attention runs where it is served, as its operators are exported now and as they were spelled before.
+
+What it shows
+    A ResNet-20 with one operator at every residual sum, one image, one thread, in ONNX Runtime and in OpenVINO, in
+    three forms: spelled as in training (`torch.lerp`, `alpha=`, a sum divided by H·W), which is what exports held
+    before decision 034; spelled plainly, as exports hold now; and plainly with its batch normalisations folded into
+    the convolutions in front of them (`export --fold`, decision 035). All programs of a runtime take turns within one
+    run, one call each a round in a random order; the median over all rounds, the mean of the fastest tenth, and the
+    ratio to the first form.
+
+How to run
+    python benchmarks/inference_form.py [--rounds 400] [--threads 1] [--json benchmarks/results/inference_form.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import spaces
+from reports.runtimes import RUNTIMES, Runtime
+from reports.runtimes.comparing import compare
+from reports.runtimes.folding import fold
+from search.run.environment import describe_environment
+
+OPERATORS = (("sum", None), ("sk", 4), ("aff", 4), ("iaff", 4))
+FORMS = ("before", "plain", "plain and folded")
+
+
+@contextmanager
+def spelled_as_in_training() -> Iterator[None]:
+    """Let operators be exported as they are trained."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("fusion_ops.")]
+    patches = [patch.object(module, "is_plain", lambda: False) for module in modules if hasattr(module, "is_plain")]
+    for one in patches:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in patches:
+            one.stop()
+
+
+def network_of(op: str, r: int | None) -> nn.Module:
+    """Return a ResNet-20 whose batch normalisations have seen images."""
+    torch.manual_seed(0)
+    space = spaces.create("resnet", depth=20, width=16, num_classes=10, in_channels=3, input_size=(32, 32))
+    network = space.build(space.uniform(op) if r is None else space.uniform(op, r=r)).train()
+    with torch.no_grad():
+        for _ in range(5):
+            network(torch.randn(16, 3, 32, 32))
+    return network.eval()
+
+
+def programs(runtime: Runtime, network: nn.Module, images: Tensor, threads: int) -> dict[str, Callable[..., Any]]:
+    """Return a network in its three forms, each compared with PyTorch."""
+    found = {}
+    for form in FORMS:
+        served = fold(network, (images,)).network if form.endswith("folded") else network
+        spelling = spelled_as_in_training() if form == "before" else nullcontext()
+        with tempfile.TemporaryDirectory() as folder, spelling, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            path = Path(folder) / runtime.file
+            runtime.convert(served, (images,), path)
+            program = runtime.load(path, threads=threads)
+        compared = compare(program, network, (images,), batches=True)
+        assert compared.fits, f"{runtime.title}, {form}: differs by {compared.difference:.1e}"
+        found[form] = program
+    return found
+
+
+def timed(programs: dict[tuple[str, str], Callable[..., Any]], rounds: int) -> dict[tuple[str, str], np.ndarray]:
+    """Return the seconds of every call; programs take turns."""
+    rng, keys = np.random.default_rng(0), list(programs)
+    image = rng.standard_normal((1, 3, 32, 32)).astype(np.float32)
+    seconds: dict[tuple[str, str], list[float]] = {key: [] for key in programs}
+    for _ in range(rounds):
+        for key in (keys[index] for index in rng.permutation(len(keys))):
+            start = time.perf_counter()
+            programs[key](image)
+            seconds[key].append(time.perf_counter() - start)
+    return {key: np.sort(times[rounds // 10 :]) for key, times in seconds.items()}
+
+
+def main() -> None:
+    """Convert, compare, time, print, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=400)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    images, results = torch.randn(4, 3, 32, 32), {}
+    networks = {op if r is None else f"{op} r={r}": network_of(op, r) for op, r in OPERATORS}
+    for name in ("onnxruntime", "openvino"):
+        runtime = RUNTIMES[name]
+        runtime.require()
+        loaded = {
+            (op, form): program
+            for op, network in networks.items()
+            for form, program in programs(runtime, network, images, options.threads).items()
+        }
+        times = timed(loaded, options.rounds)
+        print(f"\n{runtime.title} {runtime.version}\n{'':12}{'':18}  median ms  fastest tenth ms  to before")
+        for (op, form), sorted_times in times.items():
+            median, fastest = float(np.median(sorted_times)), float(sorted_times[: len(sorted_times) // 10].mean())
+            before = times[op, "before"]
+            ratios = median / float(np.median(before)), fastest / float(before[: len(before) // 10].mean())
+            print(f"{op:12}{form:18}  {1e3 * median:9.3f}  {1e3 * fastest:16.3f}  {ratios[0]:.2f}  {ratios[1]:.2f}")
+            results[f"{name}, {op}, {form}"] = {
+                "median_ms": round(1e3 * median, 4),
+                "fastest_tenth_ms": round(1e3 * fastest, 4),
+                "median_ratio": round(ratios[0], 3),
+                "fastest_tenth_ratio": round(ratios[1], 3),
+            }
+    if options.json is not None:
+        versions = {name: RUNTIMES[name].version for name in ("onnxruntime", "openvino")}
+        about = {"environment": describe_environment(), "versions": versions, "rounds": options.rounds}
+        about |= {"threads": options.threads, "batch_size": 1, "network": "resnet, depth 20, width 16, 32 × 32"}
+        options.json.write_text(json.dumps(about | {"results": results}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

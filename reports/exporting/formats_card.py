@@ -1,0 +1,117 @@
+"""What the model card says of the formats, and `requirements.txt`, which has what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reports.exporting.documents import Selection
+from reports.exporting.formats import Written
+from reports.exporting.simplified_card import table
+from reports.runtimes.comparing import BATCHES
+from reports.runtimes.program import MAX_BATCH
+from reports.runtimes.runtime import installed_version
+from reports.shipped import verify
+
+__all__ = ["format_files", "format_limits", "formats_section", "named", "requirements", "runners"]
+
+SECTION = """\
+## Formats
+
+{table}
+
+Each was loaded again and compared with the trained network, in batches of {batches} images or one image at a time; a
+difference is relative to the largest output where that is beyond ±1.{folded}
+{usage}
+"""
+USAGE = """
+```python
+from {module} import load
+
+run = load("{file}")
+outputs = run(inputs)  # {arrays}, prepared by `preprocess`
+```
+"""
+
+
+def formats_section(selection: Selection) -> str:
+    """Return a section on the formats."""
+    rows = [
+        (f"`{one.file}`", str(one.format), f"{one.difference:.1e}" if one.difference is not None else "not run here")
+        for one in selection.formats
+    ]
+    return SECTION.format(
+        table=table(("file", "runtime", "largest difference"), rows),
+        batches=_listed(list(map(str, BATCHES))),
+        folded=_folded(selection),
+        usage=_usage(selection),
+    )
+
+
+def format_limits(selection: Selection) -> str:
+    """Return what the formats take: batches, and images of which size."""
+    single = [one.file for one in selection.formats if not one.format.runtime.batches]
+    several = [one.file for one in selection.formats if one.format.runtime.batches]
+    lines = []
+    if several:
+        takes = "takes" if len(several) == 1 else "take"
+        lines.append(f"- {named(several)} {takes} batches of 1 to {MAX_BATCH:,} images.")
+    if single:
+        lines.append(f"- {named(single)} {'takes' if len(single) == 1 else 'take'} one image at a time.")
+    lines.append("- Images of another size a format refuses, or answers as the network itself does.")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def format_files(selection: Selection) -> Iterator[tuple[str, str]]:
+    """Yield the files of the formats and what they are."""
+    for one in selection.formats:
+        runtime = one.format.runtime
+        yield one.file, f"network and weights for {runtime.title}"
+        for further in runtime.further_files:
+            yield further, f"belongs to `{one.file}`"
+        if one.format.runner is not None:
+            yield one.format.runner, f"runs `{one.file}`"
+
+
+def runners(selection: Selection) -> list[str]:
+    """Return the names of the files that run formats."""
+    return [one.format.runner for one in selection.formats if one.format.runner is not None]
+
+
+def requirements(formats: Sequence[Written]) -> str:
+    """Return `requirements.txt`: older versions may not read what these wrote."""
+    packages = dict.fromkeys(["torch"])
+    for one in formats:
+        packages |= dict.fromkeys(one.format.runtime.packages)
+    lines = [f"{name}{_at_least(name)}" for name in packages]
+    return "\n".join([lines[0], "safetensors>=0.5", "numpy>=1.26", *lines[1:]]) + "\n"
+
+
+def named(files: Sequence[str]) -> str:
+    """Return file names as a list for Markdown."""
+    return _listed([f"`{file}`" for file in files])
+
+
+def _at_least(name: str) -> str:
+    version = installed_version(name)
+    return f">={version.partition('+')[0]}" if version else ""
+
+
+def _usage(selection: Selection) -> str:
+    """Return how the first format that has a runner is run."""
+    inputs = 1 + len(selection.data.get("other_shapes", ()))
+    arrays = "a numpy array" if inputs == 1 else f"{inputs} numpy arrays, in the network's order"
+    for one in selection.formats:
+        if one.format.runner is not None:
+            module = one.format.runner.removesuffix(".py")
+            return USAGE.format(module=module, file=one.file, arrays=arrays)
+    return ""
+
+
+def _folded(selection: Selection) -> str:
+    if selection.folded is None:
+        return ""
+    return f" In these files: {selection.folded}; `modeling.py` and `{verify.WEIGHTS}` have them as they were trained."
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
