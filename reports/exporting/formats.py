@@ -102,7 +102,7 @@ def chosen(names: Sequence[str], *, onnx: bool = False) -> tuple[Format, ...]:
     """
     wanted = dict.fromkeys(name.strip() for name in [*names, *(["onnx"] if onnx else [])])
     if not wanted or "" in wanted:
-        raise RunError(f"`formats` names at least one, such as pt2,onnx; got {','.join(names)!r}.")
+        raise RunError(f"formats are named like pt2,onnx, at least one; got {','.join(names)!r}.")
     formats = {type(found.runtime): found for found in map(_named, wanted)}  # `onnx` and `onnxruntime` are one
     for found in formats.values():
         found.runtime.require(to_run=found.runner is not None)
