@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fusion_ops.errors import FusionNasError, RunError, SpecError, UnknownNameError
 from reports.runtimes import RUNTIMES, Runtime, runtime_named
 from reports.runtimes.bisecting import origin_of
-from reports.runtimes.comparing import compare, wrong_at_other_size
+from reports.runtimes.comparing import batch_sizes, compare, wrong_at_other_size
 from reports.shipped import verify
 from spaces.importing import is_reference
 
@@ -67,10 +67,12 @@ class Written:
     Args:
         format: The format.
         difference: Its largest difference from the trained network; `None` where it cannot be run here.
+        compared: At which batch sizes that is.
     """
 
     format: Format
     difference: float | None
+    compared: tuple[int, ...] = ()
 
     @property
     def file(self) -> str:
@@ -85,6 +87,7 @@ class Written:
             "version": runtime.version,
             "runner": self.format.runner,
             "batches": runtime.batches,
+            "compared_at": list(self.compared),
         }
 
 
@@ -145,7 +148,7 @@ def write_format(
         )
     if wrong is not None:
         raise _refused(wanted, f"{runtime.file} is not what was exported: {wrong}")
-    return Written(wanted, found.difference)
+    return Written(wanted, found.difference, batch_sizes(inputs) if runtime.batches else (1,))
 
 
 def _begins(runtime: Runtime, network: nn.Module, inputs: Sequence[Tensor], titles: Titles) -> str:
