@@ -45,7 +45,7 @@ def test_defaults_are_those_of_the_contract():
                  patience: null, random_baseline: false, one_epoch_baseline: false}
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null, same_failures: 3,
                  checkpoint_gb: null}
-        latency: {batch_size: 1, threads: 1, seconds: 0.5}
+        latency: {runtime: torch, precision: float32, threads: 1, batch_size: 1, batch_sizes: [1], seconds: 0.5}
         verdict: {margin: null}
         storage: {url: null}
         ray:    {address: null, cpus_per_trial: 1, gpus_per_trial: auto, max_concurrent: null,
