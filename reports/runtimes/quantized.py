@@ -99,7 +99,7 @@ class Quantized:
 def quantized_parts(model: Any, operators: Mapping[str, str]) -> tuple[Part, ...]:
     """Return the operations of an ONNX model, each with whether it calculates in int8.
 
-    It does where all that it reads was dequantized and what it gives is quantized: a runtime makes one operation of that.
+    It does where all that it reads was dequantized and what it gives is quantized: runtimes make one operation of that.
 
     Args:
         model: An ONNX model with `QuantizeLinear` and `DequantizeLinear`.

@@ -106,7 +106,7 @@ def calibration_batches(
     count = len(joined[0])
     whole = max(1, count // batch) * batch
     picked = torch.arange(whole, device=joined[0].device) % count
-    return tuple(zip(*(tensor[picked].split(batch) for tensor in joined), strict=True))
+    return tuple(zip(*(torch.split(tensor[picked], batch) for tensor in joined), strict=True))
 
 
 def _quantize(prepared: Path, path: Path, batches: Sequence[Sequence[Tensor]], left: Sequence[str]) -> None:
