@@ -3,7 +3,8 @@
 What it shows
     The same residual network with one operator at every fusion point, trained on `cluttered_digits`, then quantized on
     256 of its training images, for ONNX Runtime and for OpenVINO, in two ways: `network`, where operators that weigh
-    their inputs stay in float32 (the default of `fusion-nas export --int8`), and `everything`. For each:
+    their inputs stay in float32 (the default of `fusion-nas export --int8`), and `everything`. Where NNCF, OpenVINO's
+    own tool, is installed, `nncf` is what that makes of the network in OpenVINO by its defaults. For each:
 
     - the accuracy on validation images, and the share of them that get the same class as in float32;
     - the error of the logits, ‖int8 − float32‖ / ‖float32‖;
@@ -25,6 +26,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +51,7 @@ DATA = {"name": "cluttered_digits", "images": 4000, "val_fraction": 0.5, "clutte
 SPACE = {"depth": 14, "width": 24, "stem_stride": 2, "num_classes": 10, "in_channels": 1, "input_size": (32, 32)}
 RUNTIMES: dict[str, Callable[..., Runtime]] = {"onnxruntime": OnnxRuntime, "openvino": OpenVino}
 FORMS = ("float32", "network", "everything")
+NNCF = "nncf"
 BATCH, CALIBRATION, CALLS = 32, 256, 5
 CPU = torch.device("cpu")
 Run = Callable[..., list[NDArray[Any]]]
@@ -109,11 +114,13 @@ def of_runtime(
     runs: dict[tuple[str, str], Run] = {}
     layers: dict[tuple[str, str], str] = {}
     for op, net in nets.items():
-        for form in FORMS:
-            runtime = RUNTIMES[name]() if form == "float32" else RUNTIMES[name](form)
+        for form in (*FORMS, NNCF) if name == "openvino" and find_spec(NNCF) else FORMS:
+            runtime = RUNTIMES[name]() if form in ("float32", NNCF) else RUNTIMES[name](form)
             path = folder / f"{op}-{form}{Path(runtime.file).suffix}"
             if form == "float32":
                 runtime.convert(net, batches[0], path)
+            elif form == NNCF:
+                by_nncf(folder / f"{op}-float32.xml", images, path)
             else:
                 layers[op, form] = counted(runtime.quantize(net, batches, path))
             runs[op, form] = runtime.load(path, threads=1)
@@ -134,6 +141,14 @@ def of_runtime(
         }
         for (op, form), found in outputs.items()
     ]
+
+
+def by_nncf(source: Path, images: torch.Tensor, path: Path) -> None:
+    """Write an OpenVINO model as NNCF quantizes it by its defaults."""
+    nncf, openvino = import_module(NNCF), import_module("openvino")
+    dataset = nncf.Dataset([part.numpy() for part in torch.split(images, BATCH)])
+    model = nncf.quantize(openvino.Core().read_model(source), dataset, subset_size=CALIBRATION // BATCH)
+    openvino.save_model(model, path, compress_to_fp16=False)
 
 
 def counted(said: dict[str, Any]) -> str:
@@ -174,7 +189,8 @@ def document(rows: list[dict[str, Any]], options: argparse.Namespace) -> dict[st
         "date": datetime.now(UTC).date().isoformat(),
         "hardware": f"{known['cpu']}, {os.cpu_count()} cores, one thread, batch 1",
         "versions": {name: known.get(name) for name in ("torch", "fusion_nas")}
-        | {name: make().version for name, make in RUNTIMES.items()},
+        | {name: make().version for name, make in RUNTIMES.items()}
+        | {NNCF: version(NNCF) if find_spec(NNCF) else None},
         "note": options.note,
         "data": DATA,
         "space": SPACE,

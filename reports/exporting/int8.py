@@ -72,6 +72,8 @@ def write_int8(
     except Exception as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise RunError(f"{runtime.title} {runtime.version}: the network in int8 fails: {reason}.") from error
+    if not any(quantized["int8"].values()):
+        raise RunError("nothing of this network can be quantized: no convolution and no linear layer is left for int8.")
     sample = f"sample.{_eight(Path(runtime.file).name)}.safetensors"
     write_sample(folder, program, inputs, sample)
     error_of = verify.difference(verify.tensors(program(*inputs)), verify.tensors(_answer(network, inputs)))
