@@ -44,9 +44,10 @@ from search.strategy.proposals.feasible import Feasible
 from search.strategy.surrogate.features import AdditiveLatency, Features
 from search.strategy.surrogate.surrogate import Surrogate
 from search.training.measuring.latency import measure_latency
+from search.training.settings import LatencyConfig
 from spaces.latency import LatencyTable
 
-SECONDS = 0.15
+PROTOCOL = LatencyConfig(seconds=0.15)
 LEARNT = (5, 10, 20, 40)
 SPLITS = 20
 
@@ -62,7 +63,7 @@ def measured(space: spaces.SearchSpace, networks: list[spaces.Architecture], rou
     """Return the measurements of each network in milliseconds: `(n, rounds)`."""
     image = torch.randn(1, 3, 32, 32)
     times = [
-        [measure_latency(space.build(network), image, threads=1, seconds=SECONDS).median for network in networks]
+        [measure_latency(space.build(network), image, protocol=PROTOCOL).median for network in networks]
         for _ in range(rounds)
     ]
     return np.array(times).T

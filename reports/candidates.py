@@ -32,8 +32,8 @@ __all__ = [
 FILE = "candidates.csv"
 RANKED_KINDS = ("search", "baseline")
 
-# Measured beside what objectives are made of.
-_SPREADS = ("latency_iqr_ms", "memory_inference_bytes")
+# Measured beside what objectives are made of: how latencies spread, drift, and are with other batches; the clock.
+_BESIDE = ("latency_", "memory_inference_bytes", "clock_")
 
 
 def frame(records: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def curve(text: str) -> list[float]:
 def measured_costs(row: Mapping[str, Any]) -> dict[str, float]:
     """Return what was measured of a candidate after its training, by column; see `Candidate.measured`."""
     costs = [MEASURES[name] for name in MEASURES if not (MEASURES[name].quality or MEASURES[name].exact)]
-    columns = (*(cost.column for cost in costs), *_SPREADS)
+    columns = dict.fromkeys([*(cost.column for cost in costs), *filter(_is_beside, row)])
     return {column: row[column] for column in columns if not pd.isna(row.get(column))}
 
 
@@ -139,12 +139,16 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with one type a column, whether its values come from records or from text."""
     out = table.assign(**{name: default for name, default in LATER.items() if name not in table.columns})
     columns = {MEASURES[name].column for name in MEASURES}
-    numbers = columns | set(map(tested, columns)) | set(_SPREADS)
+    numbers = columns | set(map(tested, columns)) | set(filter(_is_beside, out.columns))
     dtypes = dict.fromkeys(numbers, "float64") | dict(DTYPES)
     for name in out.columns:
         dtype = dtypes.get(name, "any" if out[name].dtype.kind in "iufb" else "text")
         out[name] = _converted(out[name], dtype, LATER.get(name))
     return out
+
+
+def _is_beside(column: str) -> bool:
+    return column.startswith(_BESIDE)
 
 
 def _converted(values: pd.Series[Any], dtype: Any, default: Any) -> pd.Series[Any]:

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from fusion_ops.errors import ConfigError, RunError
+from fusion_ops.errors import ConfigError, RunError, SpecError
 from fusion_ops.registry import Registry
+from spaces.importing import is_reference
 
-__all__ = ["ABSENT", "MEASURES", "Direction", "Measure", "Style", "declare", "described", "quality_of", "tested"]
+__all__ = [
+    "ABSENT",
+    "AT",
+    "MEASURES",
+    "PLACES",
+    "Direction",
+    "Measure",
+    "Style",
+    "declare",
+    "described",
+    "quality_of",
+    "split_place",
+    "tested",
+]
 
 Direction = Literal["maximize", "minimize"]
 Style = Literal["percent", "number", "count", "milliseconds", "bytes"]
 
 ABSENT = "–"
+AT = "@"
 _COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BYTES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
 
@@ -25,7 +40,7 @@ class Measure:
     """One measure.
 
     Args:
-        name: As the config calls it.
+        name: As the config calls it: `latency`, or with a place `latency@openvino`.
         label: As a person reads it, in the middle of a sentence too.
         direction: Whether more or less is better.
         style: How its values are written.
@@ -43,6 +58,26 @@ class Measure:
     quality: bool = False
     exact: bool = False
     note: str = ""
+
+    @property
+    def base(self) -> str:
+        """Name of the measure, without the place where it is taken."""
+        return split_place(self.name)[0]
+
+    @property
+    def place(self) -> str:
+        """Name of the place where it is taken, such as `openvino`; empty where that has none."""
+        return split_place(self.name)[1]
+
+    def at(self, place: str, words: str) -> Measure:
+        """Return the same measure as it is taken at a place: `latency@openvino`, in a column of its own.
+
+        Args:
+            place: Name of the place.
+            words: The place as a person reads it, after the label: `in OpenVINO`.
+        """
+        named = f"{self.name}{AT}{place}"
+        return replace(self, name=named, label=f"{self.label} {words}", column=f"{self.column}{AT}{place}", exact=False)
 
     @property
     def sign(self) -> float:
@@ -79,6 +114,33 @@ class Measure:
         if self.style in ("count", "bytes"):
             return f"{value:,.0f} {self.unit}".rstrip()
         return f"{value:.10g} {self.unit}".rstrip()
+
+
+class Measures(Registry[Measure]):
+    """The measures by name; those that are taken at a place, `latency@openvino`, are derived when they are asked for.
+
+    Iteration goes over what was registered and declared, not over what could be derived.
+    """
+
+    def __getitem__(self, name: str) -> Measure:
+        base, place = split_place(name)
+        if not place or super().__contains__(name) or base not in PLACES:
+            return super().__getitem__(name)
+        return super().__getitem__(base).at(place, PLACES[base](place))
+
+    def __contains__(self, name: object) -> bool:
+        if super().__contains__(name):
+            return True
+        try:
+            return isinstance(name, str) and bool(self[name])
+        except SpecError:
+            return False
+
+
+def split_place(name: str) -> tuple[str, str]:
+    """Return the measure and the place of `measure@place`; the place is empty where there is none."""
+    base, _, place = name.partition(AT)
+    return base, place
 
 
 def declare(measure: Measure) -> Measure:
@@ -134,7 +196,17 @@ def _three_digits(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
-MEASURES: Registry[Measure] = Registry("objective")
+def _in_runtime(place: str) -> str:
+    from reports.runtimes import RUNTIMES, runtime_named
+
+    runtime = runtime_named(place) if is_reference(place) else RUNTIMES[place]
+    return f"in {runtime.title}"
+
+
+PLACES: dict[str, Callable[[str], str]] = {"latency": _in_runtime}
+"""By measure, what says in words at which place it is taken, and raises a `SpecError` where there is no such place."""
+
+MEASURES = Measures("objective")
 
 for _measure in (
     Measure("accuracy", "accuracy", "maximize", "percent", "accuracy", quality=True),

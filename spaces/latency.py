@@ -71,13 +71,13 @@ class LatencyTable:
         rest: Time of the network without its fusion operators.
         times: Time of each operator; `None` where it could not be measured.
         device: Name of the device.
-        protocol: How it was timed: batch size, threads, seconds.
+        protocol: How it was timed: runtime, precision, threads, batch size, seconds.
     """
 
     rest: float
     times: Mapping[Operator, float | None]
     device: str
-    protocol: Mapping[str, float]
+    protocol: Mapping[str, Any]
 
     def time(self, point: FusionPoint, choice: FusionChoice) -> float:
         """Return the time of a choice at a point: one that could not be measured counts as the slowest there.

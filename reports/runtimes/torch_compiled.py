@@ -20,6 +20,7 @@ class TorchCompiled(TorchEager):
     format = ""
 
     def _prepared(self, network: nn.Module) -> Callable[..., object]:
+        torch.compiler.reset()  # from the ninth network of one class on, it would run uncompiled
         compiled: Callable[..., object] = torch.compile(network, dynamic=False)
         return compiled
 

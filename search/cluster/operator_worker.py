@@ -12,9 +12,11 @@ from ray.exceptions import RayError, RayTaskError
 
 import spaces
 from fusion_ops.errors import MeasurementError
+from reports.runtimes import runtime_named
 from search.training.device import prepare
 from search.training.job import Job
 from search.training.measuring.device_lock import device_alone
+from search.training.measuring.latency import runs_on
 from search.training.measuring.operators import DeviceTimer, measured_table
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator
@@ -31,7 +33,7 @@ class OperatorWorker:
     def prepare(self, job: Job, ref: spaces.SpaceRef, choices: Mapping[str, Any]) -> None:
         """Become a worker of the run."""
         device = prepare(job)
-        self._alone = device_alone(device)
+        self._alone = device_alone(runs_on(runtime_named(job.latency.runtime), device))
         self._timer = DeviceTimer(spaces.from_ref(ref, **choices), device, job.latency)
 
     def hold(self) -> str:
@@ -42,6 +44,10 @@ class OperatorWorker:
     def time(self, what: Operator | Architecture) -> float | str:
         """Time an operator or a network, as `DeviceTimer` does."""
         return self._timer.time(what)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._timer.close()
 
 
 class _StalledError(MeasurementError):
@@ -107,6 +113,11 @@ class RemoteTimer:
             raise MeasurementError(reason)
         return reason
 
+    def close(self) -> None:
+        """Have the worker leave nothing behind."""
+        if self._worker is not None:
+            self._ask(self._patience, "close")
+
     def end(self) -> None:
         """End the worker."""
         if self._worker is not None:
@@ -137,7 +148,9 @@ def measured_on_worker(
     """
     timer = RemoteTimer(job, space, stopped)
     try:
-        return measured_table(space, job.latency, timer.start(), timer.time, show)
+        found = measured_table(space, job.latency, timer.start(), timer.time, show)
+        timer.close()
+        return found
     except RayTaskError as error:
         raise MeasurementError(" ".join(str(error.cause).split()).rstrip(".")) from error
     except RayError as error:

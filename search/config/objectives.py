@@ -6,18 +6,20 @@ What is wrong with one is a `ConfigError` with its place in the config.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
-from fusion_ops.errors import ConfigError, UnknownNameError
-from reports.measures import MEASURES
+from fusion_ops.errors import ConfigError, RunError, UnknownNameError
+from reports.measures import MEASURES, PLACES, split_place
+from reports.runtimes import RUNTIMES, Precision, Runtime, runtime_named
 from search.config.document import Document, shown
 from search.config.errors import unknown_key
 from search.config.sections import SearchSettings
 from search.training.data.dataset import Task
+from search.training.settings import LatencyConfig
 from search.training.tasks import TASKS
 from search.training.user_objectives import declare_objective
 
-__all__ = ["check_constraints", "check_objectives", "check_search"]
+__all__ = ["check_constraints", "check_latency", "check_objectives", "check_search", "require_runtimes"]
 
 COSTS = tuple(name for name in MEASURES if MEASURES[name].exact)
 MEASURED = ("latency", "memory")
@@ -30,15 +32,19 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
     qualities = _qualities(task)
     for index, name in enumerate(objectives):
         with document.placing("objectives", index):
-            if ":" in name:
+            base, place = split_place(name)
+            if ":" in name and not place:
                 declare_objective(name)
-            elif name not in MEASURES:
+            elif base not in MEASURES:
                 raise UnknownNameError("objective", name, (*qualities, *COSTS, *MEASURED))
-            elif name not in (*qualities, *COSTS, *MEASURED):
+            elif place and base not in PLACES:
+                raise ConfigError(f"`{base}` has no place; got objective `{name}`. Write `{base}`.")
+            elif base not in (*qualities, *COSTS, *MEASURED):
                 fitting = f"a {task} set; use {' or '.join(qualities)}"
                 if not qualities:
                     fitting = f"whose labels are floating-point; use a user-defined {OWN_QUALITY}"
                 raise ConfigError(f"objective `{name}` does not fit `data.name: {dataset}`, {fitting}.")
+            _ = MEASURES[name]
             if name in objectives[:index]:
                 raise ConfigError(f"objective `{name}` is named twice; leave one out.")
     if not any(MEASURES[name].quality for name in objectives):
@@ -74,6 +80,42 @@ def check_constraints(
             if MEASURES[name].style == "percent" and bound >= 1:
                 fix = f" Write {bound / 100:g}." if 1 < bound < 100 else ""
                 raise ConfigError(f"`constraints.{name}` is a fraction, below 1; got {received}.{fix}")
+
+
+def check_latency(settings: LatencyConfig, objectives: Sequence[str], document: Document) -> None:
+    """Check that every runtime in which latency is measured is known, can be run here, and has the precision."""
+    with document.placing("latency", "runtime"):
+        _ = runtime_named(settings.runtime)
+    for runtime in timed_runtimes(settings, objectives):
+        with document.placing("latency", "precision"):
+            if settings.precision not in runtime.precisions:
+                known = ", ".join(p for p in get_args(Precision) if p in runtime.precisions)
+                raise ConfigError(
+                    f"`latency.precision` in {runtime.title} must be one of {known}; got {settings.precision}."
+                )
+
+
+def require_runtimes(settings: LatencyConfig, objectives: Sequence[str]) -> None:
+    """Check that the runtimes in which latency is measured are installed and can be run on this machine.
+
+    Raises:
+        ConfigError: One is not; the message has the command that installs it.
+    """
+    for runtime in timed_runtimes(settings, objectives):
+        if runtime.runner is None and type(runtime).ready is Runtime.ready:
+            able = [name for name in RUNTIMES if RUNTIMES[name].runner is not None]
+            raise ConfigError(f"latency cannot be measured in {runtime.title} here; use one of {', '.join(able)}.")
+        try:
+            runtime.require()
+        except RunError as error:
+            raise ConfigError(f"latency cannot be measured: {error}") from None
+
+
+def timed_runtimes(settings: LatencyConfig, objectives: Sequence[str]) -> list[Runtime]:
+    """Return the runtimes in which the objectives ask for latency, each once."""
+    measures = [MEASURES[name] for name in objectives]
+    places = [measure.place for measure in measures if measure.base == "latency"]
+    return [runtime_named(name) for name in dict.fromkeys(settings.at(place).runtime for place in places)]
 
 
 def _is_positive(bound: Any) -> bool:

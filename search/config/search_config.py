@@ -12,7 +12,7 @@ from search.config.data import check_augment, check_data, located, resolved_data
 from search.config.document import Document, read_file
 from search.config.errors import config_error
 from search.config.network import check_network
-from search.config.objectives import check_constraints, check_objectives, check_search
+from search.config.objectives import check_constraints, check_latency, check_objectives, check_search
 from search.config.recipe import recipe_train
 from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig, VerdictSettings
 from search.config.space import check_space, create_space, resolved_settings, stated_space
@@ -34,7 +34,7 @@ class SearchConfig(Section):
         data: Data set.
         train: Training of every candidate.
         objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
-            `latency`, `memory`, or a user-defined `module:function`.
+            `latency` or `latency@RUNTIME`, `memory`, or a user-defined `module:function`.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
             exact costs (`params`, `flops`) are checked before training, those on qualities after it.
         search: Proposals and early stopping.
@@ -177,6 +177,7 @@ class SearchConfig(Section):
         config = config.model_copy(update={"data": located(config.data, config.folders)})
         task = check_data(config.data, document)
         check_objectives(config.objectives, config.data.name, task, document)
+        check_latency(config.latency, config.objectives, document)
         check_augment(config.train.augment, task, document)
         check_loss(config.train.loss, document)
         check_constraints(config.constraints, config.objectives, task, document)

@@ -10,7 +10,7 @@ from typing import Any
 from optuna.samplers import BaseSampler
 from safetensors.torch import save
 
-from reports.measures import MEASURES
+from reports.measures import AT, MEASURES
 from reports.run import FORMAT, read_config
 from search.cluster.session import RayStartError
 from search.config import SearchConfig
@@ -137,6 +137,6 @@ def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[s
         "dataset": dataset.info(),
         "environment": describe_environment(),
         "folders": list(config.folders),
-        "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name],
+        "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name or AT in name],
         "started": utc_now(),
     }

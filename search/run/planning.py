@@ -10,6 +10,7 @@ from fusion_ops.errors import ConfigError
 from search.cluster.readiness import require_cluster, require_no_ray, require_startable
 from search.cluster.session import available_cpus
 from search.config import SearchConfig
+from search.config.objectives import require_runtimes
 from search.study.bounds import require_reachable
 from search.study.storage import require_storage
 from search.training import data
@@ -33,6 +34,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
         RunError: Ray cannot be started or joined here, or the storage cannot be used.
     """
     require_no_ray()
+    require_runtimes(config.latency, config.objectives)
     dataset = data.load(config.data)
     config.check_task(dataset)
     space = config.create_space(dataset)

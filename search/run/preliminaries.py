@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from fusion_ops.errors import MeasurementError
-from search.strategy.trials import OPERATOR_LATENCY
+from reports.measures import MEASURES, Measure
+from search.strategy.trials import operator_latency
 from search.study.ledger import Ledger
 from search.training.job import Job
 from search.watching.files import EventLog, LiveFile
@@ -26,52 +28,67 @@ class Preliminaries:
         self, ledger: Ledger, log: EventLog, display: ProgressDisplay, live: LiveFile, stopped: Callable[[], bool]
     ) -> None:
         self._ledger, self._log, self._display, self._live, self._stopped = ledger, log, display, live, stopped
-        self._tried = False
+        self._tried: set[str] = set()
 
     def measure(self, job: Job) -> None:
         """Measure what the sampler makes use of and the study lacks; Ray is started and nothing is in training."""
-        if self._tried or not self._wanted():
-            return
+        for name in self._wanted():
+            self._tried.add(name)
+            self._measure(job, MEASURES[name])
+
+    def _wanted(self) -> list[str]:
+        """Return the latencies that further candidates are proposed by, and that are not there yet."""
+        study = self._ledger.study
+        reads: tuple[str, ...] = getattr(study.sampler, "reads_operator_latency", ())
+        if self._ledger.remaining() == 0:
+            return []
+        return [name for name in reads if name not in self._tried and operator_latency(name) not in study.user_attrs]
+
+    def _measure(self, job: Job, measure: Measure) -> None:
         from search.cluster.operator_worker import measured_on_worker
 
-        self._tried = True
-        self._log.write("measuring_operators")
-        self._display.say("measuring the latency of single operators")
-        self._live.update("measuring the latency of single operators")
+        what = f"the {measure.label} of single operators"
+        self._log.write("measuring_operators", **_named(measure))
+        self._display.say(f"measuring {what}")
+        self._live.update(f"measuring {what}")
         started = time.monotonic()
         try:
-            table, failed = measured_on_worker(job, self._ledger.space, self._stopped, self._show)
+            timed = replace(job, latency=job.latency.at(measure.place))
+            table, failed = measured_on_worker(
+                timed, self._ledger.space, self._stopped, lambda part: self._show(measure, part)
+            )
         except MeasurementError as error:
-            self._go_on_without(str(error))
+            self._go_on_without(measure, str(error))
         else:
-            self._keep(table, failed, time.monotonic() - started)
+            self._keep(measure, table, failed, time.monotonic() - started)
 
-    def _wanted(self) -> bool:
-        """Return whether further candidates will be proposed by a sampler that makes use of what is not there yet."""
-        study = self._ledger.study
-        reads = getattr(study.sampler, "reads_operator_latency", False)
-        return reads and self._ledger.remaining() > 0 and OPERATOR_LATENCY not in study.user_attrs
+    def _show(self, measure: Measure, what: str) -> None:
+        self._display.show(f"measuring the {measure.label} of {what}")
+        self._live.update(f"measuring the {measure.label} of {what}")
 
-    def _show(self, what: str) -> None:
-        self._display.show(f"measuring the latency of {what}")
-        self._live.update(f"measuring the latency of {what}")
-
-    def _go_on_without(self, reason: str) -> None:
+    def _go_on_without(self, measure: Measure, reason: str) -> None:
         if self._stopped():
             return
-        self._log.write("operators_not_measured", reason=reason)
-        self._display.say(f"the latency of single operators was not measured: {reason}; the search goes on without")
+        self._log.write("operators_not_measured", reason=reason, **_named(measure))
+        what = f"the {measure.label} of single operators"
+        self._display.say(f"{what} was not measured: {reason}; the search goes on without")
 
-    def _keep(self, table: LatencyTable, failed: Mapping[str, str], seconds: float) -> None:
-        self._ledger.study.set_user_attr(OPERATOR_LATENCY, table.to_dict())
+    def _keep(self, measure: Measure, table: LatencyTable, failed: Mapping[str, str], seconds: float) -> None:
+        self._ledger.study.set_user_attr(operator_latency(measure.name), table.to_dict())
         self._log.write(
             "operators_measured",
             operators=len(table.times),
             rest_ms=table.rest,
             device=table.device,
             seconds=round(seconds, 3),
+            **_named(measure),
             **({"failed": dict(failed)} if failed else {}),
         )
         if failed:
             what, reason = next(iter(failed.items()))
             self._display.say(f"{len(failed)} could not be measured, such as {what}: {reason}")
+
+
+def _named(measure: Measure) -> dict[str, str]:
+    """Return what the log says of a measure; plain latency needs no name."""
+    return {"measure": measure.name} if measure.place else {}

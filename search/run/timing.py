@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from reports.exporting.simplify import Timed
 from reports.run import read_config
+from reports.runtimes import runtime_named
 from search.config import SearchConfig
 from search.run.environment import describe_environment
 from search.study.run_directory import RunDirectory
@@ -18,7 +20,8 @@ from search.training import data
 from search.training.device import place, resolve_device
 from search.training.loop import DeviceData
 from search.training.measuring.device_lock import device_alone
-from search.training.measuring.latency import measure_latency
+from search.training.measuring.latency import calibration, in_runtime, runs_on, timed
+from search.training.settings import LatencyConfig
 
 __all__ = ["timing"]
 
@@ -43,16 +46,30 @@ def timing(run_dir: str | Path) -> Callable[[nn.Module, nn.Module], Timed]:
         picked = torch.arange(protocol.batch_size, device=device) % len(loaded.validation_images)
         inputs = loaded.normalize(loaded.validation_images[picked]), *(o[picked] for o in loaded.validation_others)
         placed = [place(network.eval(), device) for network in (before, after)]
-        seconds, rounds = protocol.seconds / ROUNDS, []
-        with device_alone(device):
-            for _ in range(ROUNDS):
-                timed = (measure_latency(one, *inputs, threads=protocol.threads, seconds=seconds) for one in placed)
-                rounds.append([latency.median for latency in timed])
+        images = calibration(loaded, protocol.batch_size) if protocol.precision == "int8" else ()
+        found = _taking_turns(placed, inputs, protocol, images)
         for network in placed:
             place(network, torch.device("cpu"))
-        found = [median(times) for times in zip(*rounds, strict=True)]
         hardware = {key: value for key, value in describe_environment().items() if key in HARDWARE}
-        measured = {"device": device.type, "batch_size": protocol.batch_size, "threads": protocol.threads}
+        measured = {
+            "device": device.type,
+            "runtime": protocol.runtime,
+            "batch_size": protocol.batch_size,
+            "threads": protocol.threads,
+        }
         return Timed(found[0], found[1], measured | {"hardware": hardware})
 
     return time
+
+
+def _taking_turns(
+    networks: Sequence[nn.Module], inputs: Sequence[Tensor], protocol: LatencyConfig, images: Sequence[Sequence[Tensor]]
+) -> list[float]:
+    """Return the median time of each network in milliseconds."""
+    device = runs_on(runtime_named(protocol.runtime), inputs[0].device)
+    seconds = protocol.seconds / ROUNDS
+    with ExitStack() as held:
+        runs = [held.enter_context(in_runtime(network, inputs, protocol, images)) for network in networks]
+        held.enter_context(device_alone(device))
+        rounds = [[timed(run, threads=protocol.threads, seconds=seconds).median for run in runs] for _ in range(ROUNDS)]
+    return [median(times) for times in zip(*rounds, strict=True)]

@@ -31,6 +31,7 @@ __all__ = [
     "learning_curve",
     "may_be_lost",
     "opened",
+    "operator_latency",
     "parameters",
     "put_back",
     "record",
@@ -43,7 +44,7 @@ __all__ = [
     "trained",
 ]
 
-# Of a study: the config that a run was launched with, and the latencies of single operators.
+# Of a study: the config that a run was launched with, and the latencies of single operators, by `operator_latency`.
 CONFIG, OPERATOR_LATENCY = "config", "operator_latency"
 # Of a trial: the candidate as a run keeps it; of a queued trial, what it is for.
 RECORD, KIND, SERIES = "candidate", "kind", "series"
@@ -51,6 +52,11 @@ RECORD, KIND, SERIES = "candidate", "kind", "series"
 CURVE, STOP, AUDIT = "curve:", "stop", "audit"
 # Earlier versions marked second looks by it, trials and records alike.
 SECOND_LOOK = "second_look"
+
+
+def operator_latency(measure: str) -> str:
+    """Return the attribute of a study with the operators' latencies for a measure: `latency`, `latency@openvino`."""
+    return f"{OPERATOR_LATENCY}{measure.removeprefix('latency')}"
 
 
 @dataclass(frozen=True, slots=True)

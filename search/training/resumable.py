@@ -30,7 +30,7 @@ from search.training.loop import DeviceData, Session, train
 from search.training.prediction import prediction_of
 from search.training.schedule import rungs
 from search.training.user_objectives import user_functions
-from search.training.watchdog import Beating
+from search.training.watchdog import Beating, Pulse
 from spaces.tied import completed, distinct
 
 __all__ = ["DamagedStateError", "ResumableTraining", "load_training", "save_training"]
@@ -59,7 +59,7 @@ class ResumableTraining:
         self._outcomes = b""
         torch.manual_seed(candidate.seed)
         model = spaces.from_ref(candidate.architecture.space).build(candidate.architecture, init=self._settings.init)
-        model.register_forward_pre_hook(lambda *_: beat())
+        model.register_forward_pre_hook(Pulse(beat))
         self.session = Session(model, self._settings, data.device)
         self._resume()
         self._epochs = train(self.session, data, self._settings, seed=candidate.seed, metrics=self._metrics)

@@ -6,7 +6,7 @@ expresses raises `ValueError` with the whole sentence; `search.config.errors` ad
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 CROSS_ENTROPY = "cross_entropy"
+Precision = Literal["float32", "bfloat16", "int8"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Positive = Annotated[float, Field(gt=0)]
@@ -162,14 +163,55 @@ class LimitsConfig(Section):
 
 
 class LatencyConfig(Section):
-    """How inference is timed, where `latency` is an objective.
+    """How inference is timed, where `latency` is an objective, or `latency@RUNTIME`, which is the same in that runtime.
 
     Args:
-        batch_size: Images at a time.
+        runtime: Where `latency` is measured: a name that `fusion-nas runtimes` lists, or a user-defined
+            `module:Class`.
+        precision: In which runtimes calculate: `float32`, `bfloat16` or `int8`, whose ranges are calibrated on training
+            images. On a GPU PyTorch calculates in bf16 mixed precision.
         threads: CPU threads, on a CPU.
+        batch_size: Images at a time.
+        batch_sizes: Several such sizes, in place of `batch_size`: latency is that of the first; those of the others get
+            columns of their own, such as `latency_ms_batch_8`.
         seconds: Shortest time that is measured.
     """
 
-    batch_size: Count = 1
+    runtime: Text = "torch"
+    precision: Precision = "float32"
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    batch_size: Count = 1
+    batch_sizes: Annotated[tuple[Count, ...], Field(min_length=1)] = (1,)
     seconds: Positive = 0.5
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_size_is_several(cls, values: Any) -> Any:
+        """Fill in, of `batch_size` and `batch_sizes`, the one that is not given."""
+        if not isinstance(values, dict):
+            return values
+        size, sizes = values.get("batch_size"), values.get("batch_sizes")
+        if sizes and "batch_size" not in values and isinstance(sizes, list | tuple):
+            return values | {"batch_size": sizes[0]}
+        if isinstance(size, int) and size > 0 and "batch_sizes" not in values:
+            return values | {"batch_sizes": (size,)}
+        return values
+
+    @model_validator(mode="after")
+    def _same_first_size(self) -> Self:
+        first = self.batch_sizes[0]
+        if self.batch_size != first:
+            raise ValueError(
+                f"`latency.batch_size` must be the first of `latency.batch_sizes`; got {self.batch_size} and {first}. "
+                "Leave one of the two out."
+            )
+        if len(set(self.batch_sizes)) < len(self.batch_sizes):
+            raise ValueError(
+                f"`latency.batch_sizes` must differ; got {list(self.batch_sizes)}. "
+                f"Write {list(dict.fromkeys(self.batch_sizes))}."
+            )
+        return self
+
+    def at(self, place: str) -> Self:
+        """Return how inference is timed in another runtime, in that of a measure `latency@place`."""
+        return self.model_copy(update={"runtime": place}) if place else self

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from search.training.files import VERDICT, CandidateFiles, Identified
 from search.training.settings import LimitsConfig
 
-__all__ = ["Beating", "Watchdog", "end_worker", "take_verdict"]
+__all__ = ["Beating", "Pulse", "Watchdog", "end_worker", "take_verdict"]
 
 PERIOD = 0.5
 EXIT_CODE = 75
@@ -98,6 +98,24 @@ class Beating:
             raise AttributeError(name)
         found = getattr(self._function, name)
         return Beating(found, self._beat) if callable(found) else found
+
+
+class Pulse:
+    """A hook of a network in training, by which each of its passes is progress; its copies are the hook itself.
+
+    Args:
+        beat: Called at each pass.
+    """
+
+    def __init__(self, beat: Callable[[], None]) -> None:
+        self._beat = beat
+
+    def __call__(self, *_: Any) -> None:
+        """Note a pass."""
+        self._beat()
+
+    def __deepcopy__(self, memo: object) -> Pulse:
+        return self
 
 
 def end_worker(files: CandidateFiles, candidate: Identified, reason: str) -> NoReturn:

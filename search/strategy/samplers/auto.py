@@ -16,7 +16,7 @@ from search.strategy.surrogate.belief import Belief
 from search.strategy.surrogate.features import AdditiveLatency, Features
 from search.strategy.surrogate.gain import expected_gain
 from search.strategy.surrogate.surrogate import MEMBERS, Surrogate
-from search.strategy.trials import OPERATOR_LATENCY
+from search.strategy.trials import operator_latency
 from spaces.latency import LatencyTable
 
 __all__ = ["AutoSampler"]
@@ -56,7 +56,7 @@ class AutoSampler(ProposingSampler):
         qualities = [name for name in problem.objectives if name in MEASURES and MEASURES[name].quality]
         others = [name for name in problem.objectives if name not in (*self._exact, *qualities)]
         self._modelled = [*qualities, *others]
-        self._latency: AdditiveLatency | None = None
+        self._latencies: dict[str, AdditiveLatency] = {}
         self._beliefs: list[Belief] = []
 
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
@@ -72,20 +72,22 @@ class AutoSampler(ProposingSampler):
         return self._most_promising(rng)
 
     @property
-    def reads_operator_latency(self) -> bool:
-        """Whether it makes use of single operators' latencies, if the study keeps them."""
-        return "latency" in self.problem.objectives
+    def reads_operator_latency(self) -> tuple[str, ...]:
+        """The objectives for which it makes use of single operators' latencies, if the study keeps them."""
+        return tuple(name for name in self._modelled if name in MEASURES and MEASURES[name].base == "latency")
 
     def _learn(self, study: Study) -> None:
-        """Begin to model the objectives, anew as soon as the study keeps the operators' latencies."""
-        if self.reads_operator_latency and self._latency is None and OPERATOR_LATENCY in study.user_attrs:
-            table = LatencyTable.from_dict(study.user_attrs[OPERATOR_LATENCY])
-            self._latency, self._beliefs = AdditiveLatency(self.encoding, table), []
+        """Begin to model the objectives, each anew as soon as the study keeps the operators' latencies for it."""
+        for name in self.reads_operator_latency:
+            if name not in self._latencies and operator_latency(name) in study.user_attrs:
+                table = LatencyTable.from_dict(study.user_attrs[operator_latency(name)])
+                self._latencies[name] = AdditiveLatency(self.encoding, table)
+                self._beliefs = []
         if not self._beliefs:
             self._beliefs = [self._belief(name) for name in self._modelled]
 
     def _belief(self, name: str) -> Belief:
-        features = Features(self.encoding, self._latency if name == "latency" else None)
+        features = Features(self.encoding, self._latencies.get(name))
         index = self.problem.objectives.index(name)
         return Belief(self.encoding, features, name, index, float(self.observations.signs[index]))
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from reports.measures import MEASURES
+from fusion_ops.errors import CandidateError
+from reports.measures import AT, MEASURES
+from reports.runtimes import Runtime, runtime_named
+from reports.runtimes.torch_eager import TorchEager
 from search.training.job import Job
 from search.training.loop import DeviceData, loss_function
+from search.training.measuring.clock import Clock
 from search.training.measuring.device_lock import device_alone, device_shared
-from search.training.measuring.latency import measure_latency
+from search.training.measuring.latency import Latency, calibration, in_runtime, runs_on, timed
 from search.training.measuring.memory import measure_memory
+from search.training.settings import LatencyConfig
 from search.training.user_objectives import as_number, user_functions
 from search.training.watchdog import Beating
 
@@ -21,29 +26,37 @@ __all__ = ["Costs"]
 
 
 class Costs:
-    """Measures what the objectives ask for and what cannot be computed, on the device of the data.
+    """Measures what the objectives ask for and what cannot be computed.
 
-    `beat` is called while it waits for the device, and at every call of a user-defined measure.
+    Memory is measured on the device of the data; latency there in PyTorch, on the CPU in all other runtimes. `beat` is
+    called while it waits for a device, and at every call of a user-defined measure.
     """
 
     def __init__(self, job: Job, data: DeviceData, beat: Callable[[], None] = lambda: None) -> None:
         self._beat = beat
         self._data, self._protocol, self._batch_size = data, job.latency, job.train.batch_size
         self._loss = loss_function(data, job.train)
-        self._timed = "latency" in job.objectives
+        self._places = [MEASURES[name].place for name in job.objectives if MEASURES[name].base == "latency"]
         self._weighed = "memory" in job.objectives
         costs = user_functions(job.objectives, quality=False)
         self._user_defined = {name: Beating(cost, beat) for name, cost in costs.items()}
 
-    def training(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def training(self) -> Iterator[None]:
         """Return the time in which a candidate trains: beside others, not beside a timed one."""
-        return device_shared(self._data.device, self._beat) if self._timed else nullcontext()
+        runtimes = [runtime_named(self._protocol.at(where).runtime) for where in self._places]
+        devices = {runs_on(runtime, self._data.device).type for runtime in runtimes}
+        with ExitStack() as held:
+            for kind in sorted({*devices, self._data.device.type}) if devices else ():
+                held.enter_context(device_shared(self._device(kind), self._beat))
+            yield
 
     def measure(self, model: nn.Module) -> dict[str, float]:
         """Return the costs of a trained network by column; it is left as it was.
 
         Raises:
-            CandidateError: A user-defined function returned something that is not a finite number.
+            CandidateError: A runtime cannot run the network, or a user-defined function returned something that is not
+                a finite number.
         """
         found: dict[str, float] = {}
         if self._weighed:
@@ -51,13 +64,49 @@ class Costs:
             memory = measure_memory(model, *inputs, loss=lambda outputs: self._loss(outputs, labels))
             found["memory_bytes"] = float(memory.training)
             found["memory_inference_bytes"] = float(memory.inference)
-        if self._timed:
-            inputs, _ = self._batch(self._protocol.batch_size)
-            with device_alone(self._data.device, self._beat):
-                threads, seconds = self._protocol.threads, self._protocol.seconds
-                latency = measure_latency(model, *inputs, threads=threads, seconds=seconds)
-            found["latency_ms"], found["latency_iqr_ms"] = latency.median, latency.iqr
-        return found | self._measure_user_defined(model)
+        return found | self._measure_latencies(model) | self._measure_user_defined(model)
+
+    def _measure_latencies(self, model: nn.Module) -> dict[str, float]:
+        if not self._places:
+            return {}
+        before = Clock.read()
+        found: dict[str, float] = {}
+        for where in self._places:
+            for size in self._protocol.batch_sizes:
+                latency = self._timed(model, self._protocol.at(where), size)
+                batch = f"_batch_{size}" if size != self._protocol.batch_size else ""
+                columns = {"ms": latency.median, "iqr_ms": latency.iqr, "drift": round(latency.drift, 4)}
+                at = f"{AT}{where}" if where else ""
+                found |= {f"latency_{what}{batch}{at}": value for what, value in columns.items()}
+        return found | before.until(Clock.read())
+
+    def _timed(self, model: nn.Module, protocol: LatencyConfig, size: int) -> Latency:
+        """Return the time of a batch. The network is converted beside others that train, and timed alone."""
+        inputs, _ = self._batch(size)
+        runtime = runtime_named(protocol.runtime)
+        device = self._device(runs_on(runtime, self._data.device).type)
+        images = calibration(self._data, size) if protocol.precision == "int8" else ()
+        with ExitStack() as held:
+            with self.training():
+                run = self._converted(held, runtime, in_runtime(model, inputs, protocol, images))
+            held.enter_context(device_alone(device, self._beat))
+            return timed(run, threads=protocol.threads, seconds=protocol.seconds)
+
+    def _converted(
+        self, held: ExitStack, runtime: Runtime, ready: AbstractContextManager[Callable[[], object]]
+    ) -> Callable[[], object]:
+        try:
+            return held.enter_context(ready)
+        except Exception as error:
+            if isinstance(runtime, TorchEager):
+                raise
+            reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+            raise CandidateError(
+                f"{runtime.title} cannot run this network: {type(error).__name__}: {reason}"
+            ) from error
+
+    def _device(self, kind: str) -> torch.device:
+        return self._data.device if kind == self._data.device.type else torch.device(kind)
 
     def _measure_user_defined(self, model: nn.Module) -> dict[str, float]:
         if not self._user_defined:

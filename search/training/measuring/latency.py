@@ -1,23 +1,34 @@
-"""Latency: how long inference takes, as the median of many runs."""
+"""Latency: how long inference takes in a runtime, as the median of many runs."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from statistics import median
 
 import torch
 from torch import Tensor, nn
 from torch.utils.benchmark import Measurement, Timer
 
-from search.training.device import precision
+from reports.runtimes import Runtime, runtime_named
+from reports.runtimes.torch_eager import TorchEager
+from search.training.device import place
+from search.training.loop import DeviceData
+from search.training.settings import LatencyConfig, Precision
+from search.training.watchdog import Pulse
 
-__all__ = ["Latency", "measure_latency"]
+__all__ = ["DRIFT", "Latency", "calibration", "in_runtime", "measure_latency", "runs_on", "timed"]
 
 WARM_UP = 3
+BLOCKS = 4
+CALIBRATION = 256
 SECOND = 1e3
+DRIFT = 0.1
+"""By what share of their median the medians of blocks may differ; more is measured again, then marked."""
+
+Calibration = Sequence[Sequence[Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,41 +38,98 @@ class Latency:
     Args:
         median: Median time of a batch in milliseconds.
         iqr: Interquartile range of the times in milliseconds.
+        drift: By what share of the median the medians of its blocks differ: greatest less least.
     """
 
     median: float
     iqr: float
+    drift: float = 0.0
+
+    @property
+    def drifts(self) -> bool:
+        """Whether it changed while it was measured, beyond `DRIFT`."""
+        return self.drift > DRIFT
 
 
-def measure_latency(model: nn.Module, *inputs: Tensor, threads: int, seconds: float, blocks: int = 1) -> Latency:
-    """Time the inference of `model` on one batch.
-
-    `torch.utils.benchmark.Timer.blocked_autorange` times blocks of runs, waits for the device around each,
-    and sets the CPU threads. The network is a copy in evaluation mode; on a GPU it runs in bf16 mixed
-    precision, as it does in the search. The caller sees to it that nothing else uses the device.
-
-    Args:
-        model: The network, on the device of its inputs.
-        *inputs: One batch `(B, C, H, W)` each.
-        threads: CPU threads.
-        seconds: Shortest time that is measured.
-        blocks: Fewest blocks that are measured.
-    """
-    timed = copy.deepcopy(model).eval()
-    with torch.inference_mode(), precision(inputs[0].device), _cudnn_benchmark():
-        timer = Timer("model(*inputs)", globals={"model": timed, "inputs": inputs}, num_threads=threads)
-        timer.timeit(WARM_UP)
-        result = timer.blocked_autorange(min_run_time=seconds)
-        further = [timer.timeit(result.number_per_run).raw_times for _ in range(blocks - len(result.raw_times))]
-        result = Measurement(result.number_per_run, [*result.raw_times, *chain(*further)], result.task_spec)
-    return Latency(result.median * SECOND, result.iqr * SECOND)
+def runs_on(runtime: Runtime, device: torch.device) -> torch.device:
+    """Return where networks of a run whose device this is are timed: PyTorch's there, all others on the CPU."""
+    return device if isinstance(runtime, TorchEager) else torch.device("cpu")
 
 
 @contextmanager
-def _cudnn_benchmark() -> Iterator[None]:
-    before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = True
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark = before
+def in_runtime(
+    model: nn.Module, inputs: Sequence[Tensor], protocol: LatencyConfig, calibration: Calibration = ()
+) -> Iterator[Callable[[], object]]:
+    """Give a function that runs a network on one batch in the runtime of a protocol, converted and run once.
+
+    The network is a copy in evaluation mode, without the pulse of its training.
+
+    Args:
+        model: The network.
+        inputs: One batch `(B, C, H, W)` each, on the device of the network.
+        protocol: Runtime, precision and threads.
+        calibration: For int8, batches of training images.
+
+    Raises:
+        Exception: Whatever the runtime raises where it cannot run the network.
+    """
+    runtime, plain = runtime_named(protocol.runtime), copy.deepcopy(model).eval()
+    device = runs_on(runtime, inputs[0].device)
+    for key in [key for key, hook in plain._forward_pre_hooks.items() if isinstance(hook, Pulse)]:
+        del plain._forward_pre_hooks[key]
+    moved = [one.to(device) for one in inputs]
+    precision: Precision = protocol.precision
+    with runtime.ready(
+        place(plain, device), moved, threads=protocol.threads, precision=precision, calibration=calibration
+    ) as run:
+        run()
+        yield run
+
+
+def timed(run: Callable[[], object], *, threads: int, seconds: float, blocks: int = BLOCKS, tries: int = 3) -> Latency:
+    """Time what `in_runtime` gives; the caller sees to it that nothing else uses the device.
+
+    `torch.utils.benchmark.Timer` runs it again and again, waits for a GPU around each block of runs, and sets PyTorch's
+    CPU threads. Where the blocks' medians drift apart by more than a tenth, something else slowed the machine down, or
+    its clock changed: it is measured again, and the steadiest measurement counts.
+
+    Args:
+        run: The function.
+        threads: CPU threads of PyTorch; the runtime has its own.
+        seconds: Shortest time of a measurement.
+        blocks: Into how many blocks it is split.
+        tries: How often it is measured at most.
+    """
+    found: list[Latency] = []
+    timer = Timer("run()", globals={"run": run}, num_threads=threads)
+    timer.timeit(WARM_UP)
+    while not found or (found[-1].drifts and len(found) < tries):
+        found.append(_summary([timer.blocked_autorange(min_run_time=seconds / blocks) for _ in range(blocks)]))
+    return min(found, key=lambda latency: latency.drift)
+
+
+def calibration(data: DeviceData, size: int) -> list[list[Tensor]]:
+    """Return training images, as networks get them, in batches of a size, on the CPU: what int8 is calibrated on."""
+    count = len(data.train_images)
+    picked = torch.arange(max(min(CALIBRATION, count) // size, 1) * size, device=data.device) % count
+    inputs = [data.normalize(data.train_images[picked]), *(other[picked] for other in data.train_others)]
+    return [list(batch) for batch in zip(*(torch.split(one.cpu(), size) for one in inputs), strict=True)]
+
+
+def measure_latency(model: nn.Module, *inputs: Tensor, protocol: LatencyConfig) -> Latency:
+    """Bring a network into the runtime of a protocol and time it there, while the caller holds the device.
+
+    In int8 its ranges are calibrated on the batch itself.
+
+    Raises:
+        Exception: Whatever the runtime raises where it cannot run the network.
+    """
+    with in_runtime(model, inputs, protocol, calibration=[inputs]) as run:
+        return timed(run, threads=protocol.threads, seconds=protocol.seconds)
+
+
+def _summary(parts: Sequence[Measurement]) -> Latency:
+    medians = [part.median for part in parts]
+    task = parts[0].task_spec
+    whole = Measurement(1, [time for part in parts for time in part.times], task)
+    return Latency(whole.median * SECOND, whole.iqr * SECOND, (max(medians) - min(medians)) / median(medians))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from itertools import product
 from statistics import median
@@ -15,8 +16,10 @@ from torch import Tensor, nn
 import fusion_ops
 from fusion_ops import FusionChoice
 from fusion_ops.errors import MeasurementError
+from reports.runtimes import runtime_named
+from reports.runtimes.torch_eager import TorchEager
 from search.training.device import PLANAR, free_memory, is_lost, memory_format, place
-from search.training.measuring.latency import measure_latency
+from search.training.measuring.latency import in_runtime, runs_on, timed
 from search.training.settings import LatencyConfig
 from spaces import Architecture, SearchSpace
 from spaces.latency import LatencyTable, Operator, operators
@@ -32,19 +35,29 @@ TRIES = 8
 
 
 class DeviceTimer:
-    """Times operators and networks on a device of this process; the caller sees to it that nothing else uses it.
+    """Times operators and networks in a runtime, from this process; the caller holds the device meanwhile.
 
-    Maps are random, in the memory order and precision that they have in a network on that device. In all rounds
-    together an operator is measured for a tenth of the time that a network is, but in two blocks a round at least.
+    PyTorch's are timed on the device of the run, in the memory order and precision that maps have in a network there;
+    those of all other runtimes on the CPU. Maps are random. In all rounds together an operator is measured for a tenth
+    of the time that a network is, but in two blocks a round at least. What was converted stays converted for the next
+    round, until `close`.
     """
 
     def __init__(self, space: SearchSpace, device: torch.device, protocol: LatencyConfig) -> None:
-        self._space, self._device, self._protocol = space, device, protocol
+        self._space, self._protocol = space, protocol
+        self._runtime = runtime_named(protocol.runtime)
+        self._device = runs_on(self._runtime, device)
+        self._converted, self._held = dict[Operator, Callable[[], object]](), ExitStack()
 
     @property
     def device(self) -> str:
         """Name of the device."""
         return torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "cpu"
+
+    def close(self) -> None:
+        """Let go of what was converted."""
+        self._converted.clear()
+        self._held.close()
 
     def time(self, what: Operator | Architecture) -> float | str:
         """Return the median time of an operator or a network in milliseconds, or why it cannot be measured.
@@ -54,15 +67,31 @@ class DeviceTimer:
         """
         seconds = self._protocol.seconds * (SHARE / ROUNDS if isinstance(what, Operator) else 1.0)
         try:
-            module, maps = self._operator(what) if isinstance(what, Operator) else self._network(what)
-            module, threads = place(module, self._device), self._protocol.threads
-            return measure_latency(module, *maps, threads=threads, seconds=seconds, blocks=BLOCKS).median
+            with ExitStack() as held:
+                run = self._ready(what, held)
+                return timed(run, threads=self._protocol.threads, seconds=seconds, blocks=BLOCKS, tries=1).median
         except Exception as error:
             reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
         if is_lost(self._device):
             raise MeasurementError(f"the device answers no more: {reason}")
         free_memory(self._device)
         return reason
+
+    def _ready(self, what: Operator | Architecture, held: ExitStack) -> Callable[[], object]:
+        """Return a function that runs an operator or a network once.
+
+        An operator of another runtime than PyTorch stays converted; whatever else lives as long as `held`.
+        """
+        if isinstance(what, Architecture):
+            return held.enter_context(self._in_runtime(*self._network(what)))
+        if isinstance(self._runtime, TorchEager):
+            return held.enter_context(self._in_runtime(*self._operator(what)))
+        if what not in self._converted:
+            self._converted[what] = self._held.enter_context(self._in_runtime(*self._operator(what)))
+        return self._converted[what]
+
+    def _in_runtime(self, module: nn.Module, maps: list[Tensor]) -> AbstractContextManager[Callable[[], object]]:
+        return in_runtime(place(module, self._device), maps, self._protocol, calibration=[maps])
 
     def _operator(self, operator: Operator) -> tuple[nn.Module, list[Tensor]]:
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
@@ -115,7 +144,7 @@ def measured_table(
             return None
         return found
 
-    table = LatencyTable(0.0, _operator_times(operators(space), measure), device, protocol.model_dump())
+    table = LatencyTable(0.0, _operator_times(operators(space), measure), device, protocol.model_dump(mode="json"))
     return replace(table, rest=max(median(_rests(space, table, measure)), 0.0)), failed
 
 

@@ -43,7 +43,7 @@ def made(tie: str = "none", **changes) -> spaces.SearchSpace:
 def invented(space: spaces.SearchSpace, seed: int = 0) -> LatencyTable:
     rng = np.random.default_rng(seed)
     times = {operator: float(rng.uniform(0.1, 2.0)) for operator in operators(space)}
-    return LatencyTable(1.5, times, "cpu", QUICK.model_dump())
+    return LatencyTable(1.5, times, "cpu", QUICK.model_dump(mode="json"))
 
 
 class CountingTimer(DeviceTimer):

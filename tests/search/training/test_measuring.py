@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from search.training.measuring.device_lock import device_alone, device_shared
 from search.training.measuring.latency import measure_latency
 from search.training.measuring.memory import measure_memory
+from search.training.settings import LatencyConfig
 
 
 def plain() -> nn.Sequential:
@@ -57,7 +58,7 @@ def test_measuring_leaves_the_network_as_it_was() -> None:
     before = copy.deepcopy(model.state_dict())
     images = torch.randn(4, 3, 16, 16)
     measure_memory(model, images, loss=step)
-    latency = measure_latency(model, images, threads=1, seconds=0.01)
+    latency = measure_latency(model, images, protocol=LatencyConfig(seconds=0.01))
     assert model.training
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
