@@ -33,7 +33,7 @@ FILE = "candidates.csv"
 RANKED_KINDS = ("search", "baseline")
 
 # Measured beside what objectives are made of: how latencies spread, drift, and are with other batches; the clock.
-_BESIDE = ("latency_", "memory_inference_bytes", "clock_")
+_BESIDE = ("latency_", "memory_inference_bytes", "clock_", "accuracy@", "miou@")
 
 
 def frame(records: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> pd.DataFrame:

@@ -19,8 +19,9 @@ from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.device import place, resolve_device
 from search.training.loop import DeviceData
+from search.training.measuring.calibration import calibration_images
 from search.training.measuring.device_lock import device_alone
-from search.training.measuring.latency import calibration, in_runtime, runs_on, timed
+from search.training.measuring.latency import in_runtime, runs_on, timed
 from search.training.settings import LatencyConfig
 
 __all__ = ["timing"]
@@ -46,7 +47,7 @@ def timing(run_dir: str | Path) -> Callable[[nn.Module, nn.Module], Timed]:
         picked = torch.arange(protocol.batch_size, device=device) % len(loaded.validation_images)
         inputs = loaded.normalize(loaded.validation_images[picked]), *(o[picked] for o in loaded.validation_others)
         placed = [place(network.eval(), device) for network in (before, after)]
-        images = calibration(loaded, protocol.batch_size) if protocol.precision == "int8" else ()
+        images = calibration_images(loaded) if protocol.precision == "int8" else ()
         found = _taking_turns(placed, inputs, protocol, images)
         for network in placed:
             place(network, torch.device("cpu"))

@@ -14,9 +14,10 @@ from reports.runtimes import Runtime, runtime_named
 from reports.runtimes.torch_eager import TorchEager
 from search.training.job import Job
 from search.training.loop import DeviceData, loss_function
+from search.training.measuring.calibration import calibration_images
 from search.training.measuring.clock import Clock
 from search.training.measuring.device_lock import device_alone, device_shared
-from search.training.measuring.latency import Latency, calibration, in_runtime, runs_on, timed
+from search.training.measuring.latency import Latency, in_runtime, runs_on, timed
 from search.training.measuring.memory import measure_memory
 from search.training.settings import LatencyConfig
 from search.training.user_objectives import as_number, user_functions
@@ -85,7 +86,7 @@ class Costs:
         inputs, _ = self._batch(size)
         runtime = runtime_named(protocol.runtime)
         device = self._device(runs_on(runtime, self._data.device).type)
-        images = calibration(self._data, size) if protocol.precision == "int8" else ()
+        images = calibration_images(self._data) if protocol.precision == "int8" else ()
         with ExitStack() as held:
             with self.training():
                 run = self._converted(held, runtime, in_runtime(model, inputs, protocol, images))

@@ -15,15 +15,13 @@ from torch.utils.benchmark import Measurement, Timer
 from reports.runtimes import Runtime, runtime_named
 from reports.runtimes.torch_eager import TorchEager
 from search.training.device import place
-from search.training.loop import DeviceData
 from search.training.settings import LatencyConfig, Precision
 from search.training.watchdog import Pulse
 
-__all__ = ["DRIFT", "Latency", "calibration", "in_runtime", "measure_latency", "runs_on", "timed"]
+__all__ = ["DRIFT", "Latency", "in_runtime", "measure_latency", "runs_on", "timed"]
 
 WARM_UP = 3
 BLOCKS = 4
-CALIBRATION = 256
 SECOND = 1e3
 DRIFT = 0.1
 """By what share of their median the medians of blocks may differ; more is measured again, then marked."""
@@ -106,14 +104,6 @@ def timed(run: Callable[[], object], *, threads: int, seconds: float, blocks: in
     while not found or (found[-1].drifts and len(found) < tries):
         found.append(_summary([timer.blocked_autorange(min_run_time=seconds / blocks) for _ in range(blocks)]))
     return min(found, key=lambda latency: latency.drift)
-
-
-def calibration(data: DeviceData, size: int) -> list[list[Tensor]]:
-    """Return training images, as networks get them, in batches of a size, on the CPU: what int8 is calibrated on."""
-    count = len(data.train_images)
-    picked = torch.arange(max(min(CALIBRATION, count) // size, 1) * size, device=data.device) % count
-    inputs = [data.normalize(data.train_images[picked]), *(other[picked] for other in data.train_others)]
-    return [list(batch) for batch in zip(*(torch.split(one.cpu(), size) for one in inputs), strict=True)]
 
 
 def measure_latency(model: nn.Module, *inputs: Tensor, protocol: LatencyConfig) -> Latency:

@@ -134,7 +134,7 @@ def test_openvino_reads_what_was_quantized(network, batches, images, tmp_path):
     run = runtime.load(path, threads=1)
     for size in (1, 7):
         assert error(run(images[:size].numpy())[0], network, images[:size]) < 0.05
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="images has the shape"):
         run(np.zeros((1, 1, 16, 16), np.float32))
     compiled = openvino.Core().compile_model(path, "CPU").get_runtime_model()
     kinds = [str(op.get_rt_info()["runtimePrecision"]) for op in compiled.get_ops() if _is_convolution(op)]
