@@ -86,6 +86,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
+            warnings.filterwarnings("ignore", message=".*axis name: batch", category=UserWarning)  # one batch for all
             yield
     finally:
         logger.setLevel(level)

@@ -50,12 +50,8 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
                 raise ConfigError(f"objective `{name}` is named twice; leave one out.")
     if not any(MEASURES[name].quality for name in objectives):
         rule = f"`objectives` must name at least one quality ({' or '.join(qualities) or OWN_QUALITY})"
-        late = [name for name in objectives if split_place(name)[0] in qualities]
-        fix = (
-            f" `{late[0]}` is measured once, after training: write `{split_place(late[0])[0]}` beside it."
-            if late
-            else ""
-        )
+        late = [base for base, _ in map(split_place, objectives) if base in qualities]
+        fix = f" `{late[0]}@{INT8}` is measured once, after training: write `{late[0]}` beside it." if late else ""
         raise document.error(("objectives",), f"{rule}; got {shown(objectives)}.{fix}")
 
 

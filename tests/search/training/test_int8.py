@@ -11,7 +11,7 @@ from torch import nn
 import spaces
 from fusion_ops.errors import CandidateError
 from search.training.data import load
-from search.training.files import CandidateFiles
+from search.training.files import FolderFiles
 from search.training.job import Job
 from search.training.loop import DeviceData, Session, evaluate, train
 from search.training.measuring.calibration import CALIBRATION_IMAGES, calibration_images
@@ -29,7 +29,7 @@ def data() -> DeviceData:
 
 
 def job(*objectives: str, **latency) -> Job:
-    return Job(CandidateFiles(Path("unused")), objectives, latency=LatencyConfig(**latency))
+    return Job(FolderFiles(Path("unused")), objectives, latency=LatencyConfig(**latency))
 
 
 def test_calibration_images_are_training_images_as_networks_get_them(data):
