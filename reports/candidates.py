@@ -13,7 +13,7 @@ import pandas as pd
 from fusion_ops.errors import RunError
 from reports.atomic import write_text
 from reports.candidate import COLUMNS, DTYPES, LATER
-from reports.measures import MEASURES, tested
+from reports.measures import AT, MEASURES, tested
 from reports.pareto import non_dominated
 
 __all__ = [
@@ -32,8 +32,9 @@ __all__ = [
 FILE = "candidates.csv"
 RANKED_KINDS = ("search", "baseline")
 
-# Measured beside what objectives are made of: how latencies spread, drift, and are with other batches; the clock.
-_BESIDE = ("latency_", "memory_inference_bytes", "clock_", "accuracy@", "miou@")
+# Measured beside what objectives are made of: how latencies spread, drift, and are with other batches; the clock. What
+# is taken at a place is measured, too.
+_BESIDE = ("latency_", "memory_inference_bytes", "clock_")
 
 
 def frame(records: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> pd.DataFrame:
@@ -148,7 +149,7 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_beside(column: str) -> bool:
-    return column.startswith(_BESIDE)
+    return column.startswith(_BESIDE) or AT in column
 
 
 def _converted(values: pd.Series[Any], dtype: Any, default: Any) -> pd.Series[Any]:

@@ -14,6 +14,7 @@ from spaces.importing import is_reference
 __all__ = [
     "ABSENT",
     "AT",
+    "DRIFT",
     "MEASURES",
     "PLACES",
     "Direction",
@@ -32,6 +33,8 @@ Style = Literal["percent", "number", "count", "milliseconds", "bytes"]
 ABSENT = "–"
 AT = "@"
 INT8 = "int8"
+DRIFT = 0.1
+"""By what share of their median the medians of a latency's blocks may differ."""
 _COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BYTES = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
 
@@ -124,11 +127,17 @@ class Measures(Registry[Measure]):
     Iteration goes over what was registered and declared, not over what could be derived.
     """
 
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self._derived: dict[str, Measure] = {}
+
     def __getitem__(self, name: str) -> Measure:
         base, place = split_place(name)
         if not place or super().__contains__(name) or base not in PLACES:
             return super().__getitem__(name)
-        return super().__getitem__(base).at(place, PLACES[base](place))
+        if name not in self._derived:
+            self._derived[name] = super().__getitem__(base).at(place, PLACES[base](place))
+        return self._derived[name]
 
     def __contains__(self, name: object) -> bool:
         if super().__contains__(name):

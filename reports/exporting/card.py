@@ -177,6 +177,9 @@ def _measures(selection: Selection, recomputed: Mapping[str, float] | None) -> I
         yield latency.label, latency.format(row[latency.column]), "hardware in metrics.json"
     else:
         yield latency.label, ABSENT, "time it on the hardware that it is for"
+    for measure in selection.run.measures:
+        if measure.base == "latency" and measure.place and measure.column in row and not selection.is_simpler:
+            yield measure.label, measure.format(row[measure.column]), "hardware in metrics.json"
 
 
 def _spread(selection: Selection) -> str:

@@ -156,6 +156,7 @@ def metrics(selection: Selection, recomputed: Mapping[str, float] | None) -> dic
         "latency": _latency(selection),
         "formats": {written.file: {"difference": written.difference} for written in selection.formats},
         **({"int8": {written.file: written.measured() for written in selection.int8}} if selection.int8 else {}),
+        **_latencies(selection),
         **({"latency_note": UNTIMED} if selection.is_simpler and selection.timed is None else {}),
     } | ({"simplified": selection.simplification.to_dict()} if selection.simplification else {})
 
@@ -228,6 +229,20 @@ def _latency(selection: Selection) -> dict[str, Any] | None:
     if value is None:
         return None
     return {"value": value, "unit": "ms", "hardware": {key: selection.run.environment.get(key) for key in HARDWARE}}
+
+
+def _latencies(selection: Selection) -> dict[str, Any]:
+    """Return the latencies of what is exported in other runtimes, by measure: `latency@openvino`."""
+    if selection.is_simpler:
+        return {}
+    row, hardware = selection.row, {key: selection.run.environment.get(key) for key in HARDWARE}
+    placed = (measure for measure in selection.run.measures if measure.base == "latency" and measure.place)
+    values = {measure.name: _number(row.get(measure.column)) for measure in placed}
+    return {
+        name: {"value": value, "unit": "ms", "hardware": hardware}
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def _number(value: Any) -> float | None:

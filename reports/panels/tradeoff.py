@@ -10,6 +10,7 @@ import numpy as np
 
 from reports.catalog import Catalog, Entry
 from reports.figure_style import axis, layout
+from reports.latencies import LatencyInfo, latency_info
 from reports.measures import MEASURES, Measure
 from reports.palette import LIGHT
 from reports.panel import PANELS, Panel
@@ -57,6 +58,7 @@ class TradeoffInfo:
         groups: The candidates by what became of them.
         front: Places of the front's candidates for these axes, by x.
         retrained: Networks that were retrained; none of them is on the front.
+        latencies: What is said of latencies, where any was measured.
     """
 
     catalog: Catalog
@@ -66,6 +68,7 @@ class TradeoffInfo:
     groups: tuple[Group, ...]
     front: tuple[int, ...]
     retrained: tuple[RetrainedMark, ...]
+    latencies: LatencyInfo | None = None
 
 
 _GROUPS: tuple[tuple[str, str, str, int, Callable[[Entry], bool]], ...] = (
@@ -92,6 +95,7 @@ def tradeoff_info(run: RunRecord, catalog: Catalog) -> TradeoffInfo:
         groups=_grouped(catalog),
         front=front_of(catalog, x, catalog.quality),
         retrained=retrained_marks(run, catalog),
+        latencies=latency_info(run, catalog),
     )
 
 

@@ -148,8 +148,12 @@ class Runtime(ABC):
         """
         missing = self.missing(to_run=to_run)
         if missing:
-            how = f"pip install fusion-nas[{self.extra}]" if self.extra else f"pip install {' '.join(missing)}"
-            raise RunError(f"{self.title} needs {' and '.join(missing)}; run `{how}`.")
+            raise RunError(f"{self.title} needs {' and '.join(missing)}; run `{self.installation}`.")
+
+    @property
+    def installation(self) -> str:
+        """The command that installs what it needs."""
+        return f"pip install fusion-nas[{self.extra}]" if self.extra else f"pip install {' '.join(self.missing())}"
 
     @property
     def version(self) -> str | None:

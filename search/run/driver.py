@@ -136,6 +136,8 @@ class Driver:
                 if not self.ledger.halt and not self._signals.received:
                     self._write_table()
                     work.conclude(self.display.say, lambda: self._signals.received)
+                    if self.retraining is None:
+                        self._preliminaries.compare()
         finally:
             self.ledger.release()
             self._write_table()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import median
 
 from fusion_ops.errors import MeasurementError
 from reports.measures import MEASURES, Measure
@@ -15,7 +16,9 @@ from search.watching.files import EventLog, LiveFile
 from search.watching.progress import ProgressDisplay
 from spaces.latency import LatencyTable
 
-__all__ = ["Preliminaries"]
+__all__ = ["Agreement", "Preliminaries"]
+
+ENOUGH = 5
 
 
 class Preliminaries:
@@ -47,7 +50,7 @@ class Preliminaries:
     def _measure(self, job: Job, measure: Measure) -> None:
         from search.cluster.operator_worker import measured_on_worker
 
-        what = f"the {measure.label} of single operators"
+        what = _of("single operators", measure)
         self._log.write("measuring_operators", **_named(measure))
         self._display.say(f"measuring {what}")
         self._live.update(f"measuring {what}")
@@ -63,14 +66,14 @@ class Preliminaries:
             self._keep(measure, table, failed, time.monotonic() - started)
 
     def _show(self, measure: Measure, what: str) -> None:
-        self._display.show(f"measuring the {measure.label} of {what}")
-        self._live.update(f"measuring the {measure.label} of {what}")
+        self._display.show(f"measuring {_of(what, measure)}")
+        self._live.update(f"measuring {_of(what, measure)}")
 
     def _go_on_without(self, measure: Measure, reason: str) -> None:
         if self._stopped():
             return
         self._log.write("operators_not_measured", reason=reason, **_named(measure))
-        what = f"the {measure.label} of single operators"
+        what = _of("single operators", measure)
         self._display.say(f"{what} was not measured: {reason}; the search goes on without")
 
     def _keep(self, measure: Measure, table: LatencyTable, failed: Mapping[str, str], seconds: float) -> None:
@@ -87,6 +90,56 @@ class Preliminaries:
         if failed:
             what, reason = next(iter(failed.items()))
             self._display.say(f"{len(failed)} could not be measured, such as {what}: {reason}")
+
+    def compare(self) -> None:
+        """Say how well the operators' latencies predicted those of the networks that were measured whole."""
+        for name in getattr(self._ledger.study.sampler, "reads_operator_latency", ()):
+            kept = self._ledger.study.user_attrs.get(operator_latency(name))
+            found = self._agreement(MEASURES[name], LatencyTable.from_dict(kept)) if kept else None
+            if found is None:
+                continue
+            self._log.write("operators_compared", **asdict(found), **_named(MEASURES[name]))
+            self._display.say(
+                f"{_of('single operators', MEASURES[name])}: the sum is {found.ratio:.2f} × what {found.networks} "
+                f"networks took, and off by {100 * found.error:.0f} % beside that factor"
+            )
+
+    def _agreement(self, measure: Measure, table: LatencyTable) -> Agreement | None:
+        space, whole = self._ledger.space, self._ledger.candidates.values()
+        pairs = [
+            (table.predict(one.architecture, space), one.measured[measure.column])
+            for one in whole
+            if measure.column in one.measured and one.kind != "retrain"
+        ]
+        return Agreement.of(pairs) if len(pairs) >= ENOUGH else None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How well predicted latencies fit measured ones.
+
+    Args:
+        networks: How many were compared.
+        ratio: Median of predicted over measured.
+        error: Median relative error, once that factor is taken out.
+    """
+
+    networks: int
+    ratio: float
+    error: float
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[float, float]]) -> Agreement:
+        """Return it for pairs of a predicted latency and a measured one."""
+        ratios = [predicted / measured for predicted, measured in pairs]
+        common = median(ratios)
+        return cls(len(pairs), round(common, 4), round(median(abs(one / common - 1) for one in ratios), 4))
+
+
+def _of(what: str, measure: Measure) -> str:
+    """Return the latency of something in words: `the latency of single operators in OpenVINO`."""
+    label = MEASURES[measure.base].label
+    return f"the {label} of {what}{measure.label.removeprefix(label)}"
 
 
 def _named(measure: Measure) -> dict[str, str]:

@@ -385,7 +385,7 @@ class Ledger:
     def _measures(self, candidate: Candidate) -> dict[str, float]:
         """Return everything that is known of a candidate, by measure."""
         known = {**candidate.best(self.quality, maximize=self.maximize), **candidate.measured, **candidate.exact}
-        columns = {name: MEASURES[name].column for name in MEASURES}
+        columns = {name: MEASURES[name].column for name in (*MEASURES, *self.objectives)}
         return {name: float(known[column]) for name, column in columns.items() if known.get(column) is not None}
 
     def _values(self, candidate: Candidate) -> list[float]:

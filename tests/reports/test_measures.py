@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from fusion_ops.errors import ConfigError
+from fusion_ops.errors import ConfigError, UnknownNameError
 from reports.candidates import COLUMNS
 from reports.measures import MEASURES, quality_of
 
@@ -60,3 +60,23 @@ def test_quality_is_the_first_objective_that_is_one() -> None:
     assert quality_of(("params", "loss", "accuracy")).name == "loss"
     with pytest.raises(ConfigError, match=r"accuracy, miou, loss; got \['params'\]"):
         quality_of(("params",))
+
+
+def test_a_measure_at_a_place_is_the_measure_in_a_column_of_its_own() -> None:
+    measure = MEASURES["latency@openvino"]
+    assert (measure.name, measure.base, measure.place) == ("latency@openvino", "latency", "openvino")
+    assert (measure.label, measure.column) == ("latency in OpenVINO", "latency_ms@openvino")
+    assert measure.format(3.2178) == "3.22 ms"
+    assert measure.loss(2.0) == 2.0
+    assert not measure.quality
+    assert MEASURES["latency@openvino"] is measure  # templates compare measures by identity
+    assert "latency@openvino" in MEASURES
+    assert "latency@openvino" not in MEASURES.names()
+    assert (MEASURES["latency"].base, MEASURES["latency"].place) == ("latency", "")
+
+
+@pytest.mark.parametrize("name", ["latency@openvin", "params@openvino", "latency@", "@openvino"])
+def test_what_has_no_such_place_is_no_measure(name: str) -> None:
+    assert name not in MEASURES
+    with pytest.raises(UnknownNameError):
+        MEASURES[name]

@@ -12,20 +12,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils.benchmark import Measurement, Timer
 
+from reports.measures import DRIFT
 from reports.runtimes import Runtime, runtime_named
 from reports.runtimes.torch_eager import TorchEager
 from search.training.device import place
 from search.training.settings import LatencyConfig, Precision
 from search.training.watchdog import Pulse
 
-__all__ = ["DRIFT", "Latency", "in_runtime", "measure_latency", "runs_on", "timed"]
+__all__ = ["Latency", "in_runtime", "measure_latency", "runs_on", "timed"]
 
 WARM_UP = 3
 BLOCKS = 4
 SECOND = 1e3
-DRIFT = 0.1
-"""By what share of their median the medians of blocks may differ; more is measured again, then marked."""
-
 Calibration = Sequence[Sequence[Tensor]]
 
 

@@ -2,15 +2,20 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import typer
 
 from fusion_ops import errors
+from fusion_ops.errors import ConfigError
 from reports.judging.rules import OUTCOMES
+from reports.runtimes import RUNTIMES
 from search.cli import COMMANDS
 from search.cli.errors import exit_code, run, verdict_code
+from search.config.objectives import require_runtimes
+from search.training.settings import LatencyConfig
 
 HEAVY = ("torch", "ray", "optuna", "pandas", "plotly", "numpy", "sklearn", "rich")
 
@@ -115,6 +120,37 @@ def test_ops_as_a_table(capsys):
     assert "[x, y]" in out
     assert "4,576" in out
     assert "2 × multiply-adds" in " ".join(out.split())
+
+
+def test_runtimes_as_json_and_as_a_table(capsys):
+    assert in_process("runtimes", "--json") == 0
+    found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)["runtimes"]}
+    assert list(found)[:2] == ["torch", "torch-compiled"]
+    assert {"onnxruntime", "openvino"} <= set(found)
+    assert found["torch"]["version"] == metadata.version("torch")
+    assert found["torch"]["precisions"] == ["float32", "bfloat16"]
+    assert (found["onnxruntime"]["format"], found["onnxruntime"]["file"]) == ("onnx", "model.onnx")
+    for entry in found.values():
+        assert entry["installed"] == (entry["install"] is None)
+    assert in_process("runtimes") == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in found)
+    assert "latency@openvino" in out
+
+
+def test_a_runtime_that_is_not_installed_names_the_command(capsys, monkeypatch):
+    class Absent(type(RUNTIMES["openvino"])):
+        title, extra, packages = "Absent", "", ("no-such-distribution",)
+
+    monkeypatch.setitem(RUNTIMES._entries, "absent", Absent())
+    assert in_process("runtimes") == 0
+    assert "no; pip install no-such-distribution" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(ConfigError) as caught:
+        require_runtimes(LatencyConfig(), ("accuracy", "latency@absent"))
+    assert str(caught.value) == (
+        "latency cannot be measured: Absent needs no-such-distribution; run `pip install no-such-distribution`."
+    )
+    require_runtimes(LatencyConfig(runtime="absent"), ("accuracy", "latency@openvino"))
 
 
 def test_spaces_lists_all(capsys):

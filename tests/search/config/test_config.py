@@ -45,7 +45,7 @@ def test_defaults_are_those_of_the_contract():
                  patience: null, random_baseline: false, one_epoch_baseline: false}
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null, same_failures: 3,
                  checkpoint_gb: null}
-        latency: {batch_size: 1, threads: 1, seconds: 0.5}
+        latency: {runtime: torch, precision: float32, threads: 1, batch_size: 1, batch_sizes: [1], seconds: 0.5}
         verdict: {margin: null}
         storage: {url: null}
         ray:    {address: null, cpus_per_trial: 1, gpus_per_trial: auto, max_concurrent: null,
@@ -156,6 +156,19 @@ BAD = [
     ("objectives: []", 1, "must name at least one quality"),
     ("objectives: accuracy", 1, "`objectives` must be a list; got text `accuracy`; write [accuracy]"),
     ("objectives:\n- accuracy\n- params\n- accuracy", 4, "objective `accuracy` is named twice"),
+    ("objectives: [accuracy, latency@openvin]", 1, "unknown runtime `openvin`; did you mean `openvino`?"),
+    ("objectives: [accuracy, params@openvino]", 1, "`params` has no place; got objective `params@openvino`."),
+    ("objectives: [accuracy, latenci@openvino]", 1, "unknown objective `latenci@openvino`"),
+    ("objectives: [accuracy, 'latency@mine:Phone']", 1, "`mine:Phone`: there is no module `mine`"),
+    ("latency:\n  runtime: onnxruntim", 2, "unknown runtime `onnxruntim`; did you mean `onnxruntime`?"),
+    (
+        "objectives: [accuracy, latency@onnxruntime]\nlatency:\n  precision: bfloat16",
+        3,
+        "`latency.precision` in ONNX Runtime must be one of float32",
+    ),
+    ("latency:\n  batch_size: 2\n  batch_sizes: [1, 2]", 1, "must be the first of `latency.batch_sizes`; got 2 and 1"),
+    ("latency:\n  batch_sizes: [1, 8, 1]", 1, "`latency.batch_sizes` must differ; got [1, 8, 1]. Write [1, 8]."),
+    ("latency:\n  batch_sizes: []", 2, "`latency.batch_sizes`"),
     ("objectives: [miou]", 1, "`miou` does not fit `data.name: digits`, a classification set"),
     ("objectives: [accuracy, 'mine:size']", 1, "`mine:size`: there is no module `mine`"),
     ("constraints:\n  parms: 3", 2, "unknown key `parms` in `constraints`; did you mean `params`?"),
@@ -203,6 +216,16 @@ def test_bad_input_is_one_line_with_place_rule_value_and_fix(tmp_path, text, lin
     message = refusal(tmp_path, text)
     assert message.startswith(f"config.yaml:{line}: ")
     assert says in message
+
+
+@pytest.mark.parametrize(
+    ("written", "sizes"),
+    [("batch_size: 4", (4,)), ("batch_sizes: [4, 1]", (4, 1)), ("seconds: 1", (1,)), ("batch_sizes: [1, 8]", (1, 8))],
+)
+def test_one_batch_size_or_several(tmp_path, written, sizes):
+    latency = load(tmp_path, f"latency: {{{written}}}").latency
+    assert (latency.batch_size, latency.batch_sizes) == (sizes[0], sizes)
+    assert SearchConfig.from_dict({"latency": latency.model_dump(mode="json")}).latency == latency
 
 
 def test_the_first_of_several_problems_is_named(tmp_path):

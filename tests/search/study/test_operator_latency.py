@@ -15,7 +15,7 @@ import fusion_ops
 import search
 import spaces
 from fusion_ops import Cost, FusionChoice
-from fusion_ops.errors import MeasurementError, SpecError
+from fusion_ops.errors import MeasurementError, SpecError, UnknownNameError
 from fusion_ops.operator import OPERATORS
 from search.run.budget import Budget
 from search.run.preliminaries import Preliminaries
@@ -149,6 +149,21 @@ def test_points_of_a_traced_network_are_measured_in_a_study_of_ones_own() -> Non
     assert {operator.out_channels for operator in table.times} == {4, 8}
     assert LatencyTable.from_dict(study.user_attrs[OPERATOR_LATENCY]) == table
     assert table.predict(space.uniform("aff", 2), space) > table.predict(space.uniform("sum"), space) > 0
+
+
+def test_operators_are_measured_in_the_runtime_of_the_objective() -> None:
+    space = spaces.trace(Network().eval(), torch.zeros(1, 1, 6, 6), ops=("sum",))
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    table = search.measure_operators(study, space, measure="latency@onnxruntime", seconds=0.003)
+    assert (table.protocol["runtime"], table.device) == ("onnxruntime", "cpu")
+    assert set(study.user_attrs) == {"operator_latency@onnxruntime"}
+    assert table.predict(space.uniform("sum"), space) > 0
+    sampler = search.create_sampler("auto", space, objectives=("accuracy", "latency@onnxruntime", "latency"), seed=0)
+    assert sampler.reads_operator_latency == ("latency@onnxruntime", "latency")
+    sampler._learn(study)
+    assert set(sampler._latencies) == {"latency@onnxruntime"}
+    with pytest.raises(UnknownNameError, match="unknown runtime `onnx`"):
+        search.measure_operators(study, space, measure="latency@onnx")
 
 
 class Refuses(fusion_ops.FusionOperator):

@@ -1,0 +1,135 @@
+"""What the report says of latencies: how they were taken, which drifted, where runtimes order networks otherwise.
+
+Whole networks are compared, not operators: the uniform ones, where there are any, else all that were measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from reports.catalog import Catalog, Entry
+from reports.measures import DRIFT, Measure
+from reports.run import RunRecord
+
+__all__ = ["Disagreement", "LatencyInfo", "latency_info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Two networks that two runtimes order otherwise, each beyond the interquartile ranges of its times.
+
+    Args:
+        first: What is faster in `here`, in a few words.
+        second: What is faster in `there`.
+        here: One latency.
+        there: The other.
+    """
+
+    first: str
+    second: str
+    here: Measure
+    there: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyInfo:
+    """What is said of latencies.
+
+    Args:
+        protocol: How they were taken, in a sentence; empty where none was.
+        drifted: Which candidates' measurement drifted, by the label of the latency.
+        measures: The latencies that are compared; none where there is only one.
+        rows: Networks from fast to slow in the first of these, in a few words, with their times in the order of these.
+        uniform: Whether they are the uniform networks.
+        networks: How many networks were compared.
+        turned: The pairs that are ordered otherwise.
+    """
+
+    protocol: str
+    drifted: Mapping[str, tuple[str, ...]]
+    measures: tuple[Measure, ...] = ()
+    rows: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    uniform: bool = False
+    networks: int = 0
+    turned: tuple[Disagreement, ...] = ()
+
+
+def latency_info(run: RunRecord, catalog: Catalog) -> LatencyInfo | None:
+    """Return what is to be said of latencies; `None` where none was measured."""
+    latencies = tuple(one for one in catalog.measures if one.base == "latency" and _times(catalog, one))
+    if not latencies:
+        return None
+    drifted = {one.label: found for one in latencies if (found := _drifted(catalog, one))}
+    timed = [entry for entry in catalog.ranked if all(entry.values[one.name] for one in latencies)]
+    if len(latencies) < 2 or len(timed) < 2:
+        return LatencyInfo(_protocol(run, latencies), drifted)
+    uniform = [entry for entry in timed if len({choice for _, choice in entry.architecture.choices}) == 1]
+    compared = uniform if len(uniform) > 1 else timed
+    compared.sort(key=lambda entry: _time(entry, latencies[0]))
+    rows = tuple((one.description, tuple(_time(one, measure) for measure in latencies)) for one in compared)
+    return LatencyInfo(
+        _protocol(run, latencies),
+        drifted,
+        latencies,
+        rows,
+        compared is uniform,
+        len(compared),
+        _turned(compared, latencies),
+    )
+
+
+def _times(catalog: Catalog, measure: Measure) -> list[float]:
+    values = (entry.values[measure.name] for entry in catalog.ranked)
+    return [value for value in values if value is not None]
+
+
+def _protocol(run: RunRecord, latencies: Sequence[Measure]) -> str:
+    kept = run.config.get("latency")
+    settings: dict[str, Any] = dict(kept) if isinstance(kept, Mapping) else {}
+    batch, threads = settings.get("batch_size", 1), settings.get("threads", 1)
+    plain = any(not one.place for one in latencies)
+    where = f" in the runtime `{settings.get('runtime', 'torch')}`" if plain else ""
+    images = "one image" if batch == 1 else f"{batch} images"
+    cpu = "one CPU thread" if threads == 1 else f"{threads} CPU threads"
+    return f"Latency{where} is that of {images} at a time in {settings.get('precision', 'float32')}, with {cpu}."
+
+
+def _drifted(catalog: Catalog, measure: Measure) -> tuple[str, ...]:
+    column = _beside(measure, "drift")
+    return tuple(entry.id for entry in catalog.ranked if entry.measured.get(column, 0.0) > DRIFT)
+
+
+def _beside(measure: Measure, what: str) -> str:
+    """Return the column beside that of a latency: `latency_iqr_ms@openvino`."""
+    return measure.column.replace("latency_ms", f"latency_{what}", 1)
+
+
+def _turned(entries: Sequence[Entry], latencies: Sequence[Measure]) -> tuple[Disagreement, ...]:
+    found: list[tuple[float, Disagreement]] = []
+    for (here, there), (a, b) in ((ms, es) for ms in combinations(latencies, 2) for es in combinations(entries, 2)):
+        if _faster(b, a, here):
+            a, b = b, a
+        if _faster(a, b, here) and _faster(b, a, there):
+            found.append(
+                (_gap(a, b, here) + _gap(a, b, there), Disagreement(a.description, b.description, here, there))
+            )
+    return tuple(one for _, one in sorted(found, key=lambda pair: -pair[0]))
+
+
+def _faster(a: Entry, b: Entry, measure: Measure) -> bool:
+    """Return whether one network is faster than another beyond the interquartile ranges of both."""
+    column = _beside(measure, "iqr_ms")
+    slack = (a.measured.get(column, 0.0) + b.measured.get(column, 0.0)) / 2
+    return _time(a, measure) + slack < _time(b, measure)
+
+
+def _gap(a: Entry, b: Entry, measure: Measure) -> float:
+    return abs(math.log(_time(a, measure) / _time(b, measure)))
+
+
+def _time(entry: Entry, measure: Measure) -> float:
+    return entry.values[measure.name] or math.nan
