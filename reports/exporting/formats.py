@@ -14,13 +14,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from fusion_ops.errors import FusionNasError, RunError, SpecError, UnknownNameError
-from reports.runtimes import RUNTIMES, Runtime, runtime_named
+from reports.runtimes import RUNTIMES, Program, Runtime, runtime_named
 from reports.runtimes.bisecting import origin_of
-from reports.runtimes.comparing import compare, wrong_at_other_size
+from reports.runtimes.comparing import batch_sizes, compare, wrong_at_other_size
 from reports.shipped import verify
 from spaces.importing import is_reference
 
-__all__ = ["Format", "Written", "chosen", "write_format"]
+__all__ = ["Format", "Written", "chosen", "silently", "write_format"]
 
 Titles = Callable[[], Mapping[str, str]]
 RUNNER = "run_"
@@ -50,6 +50,11 @@ class Format:
         return name if name.startswith(RUNNER) else f"{RUNNER}{name}"
 
     @property
+    def runs_here(self) -> bool:
+        """Whether it can be run, by its runner or, as a board behind a cable, by a `load` of its own."""
+        return self.runner is not None or type(self.runtime).load is not Runtime.load
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Names of all files that belong to it."""
         runner = () if self.runner is None else (self.runner,)
@@ -67,10 +72,12 @@ class Written:
     Args:
         format: The format.
         difference: Its largest difference from the trained network; `None` where it cannot be run here.
+        compared: At which batch sizes that is.
     """
 
     format: Format
     difference: float | None
+    compared: tuple[int, ...] = ()
 
     @property
     def file(self) -> str:
@@ -85,6 +92,7 @@ class Written:
             "version": runtime.version,
             "runner": self.format.runner,
             "batches": runtime.batches,
+            "compared_at": list(self.compared),
         }
 
 
@@ -102,10 +110,10 @@ def chosen(names: Sequence[str], *, onnx: bool = False) -> tuple[Format, ...]:
     """
     wanted = dict.fromkeys(name.strip() for name in [*names, *(["onnx"] if onnx else [])])
     if not wanted or "" in wanted:
-        raise RunError(f"`formats` names at least one, such as pt2,onnx; got {','.join(names)!r}.")
+        raise RunError(f"formats are named like pt2,onnx, at least one; got {','.join(names)!r}.")
     formats = {type(found.runtime): found for found in map(_named, wanted)}  # `onnx` and `onnxruntime` are one
     for found in formats.values():
-        found.runtime.require(to_run=found.runner is not None)
+        found.runtime.require(to_run=found.runs_here)
         _require_own_file(found)
     _require_apart(tuple(formats.values()))
     return tuple(formats.values())
@@ -131,11 +139,10 @@ def write_format(
     runtime, path = wanted.runtime, folder / wanted.runtime.file
     with _explained(wanted, "convert"):
         runtime.convert(network, inputs, path, batch=None if runtime.batches else 1)
-    if runtime.runner is None or wanted.runner is None:
+    if not wanted.runs_here:
         return Written(wanted, None)
-    shutil.copyfile(runtime.runner, folder / wanted.runner)
     with _explained(wanted, "run"):
-        program = verify.load_module(folder / wanted.runner).load(path)
+        program = _loaded(wanted, folder)
         found = compare(program, trained, inputs, batches=runtime.batches)
         wrong = wrong_at_other_size(program, trained, inputs)
     if not found.fits:
@@ -145,12 +152,22 @@ def write_format(
         )
     if wrong is not None:
         raise _refused(wanted, f"{runtime.file} is not what was exported: {wrong}")
-    return Written(wanted, found.difference)
+    return Written(wanted, found.difference, batch_sizes(inputs) if runtime.batches else (1,))
+
+
+def _loaded(wanted: Format, folder: Path) -> Program:
+    """Return the program in a file, run by what goes into the export where there is such a thing."""
+    runtime, path = wanted.runtime, folder / wanted.runtime.file
+    if runtime.runner is None or wanted.runner is None:
+        return runtime.load(path)
+    shutil.copyfile(runtime.runner, folder / wanted.runner)
+    program: Program = verify.load_module(folder / wanted.runner).load(path)
+    return program
 
 
 def _begins(runtime: Runtime, network: nn.Module, inputs: Sequence[Tensor], titles: Titles) -> str:
     try:
-        with _silently():
+        with silently():
             return str(origin_of(runtime, network, inputs, titles()))
     except Exception as error:
         return f"an unknown module: parts of the network alone cannot be converted ({_described(error)})"
@@ -189,7 +206,7 @@ def _require_apart(formats: Sequence[Format]) -> None:
 def _explained(wanted: Format, verb: str) -> Iterator[None]:
     """Turn what a runtime raises into one line."""
     try:
-        with _silently():
+        with silently():
             yield
     except FusionNasError:
         raise
@@ -200,7 +217,7 @@ def _explained(wanted: Format, verb: str) -> Iterator[None]:
 
 
 @contextmanager
-def _silently() -> Iterator[None]:
+def silently() -> Iterator[None]:
     """Keep back what converters warn of: calls of their own that are old, not the network."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,7 +8,6 @@ from reports.exporting.documents import Selection
 from reports.exporting.formats import Written
 from reports.exporting.int8_record import WrittenInt8
 from reports.exporting.simplified_card import table
-from reports.runtimes.comparing import BATCHES
 from reports.runtimes.program import MAX_BATCH
 from reports.runtimes.runtime import installed_version
 from reports.shipped import verify
@@ -20,8 +19,8 @@ SECTION = """\
 
 {table}
 
-Each was loaded again and compared with the trained network, in batches of {batches} images or one image at a time; a
-difference is relative to the largest output where that is beyond ±1.{folded}
+Each was loaded again and compared with the trained network; a difference is relative to the largest output where that
+is beyond ±1.{folded}
 {usage}
 """
 USAGE = """
@@ -36,13 +35,9 @@ outputs = run(inputs)  # {arrays}, prepared by `preprocess`
 
 def formats_section(selection: Selection) -> str:
     """Return a section on the formats."""
-    rows = [
-        (f"`{one.file}`", str(one.format), f"{one.difference:.1e}" if one.difference is not None else "not run here")
-        for one in selection.formats
-    ]
+    rows = [(f"`{one.file}`", str(one.format), *_compared(one)) for one in selection.formats]
     return SECTION.format(
-        table=table(("file", "runtime", "largest difference"), rows),
-        batches=_listed(list(map(str, BATCHES))),
+        table=table(("file", "runtime", "largest difference", "at batch"), rows),
         folded=_folded(selection),
         usage=_usage(selection),
     )
@@ -90,6 +85,12 @@ def requirements(formats: Sequence[Written], int8: Sequence[WrittenInt8] = ()) -
 def named(files: Sequence[str]) -> str:
     """Return file names as a list for Markdown."""
     return _listed([f"`{file}`" for file in files])
+
+
+def _compared(written: Written) -> tuple[str, str]:
+    if written.difference is None:
+        return "not run here", ""
+    return f"{written.difference:.1e}", ", ".join(map(str, written.compared))
 
 
 def _at_least(name: str) -> str:

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from reports.runtimes.runtime import Program
 from reports.shipped.verify import LIMIT, difference, tensors
 
-__all__ = ["BATCHES", "Compared", "compare", "computed", "fits", "returned", "wrong_at_other_size"]
+__all__ = ["BATCHES", "Compared", "batch_sizes", "compare", "computed", "fits", "returned", "wrong_at_other_size"]
 
 BATCHES = (1, 7, 64)
 """At which batch sizes a file is compared."""
+MOST_VALUES = 2**24
+"""Of the inputs of one batch: 64 images of 3 × 295 × 295."""
 FACTOR = 2
 
 
@@ -62,6 +64,13 @@ def compare(program: Program, network: nn.Module, inputs: Sequence[Tensor], *, b
     return max(found, key=lambda one: np.inf if np.isnan(one.difference) else one.difference)
 
 
+def batch_sizes(inputs: Sequence[Tensor]) -> tuple[int, ...]:
+    """Return at which batch sizes a file is compared: `BATCHES`, or smaller ones where images are large."""
+    each = sum(given[0].numel() for given in inputs)
+    most = max(1, MOST_VALUES // each)
+    return tuple(dict.fromkeys(min(size, most) for size in BATCHES))
+
+
 def wrong_at_other_size(program: Program, network: nn.Module, inputs: Sequence[Tensor]) -> str | None:
     """Return what is wrong about how a program answers images of twice the height and width; `None`: nothing.
 
@@ -106,7 +115,7 @@ def _samples(inputs: Sequence[Tensor], *, batches: bool) -> Iterator[tuple[Tenso
     """Yield the sample in batches of several sizes, its images repeated; or one image after the other."""
     count = len(inputs[0])
     if batches:
-        for size in BATCHES:
+        for size in batch_sizes(inputs):
             yield tuple(given[torch.arange(size) % count] for given in inputs)
     else:
         for index in range(count):

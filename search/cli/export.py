@@ -62,10 +62,12 @@ def export(
     from search.run.calibration import calibration
     from search.run.run import validation
     from search.run.timing import timing
+    from spaces.importing import make_importable
 
     if simplify_tolerance is not None and not simplify:
         raise ConfigError("`--simplify-tolerance` is for `--simplify`; add that, or leave it out.")
     tolerance = (TOLERANCE if simplify_tolerance is None else simplify_tolerance) if simplify else None
+    make_importable(Path.cwd())  # where a user's runtime may lie
     measures, times = validation(run_dir), timing(run_dir) if simplify else None
     folder = reports.export(
         run_dir,
@@ -125,7 +127,8 @@ def _formats_said(config: dict[str, Any], metrics: dict[str, Any]) -> Iterator[s
             continue
         difference = metrics["formats"][file]["difference"]
         compared = "nothing here runs it" if difference is None else f"largest difference {difference:.1e}"
-        yield f"{file}: {about['runtime']} {about['version'] or ''}".rstrip() + f", {compared}"
+        version = (about["version"] or "").partition("+")[0]
+        yield f"{file}: {' '.join(filter(None, (about['runtime'], version)))}, {compared}"
 
 
 def _int8_said(metrics: dict[str, Any]) -> Iterator[str]:

@@ -163,9 +163,11 @@ def test_formats_and_what_was_folded_are_in_the_files(exported: Exported) -> Non
     assert list(config["formats"]) == list(metrics["formats"]) == [runtime.file for runtime in FORMATS.values()]
     for name, runtime in FORMATS.items():
         said = {"runtime": runtime.title, "version": runtime.version, "runner": RUNNERS[name], "batches": True}
+        said["compared_at"] = [1, 7, 64]
         assert config["formats"][runtime.file] == said
         assert 0 <= metrics["formats"][runtime.file]["difference"] < 1e-4
         assert f"| `{runtime.file}` | {runtime.title} " in card
+        assert card.count("| 1, 7, 64 |") == len(FORMATS)
     # Four of an iAFF's eight are behind its global pooling.
     point = "stages.stage3.0.fusion"
     inside = [pair["batch_norm"] for pair in config["folded"]["folded"] if pair["batch_norm"].startswith(point)]

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 
 import reports
 import spaces
 from fusion_ops import FusionChoice
+from reports.exporting.formats import chosen
 from reports.runtimes import RUNTIMES, runtime
 from reports.shipped import run_pt2
 from spaces import Architecture
@@ -73,6 +75,15 @@ class Elsewhere(TorchEager):
     title, file, runner = "Elsewhere", "elsewhere.pt2", None
 
 
+class OverWire(TorchEager):
+    """Is run by code of its own, which stays here."""
+    file, runner = "board.pt2", None
+
+    def load(self, path, **settings):
+        network = torch.export.load(path).module()
+        return lambda images: [network(torch.from_numpy(images)).detach().numpy()]
+
+
 class Mismatched(TorchEager):
     file = "mine.pt2"
 
@@ -115,8 +126,8 @@ def importable(run: Path, folder: Path) -> None:
             ("onx",),
             r"unknown format `onx`; did you mean `onnx`\?; known: pt2, torch, torch-compiled, onnx, onnxruntime",
         ),
-        (("pt2", ""), r"`formats` names at least one, such as pt2,onnx; got 'pt2,'"),
-        ((), r"`formats` names at least one, such as pt2,onnx; got ''"),
+        (("pt2", ""), r"formats are named like pt2,onnx, at least one; got 'pt2,'"),
+        ((), r"formats are named like pt2,onnx, at least one; got ''"),
         (("torch", "torch-compiled"), r"`torch` and `torch-compiled` both write model\.pt2; leave one of them out"),
         (("nowhere_at_all:Thing",), "there is no module `nowhere_at_all`; install it, or put it beside the config"),
         (("own_runtimes:runner",), "`own_runtimes:runner` is no runtime; derive it from `reports.runtimes.Runtime`"),
@@ -132,10 +143,8 @@ def test_a_format_that_cannot_be_is_refused(
     refused(run, tmp_path / "out", message, formats=formats)
 
 
-def test_two_names_of_one_runtime_are_one_format(plain_run: PlainRun, tmp_path: Path) -> None:
-    run, _ = plain_run()
-    folder = reports.export(run, tmp_path / "out", formats=("pt2", "torch"))
-    assert list(read(folder, "config.json")["formats"]) == ["model.pt2"]
+def test_two_names_of_one_runtime_are_one_format() -> None:
+    assert [found.name for found in chosen(("pt2", " torch"))] == ["pt2"]
 
 
 def test_what_is_not_installed_is_named_with_what_installs_it(
@@ -144,7 +153,7 @@ def test_what_is_not_installed_is_named_with_what_installs_it(
     run, _ = plain_run()
     pyproject = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     extras = pyproject["project"]["optional-dependencies"]
-    monkeypatch.setattr(runtime, "installed_version", lambda name: None)
+    monkeypatch.setattr(runtime, "installed_version", lambda name: "1" if name == "torch" else None)
     for found in (RUNTIMES[name] for name in ("onnxruntime", "openvino")):
         needs = " and ".join(dict.fromkeys((*found.converters, *found.packages)))
         match = rf"{found.title} needs {needs}; run `pip install fusion-nas\[{found.extra}\]`"
@@ -154,23 +163,26 @@ def test_what_is_not_installed_is_named_with_what_installs_it(
 
 
 def test_user_defined_runtimes_lie_beside_the_config(plain_run: PlainRun, own: Path, tmp_path: Path) -> None:
-    """One takes single images, another runs on another kind of machine; the folder says so."""
+    """One takes single images, one is run from here alone, one on another kind of machine; the folder says so."""
     run, _ = plain_run()
     importable(run, own)
-    folder = reports.export(run, tmp_path / "out", formats=("own_runtimes:Single", "own_runtimes:Elsewhere"))
-    assert {"single.pt2", "run_single.py", "elsewhere.pt2"} < {path.name for path in folder.iterdir()}
+    folder = reports.export(
+        run, tmp_path / "out", formats=[f"own_runtimes:{name}" for name in ("Single", "OverWire", "Elsewhere")]
+    )
+    assert {"single.pt2", "run_single.py", "board.pt2", "elsewhere.pt2"} < {path.name for path in folder.iterdir()}
     assert not (folder / "model.pt2").exists()
     assert read(folder, "config.json")["formats"]["single.pt2"]["batches"] is False
     assert read(folder, "metrics.json")["formats"]["elsewhere.pt2"] == {"difference": None}
+    assert read(folder, "metrics.json")["formats"]["board.pt2"]["difference"] < 1e-4
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "- `elsewhere.pt2` takes batches of 1 to" in card
+    assert "- `board.pt2` and `elsewhere.pt2` take batches of 1 to" in card
     assert "- `single.pt2` takes one image at a time.\n" in card
     assert "| `elsewhere.pt2` | Elsewhere" in card
-    assert "| not run here |" in card
+    assert "| not run here |  |" in card
     done = verified(folder, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "elsewhere.pt2      not compared: this folder has nothing that runs it" in done.stdout
-    assert done.stdout.splitlines()[-1].endswith("; not compared: elsewhere.pt2.")
+    assert done.stdout.splitlines()[-1].endswith("; not compared: board.pt2, elsewhere.pt2.")
 
 
 # Runtimes that go wrong
@@ -222,3 +234,17 @@ def test_a_converter_that_fails_is_one_line_and_leaving_it_out_works(
     )
     assert len(message) < 400
     assert reports.export(run, tmp_path / "out", formats=("pt2",)).is_dir()
+
+
+# Folding that shows
+
+
+def test_folding_that_shows_is_refused_and_leaving_it_out_works(attentive_run: Path, tmp_path: Path) -> None:
+    (weights,) = (attentive_run / "checkpoints").rglob("model.safetensors")
+    state = {name: tensor.clone() for name, tensor in load_file(weights).items()}
+    for name in ("local_att.0.bias", "local_att.1.running_mean"):
+        state[f"stages.stage2.0.fusion.{name}"].fill_(1e7)
+    save_file(state, weights)
+    match = r"folded, the network differs by \S+ \(at most 1e-04\): .* rounding shows; leave `fold` out"
+    refused(attentive_run, tmp_path / "out", match, fold=True)
+    assert reports.export(attentive_run, tmp_path / "out").is_dir()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reports.runtimes.comparing import BATCHES, compare, wrong_at_other_size
+from reports.runtimes.comparing import BATCHES, batch_sizes, compare, wrong_at_other_size
 
 SAMPLE = (torch.randn(5, 1, 4, 4, generator=torch.Generator().manual_seed(0)),)
 
@@ -52,6 +52,12 @@ def test_every_batch_size_is_compared() -> None:
     sizes.clear()
     assert compare(program(note, network), network, SAMPLE, batches=False).fits
     assert sizes == [1] * 5
+
+
+def test_batches_of_large_images_are_smaller() -> None:
+    assert batch_sizes((torch.zeros(2, 3, 224, 224),)) == BATCHES
+    assert batch_sizes((torch.zeros(2, 3, 512, 512),)) == (1, 7, 21)
+    assert batch_sizes((torch.zeros(1, 1, 4096, 4096), torch.zeros(1, 3))) == (1,)
 
 
 @pytest.mark.parametrize("size", BATCHES)

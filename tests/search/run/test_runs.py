@@ -89,8 +89,11 @@ def test_status_report_and_export_need_no_ray(finished: Path, tmp_path: Path):
     report = fusion_nas("report", run, "-o", tmp_path / "again.html", env=environment)
     assert report.returncode == 0, report.stderr
     assert (tmp_path / "again.html").stat().st_size > 10_000
-    export = fusion_nas("export", run, "-o", tmp_path / "exported", env=environment)
+    export = fusion_nas("export", run, "-o", tmp_path / "exported", "--onnx", "--fold", env=environment)
     assert export.returncode == 0, export.stderr
+    assert "batch normalisations folded into the convolutions in front of them" in export.stderr
+    assert "model.pt2: PyTorch 2." in export.stderr
+    assert "model.onnx: ONNX Runtime 1." in export.stderr
     verify = subprocess.run([sys.executable, "verify.py"], cwd=tmp_path / "exported", capture_output=True, text=True)
     assert verify.returncode == 0, verify.stdout + verify.stderr
     metrics = json.loads((tmp_path / "exported" / "metrics.json").read_text())
