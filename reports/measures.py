@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from fusion_ops.errors import ConfigError, RunError, SpecError
+from fusion_ops.errors import ConfigError, RunError, SpecError, UnknownNameError
 from fusion_ops.registry import Registry
 from spaces.importing import is_reference
 
@@ -32,6 +32,7 @@ Style = Literal["percent", "number", "count", "milliseconds", "bytes"]
 
 ABSENT = "–"
 AT = "@"
+INT8 = "int8"
 DRIFT = 0.1
 """By what share of their median the medians of a latency's blocks may differ."""
 _COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -79,8 +80,9 @@ class Measure:
             place: Name of the place.
             words: The place as a person reads it, after the label: `in OpenVINO`.
         """
-        named = f"{self.name}{AT}{place}"
-        return replace(self, name=named, label=f"{self.label} {words}", column=f"{self.column}{AT}{place}", exact=False)
+        label, column = f"{self.label} {words}", f"{self.column}{AT}{place}"
+        # It is measured once, after training: no epoch is chosen by it, so it is no quality here.
+        return replace(self, name=f"{self.name}{AT}{place}", label=label, column=column, exact=False, quality=False)
 
     @property
     def sign(self) -> float:
@@ -212,7 +214,17 @@ def _in_runtime(place: str) -> str:
     return f"in {runtime.title}"
 
 
-PLACES: dict[str, Callable[[str], str]] = {"latency": _in_runtime}
+def _in_precision(place: str) -> str:
+    if place != INT8:
+        raise UnknownNameError("precision", place, (INT8,))
+    return f"in {INT8}"
+
+
+PLACES: dict[str, Callable[[str], str]] = {
+    "latency": _in_runtime,
+    "accuracy": _in_precision,
+    "miou": _in_precision,
+}
 """By measure, what says in words at which place it is taken, and raises a `SpecError` where there is no such place."""
 
 MEASURES = Measures("objective")

@@ -8,6 +8,7 @@ from typing import Any
 
 from reports.exporting.documents import FLOPS_UNIT, TESTED, UNTESTED, Selection, own_version
 from reports.exporting.formats_card import format_files, format_limits, formats_section, named, runners
+from reports.exporting.int8_card import int8_files, int8_section
 from reports.exporting.simplified_card import simplified, table
 from reports.measures import MEASURES
 from reports.phrases import describe
@@ -109,9 +110,9 @@ def model_card(selection: Selection, outputs: Sequence[Output], *, recomputed: M
         knows=KNOWS.format(classes=len(data["classes"])) if data["classes"] else "",
         size=f"{height} × {width}",
         limits=format_limits(selection),
-        formats=formats_section(selection),
+        formats=formats_section(selection) + int8_section(selection.int8, recomputed),
         files=table(("file", "what it is"), _files(selection)),
-        shipped=named(["modeling.py", "verify.py", *runners(selection)]),
+        shipped=named(["modeling.py", "verify.py", *runners(selection), *(one.runner for one in selection.int8)]),
         version=own_version(),
     )
 
@@ -119,7 +120,8 @@ def model_card(selection: Selection, outputs: Sequence[Output], *, recomputed: M
 def _files(selection: Selection) -> Iterable[Sequence[str]]:
     files = dict(FILES)
     weights = {name: files.pop(name) for name in ("modeling.py", "model.safetensors")}
-    return ((f"`{name}`", text) for name, text in (weights | dict(format_files(selection)) | files).items())
+    shipped = dict(format_files(selection)) | dict(int8_files(selection.int8))
+    return ((f"`{name}`", text) for name, text in (weights | shipped | files).items())
 
 
 def _summary(selection: Selection) -> str:

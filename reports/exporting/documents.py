@@ -16,6 +16,7 @@ import torch
 from fusion_ops import Cost
 from fusion_ops.errors import RunError
 from reports.exporting.formats import Written
+from reports.exporting.int8_record import WrittenInt8
 from reports.exporting.retrained import OverSeeds, Retrainings, retrainings_of
 from reports.exporting.simplify import Simplification, Timed
 from reports.measures import MEASURES
@@ -63,6 +64,7 @@ class Selection:
     simplification: Simplification | None = None
     folded: Folded | None = None
     formats: tuple[Written, ...] = ()
+    int8: tuple[WrittenInt8, ...] = ()
 
     @property
     def candidate(self) -> str:
@@ -120,7 +122,8 @@ def config(selection: Selection) -> dict[str, Any]:
         "preprocessing": {"scale": 1 / 255, "mean": list(data["mean"]), "std": list(data["std"])},
         "classes": list(data["classes"]),
         "own_modules": list(selection.space.host.own_modules),
-        "formats": {written.file: written.to_dict() for written in selection.formats},
+        "formats": {written.file: written.to_dict() for written in selection.formats}
+        | {written.file: written.about() for written in selection.int8},
         "folded": None if selection.folded is None else selection.folded.to_dict(),
     }
 
@@ -152,6 +155,7 @@ def metrics(selection: Selection, recomputed: Mapping[str, float] | None) -> dic
         "flops": {"value": selection.cost.flops, "unit": FLOPS_UNIT},
         "latency": _latency(selection),
         "formats": {written.file: {"difference": written.difference} for written in selection.formats},
+        **({"int8": {written.file: written.measured() for written in selection.int8}} if selection.int8 else {}),
         **_latencies(selection),
         **({"latency_note": UNTIMED} if selection.is_simpler and selection.timed is None else {}),
     } | ({"simplified": selection.simplification.to_dict()} if selection.simplification else {})

@@ -22,6 +22,8 @@ from reports.exporting.card import model_card
 from reports.exporting.documents import Selection, config, metrics, own_version, provenance, select
 from reports.exporting.formats import Format, chosen, silently, write_format
 from reports.exporting.formats_card import requirements
+from reports.exporting.int8 import Calibration, chosen_int8, write_int8
+from reports.exporting.int8_record import WrittenInt8
 from reports.exporting.modeling import modeling_source
 from reports.exporting.pick import picked, require_weights
 from reports.exporting.sample import read_sample, write_sample
@@ -30,6 +32,7 @@ from reports.exporting.simplify import simplify as simplify_network
 from reports.exporting.weights import load_weights
 from reports.phrases import describe
 from reports.run import load_run
+from reports.runtimes import Runtime
 from reports.runtimes.comparing import fits, returned
 from reports.runtimes.folding import Folded
 from reports.runtimes.folding import fold as fold_network
@@ -52,6 +55,8 @@ def export(
     formats: Sequence[str] = ("pt2",),
     fold: bool = False,
     onnx: bool = False,
+    int8: Sequence[str] = (),
+    calibration: Calibration | None = None,
     evaluate: Evaluate | None = None,
     simplify: float | None = None,
     timing: Timing | None = None,
@@ -74,6 +79,8 @@ def export(
         fold: Whether batch normalisations are folded into the convolutions in front of them, in the formats; the
             weights of `modeling.py` stay as they were trained.
         onnx: Whether `onnx` is one of the formats, too.
+        int8: Names of runtimes for which the network is written in int8, too: `onnx`, `openvino`. Needs `calibration`.
+        calibration: Gives prepared training images, batches of all inputs; see `search.run.calibration`.
         evaluate: Measures a network on the run's validation images; the exported files, loaded again, must
             give the quality that the candidates table has.
         simplify: By how much outputs may differ for attention that is constant to be replaced by constants, 0.01 for
@@ -89,7 +96,7 @@ def export(
     """
     target = Path(out_dir)
     run = load_run(run_dir)
-    wanted = chosen(formats, onnx=onnx)
+    wanted, eight = chosen(formats, onnx=onnx), chosen_int8(int8, calibration)
     selection = select(run, picked(run, pick))
     if selection.retrained is None:
         require_weights(run, selection.architecture.id)
@@ -101,7 +108,8 @@ def export(
     inputs = read_sample(selection)
     try:
         with _replacing(target) as folder:
-            _write(folder, selection, network, inputs, formats=wanted, fold=fold, evaluate=evaluate)
+            write8 = partial(_write_int8, runtimes=eight, calibration=calibration, evaluate=evaluate)
+            _write(folder, selection, network, inputs, formats=wanted, fold=fold, evaluate=evaluate, write8=write8)
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror or error}.") from None
     return target
@@ -133,6 +141,7 @@ def _write(
     formats: Sequence[Format],
     fold: bool,
     evaluate: Evaluate | None,
+    write8: Callable[[Path, nn.Module, Sequence[Tensor]], tuple[WrittenInt8, ...]],
 ) -> None:
     modeling = _write_source(folder, selection, network)
     save_file(distinct(network.state_dict()), folder / verify.WEIGHTS, metadata={"format": "pt"})
@@ -145,11 +154,25 @@ def _write(
         selection, exported = replace(selection, folded=folded), folded.network
     titles = partial(_titles, selection)
     written = tuple(write_format(folder, one, exported, network, prepared, titles) for one in formats)
-    _write_documents(folder, replace(selection, formats=written), outputs, recomputed=recomputed)
+    selection = replace(selection, formats=written, int8=write8(folder, network, prepared))
+    _write_documents(folder, selection, outputs, recomputed=recomputed)
     with silently():
         found = verify.differences(folder)
     for problem in verify.problems(verify.changed_files(folder), found, folder):
         raise RunError(f"the export of candidate {selection.candidate} is not what was trained: {problem}.")
+
+
+def _write_int8(
+    folder: Path,
+    network: nn.Module,
+    inputs: Sequence[Tensor],
+    *,
+    runtimes: Sequence[Runtime],
+    calibration: Calibration | None,
+    evaluate: Evaluate | None,
+) -> tuple[WrittenInt8, ...]:
+    batches = calibration() if runtimes and calibration is not None else ()
+    return tuple(write_int8(folder, runtime, network, inputs, batches, evaluate) for runtime in runtimes)
 
 
 def _folded(exported: nn.Module, trained: nn.Module, inputs: Sequence[Tensor]) -> Folded:
@@ -203,7 +226,7 @@ def _write_documents(
     _write_json(folder / "config.json", config(selection))
     _write_json(folder / "metrics.json", metrics(selection, recomputed))
     _write_text(folder / "README.md", model_card(selection, outputs, recomputed=recomputed))
-    _write_text(folder / "requirements.txt", requirements(selection.formats))
+    _write_text(folder / "requirements.txt", requirements(selection.formats, selection.int8))
     _write_text(folder / "verify.py", Path(verify.__file__).read_text(encoding="utf-8"))
     _write_json(folder / "provenance.json", provenance(selection, folder))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reports.exporting.documents import Selection
 from reports.exporting.formats import Written
+from reports.exporting.int8_record import WrittenInt8
 from reports.exporting.simplified_card import table
 from reports.runtimes.program import MAX_BATCH
 from reports.runtimes.runtime import installed_version
@@ -72,11 +73,11 @@ def runners(selection: Selection) -> list[str]:
     return [one.format.runner for one in selection.formats if one.format.runner is not None]
 
 
-def requirements(formats: Sequence[Written]) -> str:
+def requirements(formats: Sequence[Written], int8: Sequence[WrittenInt8] = ()) -> str:
     """Return `requirements.txt`: older versions may not read what these wrote."""
     packages = dict.fromkeys(["torch"])
-    for one in formats:
-        packages |= dict.fromkeys(one.format.runtime.packages)
+    for runtime in (*(one.format.runtime for one in formats), *(one.runtime for one in int8)):
+        packages |= dict.fromkeys(runtime.packages)
     lines = [f"{name}{_at_least(name)}" for name in packages]
     return "\n".join([lines[0], "safetensors>=0.5", "numpy>=1.26", *lines[1:]]) + "\n"
 

@@ -36,7 +36,7 @@ def read_sample(selection: Selection) -> tuple[Tensor, ...]:
     return images, *others
 
 
-def write_sample(folder: Path, network: nn.Module, inputs: Sequence[Tensor]) -> tuple[Output, ...]:
+def write_sample(folder: Path, network: nn.Module, inputs: Sequence[Tensor], name: str = SAMPLE) -> tuple[Output, ...]:
     """Write what the network returns for some images, and for the first by itself; return what that is."""
     named = {"images" if index == 0 else f"input{index}": given for index, given in enumerate(inputs)}
     with torch.inference_mode():
@@ -46,5 +46,5 @@ def write_sample(folder: Path, network: nn.Module, inputs: Sequence[Tensor]) -> 
     else:
         for kind, tensors in (("output", verify.tensors(returned)), ("first_output", verify.tensors(first))):
             named |= {f"{kind}{index}": tensor for index, tensor in enumerate(tensors)}
-    save_file({name: tensor.clone().contiguous() for name, tensor in named.items()}, folder / SAMPLE)
+    save_file({key: tensor.clone().contiguous() for key, tensor in named.items()}, folder / name)
     return outputs_of(returned)

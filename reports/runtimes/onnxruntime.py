@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from fusion_ops.errors import RunError
 from reports.runtimes.program import any_batch, by_place, example, input_names, output_names
+from reports.runtimes.quantizing import Scope, calibration_batches, quantize_onnx
 from reports.runtimes.runtime import RUNTIMES, Runtime
 
 __all__ = ["OnnxRuntime"]
@@ -26,6 +29,9 @@ class OnnxRuntime(Runtime):
 
     The file's inputs are `images` and `input1` …; its output is `logits`, or there is one for every tensor that the
     network returns, named by its place, such as `states.0`.
+
+    Args:
+        scope: What `quantize` brings to int8; see `reports.runtimes.quantizing`.
     """
 
     title = "ONNX Runtime"
@@ -35,6 +41,10 @@ class OnnxRuntime(Runtime):
     converters = ("onnx", "onnxscript")
     packages = ("onnxruntime",)
     runner = str(SHIPPED / "run_onnx.py")
+    precisions = frozenset({"float32", "int8"})
+
+    def __init__(self, scope: Scope = "network") -> None:
+        self._scope: Scope = scope
 
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:
         """Write one ONNX file, weights within."""
@@ -55,6 +65,17 @@ class OnnxRuntime(Runtime):
             raise RunError("PyTorch returned no ONNX program for this network.")
         program.save(path, external_data=False)
 
+    def quantize(
+        self, network: nn.Module, batches: Sequence[Sequence[Tensor]], path: Path, *, batch: int | None = None
+    ) -> dict[str, Any]:
+        """Write one ONNX file of eight bits; see `reports.runtimes.quantizing`."""
+        self.require(to_run=True)
+        calibration = calibration_batches(batches, batch)
+        with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
+            source = Path(folder) / self.file
+            self.convert(network, calibration[0], source, batch=batch)
+            return quantize_onnx(network, source, calibration, path, scope=self._scope).to_dict()
+
 
 @contextmanager
 def _quiet() -> Iterator[None]:
@@ -65,6 +86,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
+            warnings.filterwarnings("ignore", message=".*axis name: batch", category=UserWarning)  # one batch for all
             yield
     finally:
         logger.setLevel(level)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
+from fusion_ops.errors import RunError
+from reports.runtimes.onnxruntime import OnnxRuntime
 from reports.runtimes.program import MAX_BATCH, exported_program, input_names
+from reports.runtimes.quantizing import Scope
 from reports.runtimes.runtime import RUNTIMES, Runtime
 
 __all__ = ["OpenVino"]
@@ -21,6 +26,9 @@ class OpenVino(Runtime):
 
     Its converter makes every size of a program's inputs open; they are set again here, so that a file refuses what
     the network refuses. Weights keep their 32 bits.
+
+    Args:
+        scope: What `quantize` brings to int8; see `reports.runtimes.quantizing`.
     """
 
     title = "OpenVINO"
@@ -30,19 +38,50 @@ class OpenVino(Runtime):
     extra = "openvino"
     packages = ("openvino",)
     runner = str(SHIPPED / "run_openvino.py")
-    precisions = frozenset({"float32", "bfloat16"})
+    precisions = frozenset({"float32", "bfloat16", "int8"})
+
+    def __init__(self, scope: Scope = "network") -> None:
+        self._onnx = OnnxRuntime(scope)
 
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:
         """Write an OpenVINO model."""
-        openvino = import_module("openvino")
-        model = openvino.convert_model(exported_program(network, inputs, batch=batch))
-        size = openvino.Dimension(1, MAX_BATCH) if batch is None else openvino.Dimension(batch)
-        shapes = {}
-        for port, name, given in zip(model.inputs, input_names(inputs), inputs, strict=True):
-            port.set_names({name})
-            shapes[port] = openvino.PartialShape([size, *map(openvino.Dimension, given.shape[1:])])
-        model.reshape(shapes)
-        openvino.save_model(model, path, compress_to_fp16=False)
+        model = import_module("openvino").convert_model(exported_program(network, inputs, batch=batch))
+        _save(model, inputs, path, batch)
+
+    def quantize(
+        self, network: nn.Module, batches: Sequence[Sequence[Tensor]], path: Path, *, batch: int | None = None
+    ) -> dict[str, Any]:
+        """Write an OpenVINO model of eight bits: what ONNX Runtime quantized, as OpenVINO reads it.
+
+        One quantization for both runtimes: the same layers in int8, the same ranges.
+        """
+        self._require_int8()
+        with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
+            source = Path(folder) / "model.onnx"
+            quantized = self._onnx.quantize(network, batches, source, batch=batch)
+            _save(import_module("openvino").convert_model(source), batches[0], path, batch)
+        return quantized
+
+    def _require_int8(self) -> None:
+        self.require()
+        missing = self._onnx.missing()
+        if missing:
+            raise RunError(
+                f"int8 in OpenVINO is quantized by ONNX Runtime, which needs {' and '.join(missing)}; "
+                "run `pip install fusion-nas[openvino,onnx]`."
+            )
+
+
+def _save(model: Any, inputs: Sequence[Tensor], path: Path, batch: int | None) -> None:
+    """Write a model that takes what the network takes: its names, its sizes, and these batches."""
+    openvino = import_module("openvino")
+    size = openvino.Dimension(1, MAX_BATCH) if batch is None else openvino.Dimension(batch)
+    shapes = {}
+    for port, name, given in zip(model.inputs, input_names(inputs), inputs, strict=True):
+        port.set_names({name})
+        shapes[port] = openvino.PartialShape([size, *map(openvino.Dimension, given.shape[1:])])
+    model.reshape(shapes)
+    openvino.save_model(model, path, compress_to_fp16=False)
 
 
 RUNTIMES.register("openvino")(OpenVino())

@@ -190,15 +190,17 @@ def main() -> int:
     for problem in wrong:
         print(f"FAILED: {problem}.")
     if not wrong:
-        print(f"Verified: {len(files)} files unchanged, {_agreement(found)}.")
+        print(f"Verified: {len(files)} files unchanged, {_agreement(found, formats(folder))}.")
     return 1 if wrong else 0
 
 
-def _agreement(found: Mapping[str, float | str]) -> str:
+def _agreement(found: Mapping[str, float | str], known: Iterable[Format]) -> str:
     left = [name for name, value in found.items() if isinstance(value, str)]
     which = "every format" if not left else "every format that was compared"
     named = f"; not compared: {', '.join(left)}" if left else ""
-    return f"{which} within {LIMIT:.0e} of the network that was exported{named}"
+    rounded = [one for one in known if one.limit != LIMIT and one.file not in left]
+    itself = "".join(f"; {one.file} within {one.limit:.0e} of what it gave then" for one in rounded)
+    return f"{which} within {LIMIT:.0e} of the network that was exported{itself}{named}"
 
 
 def _fate(path: Path, digest: str) -> str:

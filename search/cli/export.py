@@ -32,6 +32,12 @@ def export(
     fold: Annotated[
         bool, typer.Option("--fold", help="Fold batch norms into the convolutions in front of them, in the formats.")
     ] = False,
+    int8: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…", help="Also write it in int8 for these runtimes, onnx or openvino; measures its accuracy."
+        ),
+    ] = None,
     simplify: Annotated[
         bool, typer.Option("--simplify", help="Replace attention that is constant by its constants, and verify it.")
     ] = False,
@@ -53,6 +59,7 @@ def export(
     import reports
     from fusion_ops.errors import ConfigError
     from reports.exporting.simplify import TOLERANCE
+    from search.run.calibration import calibration
     from search.run.run import validation
     from search.run.timing import timing
     from spaces.importing import make_importable
@@ -69,6 +76,8 @@ def export(
         formats=formats.split(","),
         fold=fold,
         onnx=onnx,
+        int8=() if int8 is None else int8.split(","),
+        calibration=None if int8 is None else calibration(run_dir),
         evaluate=measures,
         simplify=tolerance,
         timing=times,
@@ -76,7 +85,7 @@ def export(
     config, metrics = (
         json.loads((folder / name).read_text(encoding="utf-8")) for name in ("config.json", "metrics.json")
     )
-    for line in (*_said(metrics), *_formats_said(config, metrics)):
+    for line in (*_said(metrics), *_formats_said(config, metrics), *_int8_said(metrics)):
         typer.echo(line, err=True)
     for module in config["own_modules"]:
         typer.echo(f"modeling.py imports your module {module}; its folder must be on PYTHONPATH", err=True)
@@ -114,7 +123,19 @@ def _formats_said(config: dict[str, Any], metrics: dict[str, Any]) -> Iterator[s
     if config["folded"] is not None:
         yield config["folded"]["summary"]
     for file, about in config["formats"].items():
+        if file not in metrics["formats"]:
+            continue
         difference = metrics["formats"][file]["difference"]
         compared = "nothing here runs it" if difference is None else f"largest difference {difference:.1e}"
         version = (about["version"] or "").partition("+")[0]
         yield f"{file}: {' '.join(filter(None, (about['runtime'], version)))}, {compared}"
+
+
+def _int8_said(metrics: dict[str, Any]) -> Iterator[str]:
+    """Yield what was quantized, a line for each file, with its measures beside those in float32."""
+    for file, about in metrics.get("int8", {}).items():
+        before = metrics["validation"]["recomputed"] or {}
+        pairs = {name: (value, before.get(name.partition("@")[0])) for name, value in about["validation"].items()}
+        shown = ", ".join(f"{name} {value:.4g} (float32: {full:.4g})" for name, (value, full) in pairs.items())
+        yield f"{file}: {shown}"
+        yield f"{file}: {about['quantized']['words']}"

@@ -18,6 +18,7 @@ from search.training.held_out import digest
 from search.training.job import Assignment, Job, Progress
 from search.training.loop import DeviceData
 from search.training.measuring.costs import Costs
+from search.training.measuring.int8 import Int8Qualities
 from search.training.resumable import ResumableTraining
 from search.training.watchdog import Watchdog, end_worker, take_verdict
 
@@ -81,6 +82,7 @@ class CandidateTrainable(tune.Trainable):
         dataset = self._sent or data.load(self._job.data)
         self._data, self._test = DeviceData(dataset, self._device), self._test_images(dataset)
         self._costs = Costs(self._job, self._data, self._watchdog.beat)
+        self._int8 = Int8Qualities(self._job, self._data, self._watchdog.beat)
         self._taken = self._job
 
     def _test_images(self, dataset: data.Dataset) -> data.Split | None:
@@ -111,6 +113,9 @@ class CandidateTrainable(tune.Trainable):
     def _measure(self, training: ResumableTraining) -> dict[str, float]:
         """Return what is measured of a trained network: its costs and, of a retraining, what the test images say."""
         costs = self._costs.measure(training.session.model)
+        if self._int8:
+            with self._costs.training():
+                costs |= self._int8.measure(training.best(), training.output)
         if self._test is None or not self._candidate.recipe:
             return costs
         return costs | training.examine(self._test)

@@ -15,11 +15,12 @@ from search.config.document import Document, shown
 from search.config.errors import unknown_key
 from search.config.sections import SearchSettings
 from search.training.data.dataset import Task
+from search.training.measuring.int8 import INT8, int8_runtime
 from search.training.settings import LatencyConfig
 from search.training.tasks import TASKS
 from search.training.user_objectives import declare_objective
 
-__all__ = ["check_constraints", "check_latency", "check_objectives", "check_search", "require_runtimes"]
+__all__ = ["check_constraints", "check_latency", "check_objectives", "check_search", "require_int8", "require_runtimes"]
 
 COSTS = tuple(name for name in MEASURES if MEASURES[name].exact)
 MEASURED = ("latency", "memory")
@@ -49,7 +50,9 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
                 raise ConfigError(f"objective `{name}` is named twice; leave one out.")
     if not any(MEASURES[name].quality for name in objectives):
         rule = f"`objectives` must name at least one quality ({' or '.join(qualities) or OWN_QUALITY})"
-        raise document.error(("objectives",), f"{rule}; got {shown(objectives)}.")
+        late = [base for base, _ in map(split_place, objectives) if base in qualities]
+        fix = f" `{late[0]}@{INT8}` is measured once, after training: write `{late[0]}` beside it." if late else ""
+        raise document.error(("objectives",), f"{rule}; got {shown(objectives)}.{fix}")
 
 
 def _qualities(task: Task | None) -> tuple[str, ...]:
@@ -109,6 +112,20 @@ def require_runtimes(settings: LatencyConfig, objectives: Sequence[str]) -> None
             runtime.require()
         except RunError as error:
             raise ConfigError(f"latency cannot be measured: {error}") from None
+
+
+def require_int8(settings: LatencyConfig, objectives: Sequence[str]) -> None:
+    """Check that what quantizes candidates is installed, where an objective is a quality in int8.
+
+    Raises:
+        ConfigError: It is not; the message has the command that installs it.
+    """
+    named = [name for name in objectives if MEASURES[name].place == INT8]
+    try:
+        if named:
+            int8_runtime(settings).require()
+    except RunError as error:
+        raise ConfigError(f"`{named[0]}` cannot be measured: {error}") from None
 
 
 def timed_runtimes(settings: LatencyConfig, objectives: Sequence[str]) -> list[Runtime]:

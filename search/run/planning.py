@@ -10,7 +10,7 @@ from fusion_ops.errors import ConfigError
 from search.cluster.readiness import require_cluster, require_no_ray, require_startable
 from search.cluster.session import available_cpus
 from search.config import SearchConfig
-from search.config.objectives import require_runtimes
+from search.config.objectives import require_int8, require_runtimes
 from search.study.bounds import require_reachable
 from search.study.storage import require_storage
 from search.training import data
@@ -35,6 +35,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     """
     require_no_ray()
     require_runtimes(config.latency, config.objectives)
+    require_int8(config.latency, config.objectives)
     dataset = data.load(config.data)
     config.check_task(dataset)
     space = config.create_space(dataset)

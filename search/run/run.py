@@ -13,6 +13,7 @@ import reports
 from reports import candidates as table
 from reports.run import read_config
 from search.config import SearchConfig
+from search.run.calibration import calibration
 from search.run.retrain import retrain
 from search.run.retrain_request import RetrainRequest, parse_seeds
 from search.run.timing import timing
@@ -88,21 +89,25 @@ class Run:
         pick: str = "best",
         formats: Sequence[str] = ("pt2",),
         fold: bool = False,
+        int8: Sequence[str] = (),
         simplify: float | None = None,
     ) -> Path:
-        """Export a candidate; see `reports.export`. Only to simplify it are the run's validation images read."""
-        if simplify is None:
-            return reports.export(self.path, out_dir, pick=pick, formats=formats, fold=fold)
-        measures, times = validation(self.path), timing(self.path)
+        """Export a candidate; see `reports.export`.
+
+        The run's images are read only where they are needed: to simplify a network, or to write it in int8.
+        """
+        measures = None if simplify is None and not int8 else validation(self.path)
         return reports.export(
             self.path,
             out_dir,
             pick=pick,
             formats=formats,
             fold=fold,
+            int8=int8,
+            calibration=calibration(self.path) if int8 else None,
             evaluate=measures,
             simplify=simplify,
-            timing=times,
+            timing=None if simplify is None else timing(self.path),
         )
 
 

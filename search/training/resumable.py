@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 import spaces
 from reports.measures import MEASURES, tested
@@ -68,6 +69,17 @@ class ResumableTraining:
     def done(self) -> bool:
         """Whether its last epoch is trained."""
         return len(self.curve) >= self._settings.epochs
+
+    @property
+    def output(self) -> int | str | None:
+        """Which part of what the network returns is its prediction: `train.output`."""
+        return self._settings.output
+
+    def best(self) -> nn.Module:
+        """Return a copy of the network with the weights of its best epoch."""
+        model = copy.deepcopy(self.session.model)
+        model.load_state_dict(completed(self._best, model.state_dict()))
+        return model
 
     def advance(self) -> None:
         """Train to the next rung; the time counts whatever comes of it."""
