@@ -172,6 +172,11 @@ class Table(Problem):
         self.spread = float(estimated.std())
         self._errors = dict(zip(self._curves, estimated, strict=True))
 
+    @property
+    def known(self) -> tuple[bytes, ...]:
+        """The keys of the codes of all architectures that were trained."""
+        return tuple(self._curves)
+
     def error(self, codes: np.ndarray) -> np.ndarray:
         """Return the estimated true error of `(n, s)` codes."""
         return np.array([self._errors[key(code)] for code in codes])

@@ -47,7 +47,7 @@ def test_networks_that_change_places_are_named_the_widest_first(told) -> None:
     assert info.uniform
     assert [(one.first, one.second) for one in info.turned] == [
         ("`aff r=4` everywhere", "`concat` everywhere"),
-        ("`aff r=4` everywhere", "`sk r=4` everywhere"),
+        ("`aff r=4` everywhere", "`sk r=2` everywhere"),
     ]
     assert info.rows[0] == ("`sum` everywhere", (1.0, 1.0))
     page = write_html(path, path / "report.html").read_text()
