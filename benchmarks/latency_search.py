@@ -68,16 +68,23 @@ def replay(task: Table, times: dict[bytes, float], table: LatencyTable | None, s
     if table is not None:
         study.set_user_attr(operator_latency("latency"), table.to_dict())
     rng = np.random.default_rng([seed, 1])
-    worst, best = _box(task, times)
-    points, volumes = np.empty((0, 2)), list[float]()
+    seen, volumes = list[bytes](), list[float]()
     for _ in range(count):
         trial = study.ask()
         code = task.encoding.encode(task.space.suggest(trial))
-        latency = times[key(code)]
-        study.tell(trial, [float(task.curve(code, rng).max()), latency * float(np.exp(rng.normal(0, NOISE)))])
-        points = np.concatenate([points, [[float(task.error(code[None])[0]), np.log10(latency)]]])
-        volumes.append(hypervolume((points - best) / (worst - best), np.ones(2)))
+        latency = times[key(code)] * float(np.exp(rng.normal(0, NOISE)))
+        study.tell(trial, [float(task.curve(code, rng).max()), latency])
+        seen.append(key(code))
+        volumes.append(_volume(task, times, seen))
     return volumes
+
+
+def _volume(task: Table, times: dict[bytes, float], known: list[bytes]) -> float:
+    """Return the hypervolume of architectures."""
+    worst, best = _box(task, times)
+    errors = task.error(np.array([np.frombuffer(one, dtype=np.int16) for one in known]))
+    points = np.column_stack([errors, np.log10([times[one] for one in known])])
+    return hypervolume((points - best) / (worst - best), np.ones(2))
 
 
 def _box(task: Table, times: dict[bytes, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -117,6 +124,7 @@ def main() -> None:
     times = timed(task, protocol)
     print(f"{len(times)} architectures timed", flush=True)
     predicted = [table.predict(architecture(task, np.frombuffer(k, dtype=np.int16)), task.space) for k in times]
+    whole = _volume(task, times, list(times))
     runs: dict[str, list[list[float]]] = {"without": [], "with": []}
     for seed in range(options.seeds):
         started = time.monotonic()
@@ -132,6 +140,7 @@ def main() -> None:
         "operators": len(table.times),
         "seeds": options.seeds,
         "rank_correlation": round(float(spearmanr(predicted, list(times.values())).statistic), 3),
+        "whole_table": round(whole, 4),
         "hypervolume": compared({kind: np.array(volumes) for kind, volumes in runs.items()}),
     }
     print(json.dumps(found, indent=2))

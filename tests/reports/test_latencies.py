@@ -60,7 +60,10 @@ def test_times_that_cannot_be_told_apart_change_no_places(told) -> None:
     info, path = told({"sum": (1.0, 1.0), "aff": (2.0, 3.0), "sk": (3.0, 2.0)}, iqr=1.5)
     assert info is not None
     assert not info.turned
-    assert "uniform networks stand in the same order in all of them" in write_html(path, path / "r.html").read_text()
+    assert (
+        "uniform networks stand in the same order in all these runtimes"
+        in write_html(path, path / "r.html").read_text()
+    )
 
 
 def test_what_drifted_is_named(told) -> None:

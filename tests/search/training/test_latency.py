@@ -19,7 +19,7 @@ from search.training.job import Job
 from search.training.loop import DeviceData
 from search.training.measuring.clock import Clock
 from search.training.measuring.costs import Costs
-from search.training.measuring.latency import WARM_UP, in_runtime, timed
+from search.training.measuring.latency import BLOCKS, in_runtime, timed
 from search.training.settings import DataConfig, LatencyConfig
 from search.training.watchdog import Pulse
 
@@ -70,7 +70,7 @@ def test_what_drifts_is_measured_again_and_marked() -> None:
     # So short that every block has the fewest calls.
     assert timed(once, threads=1, seconds=1e-9, tries=1).drifts
     assert timed(thrice, threads=1, seconds=1e-9, tries=3).drifts
-    assert thrice.calls - WARM_UP == 3 * (once.calls - WARM_UP)
+    assert thrice.calls >= once.calls + 2 * BLOCKS
 
 
 class Stubborn(OpenVino):
