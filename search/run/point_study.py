@@ -103,7 +103,10 @@ class PointStudy:
         images, statistics = self._afforded(wanted.trainings)
         timer = DeviceTimer(self._space, self._device, self._config.latency)
         of_points = {name: Operator.at(point, self._architecture[name]) for name, point in self._points.items()}
-        latencies = beyond(SUM, of_points, self._timed(timer))
+        try:
+            latencies = beyond(SUM, of_points, self._timed(timer))
+        finally:
+            timer.close()
         found: list[PointEffects] = []
         for recipe, numbers in wanted.trainings.items():
             examiner = self._examiner(recipe, images, statistics)

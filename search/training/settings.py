@@ -29,7 +29,8 @@ __all__ = [
 CROSS_ENTROPY = "cross_entropy"
 Precision = Literal["float32", "bfloat16", "int8"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Count = Annotated[int, Field(ge=1, le=10**9)]
+MOST = 10**9
+Count = Annotated[int, Field(ge=1, le=MOST)]
 Positive = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -190,10 +191,12 @@ class LatencyConfig(Section):
         """Fill in, of `batch_size` and `batch_sizes`, the one that is not given."""
         if not isinstance(values, dict):
             return values
-        size, sizes = values.get("batch_size"), values.get("batch_sizes")
-        if sizes and "batch_size" not in values and isinstance(sizes, list | tuple):
-            return values | {"batch_size": sizes[0]}
-        if isinstance(size, int) and size > 0 and "batch_sizes" not in values:
+        sizes = values.get("batch_sizes")
+        first = sizes[0] if isinstance(sizes, list | tuple) and sizes else None
+        if _is_count(first) and "batch_size" not in values:
+            return values | {"batch_size": first}
+        size = values.get("batch_size")
+        if _is_count(size) and "batch_sizes" not in values:
             return values | {"batch_sizes": (size,)}
         return values
 
@@ -215,3 +218,8 @@ class LatencyConfig(Section):
     def at(self, place: str) -> Self:
         """Return how inference is timed in another runtime, in that of a measure `latency@place`."""
         return self.model_copy(update={"runtime": place}) if place else self
+
+
+def _is_count(value: Any) -> bool:
+    """Return whether a value is a whole number that `Count` takes; all others are told of by their own key."""
+    return type(value) is int and 1 <= value <= MOST

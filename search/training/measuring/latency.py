@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -75,10 +76,14 @@ def in_runtime(
         del plain._forward_pre_hooks[key]
     moved = [one.to(device) for one in inputs]
     precision: Precision = protocol.precision
-    with runtime.ready(
-        place(plain, device), moved, threads=protocol.threads, precision=precision, calibration=calibration
-    ) as run:
-        run()
+    with ExitStack() as held:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what converters say of calls of their own
+            ready = runtime.ready(
+                place(plain, device), moved, threads=protocol.threads, precision=precision, calibration=calibration
+            )
+            run = held.enter_context(ready)
+            run()
         yield run
 
 

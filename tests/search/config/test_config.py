@@ -168,6 +168,7 @@ BAD = [
     ),
     ("latency:\n  batch_size: 2\n  batch_sizes: [1, 2]", 1, "must be the first of `latency.batch_sizes`; got 2 and 1"),
     ("latency:\n  batch_sizes: [1, 8, 1]", 1, "`latency.batch_sizes` must differ; got [1, 8, 1]. Write [1, 8]."),
+    ("latency:\n  batch_size: 0", 2, "`latency.batch_size` must be at least 1; got 0"),
     ("latency:\n  batch_sizes: []", 2, "`latency.batch_sizes`"),
     ("objectives: [miou]", 1, "`miou` does not fit `data.name: digits`, a classification set"),
     ("objectives: [accuracy, 'mine:size']", 1, "`mine:size`: there is no module `mine`"),

@@ -37,8 +37,6 @@ def test_two_runtimes_are_two_objectives(tmp_path: Path) -> None:
         assert (table[f"latency_ms@{place}"] > 0).all()
         assert (table[f"latency_drift@{place}"] >= 0).all()
     assert table["latency_ms"].isna().all()
-    best = json.loads(fusion_nas("status", run, "--json").stdout)["best"]
-    assert {"latency@openvino", "latency@onnxruntime"} <= set(best)
     page = (run / "report.html").read_text()
     assert "latency in OpenVINO" in page
     assert 'id="runtime-order"' in page

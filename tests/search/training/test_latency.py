@@ -19,7 +19,7 @@ from search.training.job import Job
 from search.training.loop import DeviceData
 from search.training.measuring.clock import Clock
 from search.training.measuring.costs import Costs
-from search.training.measuring.latency import in_runtime, timed
+from search.training.measuring.latency import BLOCKS, in_runtime, timed
 from search.training.settings import DataConfig, LatencyConfig
 from search.training.watchdog import Pulse
 
@@ -54,19 +54,23 @@ def test_what_is_timed_is_the_network_in_evaluation_without_its_pulse(runtime: s
     assert torch.get_num_threads() == threads
 
 
-def test_what_drifts_is_measured_again_and_the_steadiest_counts() -> None:
-    started, calls = time.monotonic(), list[float]()
+class SlowsDown:
+    """Takes a fifth longer at each call."""
 
-    def slows_down() -> None:
-        calls.append(time.monotonic())
-        time.sleep(0.001 + (calls[-1] - started) / 10)
+    def __init__(self) -> None:
+        self.calls = 0
 
-    once = timed(slows_down, threads=1, seconds=0.08, tries=1)
-    assert once.drifts
-    made = len(calls)
-    again = timed(slows_down, threads=1, seconds=0.08, tries=3)
-    assert again.drifts
-    assert len(calls) > 2 * made
+    def __call__(self) -> None:
+        self.calls += 1
+        time.sleep(0.0002 * 1.2**self.calls)
+
+
+def test_what_drifts_is_measured_again_and_marked() -> None:
+    once, thrice = SlowsDown(), SlowsDown()
+    # So short that every block has the fewest calls.
+    assert timed(once, threads=1, seconds=1e-9, tries=1).drifts
+    assert timed(thrice, threads=1, seconds=1e-9, tries=3).drifts
+    assert thrice.calls >= once.calls + 2 * BLOCKS
 
 
 class Stubborn(OpenVino):
