@@ -55,10 +55,12 @@ def export(
     from reports.exporting.simplify import TOLERANCE
     from search.run.run import validation
     from search.run.timing import timing
+    from spaces.importing import make_importable
 
     if simplify_tolerance is not None and not simplify:
         raise ConfigError("`--simplify-tolerance` is for `--simplify`; add that, or leave it out.")
     tolerance = (TOLERANCE if simplify_tolerance is None else simplify_tolerance) if simplify else None
+    make_importable(Path.cwd())  # where a user's runtime may lie
     measures, times = validation(run_dir), timing(run_dir) if simplify else None
     folder = reports.export(
         run_dir,
