@@ -111,7 +111,9 @@ def chosen(names: Sequence[str], *, onnx: bool = False) -> tuple[Format, ...]:
     wanted = dict.fromkeys(name.strip() for name in [*names, *(["onnx"] if onnx else [])])
     if not wanted or "" in wanted:
         raise RunError(f"formats are named like pt2,onnx, at least one; got {','.join(names)!r}.")
-    formats = {type(found.runtime): found for found in map(_named, wanted)}  # `onnx` and `onnxruntime` are one
+    formats: dict[type[Runtime], Format] = {}
+    for found in map(_named, wanted):
+        formats.setdefault(type(found.runtime), found)  # `onnx` and `onnxruntime` are one
     for found in formats.values():
         found.runtime.require(to_run=found.runs_here)
         _require_own_file(found)

@@ -21,8 +21,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     architecture = space.uniform("sum")
     path = write_run(tmp_path / "run", space, [record(0, architecture, space.cost(architecture))])
     config = yaml.safe_load((path / "config.yaml").read_text())
+    config["resolved"]["folders"] = [str(path.parent / "of_the_config")]
     (path / "config.yaml").write_text(yaml.safe_dump(config | {"space": SPACE, "data": {"name": "digits"}}))
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder])
     return path
 
 
