@@ -13,6 +13,7 @@ from fusion_ops.errors import SpecError
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.components import Components
 from reports.comparison.interval import half_width
+from reports.comparison.paths import gains_shown
 from reports.comparison.sequential import Looks
 from reports.comparison.spread import Spread
 
@@ -37,7 +38,7 @@ def power_at(
     """Return the probability that a comparison comes out `better`.
 
     The probability is taken over what the comparison will see: a normal gain, and seeds' variances that are
-    chi-squared.
+    chi-squared. Where one looks repeatedly it is that of `better` at any look.
 
     Args:
         difference: The true gain, in units of the score.
@@ -50,6 +51,9 @@ def power_at(
             `seeds` than its last look has are a further look.
     """
     _check(seeds, images)
+    terms = _terms(seeds, margin, confidence, looks)
+    if looks is not None:
+        return float((gains_shown(spread, terms, seeds=seeds, images=images) < difference).mean())
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
     squares = chdtri(seeds - 1, levels) / (seeds - 1)
     rest, between = spread.rest / seeds / images, (spread.seed + spread.rest / images) / seeds
@@ -63,8 +67,7 @@ def power_at(
         seeds=(seeds, seeds),
         images=images,
     )
-    terms = _terms(seeds, margin, confidence, looks)
-    half = half_width(parts, terms.confidence if looks is None else terms.confidence_now(parts))
+    half = half_width(parts, terms.confidence)
     needed = np.maximum(half, terms.margin - half)
     return float(ndtr((difference - needed) / np.sqrt(spread.image / images + 2 * between)).mean())
 
@@ -95,16 +98,12 @@ def detectable(
     if not 0.5 <= power < 1.0:
         raise SpecError(f"`power` must be at least 0.5 and less than 1; got {power}. 0.8 is the usual one.")
     terms = _terms(seeds, margin, confidence, looks)
+    if looks is not None:
+        return float(np.quantile(gains_shown(spread, terms, seeds=seeds, images=images), power))
 
     def lacking(difference: float) -> float:
         shown = power_at(
-            difference,
-            spread,
-            seeds=seeds,
-            images=images,
-            margin=terms.margin,
-            confidence=terms.confidence,
-            looks=looks,
+            difference, spread, seeds=seeds, images=images, margin=terms.margin, confidence=terms.confidence
         )
         return shown - power
 

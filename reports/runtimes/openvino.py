@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,7 +15,7 @@ from fusion_ops.errors import RunError
 from reports.runtimes.onnxruntime import OnnxRuntime
 from reports.runtimes.program import MAX_BATCH, exported_program, input_names
 from reports.runtimes.quantizing import Scope
-from reports.runtimes.runtime import RUNTIMES, Runtime
+from reports.runtimes.runtime import RUNTIMES, Precision, Program, Runtime
 
 __all__ = ["OpenVino"]
 
@@ -45,7 +46,7 @@ class OpenVino(Runtime):
 
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:
         """Write an OpenVINO model."""
-        model = import_module("openvino").convert_model(exported_program(network, inputs, batch=batch))
+        model = _openvino().convert_model(exported_program(network, inputs, batch=batch))
         _save(model, inputs, path, batch)
 
     def quantize(
@@ -59,8 +60,13 @@ class OpenVino(Runtime):
         with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
             source = Path(folder) / "model.onnx"
             quantized = self._onnx.quantize(network, batches, source, batch=batch)
-            _save(import_module("openvino").convert_model(source), batches[0], path, batch)
+            _save(_openvino().convert_model(source), batches[0], path, batch)
         return quantized
+
+    def load(self, path: Path, *, threads: int | None = None, precision: Precision = "float32") -> Program:
+        """Return a function that runs a file; see `Runtime.load`."""
+        _openvino()
+        return super().load(path, threads=threads, precision=precision)
 
     def _require_int8(self) -> None:
         self.require()
@@ -72,9 +78,19 @@ class OpenVino(Runtime):
             )
 
 
+def _openvino() -> Any:
+    """Return the package, kept from sending usage data: by itself it does so when it is imported, unasked.
+
+    It goes without where its package for that is not installed. Whoever has imported it before has decided.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return import_module("openvino")
+
+
 def _save(model: Any, inputs: Sequence[Tensor], path: Path, batch: int | None) -> None:
     """Write a model that takes what the network takes: its names, its sizes, and these batches."""
-    openvino = import_module("openvino")
+    openvino = _openvino()
     size = openvino.Dimension(1, MAX_BATCH) if batch is None else openvino.Dimension(batch)
     shapes = {}
     for port, name, given in zip(model.inputs, input_names(inputs), inputs, strict=True):

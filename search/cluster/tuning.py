@@ -110,20 +110,37 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
 
 
 class LostWorkers(Unsaved, tune.Callback):
-    """Has the ledger count what Tune starts again after a worker was lost, and fail what it gives up."""
+    """Has the ledger count what Tune starts again after a worker was lost, and end what it gives up.
 
-    def __init__(self, ledger: Ledger, files: CandidateFiles) -> None:
-        self._ledger, self._files = ledger, files
+    Tune gives up a candidate at once whose worker is lost while it takes it over from another one, and may report
+    that loss twice. Nothing was trained there: such a candidate waits for another worker, as often as any.
+    """
+
+    def __init__(self, ledger: Ledger, files: CandidateFiles, retries: int) -> None:
+        self._ledger, self._files, self._retries = ledger, files, retries
+        self._begun: set[str] = set()
+        self._counted: set[str] = set()
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Note that a worker has the candidate."""
+        self._begun.add(trial.trial_id)
+        self._counted.discard(trial.trial_id)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Count one retry."""
+        self._begun.discard(trial.trial_id)
+        self._counted.add(trial.trial_id)
         self._ledger.retry(_candidate(trial).number)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Fail the candidate, for the reason that its last worker left."""
-        candidate = _candidate(trial)
-        reason = take_verdict(self._files, candidate) or LOST
-        self._ledger.finish(candidate.number, "failed", reason)
+        """Fail the candidate for the reason that its last worker left, or have it wait where no worker had it yet."""
+        candidate, counted = _candidate(trial), trial.trial_id in self._counted
+        reason = take_verdict(self._files, candidate)
+        retries = self._ledger.candidates[candidate.number].retries + (not counted)
+        if reason is None and trial.trial_id not in self._begun and retries <= self._retries:
+            self._ledger.put_back(candidate.number, counted=counted)
+        else:
+            self._ledger.finish(candidate.number, "failed", reason or LOST)
 
 
 def run_tune(
@@ -169,7 +186,7 @@ def run_tune(
             storage_path=str(folder),
             verbose=0,
             stop=scheduler,
-            callbacks=[LostWorkers(ledger, job.files)],
+            callbacks=[LostWorkers(ledger, job.files, job.limits.retries)],
             failure_config=tune.FailureConfig(max_failures=job.limits.retries),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         ),

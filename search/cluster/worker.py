@@ -81,7 +81,7 @@ class CandidateTrainable(tune.Trainable):
         self._device = prepare(self._job)
         dataset = self._sent or data.load(self._job.data)
         self._data, self._test = DeviceData(dataset, self._device), self._test_images(dataset)
-        self._costs = Costs(self._job, self._data, self._watchdog.beat)
+        self._costs = Costs(self._job, self._data, self._watchdog.beat, self._watchdog.wait)
         self._int8 = Int8Qualities(self._job, self._data, self._watchdog.beat)
         self._taken = self._job
 

@@ -10,6 +10,7 @@ from optuna import Study
 from optuna.samplers import BaseSampler
 
 from fusion_ops.errors import RunError
+from reports import candidates
 from search.config import SearchConfig
 from search.run.same_config import require_same
 from search.run.signals import Interrupted
@@ -52,7 +53,24 @@ def reopened(
         directory.study, config.storage.url, config.objectives, sampler, name, guessed=not known, copied=copied
     )
     require_same(study, config)
+    _require_whole(study, directory, config.storage.url)
     return study
+
+
+def _require_whole(study: Study, directory: RunDirectory, url: str | None) -> None:
+    """Check that the study has all candidates that the table has, which is written after it."""
+    try:
+        known = list(candidates.read(directory.path)["number"])
+    except RunError:
+        return  # nothing rests on the table, it is written anew
+    lost = [int(number) for number in known if number >= len(study.get_trials(deepcopy=False))]
+    if lost:
+        where = directory.study.name if url is None else "the database"
+        table = directory.path / candidates.FILE
+        raise RunError(
+            f"{where} has lost candidates {min(lost)} to {max(lost)}, which {table} still has. "
+            f"Restore {where} from a copy, or remove {candidates.FILE} to go on without them."
+        )
 
 
 def study_name(directory: RunDirectory) -> str:

@@ -256,21 +256,31 @@ class Ledger:
         self._notify("finished", candidate)
 
     def release(self) -> list[Candidate]:
-        """Put candidates that nobody trains any more back in the queue; return them.
+        """Put all candidates back in the queue that nobody trains any more; return them.
 
         They keep their number and are the first to be handed out when the run goes on.
         """
         waiting = [candidate for candidate in self.candidates.values() if candidate.state == "running"]
         for candidate in waiting:
-            trial = self._open.pop(candidate.number)
-            stored.save(trial, candidate)
-            stored.put_back(trial)
-            self._queued += not candidate.role
-            self._released[candidate.number] = self.candidates.pop(candidate.number)
-            self._notify("released", candidate)
+            self.put_back(candidate.number)
         while self._aside:
             stored.put_back(self._aside.pop())
         return waiting
+
+    def put_back(self, number: int, *, counted: bool = False) -> None:
+        """Put one candidate back in the queue, whose training is to go on.
+
+        Args:
+            number: Its number.
+            counted: Whether `retry` was told already, which counts as one with its going on.
+        """
+        candidate, trial = self.candidates.pop(number), self._open.pop(number)
+        candidate.retries -= counted
+        stored.save(trial, candidate)
+        stored.put_back(trial)
+        self._queued += not candidate.role
+        self._released[number] = candidate
+        self._notify("released", candidate)
 
     # How it is done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -15,6 +16,8 @@ from search.training.settings import LimitsConfig
 __all__ = ["Beating", "Pulse", "Watchdog", "end_worker", "take_verdict"]
 
 PERIOD = 0.5
+# Calls of `wait` further apart belong to two waits.
+WAITS = 1.0
 EXIT_CODE = 75
 LAST_WORDS_SECONDS = 10.0
 
@@ -31,6 +34,7 @@ class Watchdog:
         self._watched: tuple[CandidateFiles, Identified] | None = None
         self._limits = LimitsConfig()
         self._beat = self._started = 0.0
+        self._waited = -math.inf
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     @contextmanager
@@ -57,6 +61,13 @@ class Watchdog:
     def beat(self) -> None:
         """Note that the training makes progress."""
         self._beat = time.monotonic()
+
+    def wait(self) -> None:
+        """Note that the training waits for its device, again and again: that is no stall, and no part of its time."""
+        now = time.monotonic()
+        if now - self._waited < WAITS:
+            self._started += now - self._waited
+        self._waited = self._beat = now
 
     def _run(self) -> None:
         while True:

@@ -29,12 +29,18 @@ __all__ = ["Costs"]
 class Costs:
     """Measures what the objectives ask for and what cannot be computed.
 
-    Memory is measured on the device of the data; latency there in PyTorch, on the CPU in all other runtimes. `beat` is
-    called while it waits for a device, and at every call of a user-defined measure.
+    Memory is measured on the device of the data; latency there in PyTorch, on the CPU in all other runtimes. `wait` is
+    called while it waits for a device, `beat` at every call of a user-defined measure.
     """
 
-    def __init__(self, job: Job, data: DeviceData, beat: Callable[[], None] = lambda: None) -> None:
-        self._beat = beat
+    def __init__(
+        self,
+        job: Job,
+        data: DeviceData,
+        beat: Callable[[], None] = lambda: None,
+        wait: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._wait = wait
         self._data, self._protocol, self._batch_size = data, job.latency, job.train.batch_size
         self._loss = loss_function(data, job.train)
         self._places = [MEASURES[name].place for name in job.objectives if MEASURES[name].base == "latency"]
@@ -49,7 +55,7 @@ class Costs:
         devices = {runs_on(runtime, self._data.device).type for runtime in runtimes}
         with ExitStack() as held:
             for kind in sorted({*devices, self._data.device.type}) if devices else ():
-                held.enter_context(device_shared(self._device(kind), self._beat))
+                held.enter_context(device_shared(self._device(kind), self._wait))
             yield
 
     def measure(self, model: nn.Module) -> dict[str, float]:
@@ -90,7 +96,7 @@ class Costs:
         with ExitStack() as held:
             with self.training():
                 run = self._converted(held, runtime, in_runtime(model, inputs, protocol, images))
-            held.enter_context(device_alone(device, self._beat))
+            held.enter_context(device_alone(device, self._wait))
             return timed(run, threads=protocol.threads, seconds=protocol.seconds)
 
     def _converted(

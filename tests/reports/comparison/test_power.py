@@ -7,6 +7,7 @@ from fusion_ops.errors import SpecError
 from reports.comparison import Looks, Spread, detectable, images_needed, power_at, seeds_needed
 from reports.comparison.components import components
 from reports.comparison.interval import half_width
+from reports.comparison.paths import gains_shown
 
 SPREAD = Spread(seed=0.002, image=0.3, rest=1.0)
 
@@ -60,6 +61,18 @@ class TestLooks:
         assert power_at(0.1, SPREAD, looks=looks, **settings) < power_at(0.1, SPREAD, **settings)
         assert seeds_needed(0.1, SPREAD, images=1000, looks=looks) > seeds_needed(0.1, SPREAD, images=1000)
         assert images_needed(0.1, SPREAD, seeds=8, looks=looks) > images_needed(0.1, SPREAD, seeds=8)
+
+    def test_one_look_shows_what_a_fixed_design_shows(self):
+        for spread in (SPREAD, Spread(0.0, 0.25, 1.0), Spread(0.02, 0.0, 1.0)):
+            once = detectable(spread, seeds=5, images=400, margin=0.0, looks=Looks(5, 5, margin=0.0))
+            assert once == pytest.approx(detectable(spread, seeds=5, images=400, margin=0.0), rel=0.06)
+
+    def test_an_early_look_can_show_what_the_last_one_does_not(self):
+        spread, looks = Spread(0.0, 0.25, 1.0), Looks(3, 6, margin=0.0)
+        shown = [gains_shown(spread, looks, seeds=seeds, images=400) for seeds in (5, 6)]
+        assert 0 < (shown[1] == shown[0]).mean() < 1
+        early, late = ((gains < 0.12).mean() for gains in shown)
+        assert 0.5 < early < late < 0.9
 
     def test_margin_and_confidence_are_those_of_the_looks_unless_given(self):
         settings = {"seeds": 12, "images": 1_000_000}

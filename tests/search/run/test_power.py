@@ -130,7 +130,7 @@ def test_a_launch_says_what_search_and_retraining_can_show() -> None:
     best = assumed_power(0.9, 359, looks_at((3, 12), 0.0025, 3), (3, 12))
     assert best is not None
     assert f"in a retraining {100 * best.gain:.2f} points: 3 to 12 seeds each, 359 test images" in said
-    assert "half a point takes 8," in said
+    assert "half a point takes 7," in said
     other = SearchConfig.from_dict({"objectives": ["loss", "params"]})
     assert power_of_launch(other, data.load(other.data)) == [
         "only trainings can tell which differences in loss show: `retrain --dry-run` after two seeds"

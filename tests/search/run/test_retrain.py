@@ -318,6 +318,13 @@ def test_a_run_without_a_complete_candidate_has_nothing_to_train_again(run: Path
     config = SearchConfig.load(run / "config.yaml")
     (run / "study.journal").unlink()
     state_config(create_study(run / "study.journal", None, config.objectives, RandomSampler()), config)
+    lost = (
+        rf"^study\.journal has lost candidates 0 to \d+, which {run}/candidates\.csv still has\. Restore study\.journal"
+    )
+    refused(run, lost)
+    with pytest.raises(RunError, match=lost):
+        resume(run)
+    (run / "candidates.csv").unlink()
     refused(run, rf"^no candidate of the run {run} is complete, .*; see the reasons in its candidates\.csv\.$")
 
 

@@ -68,6 +68,7 @@ def test_time_spent_before_an_interruption_counts(tmp_path):
     ("limits", "each", "times"),
     [
         ("stall_seconds=1.0, trial_seconds=None", "watchdog.beat()", {}),
+        ("stall_seconds=1.0, trial_seconds=1.0", "watchdog.wait()", {}),
         ("stall_seconds=0.5, trial_seconds=0.5", "pass", {"within": 1, "after": 2}),
         ("stall_seconds=None, trial_seconds=None", "pass", {}),
     ],
