@@ -30,12 +30,13 @@ class Part:
     Args:
         kind: `convolutions`, `additions` …
         kept: In what it calculates.
-        operator: Path of the weighing fusion operator that it is a part of; empty where there is none.
+        operator: Path of the weighing fusion operator that it is a part of, empty where that is the whole network;
+            `None` where there is none.
     """
 
     kind: str
     kept: Kept
-    operator: str = ""
+    operator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,13 @@ class Quantized:
             inside: Whether they are within weighing operators; `None`: wherever they are.
             kinds: Of which kinds.
         """
-        wanted = tuple(kinds)
-        return sum(
-            part.kept == kept and part.kind in wanted and inside in (None, bool(part.operator)) for part in self.parts
-        )
+        known = tuple(kinds)
+        wanted = [part for part in self.parts if part.kept == kept and part.kind in known]
+        return sum(inside in (None, part.operator is not None) for part in wanted)
 
     def to_dict(self) -> dict[str, Any]:
         """Return counts by kind, in all and within weighing operators, and all of it in words."""
-        inside = tuple(part for part in self.parts if part.operator)
+        inside = tuple(part for part in self.parts if part.operator is not None)
         return {
             "int8": _counts(self.parts, "int8"),
             "float32": _counts(self.parts, "float32"),
@@ -89,14 +89,15 @@ class Quantized:
         left = []
         if self.operators:
             plural = "s" if len(self.operators) > 1 else ""
+            names = ", ".join(path or "the network itself" for path in self.operators)
             verb = "weigh their" if plural else "weighs its"
-            left.append(f"{len(self.operators)} operator{plural} that {verb} inputs ({', '.join(self.operators)})")
-        outside = Counter(part.kind for part in self.parts if part.kept == "float32" and not part.operator)
+            left.append(f"{len(self.operators)} operator{plural} that {verb} inputs ({names})")
+        outside = Counter(part.kind for part in self.parts if part.kept == "float32" and part.operator is None)
         left += [f"{count} {kind}" for kind, count in sorted(outside.items())]
         return ", ".join(left) or "nothing that is counted here"
 
 
-def quantized_parts(model: Any, operators: Mapping[str, str]) -> tuple[Part, ...]:
+def quantized_parts(model: Any, operators: Mapping[str, str | None]) -> tuple[Part, ...]:
     """Return the operations of an ONNX model, each with whether it calculates in int8.
 
     It does where all that it reads was dequantized and what it gives is quantized: runtimes make one operation of that.
@@ -108,7 +109,7 @@ def quantized_parts(model: Any, operators: Mapping[str, str]) -> tuple[Part, ...
     dequantized = {output for node in model.graph.node if node.op_type == DEQUANTIZE for output in node.output}
     quantized = {name for node in model.graph.node if node.op_type == QUANTIZE for name in node.input[:1]}
     return tuple(
-        Part(KINDS[node.op_type], _kept(node, dequantized, quantized), operators.get(node.name, ""))
+        Part(KINDS[node.op_type], _kept(node, dequantized, quantized), operators.get(node.name))
         for node in model.graph.node
         if node.op_type in KINDS
     )

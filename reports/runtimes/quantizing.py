@@ -3,7 +3,7 @@
 Weights become int8, by output channel and symmetric about 0; activations become uint8, over the range that they have on
 calibration images. **Operators that weigh their inputs stay in float32**: their weights come out of a sigmoid or a
 softmax, which turns a rounded logit into a wrong weight for a whole map; in int8 they lose about twice as much, and are
-no faster (`benchmarks/int8.py`, `docs/int8.md`).
+hardly faster (`benchmarks/int8.py`, `docs/int8.md`).
 
 Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference" (2018).
 """
@@ -63,7 +63,7 @@ def quantize_onnx(
             with _quiet():
                 import_module("onnxruntime.quantization").quant_pre_process(str(source), str(prepared))
                 inside = _operators_of_nodes(onnx.load(prepared), operators)
-                left = [] if scope == "everything" else [node for node, operator in inside.items() if operator]
+                left = [] if scope == "everything" else [node for node, path in inside.items() if path is not None]
                 _quantize(prepared, path, batches, left)
         except FusionNasError:
             raise
@@ -113,7 +113,7 @@ def _quantize(prepared: Path, path: Path, batches: Sequence[Sequence[Tensor]], l
         _Reader(batches),
         quant_format=quantization.QuantFormat.QDQ,
         per_channel=True,
-        # With int8 activations the kernels of most CPUs are several times slower than with uint8.
+        # With int8 activations ONNX Runtime takes up to twice as long on a CPU with VNNI.
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
         op_types_to_quantize=list(QUANTIZED),
@@ -136,16 +136,16 @@ def _array(tensor: Tensor) -> Any:
     return tensor.detach().cpu().contiguous().numpy()
 
 
-def _operators_of_nodes(model: Any, operators: dict[str, str]) -> dict[str, str]:
-    """Return, by node, the path of the operator that it is a part of; empty where it is a part of none of these."""
+def _operators_of_nodes(model: Any, operators: dict[str, str]) -> dict[str, str | None]:
+    """Return, by node, the path of the operator that it is a part of; `None` where it is a part of none of these."""
     return {node.name: _operator_of(node, operators) for node in model.graph.node}
 
 
-def _operator_of(node: Any, operators: dict[str, str]) -> str:
+def _operator_of(node: Any, operators: dict[str, str]) -> str | None:
     written = next((entry.value for entry in node.metadata_props if entry.key == SCOPES), "[]")
     # Where outputs have names, the network was converted within another module.
     modules = {scope.removeprefix(WRAPPED) for scope in ast.literal_eval(written)} | set(ast.literal_eval(written))
-    return next((path for path in operators if path in modules), "")
+    return next((path for path in operators if path in modules), None)
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def error(found: np.ndarray, network: nn.Module, images: Tensor) -> float:
 
 def test_what_weighs_its_inputs_stays_in_float32(network, quantized):
     _, found = quantized
-    inside = {part.operator for part in found.parts if part.operator}
+    inside = {part.operator for part in found.parts if part.operator is not None}
     assert inside == {WEIGHING} == set(weighing_operators(network)) == set(found.operators)
     assert found.count("int8", inside=True) == 0
     assert found.count("float32", inside=True, kinds=("convolutions",)) == 4  # two stacks of two
@@ -163,9 +163,9 @@ class Levels(nn.Module):
         super().__init__()
         self.conv, self.fuse = nn.Conv2d(1, 4, 3, padding=1), AFF(4, r=2)
 
-    def forward(self, images: Tensor, offset: Tensor) -> dict[str, object]:
+    def forward(self, images: Tensor, *others: Tensor) -> dict[str, object]:
         low = self.conv(images)
-        return {"fused": self.fuse(low, low + offset[:, :, None, None]), "levels": (low, None)}
+        return {"fused": self.fuse(low, low + others[0][:, :, None, None]), "levels": (low, None)}
 
 
 def test_a_network_of_several_inputs_and_outputs(images, tmp_path):
@@ -176,9 +176,10 @@ def test_a_network_of_several_inputs_and_outputs(images, tmp_path):
     said = runtime_named("onnx").quantize(network, [given], path)
     assert said["operators_in_float32"] == ["fuse"]
     assert said["within_operators"]["float32"]["convolutions"] == 4
-    assert said["int8"] == {"convolutions": 1}
+    assert said["int8"] == {"convolutions": 1, "additions": 1}
     program = ProgramNetwork(runtime_named("onnx").load(path, threads=1), network, given)
-    found, expected = program(*given), network(*given)
+    with torch.no_grad():
+        found, expected = program(*given), network(*given)
     assert list(found) == ["fused", "levels"]
     assert found["levels"][1] is None
     for one, other in ((found["fused"], expected["fused"]), (found["levels"][0], expected["levels"][0])):
@@ -197,8 +198,9 @@ def test_an_operator_alone_stays_as_it_is(tmp_path):
     """So that single operators can be timed in a search whose networks are in int8."""
     given = (torch.randn(8, 4, 4, 4), torch.randn(8, 4, 4, 4))
     network = AFF(4, r=2).eval()
-    said = runtime_named("onnx").quantize(network, [given], tmp_path / "aff.onnx")
+    said = runtime_named("onnx").quantize(network, [given], tmp_path / "aff.onnx", batch=8)
     assert said["int8"] == {}
+    assert said["words"].endswith("in float32: 1 operator that weighs its inputs (the network itself)")
 
 
 def test_calibration_batches_of_one_size(images):
