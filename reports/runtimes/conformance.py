@@ -1,4 +1,4 @@
-"""Every operator through a runtime: whether it computes there what it computes in PyTorch, and by how much it differs."""
+"""Every operator through a runtime: whether it computes there what it does in PyTorch, and how much it differs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import fusion_ops
-from reports.runtimes.program import MAX_BATCH
 from reports.runtimes.runtime import Program, Runtime
 
 __all__ = ["BATCHES", "IMAGE", "LIMIT", "OperatorNetwork", "difference", "differences", "images_of"]
@@ -94,7 +93,7 @@ def run_on(program: Program, images: Tensor, *, together: bool) -> list[NDArray[
     """Return what a program returns for a batch: of the whole batch, or of one image after the other, joined."""
     if together:
         return program(images.numpy())
-    each = [program(image.numpy()) for image in images.split(1)]
+    each = [program(images[place : place + 1].numpy()) for place in range(len(images))]
     return [np.concatenate(parts) for parts in zip(*each, strict=True)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 from torch.export import ExportedProgram
@@ -53,11 +54,17 @@ class _Listed(nn.Module):
         self.network = program.module()
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        returned = self.network(*inputs)
-        return (returned,) if isinstance(returned, Tensor) else tuple(returned.values())
+        return tuple(_tensors(self.network(*inputs)))
 
-    def eval(self) -> _Listed:  # type: ignore[override]
+    def eval(self) -> _Listed:
         return self
+
+
+def _tensors(returned: Any) -> list[Tensor]:
+    if isinstance(returned, Tensor):
+        return [returned]
+    inside = returned.values() if isinstance(returned, dict) else returned or ()
+    return [tensor for part in inside for tensor in _tensors(part)]
 
 
 RUNTIMES.register("litert")(LiteRt())

@@ -59,7 +59,7 @@ class Ncnn(Runtime):
 
 def _traced(network: nn.Module, given: tuple[Tensor, ...]) -> Any:
     with torch.no_grad(), fusion_ops.plain_spelling():
-        return torch.jit.trace(_Tensors(copy.deepcopy(network)).eval(), given, check_trace=False)
+        return torch.jit.trace(_Tensors(copy.deepcopy(network)).eval(), given, check_trace=False)  # type: ignore[no-untyped-call]
 
 
 class _Tensors(nn.Module):
@@ -103,13 +103,12 @@ def _known(param: str) -> str:
 
 def _with_sizes(param: str, given: Sequence[Tensor]) -> str:
     """Return a model with the sizes of its inputs: 0 is the width, 1 the height, 2 the channels."""
-    sizes = iter(given)
     lines = []
     for line in param.splitlines():
         if line.split()[:1] == ["Input"]:
             words = line.split()[:5]
-            shape = reversed(next(sizes).shape[1:])
-            line = " ".join([*words, *(f"{place}={size}" for place, size in enumerate(shape))])
+            shape = given[int(words[4].removeprefix("in"))].shape[1:]
+            line = " ".join([*words, *(f"{place}={size}" for place, size in enumerate(reversed(shape)))])
         lines.append(line)
     return "\n".join(lines) + "\n"
 

@@ -33,6 +33,9 @@ def load(path: str | Path, threads: int | None = None) -> Callable[..., list[NDA
     if failed:
         raise ValueError(f"ncnn cannot load {path}.")
     sizes = _sizes(Path(path))
+    # ncnn lists them in the order in which they stand in the file; pnnx has numbered them.
+    names = [f"in{place}" for place in range(len(network.input_names()))]
+    outputs = [f"out{place}" for place in range(len(network.output_names()))]
 
     def run(*inputs: NDArray[Any]) -> list[NDArray[Any]]:
         # ncnn itself compares no sizes.
@@ -40,10 +43,10 @@ def load(path: str | Path, threads: int | None = None) -> Callable[..., list[NDA
             if given.shape != (1, *size):
                 raise ValueError(f"{path} takes {(1, *size)}; got {given.shape}.")
         with network.create_extractor() as extractor:
-            kept = [ncnn.Mat(np.ascontiguousarray(given[0], dtype=np.float32)) for given in inputs]
-            for name, given in zip(network.input_names(), kept, strict=True):
+            kept = [ncnn.Mat(np.ascontiguousarray(given[0], dtype=np.float32)).clone() for given in inputs]
+            for name, given in zip(names, kept, strict=True):
                 extractor.input(name, given)
-            return [_extracted(extractor, name) for name in network.output_names()]
+            return [_extracted(extractor, name) for name in outputs]
 
     return run
 
@@ -58,5 +61,6 @@ def _extracted(extractor: Any, name: str) -> NDArray[Any]:
 def _sizes(path: Path) -> list[tuple[int, ...]]:
     """Return the sizes of the inputs, without the batch, as they stand in the file."""
     lines = [line.split() for line in path.read_text().splitlines()]
-    inputs = [line[5:] for line in lines if line[:1] == ["Input"]]
-    return [tuple(int(word.partition("=")[2]) for word in reversed(line)) for line in inputs]
+    by_name = {line[4]: line[5:] for line in lines if line[:1] == ["Input"]}
+    inputs = [by_name[f"in{place}"] for place in range(len(by_name))]
+    return [tuple(int(word.partition("=")[2]) for word in reversed(words)) for words in inputs]
