@@ -4,13 +4,14 @@
 # Each creates .venv and installs what is missing, once. Further ones:
 #   make check    style, types, layers
 #   make faults   whole runs: of unusual networks, and such that lose a worker, the driver, a node, the disk: ten minutes
+#   make runtimes every operator in ExecuTorch, Core ML, LiteRT, ncnn and TVM, each in an environment of its own
 #   make soak     half an hour of them: twenty kills in one run, exhausted memory, every space and data set
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/demo
 
-.PHONY: help install packages demo test faults soak check format clean
+.PHONY: help install packages demo test faults soak runtimes check format clean
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# \{0,1\}//'
@@ -44,6 +45,20 @@ faults: install
 soak: install
 	$(BIN)/python -m pytest -m soak
 
+# An environment each: LiteRT, for one, pins an older pydantic than constraints.txt. ExecuTorch brings coremltools.
+runtimes: $(addprefix runtime-,executorch litert ncnn tvm)
+
+runtime-%:
+	$(PYTHON) -m venv .runtimes/$*
+	.runtimes/$*/bin/pip install --quiet --disable-pip-version-check -c constraints-runtimes.txt $(RUNTIME_$*) torch numpy safetensors pandas pytest
+	PYTHONPATH=. .runtimes/$*/bin/python -m pytest -m runtimes tests/runtimes -k '$(or $(ALSO_$*),$*)'
+
+RUNTIME_executorch := executorch coremltools
+ALSO_executorch := executorch or coreml
+RUNTIME_litert := litert-torch ai-edge-litert
+RUNTIME_ncnn := ncnn pnnx
+RUNTIME_tvm := apache-tvm
+
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -55,4 +70,4 @@ format: install
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv runs build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .runtimes runs build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fusion_ops.mixing import plus_product, total
+from fusion_ops.mixing import in_parts, plus_product, total
 from fusion_ops.mscam import global_attention, local_attention, mute
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -88,4 +88,4 @@ class AsymBi(FusionOperator):
 
     def _gates(self, deep: Tensor) -> tuple[Tensor, ...]:
         """Return the gate of each shallow map."""
-        return (torch.sigmoid(self.global_att(deep)) * self.times).chunk(self.inputs - 1, dim=1)
+        return in_parts(torch.sigmoid(self.global_att(deep)) * self.times, self.inputs - 1)

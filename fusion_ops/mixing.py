@@ -22,6 +22,7 @@ from fusion_ops.spelling import is_plain
 
 __all__ = [
     "between",
+    "in_parts",
     "plus_product",
     "portioned_sum",
     "portions",
@@ -42,6 +43,20 @@ def total(features: Sequence[Tensor]) -> Tensor:
     return result
 
 
+def in_parts(tensor: Tensor, parts: int) -> tuple[Tensor, ...]:
+    """Return the channels of `(B, parts·C, *size)` in equal parts `(B, C, *size)`.
+
+    Plainly spelled they are slices, each an operation of one result: what returns a list ends a block that a delegate
+    of ExecuTorch takes over, and its verifier then takes the batch for a constant.
+    """
+    if parts == 1:
+        return (tensor,)
+    if not is_plain():
+        return tensor.chunk(parts, dim=1)
+    each = tensor.shape[1] // parts
+    return tuple(tensor[:, part * each : (part + 1) * each] for part in range(parts))
+
+
 def portions(logits: Tensor, inputs: int) -> tuple[Tensor, ...]:
     """Return the softmax over `(a_1, …, a_{N−1}, 0)`, without its last entry.
 
@@ -53,13 +68,14 @@ def portions(logits: Tensor, inputs: int) -> tuple[Tensor, ...]:
     """
     if inputs == 2:
         return (torch.sigmoid(logits),)
-    parts = logits.chunk(inputs - 1, dim=1)
-    peak = parts[0].detach().clamp(min=0)
-    for part in parts[1:]:
-        peak = torch.maximum(peak, part.detach())
+    parts = in_parts(logits, inputs - 1)
+    known = parts if is_plain() else [part.detach() for part in parts]  # the peak cancels out, and so does its gradient
+    peak = known[0].clamp(min=0)
+    for part in known[1:]:
+        peak = torch.maximum(peak, part)
     shares = [torch.exp(part - peak) for part in parts]
     whole = total([*shares, torch.exp(-peak)])
-    return tuple((share / whole).to(logits.dtype) for share in shares)
+    return tuple(_as(share / whole, logits.dtype) for share in shares)
 
 
 def total_weights(logits: Tensor, inputs: int, times: int) -> tuple[Tensor, ...]:
@@ -76,7 +92,8 @@ def total_weights(logits: Tensor, inputs: int, times: int) -> tuple[Tensor, ...]
 
 def softmax_weights(logits: Tensor, times: int) -> tuple[Tensor, ...]:
     """Return `times·softmax_i(a_i)` of all N inputs: what `softmax_sum` weighs by, from the same logits."""
-    return (times * logits.softmax(dim=1)).unbind(dim=1)
+    weights = times * logits.softmax(dim=1)
+    return in_parts(weights.flatten(1, 2), logits.shape[1]) if is_plain() else weights.unbind(dim=1)
 
 
 def plus_product(base: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
@@ -142,9 +159,9 @@ def portioned_sum(features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tens
         features: N maps `(B, C, *size)`.
         weights: N weights that are broadcast over them: numbers, per channel, or per position.
     """
-    fused = features[0] * weights[0].to(features[0].dtype)
+    fused = features[0] * _as(weights[0], features[0].dtype)
     for feature, weight in zip(features[1:], weights[1:], strict=True):
-        fused = plus_product(fused, weight.to(feature.dtype), feature)
+        fused = plus_product(fused, _as(weight, feature.dtype), feature)
     return fused
 
 
@@ -157,3 +174,8 @@ def softmax_sum(features: Sequence[Tensor], logits: Tensor, times: int) -> Tenso
         times: What the weights sum to.
     """
     return portioned_sum(features, softmax_weights(logits, times))
+
+
+def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return a tensor in a precision; where it has it, without a conversion that would stand in an exported program."""
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)

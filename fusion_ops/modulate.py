@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fusion_ops.mixing import plus_product
+from fusion_ops.mixing import in_parts, plus_product
 from fusion_ops.mscam import global_attention, mute
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -78,4 +78,4 @@ class Modulate(FusionOperator):
 
     def _gates(self, gating: Tensor) -> tuple[Tensor, ...]:
         """Return the gate of each other input."""
-        return (torch.sigmoid(self.global_att(gating)) * self.times).chunk(self.inputs - 1, dim=1)
+        return in_parts(torch.sigmoid(self.global_att(gating)) * self.times, self.inputs - 1)

@@ -83,6 +83,9 @@ class SplitAttention(FusionOperator):
     def _logits(self, features: Sequence[Tensor]) -> Tensor:
         """Return the logits of all inputs, as `softmax_sum` takes them."""
         logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
+        if self.groups == 1:
+            whole: Tensor = logits.unflatten(1, (self.inputs, self.channels))
+            return whole
         by_group = logits.unflatten(1, (self.groups, self.inputs, self.channels // self.groups))
         by_input: Tensor = by_group.transpose(1, 2).flatten(2, 3)
         return by_input

@@ -17,7 +17,9 @@ __all__ = ["MAX_BATCH", "any_batch", "by_place", "example", "exported_program", 
 MAX_BATCH = 4096
 
 
-def exported_program(network: nn.Module, inputs: Sequence[Tensor], *, batch: int | None = None) -> ExportedProgram:
+def exported_program(
+    network: nn.Module, inputs: Sequence[Tensor], *, batch: int | None = None, largest: int | None = None
+) -> ExportedProgram:
     """Return a network as an exported program.
 
     Where the network returns objects of other classes than tuples, lists and dicts, the program returns a dict of
@@ -27,13 +29,16 @@ def exported_program(network: nn.Module, inputs: Sequence[Tensor], *, batch: int
         network: The network, in evaluation mode; it is left as it was.
         inputs: What it takes: `(B, C, H, W)`, and whatever it takes beside.
         batch: The only batch size that the program takes; `None`: every one from 1 to `MAX_BATCH`.
+        largest: In place of `MAX_BATCH`, and the size that is followed, for a converter that takes this one for the
+            largest.
     """
     with torch.no_grad():
-        given = example(inputs, batch)
         fresh = copy.deepcopy(network)
-        plain = fresh if _is_plain(_returned(network, given)) else by_place(fresh)
-        shapes = any_batch(inputs) if batch is None else None
-        return torch.export.export(plain, given, dynamic_shapes=shapes)
+        plain = fresh if _is_plain(_returned(network, example(inputs, batch))) else by_place(fresh)
+        if batch is not None:
+            return torch.export.export(plain, example(inputs, batch))
+        shapes = any_batch(inputs, largest or MAX_BATCH)
+        return torch.export.export(plain, example(inputs, largest), dynamic_shapes=shapes)
 
 
 def example(inputs: Sequence[Tensor], batch: int | None = None) -> tuple[Tensor, ...]:
@@ -47,9 +52,9 @@ def example(inputs: Sequence[Tensor], batch: int | None = None) -> tuple[Tensor,
     return tuple(given[:1].repeat(size, *(1 for _ in given.shape[1:])) for given in inputs)
 
 
-def any_batch(inputs: Sequence[Tensor]) -> tuple[Any, ...]:
-    """Return the `dynamic_shapes` of a network for batches of 1 to `MAX_BATCH` images."""
-    batch = {0: Dim("batch", min=1, max=MAX_BATCH)}
+def any_batch(inputs: Sequence[Tensor], largest: int = MAX_BATCH) -> tuple[Any, ...]:
+    """Return the `dynamic_shapes` of a network for batches of 1 to so many images."""
+    batch = {0: Dim("batch", min=1, max=largest)}
     # Further inputs are one argument, `*others`.
     return (batch, (batch,) * (len(inputs) - 1)) if len(inputs) > 1 else (batch,)
 

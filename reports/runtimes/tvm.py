@@ -1,0 +1,46 @@
+"""TVM: `model.so`, machine code for this kind of processor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from reports.runtimes.apart import convert_apart
+from reports.runtimes.program import exported_program
+from reports.runtimes.runtime import RUNTIMES, Runtime
+
+__all__ = ["Tvm"]
+
+SHIPPED = Path(__file__).parents[1] / "shipped"
+
+
+class Tvm(Runtime):
+    """TVM on the CPU, by Relax and LLVM, untuned.
+
+    It needs a C++ compiler where it converts.
+    """
+
+    title = "TVM"
+    format = "tvm"
+    file = "model.so"
+    extra = "tvm"
+    packages = ("apache-tvm",)
+    runner = str(SHIPPED / "run_tvm.py")
+
+    def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:
+        """Write a shared library."""
+        convert_apart(__name__, exported_program(network, inputs, batch=batch), path)
+
+
+def write(program: ExportedProgram, path: Path) -> None:
+    """Compile a program for any processor of this kind."""
+    torch_frontend = import_module("tvm.relax.frontend.torch")
+    module = torch_frontend.from_exported_program(program)
+    import_module("tvm").compile(module, target="llvm").export_library(str(path))
+
+
+RUNTIMES.register("tvm")(Tvm())
