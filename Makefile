@@ -11,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/demo
 
-.PHONY: help install packages demo test faults soak runtimes check format clean
+.PHONY: help install packages demo test faults soak runtimes runtimes-table check format clean
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# \{0,1\}//'
@@ -52,6 +52,13 @@ runtime-%:
 	$(PYTHON) -m venv .runtimes/$*
 	.runtimes/$*/bin/pip install --quiet --disable-pip-version-check -c constraints-runtimes.txt $(RUNTIME_$*) torch numpy safetensors pandas pytest
 	PYTHONPATH=. .runtimes/$*/bin/python -m pytest -m runtimes tests/runtimes -k '$(or $(ALSO_$*),$*)'
+
+# What docs/deployment.md says of every operator in every runtime, measured anew.
+runtimes-table: install $(addprefix table-,executorch litert ncnn tvm)
+	$(BIN)/python benchmarks/runtimes.py
+
+table-%: runtime-%
+	PYTHONPATH=. .runtimes/$*/bin/python benchmarks/runtimes.py --only $*
 
 RUNTIME_executorch := executorch coremltools
 ALSO_executorch := executorch or coreml

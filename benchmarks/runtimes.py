@@ -1,0 +1,146 @@
+"""What every operator does in every runtime: whether it is right there, how far off, and what it costs in time.
+
+What it shows
+    For each runtime that is installed here and each operator of the registry:
+    - the largest difference from PyTorch at batch 1, 7 and 64, with two and three inputs, all parameters at random
+      (`reports/runtimes/conformance.py`), or why it is refused;
+    - `times`: how long a ResNet-20 with the operator at every residual sum takes for one image on one thread, as a
+      multiple of the same network with sums: the two take turns, and the ratio is that of the least times.
+    Runtimes of which one environment cannot hold all are run one after the other; the JSON keeps what other calls
+    have found. `--page` writes the tables of `docs/deployment.md` from it.
+
+Result
+    `benchmarks/results/runtimes.json`, in words in `docs/deployment.md`.
+
+How to run
+    python benchmarks/runtimes.py [--only openvino …] [--json benchmarks/results/runtimes.json] [--page]
+    make runtimes-table        # all runtimes, each in an environment of its own
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import fusion_ops
+import spaces
+from reports.runtimes import RUNTIMES, Runtime
+from reports.runtimes.conformance import LIMIT, OperatorNetwork, differences
+
+ROOT = Path(__file__).parents[1]
+RESULTS, PAGE = ROOT / "benchmarks" / "results" / "runtimes.json", ROOT / "docs" / "deployment.md"
+ROUNDS, CALLS, REDUCTION = 60, 5, 4
+ON_LINUX = ("torch", "torch-compiled", "onnxruntime", "openvino", "executorch", "litert", "ncnn", "tvm")
+
+
+def network(operator: str) -> torch.nn.Module:
+    """Return a ResNet-20 with the operator at every residual sum."""
+    space = spaces.create("resnet", depth=20, width=16, ops=sorted({"sum", operator}), reductions=[REDUCTION])
+    torch.manual_seed(0)
+    r = REDUCTION if fusion_ops.operator(operator).reduces else None
+    return space.build(space.uniform(operator, r=r)).eval()
+
+
+def measured(runtime: Runtime, operator: str, ours: Callable[[], object] | None) -> dict[str, Any]:
+    """Return what is found of one operator; `ours` runs the network of sums."""
+    row: dict[str, Any] = {}
+    try:
+        row["difference"] = max(differences(runtime, OperatorNetwork([operator])).values())
+    except Exception as error:
+        row["refused"] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return row
+    if ours is None:
+        return row
+    try:
+        with runtime.ready(network(operator), [torch.randn(1, 3, 32, 32)], threads=1) as run:
+            row["times"] = round(ratio(ours, run), 3)
+    except Exception as error:
+        row["not_timed"] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return row
+
+
+def ratio(first: Callable[[], object], second: Callable[[], object]) -> float:
+    """Return how many times as long the second takes: least of many rounds in turns, some calls each."""
+    least = [float("inf"), float("inf")]
+    for _ in range(ROUNDS):
+        for index, run in enumerate((first, second)):
+            run()
+            started = time.perf_counter()
+            for _ in range(CALLS):
+                run()
+            least[index] = min(least[index], time.perf_counter() - started)
+    return least[1] / least[0]
+
+
+def found_in(name: str) -> dict[str, Any]:
+    """Return what is found of all operators in one runtime."""
+    runtime = RUNTIMES[name]
+    rows: dict[str, Any] = {}
+    with ExitStack() as held:
+        timed = None
+        try:
+            timed = held.enter_context(runtime.ready(network("sum"), [torch.randn(1, 3, 32, 32)], threads=1))
+        except Exception as error:
+            print(f"{name}: not timed: {error}")
+        for operator in fusion_ops.names():
+            rows[operator] = measured(runtime, operator, timed)
+            print(f"{name} {operator}: {rows[operator]}", flush=True)
+    about = {"version": runtime.version, "torch": torch.__version__, "cpu": platform.processor() or platform.machine()}
+    return about | {"operators": rows}
+
+
+def tables(results: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of the tables of the page: differences, then times."""
+    shown = [name for name in ON_LINUX if name in results]
+    heads = [f"{RUNTIMES[name].title} {str(results[name]['version']).partition('+')[0]}" for name in shown]
+    for title, cell in (("largest difference", _difference), ("time, of the sum's", _times)):
+        yield f"| {title} | {' | '.join(heads)} |"
+        yield "|---" * (len(shown) + 1) + "|"
+        for operator in fusion_ops.names():
+            cells = [cell(results[name]["operators"].get(operator, {})) for name in shown]
+            yield f"| `{operator}` | {' | '.join(cells)} |"
+        yield ""
+
+
+def _difference(row: dict[str, Any]) -> str:
+    if "refused" in row:
+        return "refused"
+    return f"**{row['difference']:.0e}**" if row["difference"] > LIMIT else f"{row['difference']:.0e}"
+
+
+def _times(row: dict[str, Any]) -> str:
+    return f"{row['times']:.2f}" if "times" in row else "–"
+
+
+def main() -> None:
+    """Measure what is installed, keep it, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=ON_LINUX)
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--page", action="store_true", help="only write the tables of docs/deployment.md")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    results = json.loads(asked.json.read_text()) if asked.json.exists() else {}
+    if not asked.page:
+        torch.set_num_threads(1)
+        for name in asked.only or [name for name in ON_LINUX if not RUNTIMES[name].missing()]:
+            RUNTIMES[name].require()
+            results[name] = found_in(name)
+            asked.json.write_text(json.dumps(results, indent=1) + "\n")
+    text = PAGE.read_text()
+    marked = re.compile(r"(<!-- tables -->\n).*?(<!-- end -->)", re.DOTALL)
+    PAGE.write_text(marked.sub(lambda found: found[1] + "\n".join(tables(results)) + found[2], text))
+
+
+if __name__ == "__main__":
+    main()
