@@ -30,7 +30,9 @@ class CoreMl(Runtime):
     format = "coreml"
     file = "model.mlpackage.zip"
     extra = "coreml"
+    converters = ("coremltools",)
     packages = ("coremltools",)
+    verified = "9.0"
     runner = None
     batches = False
 

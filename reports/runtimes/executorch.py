@@ -31,6 +31,7 @@ class ExecuTorch(Runtime):
     file = "model.pte"
     extra = "executorch"
     packages = ("executorch",)
+    verified = "1.5.1"
     runner = str(SHIPPED / "run_executorch.py")
 
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:

@@ -32,6 +32,7 @@ class LiteRt(Runtime):
     extra = "litert"
     converters = ("litert-torch",)
     packages = ("ai-edge-litert",)
+    verified = "2.3.0"
     runner = str(SHIPPED / "run_litert.py")
     batches = False
 

@@ -38,6 +38,7 @@ class Ncnn(Runtime):
     extra = "ncnn"
     converters = ("pnnx",)
     packages = ("ncnn",)
+    verified = "1.0.20261020"
     runner = str(SHIPPED / "run_ncnn.py")
     batches = False
 

@@ -40,6 +40,7 @@ class OnnxRuntime(Runtime):
     extra = "onnx"
     converters = ("onnx", "onnxscript")
     packages = ("onnxruntime",)
+    verified = "1.32.0"
     runner = str(SHIPPED / "run_onnx.py")
     precisions = frozenset({"float32", "int8"})
 

@@ -38,6 +38,7 @@ class OpenVino(Runtime):
     further_files = ("model.bin",)
     extra = "openvino"
     packages = ("openvino",)
+    verified = "2026.4.1"
     runner = str(SHIPPED / "run_openvino.py")
     precisions = frozenset({"float32", "bfloat16", "int8"})
 

@@ -47,6 +47,8 @@ class Runtime(ABC):
     """Distributions that write the file: `onnxscript`."""
     packages: ClassVar[tuple[str, ...]] = ("torch",)
     """Distributions that run it: `onnxruntime`; the first one's version is the runtime's."""
+    verified: ClassVar[str] = ""
+    """Version of the first of them that every operator was last compared with; see `docs/deployment.md`."""
     runner: ClassVar[str | None] = None
     """Path of the stand-alone Python file that goes into an export and runs the file there; see `reports/shipped`.
     `None` where it cannot be run on this kind of machine."""

@@ -27,6 +27,7 @@ class TorchEager(Runtime):
     format = "pt2"
     file = run_pt2.FILE
     packages = run_pt2.NEEDS
+    verified = "2.13.0"
     runner = run_pt2.__file__
     precisions = frozenset({"float32", "bfloat16"})
 

@@ -29,6 +29,7 @@ class Tvm(Runtime):
     file = "model.so"
     extra = "tvm"
     packages = ("apache-tvm",)
+    verified = "0.27.0.post1"
     runner = str(SHIPPED / "run_tvm.py")
 
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def runtimes(as_json: AsJson = False) -> None:
     """List the runtimes that latency can be measured in and networks can be exported to.
 
-    Of each: its version here, or what installs it; the precisions in which it can be timed; what it reads.
+    Of each: its version here, or what installs it; the version that every operator was last compared with; the
+    precisions in which it can be timed; what it reads.
 
     Example: fusion-nas runtimes --json
     """
@@ -35,6 +36,7 @@ def _description(name: str, runtime: Runtime) -> dict[str, Any]:
         "title": runtime.title,
         "version": runtime.version,
         "installed": not missing,
+        "verified": runtime.verified or None,
         "install": runtime.installation if missing else None,
         "runs_here": runtime.runner is not None,
         "precisions": _precisions(runtime),
@@ -58,13 +60,14 @@ def _print(found: list[dict[str, Any]]) -> None:
         (
             entry["name"],
             entry["title"],
-            (entry["version"] or "converts") if entry["installed"] else f"no; {entry['install']}",
+            entry["version"] if entry["installed"] else f"no; {entry['install']}",
+            entry["verified"] or "–",
             ", ".join(entry["precisions"]) if entry["runs_here"] else "not on this machine",
             f"{entry['format']} ({entry['file']})" if entry["format"] else "–",
         )
         for entry in found
     ]
-    print_table(("runtime", "title", "installed", "timed in", "export --format"), (), rows)
+    print_table(("runtime", "title", "installed", "verified with", "timed in", "export --format"), (), rows)
     print_text(
         "\nA config names one as `latency: {runtime: openvino}`, or several as objectives: `latency@openvino`. "
         "A user-defined one is `module:Class`."
