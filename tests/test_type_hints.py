@@ -23,15 +23,24 @@ import fusion_ops
 import reports
 import search
 import spaces
+from reports import shipped
+from reports.shipped.verify import constants_of, not_installed
 
 PACKAGES = (fusion_ops, spaces, reports, search)
 
 
 def modules(package: ModuleType) -> Iterator[ModuleType]:
-    """Yield the modules of a package, imported."""
+    """Yield the modules of a package, imported; without those that run in an export what is not installed here."""
     for module in walk_packages(package.__path__, f"{package.__name__}."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and not needs_more(module.name):
             yield import_module(module.name)
+
+
+def needs_more(name: str) -> bool:
+    if not name.startswith(f"{shipped.__name__}.run_"):
+        return False
+    runner = Path(shipped.__path__[0]) / f"{name.rpartition('.')[2]}.py"
+    return bool(not_installed(constants_of(runner)["NEEDS"]))
 
 
 def defined(module: ModuleType) -> Iterator[Any]:

@@ -60,7 +60,7 @@ def _print(found: list[dict[str, Any]]) -> None:
         (
             entry["name"],
             entry["title"],
-            entry["version"] if entry["installed"] else f"no; {entry['install']}",
+            entry["version"] if entry["installed"] else "no",
             entry["verified"] or "–",
             ", ".join(entry["precisions"]) if entry["runs_here"] else "not on this machine",
             f"{entry['format']} ({entry['file']})" if entry["format"] else "–",
@@ -68,6 +68,10 @@ def _print(found: list[dict[str, Any]]) -> None:
         for entry in found
     ]
     print_table(("runtime", "title", "installed", "verified with", "timed in", "export --format"), (), rows)
+    print_text("")
+    for entry in found:
+        if not entry["installed"]:
+            print_text(f"{entry['title']}: {entry['install']}")
     print_text(
         "\nA config names one as `latency: {runtime: openvino}`, or several as objectives: `latency@openvino`. "
         "A user-defined one is `module:Class`."
