@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import fusion_ops
+from reports.runtimes.comparing import BATCHES, computed
 from reports.runtimes.runtime import Program, Runtime
+from reports.shipped.verify import LIMIT, difference
 
-__all__ = ["BATCHES", "IMAGE", "LIMIT", "OperatorNetwork", "difference", "differences", "images_of"]
+__all__ = ["BATCHES", "IMAGE", "LIMIT", "OperatorNetwork", "differences", "images_of"]
 
-BATCHES = (1, 7, 64)
-"""At which batch sizes a file is compared."""
 IMAGE = (3, 8, 6)
 """What an `OperatorNetwork` takes: not square, so that an exchange of height and width shows."""
-LIMIT = 1e-4
-"""Largest difference that is taken for rounding."""
 REDUCTION = 4
 CHANNELS = 16
 
@@ -66,8 +63,7 @@ def differences(
 ) -> dict[str, float]:
     """Return the largest difference of each output, over all batch sizes; relative where outputs go beyond ±1.
 
-    Where one file takes one batch size alone, there is one for each, and where it takes single images, they go one by
-    one.
+    It is infinite where an output has a NaN. Where a file takes single images, they go one by one.
 
     Raises:
         Exception: Whatever the runtime raises where it cannot convert or run the network.
@@ -82,32 +78,18 @@ def differences(
             with torch.no_grad():
                 expected = network(images)
             outputs = run_on(program, images, together=runtime.batches)
-            if len(outputs) != len(expected):
-                raise ValueError(f"{len(outputs)} outputs, expected {len(expected)}")
             for (name, wanted), output in zip(expected.items(), outputs, strict=True):
-                found[name] = max(found.get(name, 0.0), difference(output, wanted))
+                seen = difference([output], [wanted])
+                found[name] = max(found.get(name, 0.0), math.inf if math.isnan(seen) else seen)
     return found
 
 
-def run_on(program: Program, images: Tensor, *, together: bool) -> list[NDArray[np.float32]]:
+def run_on(program: Program, images: Tensor, *, together: bool) -> list[Tensor]:
     """Return what a program returns for a batch: of the whole batch, or of one image after the other, joined."""
     if together:
-        return program(images.numpy())
-    each = [program(images[place : place + 1].numpy()) for place in range(len(images))]
-    return [np.concatenate(parts) for parts in zip(*each, strict=True)]
-
-
-def difference(output: NDArray[np.float32], expected: Tensor) -> float:
-    """Return the largest difference, relative to the largest value where that goes beyond ±1; infinite for NaN.
-
-    Raises:
-        ValueError: The shapes differ.
-    """
-    if output.shape != tuple(expected.shape):
-        raise ValueError(f"outputs {output.shape}, expected {tuple(expected.shape)}")
-    wanted = expected.numpy()
-    found = float(np.abs(output - wanted).max()) / max(1.0, float(np.abs(wanted).max()))
-    return found if np.isfinite(found) else float("inf")
+        return computed(program, [images])
+    each = [computed(program, [image]) for image in (images[place : place + 1] for place in range(len(images)))]
+    return [torch.cat(parts) for parts in zip(*each, strict=True)]
 
 
 def _operator(name: str, inputs: int) -> nn.Module:
