@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from torch import nn
+
 from search.training.files import VERDICT, CandidateFiles, Identified
 from search.training.settings import LimitsConfig
 
-__all__ = ["Beating", "Pulse", "Watchdog", "end_worker", "take_verdict"]
+__all__ = ["Beating", "Pulse", "Watchdog", "end_worker", "remove_pulses", "take_verdict"]
 
 PERIOD = 0.5
 # Calls of `wait` further apart belong to two waits.
@@ -127,6 +129,12 @@ class Pulse:
 
     def __deepcopy__(self, memo: object) -> Pulse:
         return self
+
+
+def remove_pulses(network: nn.Module) -> None:
+    """Take the pulse of its training from a network; its other hooks are part of it."""
+    for key in [key for key, hook in network._forward_pre_hooks.items() if isinstance(hook, Pulse)]:
+        del network._forward_pre_hooks[key]
 
 
 def end_worker(files: CandidateFiles, candidate: Identified, reason: str) -> NoReturn:

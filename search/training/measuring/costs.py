@@ -30,7 +30,8 @@ class Costs:
     """Measures what the objectives ask for and what cannot be computed.
 
     Memory is measured on the device of the data; latency there in PyTorch, on the CPU in all other runtimes. `wait` is
-    called while it waits for a device, `beat` at every call of a user-defined measure.
+    called while it waits for a device, `beat` before and after every conversion, timing and call of a user-defined
+    measure.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Costs:
         beat: Callable[[], None] = lambda: None,
         wait: Callable[[], None] = lambda: None,
     ) -> None:
-        self._wait = wait
+        self._beat, self._wait = beat, wait
         self._data, self._protocol, self._batch_size = data, job.latency, job.train.batch_size
         self._loss = loss_function(data, job.train)
         self._places = [MEASURES[name].place for name in job.objectives if MEASURES[name].base == "latency"]
@@ -95,9 +96,14 @@ class Costs:
         images = calibration_images(self._data) if protocol.precision == "int8" else ()
         with ExitStack() as held:
             with self.training():
+                self._beat()
                 run = self._converted(held, runtime, in_runtime(model, inputs, protocol, images))
+            self._beat()
             held.enter_context(device_alone(device, self._wait))
-            return timed(run, threads=protocol.threads, seconds=protocol.seconds)
+            self._beat()
+            latency = timed(run, threads=protocol.threads, seconds=protocol.seconds)
+        self._beat()
+        return latency
 
     def _converted(
         self, held: ExitStack, runtime: Runtime, ready: AbstractContextManager[Callable[[], object]]

@@ -18,6 +18,7 @@ from search.training.loop import DeviceData, evaluate
 from search.training.measuring.calibration import calibration_images
 from search.training.prediction import prediction_of
 from search.training.settings import LatencyConfig
+from search.training.watchdog import Pulse, remove_pulses
 
 __all__ = ["INT8", "Int8Qualities", "int8_runtime"]
 
@@ -41,7 +42,7 @@ class Int8Qualities:
     Args:
         job: What the candidates of a run share.
         data: Its data set: ranges are calibrated on training images.
-        beat: Called between the steps, each of which takes seconds.
+        beat: Called between the steps, each of which takes seconds, and for every batch.
     """
 
     def __init__(self, job: Job, data: DeviceData, beat: Callable[[], None] = lambda: None) -> None:
@@ -65,8 +66,9 @@ class Int8Qualities:
         if not self._measures:
             return {}
         runtime, plain = int8_runtime(self._job.latency), copy.deepcopy(network).cpu().eval()
-        plain._forward_pre_hooks.clear()  # the pulse of the training
+        remove_pulses(plain)
         images = calibration_images(self._data)
+        self._beat()
         with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
             path = Path(folder) / runtime.file
             try:
@@ -79,6 +81,7 @@ class Int8Qualities:
             except Exception as error:
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise CandidateError(f"in int8: {runtime.title} cannot run this network: {reason}") from error
+            program.register_forward_pre_hook(Pulse(self._beat))
             found = evaluate(program, self._data, self._job.train.batch_size, None, prediction_of(output))
         self._beat()
         return {measure.column: found[measure.base] for measure in self._measures}

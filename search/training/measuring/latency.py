@@ -18,7 +18,7 @@ from reports.runtimes import Runtime, runtime_named
 from reports.runtimes.torch_eager import TorchEager
 from search.training.device import place
 from search.training.settings import LatencyConfig, Precision
-from search.training.watchdog import Pulse
+from search.training.watchdog import remove_pulses
 
 __all__ = ["Latency", "in_runtime", "measure_latency", "runs_on", "timed"]
 
@@ -72,8 +72,7 @@ def in_runtime(
     """
     runtime, plain = runtime_named(protocol.runtime), copy.deepcopy(model).eval()
     device = runs_on(runtime, inputs[0].device)
-    for key in [key for key, hook in plain._forward_pre_hooks.items() if isinstance(hook, Pulse)]:
-        del plain._forward_pre_hooks[key]
+    remove_pulses(plain)
     moved = [one.to(device) for one in inputs]
     precision: Precision = protocol.precision
     with ExitStack() as held:

@@ -55,7 +55,7 @@ def test_accuracy_in_int8_is_that_of_the_quantized_network(data):
     found = Int8Qualities(job("accuracy", "accuracy@int8"), data, lambda: beats.append(None)).measure(network)
     assert list(found) == ["accuracy@int8"]
     assert abs(found["accuracy@int8"] - floating) < 0.02
-    assert beats
+    assert len(beats) > 3  # between the steps, and at every batch
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     network.head.weight.data *= -1  # another network has another accuracy
     turned = evaluate(network, data, 64)["accuracy"]

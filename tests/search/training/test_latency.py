@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -82,15 +83,17 @@ class Stubborn(OpenVino):
         raise TypeError("sub() got an unexpected alpha\nat node 3")
 
 
-def costs_of(tmp_path: Path, *objectives: str, **latency) -> Costs:
+def costs_of(tmp_path: Path, *objectives: str, beat: Callable[[], None] = lambda: None, **latency) -> Costs:
     protocol = LatencyConfig(seconds=0.004, **latency)
     job = Job(FolderFiles(tmp_path), ("accuracy", *objectives), latency=protocol)
-    return Costs(job, DeviceData(load(DataConfig()), CPU))
+    return Costs(job, DeviceData(load(DataConfig()), CPU), beat)
 
 
 def test_several_runtimes_and_batch_sizes_have_columns_of_their_own(tmp_path: Path) -> None:
-    costs = costs_of(tmp_path, "latency", "latency@onnxruntime", batch_sizes=(2, 5))
+    beats: list[None] = []
+    costs = costs_of(tmp_path, "latency", "latency@onnxruntime", batch_sizes=(2, 5), beat=lambda: beats.append(None))
     found = costs.measure(Small())
+    assert len(beats) == 4 * 4  # before and after each conversion and each timing
     for at in ("", "@onnxruntime"):
         for batch in ("", "_batch_5"):
             assert found[f"latency_ms{batch}{at}"] > 0

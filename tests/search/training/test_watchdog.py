@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 import spaces
 from search.training.files import FolderFiles
 from search.training.job import Assignment
-from search.training.watchdog import EXIT_CODE, take_verdict
+from search.training.watchdog import EXIT_CODE, Pulse, remove_pulses, take_verdict
 
 ARCHITECTURE = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8)).uniform("sum")
 CANDIDATE = Assignment(3, ARCHITECTURE, 0)
@@ -94,3 +96,13 @@ watchdog.end_worker(Files(), None, "timeout")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert done.returncode == EXIT_CODE
+
+
+def test_only_the_pulse_of_its_training_is_taken_from_a_network():
+    beats: list[None] = []
+    network = nn.Identity()
+    network.register_forward_pre_hook(Pulse(lambda: beats.append(None)))
+    network.register_forward_pre_hook(lambda _module, given: (given[0] * 2,))
+    remove_pulses(network)
+    assert network(torch.ones(())) == 2
+    assert not beats
