@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Arm:
         searched: The validation measure that the search had shown.
         params: Exact parameters.
         flops: Exact FLOPs: 2 × multiply-adds for one input.
-        latency_ms: Latency, where it was measured.
+        measured: What else it costs, by measure, such as `latency@openvino`; only what was measured.
 
     Raises:
         SpecError: Scores or validation measures do not fit the seeds.
@@ -61,7 +61,7 @@ class Arm:
     searched: float | None
     params: int
     flops: int
-    latency_ms: float | None = None
+    measured: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.seeds or self.scores.ndim != 2 or {len(self.scores), len(self.validation)} != {len(self.seeds)}:
@@ -87,7 +87,7 @@ class Arm:
     @property
     def costs(self) -> dict[str, float]:
         """What it costs, by measure, as far as known."""
-        measured = {} if self.latency_ms is None or not math.isfinite(self.latency_ms) else {"latency": self.latency_ms}
+        measured = {name: value for name, value in self.measured.items() if math.isfinite(value)}
         return {"params": self.params, "flops": self.flops} | measured
 
 

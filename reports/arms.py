@@ -9,7 +9,6 @@ import pandas as pd
 
 from reports.arm import Arm, Part
 from reports.failures import FailedNetwork, diverged_seeds, failures_of
-from reports.measures import MEASURES
 from reports.participant import CONTROLS, Participant
 from reports.phrases import describe
 from reports.retrain_record import DEFAULT_RECIPE, read_retrain_record
@@ -104,7 +103,6 @@ def _roles(participant: Participant) -> tuple[str, ...]:
 
 def _arm(run: RunRecord, participant: Participant, outcomes: Outcomes) -> Arm:
     rows = run.retrained.set_index("number").loc[list(outcomes.numbers)]
-    latency = MEASURES["latency"].column
     return Arm(
         id=participant.id,
         architecture=participant.architecture,
@@ -116,7 +114,7 @@ def _arm(run: RunRecord, participant: Participant, outcomes: Outcomes) -> Arm:
         searched=_searched(run, participant.id),
         params=int(rows["params"].iloc[0]),
         flops=int(rows["flops"].iloc[0]),
-        latency_ms=_median(rows[latency]) if latency in rows.columns else None,
+        measured=_measured(run, rows),
     )
 
 
@@ -125,6 +123,7 @@ def _searched(run: RunRecord, candidate_id: str) -> float | None:
     return float(found.iloc[0]) if len(found) else None
 
 
-def _median(values: pd.Series[float]) -> float | None:
-    known = values.dropna()
-    return float(known.median()) if len(known) else None
+def _measured(run: RunRecord, rows: pd.DataFrame) -> dict[str, float]:
+    """Return the costs that were measured, each the median over the seeds."""
+    costs = [one for one in run.measures if one.cost and not one.exact and one.column in rows.columns]
+    return {one.name: float(rows[one.column].median()) for one in costs if rows[one.column].notna().any()}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from fusion_ops.errors import ConfigError, RunError, SpecError, UnknownNameError
 from fusion_ops.registry import Registry
-from spaces.importing import is_reference
+from spaces.importing import imported, is_reference
 
 __all__ = [
     "ABSENT",
@@ -49,7 +49,7 @@ class Measure:
         direction: Whether more or less is better.
         style: How its values are written.
         column: Its column in the candidates table.
-        quality: Whether it says how good a network is; all others are costs.
+        quality: Whether it says after every epoch how good a network is.
         exact: Whether it is known exactly before training.
         note: What a reader must know to compare values, in a few words.
     """
@@ -83,6 +83,11 @@ class Measure:
         label, column = f"{self.label} {words}", f"{self.column}{AT}{place}"
         # It is measured once, after training: no epoch is chosen by it, so it is no quality here.
         return replace(self, name=f"{self.name}{AT}{place}", label=label, column=column, exact=False, quality=False)
+
+    @property
+    def cost(self) -> bool:
+        """Whether it says what a network costs: it is no quality, and less is better."""
+        return not self.quality and self.direction == "minimize"
 
     @property
     def sign(self) -> float:
@@ -124,7 +129,7 @@ class Measure:
 class Measures(Registry[Measure]):
     """The measures by name; those that are taken at a place, `latency@openvino`, are derived when they are asked for.
 
-    Iteration goes over what was registered and declared, not over what could be derived.
+    Iteration goes over what was registered, not over what is taken at a place.
     """
 
     def __init__(self, kind: str) -> None:
@@ -138,6 +143,16 @@ class Measures(Registry[Measure]):
         if name not in self._derived:
             self._derived[name] = super().__getitem__(base).at(place, PLACES[base](place))
         return self._derived[name]
+
+    def declare(self, measure: Measure) -> None:
+        """Register a measure, or keep what was derived elsewhere, unless its name is known already.
+
+        Nothing is derived here: who reads a finished run needs no runtime of its user.
+        """
+        if measure.base in PLACES and measure.place:
+            self._derived.setdefault(measure.name, measure)
+        elif measure.name not in self._entries:
+            self.register(measure.name)(measure)
 
     def __contains__(self, name: object) -> bool:
         if super().__contains__(name):
@@ -156,8 +171,7 @@ def split_place(name: str) -> tuple[str, str]:
 
 def declare(measure: Measure) -> Measure:
     """Make a measure known that is not built in, and return it; what is known already stays as it is."""
-    if measure.name not in MEASURES:
-        MEASURES.register(measure.name)(measure)
+    MEASURES.declare(measure)
     return MEASURES[measure.name]
 
 
@@ -208,10 +222,14 @@ def _three_digits(value: float) -> str:
 
 
 def _in_runtime(place: str) -> str:
-    from reports.runtimes import RUNTIMES, runtime_named
+    from reports.runtimes import runtime_named
 
-    runtime = runtime_named(place) if is_reference(place) else RUNTIMES[place]
-    return f"in {runtime.title}"
+    # A user's class is not made here: its constructor may need what only its own machine has.
+    runtime = imported(place) if is_reference(place) else runtime_named(place)
+    title = getattr(runtime, "title", None)
+    if not isinstance(title, str):
+        raise SpecError(f'`{place}` must have a text `title`, as in `title = "My phone"`; got {title!r}.')
+    return f"in {title}"
 
 
 def _in_precision(place: str) -> str:

@@ -62,7 +62,7 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
         for one in recipe.others
     ]
     earned = [one for recipe in under for one in _by_gain(recipe)]
-    costs = [MEASURES[name] for name in MEASURES if any(name in one.compared.candidate.costs for one in earned)]
+    costs = [MEASURES[name] for name in dict.fromkeys(name for one in earned for name in one.compared.candidate.costs)]
     return RetrainedView(
         outcome=judgement.verdict.outcome,
         candidate=judgement.verdict.candidate,

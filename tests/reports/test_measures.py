@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 import pytest
 
-from fusion_ops.errors import ConfigError, UnknownNameError
+from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
 from reports.candidates import COLUMNS
-from reports.measures import MEASURES, quality_of
+from reports.measures import MEASURES, declare, described, quality_of
 
 
 @pytest.mark.parametrize(
@@ -80,3 +81,44 @@ def test_what_has_no_such_place_is_no_measure(name: str) -> None:
     assert name not in MEASURES
     with pytest.raises(UnknownNameError):
         MEASURES[name]
+
+
+PHONES = """
+from reports.runtimes import Runtime
+
+class Phone(Runtime):
+    title = "my phone"
+    file = "phone.bin"
+
+    def __init__(self):
+        raise RuntimeError("no phone is plugged in")
+
+    def convert(self, network, inputs, path, *, batch=None): ...
+
+class Nameless(Runtime):
+    file = "nameless.bin"
+
+    def convert(self, network, inputs, path, *, batch=None): ...
+"""
+
+
+def test_a_users_runtime_has_its_class_asked_for_its_title_and_none_is_made(tmp_path, monkeypatch) -> None:
+    (tmp_path / "phones_of_measures.py").write_text(PHONES)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert MEASURES["latency@phones_of_measures:Phone"].label == "latency in my phone"
+    with pytest.raises(SpecError) as caught:
+        MEASURES["latency@phones_of_measures:Nameless"]
+    assert str(caught.value) == (
+        '`phones_of_measures:Nameless` must have a text `title`, as in `title = "My phone"`; got None.'
+    )
+
+
+def test_what_a_finished_run_noted_needs_no_runtime() -> None:
+    noted = MEASURES["latency"].at("gone_since_then:Phone", "in my phone")
+    assert declare(described(asdict(noted))) == noted
+    assert MEASURES["latency@gone_since_then:Phone"] == noted
+    assert noted.name not in MEASURES.names()
+
+
+def test_the_format_of_a_runtime_names_it_too() -> None:
+    assert MEASURES["latency@onnx"].label == MEASURES["latency@onnxruntime"].label

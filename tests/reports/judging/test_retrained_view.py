@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import reports
+from reports import candidates
 from reports.arm import Arm
+from reports.arms import arms
 from reports.catalog import make_catalog
 from reports.failures import FailedNetwork, Failures
 from reports.forest import MARKS
@@ -75,10 +77,10 @@ def test_what_a_point_costs_stands_beside_what_it_earned(
 ) -> None:
     first, _, last = (name for name, _ in network("sum").choices)
     arms = [
-        arm("aff sum iaff", "finalist", 0.9, latency_ms=2.0),
+        arm("aff sum iaff", "finalist", 0.9, measured={"latency": 2.0, "latency@openvino": 2.0}),
         arm("sum", "original", 0.87),
-        arm("sum sum iaff", f"ablation:{first}", 0.899, latency_ms=1.5),
-        arm("aff sum sum", f"ablation:{last}", 0.88, latency_ms=1.75),
+        arm("sum sum iaff", f"ablation:{first}", 0.899, measured={"latency": 1.5, "latency@openvino": 1.5}),
+        arm("aff sum sum", f"ablation:{last}", 0.88, measured={"latency": 1.75, "latency@openvino": 1.75}),
     ]
     view = view_of(arms)
     assert view.earned is not None
@@ -86,10 +88,11 @@ def test_what_a_point_costs_stands_beside_what_it_earned(
         (last, "`iaff r=4`", "+2.00 points"),
         (first, "`aff r=4`", "+0.10 points"),
     ]
-    assert view.cost_names == ("parameters", "FLOPs", "latency")
+    assert view.cost_names == ("parameters", "FLOPs", "latency", "latency in OpenVINO")
     saved = [MEASURES["params"].format(arms[0].params - other.params) for other in (arms[3], arms[2])]
     assert [costs[0] for costs in view.point_costs] == [f"+{text}" for text in saved]
     assert [costs[2] for costs in view.point_costs] == ["+0.25 ms", "+0.5 ms"]
+    assert [costs[3] for costs in view.point_costs] == ["+0.25 ms", "+0.5 ms"]
 
 
 def test_the_first_panel_is_the_verdict_and_reads_without_scripts(retrained_run: MakeRun, study: Study) -> None:
@@ -178,3 +181,17 @@ def test_retrained_networks_have_bars_and_are_not_on_the_front(retrained_run: Ma
 def test_one_seed_has_no_bar(retrained_run: MakeRun, study: Study) -> None:
     run = load_run(retrained_run(study(0.02, seeds=1), seeds=(2, 2)))
     assert {mark.half for mark in retrained_marks(run, make_catalog(run))} == {None}
+
+
+def test_the_verdict_says_at_what_latency_in_each_runtime(retrained_run: MakeRun, study: Study) -> None:
+    path = retrained_run(study(0.02, 0.01), objectives=["accuracy", "latency@openvino"])
+    table = candidates.read(path)
+    table["latency_ms@openvino"] = [
+        3.0 if text == table["architecture"].iloc[5] else 2.0 for text in table["architecture"]
+    ]
+    candidates.write(table, path)
+    found = arms(load_run(path))
+    assert [one.costs["latency@openvino"] for one in found] == [3.0, *[2.0] * (len(found) - 1)]
+    judged = verdict_info(load_run(path), make_catalog(load_run(path))).retrained
+    assert judged is not None
+    assert "and 1.5 × the latency in OpenVINO;" in judged.sentence
