@@ -33,7 +33,7 @@ class Comparison:
         gain: How much better the candidate is, in the measure's unit; negative if it is worse.
         interval: 95 % interval of the gain from the size of the validation set, where one is known.
         images: Validation images.
-        costs: The candidate's costs against the reference's, in words.
+        costs: The candidate's costs against the reference's, in words; in points what else was measured once.
     """
 
     measure: Measure
@@ -182,11 +182,14 @@ def _compare(
 
 
 def _costs(catalog: Catalog, candidate: Entry, reference: Entry) -> list[str]:
+    """Return the costs against the reference's; what else was measured once, as accuracy in int8, as a difference."""
     out = []
     for measure in catalog.measures:
         value, base = candidate.values[measure.name], reference.values[measure.name]
-        if not measure.quality and value is not None and base is not None:
-            out.append(ratio(measure, value, base))
+        if measure.quality or value is None or base is None:
+            continue
+        difference = f"{signed_points(measure, value - base)} of {measure.label}"
+        out.append(ratio(measure, value, base) if measure.cost else difference)
     return out
 
 

@@ -84,7 +84,7 @@ _GROUPS: tuple[tuple[str, str, str, int, Callable[[Entry], bool]], ...] = (
 
 def tradeoff_info(run: RunRecord, catalog: Catalog) -> TradeoffInfo:
     """Return the groups of candidates and the first choice of axes: the first cost against quality."""
-    costs = [measure for measure in catalog.measures if not measure.quality]
+    costs = [measure for measure in catalog.measures if measure.cost]
     objectives = [measure for measure in costs if measure.name in run.objectives]
     x = (objectives or costs or [MEASURES["params"]])[0]
     return TradeoffInfo(

@@ -56,6 +56,8 @@ class Runtime(ABC):
     """In which precisions it can be measured."""
     batches: ClassVar[bool] = True
     """Whether one file takes batches of several sizes."""
+    largest_batch: ClassVar[int | None] = None
+    """The largest batch that it runs; `None` where it has no limit."""
 
     @abstractmethod
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:
@@ -151,6 +153,14 @@ class Runtime(ABC):
         missing = self.missing(to_run=to_run)
         if missing:
             raise RunError(f"{self.title} needs {' and '.join(missing)}; run `{self.installation}`.")
+
+    def require_int8(self) -> None:
+        """Check that all is installed that quantizes a network and runs it then.
+
+        Raises:
+            RunError: It is not; the message has the command that installs it.
+        """
+        self.require()
 
     @property
     def installation(self) -> str:

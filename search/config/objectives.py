@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from fusion_ops.errors import ConfigError, RunError, UnknownNameError
-from reports.measures import MEASURES, PLACES, split_place
+from reports.measures import AT, MEASURES, PLACES, split_place
 from reports.runtimes import RUNTIMES, Precision, Runtime, runtime_named
 from search.config.document import Document, shown
 from search.config.errors import unknown_key
@@ -37,7 +37,7 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
             if ":" in name and not place:
                 declare_objective(name)
             elif base not in MEASURES:
-                raise UnknownNameError("objective", name, (*qualities, *COSTS, *MEASURED))
+                raise UnknownNameError("objective", name, (*qualities, *COSTS, *MEASURED, *_at_places(qualities)))
             elif place and base not in PLACES:
                 raise ConfigError(f"`{base}` has no place; got objective `{name}`. Write `{base}`.")
             elif base not in (*qualities, *COSTS, *MEASURED):
@@ -53,6 +53,11 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
         late = [base for base, _ in map(split_place, objectives) if base in qualities]
         fix = f" `{late[0]}@{INT8}` is measured once, after training: write `{late[0]}` beside it." if late else ""
         raise document.error(("objectives",), f"{rule}; got {shown(objectives)}.{fix}")
+
+
+def _at_places(qualities: Sequence[str]) -> tuple[str, ...]:
+    """Return the forms of the objectives that are measured at a place."""
+    return *(f"{name}{AT}{INT8}" for name in qualities if name in PLACES), f"latency{AT}RUNTIME"
 
 
 def _qualities(task: Task | None) -> tuple[str, ...]:
@@ -96,6 +101,18 @@ def check_latency(settings: LatencyConfig, objectives: Sequence[str], document: 
                 raise ConfigError(
                     f"`latency.precision` in {runtime.title} must be one of {known}; got {settings.precision}."
                 )
+        _check_batch_sizes(runtime, settings.batch_sizes, document)
+
+
+def _check_batch_sizes(runtime: Runtime, sizes: Sequence[int], document: Document) -> None:
+    largest = runtime.largest_batch
+    if largest is None or max(sizes) <= largest:
+        return
+    key = "batch_sizes" if "batch_sizes" in (document.values.get("latency") or {}) else "batch_size"
+    fitting = [size for size in sizes if size <= largest] or [largest]
+    got, fix = (list(sizes), fitting) if key == "batch_sizes" else (sizes[0], largest)
+    message = f"`latency.{key}` in {runtime.title} must be at most {largest}; got {got}. Write {fix}."
+    raise document.error(("latency", key), message)
 
 
 def require_runtimes(settings: LatencyConfig, objectives: Sequence[str]) -> None:
@@ -105,13 +122,22 @@ def require_runtimes(settings: LatencyConfig, objectives: Sequence[str]) -> None
         ConfigError: One is not; the message has the command that installs it.
     """
     for runtime in timed_runtimes(settings, objectives):
-        if runtime.runner is None and type(runtime).ready is Runtime.ready:
-            able = [name for name in RUNTIMES if RUNTIMES[name].runner is not None]
+        if not _can_be_run(runtime):
+            able = [name for name in RUNTIMES if _can_be_run(RUNTIMES[name])]
             raise ConfigError(f"latency cannot be measured in {runtime.title} here; use one of {', '.join(able)}.")
         try:
-            runtime.require()
+            if settings.precision == INT8:
+                runtime.require_int8()
+            else:
+                runtime.require()
         except RunError as error:
             raise ConfigError(f"latency cannot be measured: {error}") from None
+
+
+def _can_be_run(runtime: Runtime) -> bool:
+    """Return whether something here runs what a runtime converts: a runner, or what a subclass defines itself."""
+    own = type(runtime)
+    return runtime.runner is not None or own.ready is not Runtime.ready or own.load is not Runtime.load
 
 
 def require_int8(settings: LatencyConfig, objectives: Sequence[str]) -> None:
@@ -123,7 +149,7 @@ def require_int8(settings: LatencyConfig, objectives: Sequence[str]) -> None:
     named = [name for name in objectives if MEASURES[name].place == INT8]
     try:
         if named:
-            int8_runtime(settings).require()
+            int8_runtime(settings).require_int8()
     except RunError as error:
         raise ConfigError(f"`{named[0]}` cannot be measured: {error}") from None
 

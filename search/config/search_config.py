@@ -34,7 +34,8 @@ class SearchConfig(Section):
         data: Data set.
         train: Training of every candidate.
         objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
-            `latency` or `latency@RUNTIME`, `memory`, or a user-defined `module:function`.
+            `latency` or `latency@RUNTIME`, `memory`, or a user-defined `module:function`; beside them `accuracy@int8`
+            or `miou@int8`.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
             exact costs (`params`, `flops`) are checked before training, those on qualities after it.
         search: Proposals and early stopping.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fusion_ops import FusionChoice
 from reports.catalog import make_catalog
+from reports.panels.tradeoff import tradeoff_info
 from reports.proportions import difference_interval, wilson
 from reports.run import load_run
 from reports.search_verdict import SearchVerdict, search_verdict
@@ -185,3 +186,20 @@ def test_counts_cover_every_state(make_run: Callable[..., Path]) -> None:
     counts = search_verdict(run, make_catalog(run)).counts
     assert sum(counts.values()) == 40
     assert counts == {"complete": 21, "pruned": 7, "failed": 4, "infeasible": 4, "duplicate": 4, "running": 0}
+
+
+def test_accuracy_in_int8_is_a_difference_in_points_and_no_cost(
+    make_run: Callable[..., Path], make_records: Callable[..., list[dict[str, Any]]], space: SearchSpace
+) -> None:
+    records = make_records(2, 0)
+    for record, op, accuracy, eight in zip(records, ("sum", "aff"), (0.8, 0.9), (0.79, 0.87), strict=True):
+        architecture = assembled(space, [op])
+        cost = space.cost(architecture)
+        record.update(id=architecture.id, architecture=architecture.to_json(), accuracy=accuracy, kind="baseline")
+        record.update({"params": cost.params, "flops": cost.flops, "state": "complete", "accuracy@int8": eight})
+    run = load_run(make_run(records, objectives=("accuracy", "accuracy@int8")))
+    catalog = make_catalog(run)
+    comparison = search_verdict(run, catalog).comparison
+    assert comparison is not None
+    assert comparison.costs[0] == "+8.00 points of accuracy in int8"
+    assert "params" in tradeoff_info(run, catalog).x.name

@@ -9,12 +9,12 @@ import pytest
 import typer
 
 from fusion_ops import errors
-from fusion_ops.errors import ConfigError
+from fusion_ops.errors import ConfigError, RunError
 from reports.judging.rules import OUTCOMES
-from reports.runtimes import RUNTIMES
+from reports.runtimes import RUNTIMES, Runtime
 from search.cli import COMMANDS
 from search.cli.errors import exit_code, run, verdict_code
-from search.config.objectives import require_runtimes
+from search.config.objectives import require_int8, require_runtimes
 from search.training.settings import LatencyConfig
 
 HEAVY = ("torch", "ray", "optuna", "pandas", "plotly", "numpy", "sklearn", "rich")
@@ -151,6 +151,38 @@ def test_a_runtime_that_is_not_installed_names_the_command(capsys, monkeypatch):
         "latency cannot be measured: Absent needs no-such-distribution; run `pip install no-such-distribution`."
     )
     require_runtimes(LatencyConfig(runtime="absent"), ("accuracy", "latency@openvino"))
+
+
+def test_a_runtime_without_a_runner_that_loads_by_itself_can_be_timed(monkeypatch):
+    class Unrunnable(type(RUNTIMES["openvino"])):
+        title, format, runner = "Unrunnable", "", None
+        load, ready = Runtime.load, Runtime.ready
+
+    class Loading(Unrunnable):
+        def load(self, path, *, threads=None, precision="float32"):
+            return lambda *arrays: list(arrays)
+
+    monkeypatch.setitem(RUNTIMES._entries, "loading", Loading())
+    monkeypatch.setitem(RUNTIMES._entries, "unrunnable", Unrunnable())
+    require_runtimes(LatencyConfig(), ("accuracy", "latency@loading"))
+    with pytest.raises(ConfigError, match=r"^latency cannot be measured in Unrunnable here; use one of .*loading"):
+        require_runtimes(LatencyConfig(), ("accuracy", "latency@unrunnable"))
+
+
+def test_what_quantizes_is_required_where_it_is_int8(monkeypatch):
+    class NoInt8(type(RUNTIMES["openvino"])):
+        title, format = "No int8", ""
+
+        def require_int8(self):
+            raise RunError("int8 needs a tool; run `pip install tool`.")
+
+    monkeypatch.setitem(RUNTIMES._entries, "no-int8", NoInt8())
+    timed = ("accuracy", "latency@no-int8")
+    require_runtimes(LatencyConfig(), timed)
+    with pytest.raises(ConfigError, match=r"^latency cannot be measured: int8 needs a tool; run `pip install tool`\.$"):
+        require_runtimes(LatencyConfig(precision="int8"), timed)
+    with pytest.raises(ConfigError, match=r"^`accuracy@int8` cannot be measured: int8 needs a tool"):
+        require_int8(LatencyConfig(runtime="no-int8"), ("accuracy", "accuracy@int8"))
 
 
 def test_spaces_lists_all(capsys):

@@ -152,6 +152,7 @@ BAD = [
     ("data:\n  val_fraction: 1.0", 2, "`data.val_fraction` must be less than 1; got 1.0"),
     ("data:\n  path: ''", 2, "`data.path` must not be empty"),
     ("objectives: [acuracy]", 1, "unknown objective `acuracy`; did you mean `accuracy`?"),
+    ("objectives: [acuracy]", 1, "params, flops, latency, memory, accuracy@int8, latency@RUNTIME"),
     ("objectives: [params]", 1, "must name at least one quality (accuracy or loss); got the list [params]"),
     ("objectives: []", 1, "must name at least one quality"),
     ("objectives: accuracy", 1, "`objectives` must be a list; got text `accuracy`; write [accuracy]"),
@@ -227,6 +228,34 @@ def test_one_batch_size_or_several(tmp_path, written, sizes):
     latency = load(tmp_path, f"latency: {{{written}}}").latency
     assert (latency.batch_size, latency.batch_sizes) == (sizes[0], sizes)
     assert SearchConfig.from_dict({"latency": latency.model_dump(mode="json")}).latency == latency
+
+
+SMALL_BATCHES = """
+from reports.runtimes.onnxruntime import OnnxRuntime
+
+class SmallBatches(OnnxRuntime):
+    title = "Small"
+    largest_batch = 4
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "says", "fixed"),
+    [
+        ("batch_size: 8", "`latency.batch_size` in Small must be at most 4; got 8. Write 4.", "batch_size: 4"),
+        (
+            "batch_sizes: [1, 8]",
+            "`latency.batch_sizes` in Small must be at most 4; got [1, 8]. Write [1].",
+            "batch_sizes: [1]",
+        ),
+    ],
+)
+def test_a_batch_that_a_runtime_does_not_take_is_refused(tmp_path, monkeypatch, written, says, fixed):
+    (tmp_path / "small_batches.py").write_text(SMALL_BATCHES)
+    monkeypatch.syspath_prepend(tmp_path)
+    objectives = "objectives: [accuracy, 'latency@small_batches:SmallBatches']\nlatency:\n  "
+    assert refusal(tmp_path, objectives + written) == f"config.yaml:3: {says}"
+    assert load(tmp_path, objectives + fixed).latency.batch_size <= 4
 
 
 def test_the_first_of_several_problems_is_named(tmp_path):
