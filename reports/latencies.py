@@ -6,16 +6,19 @@ Whole networks are compared, not operators: the uniform ones, where there are an
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 from reports.catalog import Catalog, Entry
-from reports.measures import DRIFT, Measure
+from reports.measures import AT, DRIFT, Measure
 from reports.run import RunRecord
 
 __all__ = ["Disagreement", "LatencyInfo", "latency_info"]
+
+PYTORCH = ("torch", "torch-compiled", "pt2")
+GPU = "in bf16 on the GPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def latency_info(run: RunRecord, catalog: Catalog) -> LatencyInfo | None:
     latencies = tuple(one for one in catalog.measures if one.base == "latency" and _times(catalog, one))
     if not latencies:
         return None
-    drifted = {one.label: found for one in latencies if (found := _drifted(catalog, one))}
+    drifted = {label: found for one in latencies for label, found in _drifted(catalog, one)}
     timed = [entry for entry in catalog.ranked if all(entry.values[one.name] for one in latencies)]
     if len(latencies) < 2 or len(timed) < 2:
         return LatencyInfo(_protocol(run, latencies), drifted)
@@ -90,17 +93,44 @@ def _times(catalog: Catalog, measure: Measure) -> list[float]:
 def _protocol(run: RunRecord, latencies: Sequence[Measure]) -> str:
     kept = run.config.get("latency")
     settings: dict[str, Any] = dict(kept) if isinstance(kept, Mapping) else {}
-    batch, threads = settings.get("batch_size", 1), settings.get("threads", 1)
+    batch, runtime = settings.get("batch_size", 1), settings.get("runtime", "torch")
     plain = any(not one.place for one in latencies)
-    where = f" in the runtime `{settings.get('runtime', 'torch')}`" if plain else ""
+    where = f" in the runtime `{runtime}`" if plain else ""
     images = "one image" if batch == 1 else f"{batch} images"
-    cpu = "one CPU thread" if threads == 1 else f"{threads} CPU threads"
-    return f"Latency{where} is that of {images} at a time in {settings.get('precision', 'float32')}, with {cpu}."
+    how = _calculated(run, settings, [one.place or runtime for one in latencies])
+    return f"Latency{where} is that of {images} at a time {how}."
 
 
-def _drifted(catalog: Catalog, measure: Measure) -> tuple[str, ...]:
-    column = _beside(measure, "drift")
-    return tuple(entry.id for entry in catalog.ranked if entry.measured.get(column, 0.0) > DRIFT)
+def _calculated(run: RunRecord, settings: Mapping[str, Any], runtimes: Sequence[str]) -> str:
+    """Return in which precision, and by what: PyTorch's is timed where networks train, all others' on the CPU."""
+    threads = settings.get("threads", 1)
+    by = "one CPU thread" if threads == 1 else f"{threads} CPU threads"
+    cpu = f"in {settings.get('precision', 'float32')}, with {by}"
+    on_gpu = {_uses_gpu(run) and name in PYTORCH for name in runtimes}
+    if on_gpu == {True, False}:
+        return f"{GPU} in PyTorch, and in all other runtimes {cpu}"
+    return GPU if True in on_gpu else cpu
+
+
+def _uses_gpu(run: RunRecord) -> bool:
+    train, ray, resolved = (run.config.get(name) or {} for name in ("train", "ray", "resolved"))
+    device, there = train.get("device", "auto"), (resolved.get("environment") or {}).get("gpus")
+    return device == "cuda" or (device == "auto" and bool(there) and ray.get("gpus_per_trial", "auto") != 0)
+
+
+def _drifted(catalog: Catalog, measure: Measure) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the label of a latency and the candidates whose measurement drifted; then of each further batch size."""
+    first, _, at = _beside(measure, "drift").partition(AT)
+    columns = dict.fromkeys(column for entry in catalog.ranked for column in entry.measured)
+    for column in columns:
+        stem, _, place = column.partition(AT)
+        size = stem.removeprefix(f"{first}_batch_")
+        if place != at or not (stem == first or (size != stem and size.isdigit())):
+            continue
+        label = measure.label if stem == first else f"{measure.label} of {size} images"
+        found = tuple(entry.id for entry in catalog.ranked if entry.measured.get(column, 0.0) > DRIFT)
+        if found:
+            yield label, found
 
 
 def _beside(measure: Measure, what: str) -> str:

@@ -15,6 +15,7 @@ __all__ = [
     "ABSENT",
     "AT",
     "DRIFT",
+    "INT8",
     "MEASURES",
     "PLACES",
     "Direction",

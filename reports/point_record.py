@@ -115,7 +115,7 @@ class PointRecord:
         images: Validation images that were used.
         validation: Validation images that there are.
         statistics: Training images from which batch-norm statistics were taken anew; 0 where there are none.
-        timed_on: The device on which operators were timed.
+        timed_on: The device on which operators were timed, and in which runtime: `cpu in OpenVINO`.
         seconds: How long all of it took.
         points: The points at which something else than the plain sum stands.
         problem: Why there is nothing; empty where there is.

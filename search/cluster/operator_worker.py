@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -114,9 +115,10 @@ class RemoteTimer:
         return reason
 
     def close(self) -> None:
-        """Have the worker leave nothing behind."""
+        """Have the worker leave nothing behind; where it cannot, what was measured counts all the same."""
         if self._worker is not None:
-            self._ask(self._patience, "close")
+            with suppress(RayError, MeasurementError):
+                self._ask(self._patience, "close")
 
     def end(self) -> None:
         """End the worker."""

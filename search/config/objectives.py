@@ -9,18 +9,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from fusion_ops.errors import ConfigError, RunError, UnknownNameError
-from reports.measures import AT, MEASURES, PLACES, split_place
+from reports.measures import AT, INT8, MEASURES, PLACES, split_place
 from reports.runtimes import RUNTIMES, Precision, Runtime, runtime_named
 from search.config.document import Document, shown
 from search.config.errors import unknown_key
 from search.config.sections import SearchSettings
 from search.training.data.dataset import Task
-from search.training.measuring.int8 import INT8, int8_runtime
+from search.training.measuring.int8 import int8_runtime
+from search.training.measuring.latency import require_runtime
 from search.training.settings import LatencyConfig
 from search.training.tasks import TASKS
 from search.training.user_objectives import declare_objective
 
-__all__ = ["check_constraints", "check_latency", "check_objectives", "check_search", "require_int8", "require_runtimes"]
+__all__ = [
+    "check_constraints",
+    "check_latency",
+    "check_objectives",
+    "check_search",
+    "measured_in",
+    "require_int8",
+    "require_runtimes",
+]
 
 COSTS = tuple(name for name in MEASURES if MEASURES[name].exact)
 MEASURED = ("latency", "memory")
@@ -126,10 +135,7 @@ def require_runtimes(settings: LatencyConfig, objectives: Sequence[str]) -> None
             able = [name for name in RUNTIMES if _can_be_run(RUNTIMES[name])]
             raise ConfigError(f"latency cannot be measured in {runtime.title} here; use one of {', '.join(able)}.")
         try:
-            if settings.precision == INT8:
-                runtime.require_int8()
-            else:
-                runtime.require()
+            require_runtime(runtime, settings.precision)
         except RunError as error:
             raise ConfigError(f"latency cannot be measured: {error}") from None
 
@@ -159,6 +165,13 @@ def timed_runtimes(settings: LatencyConfig, objectives: Sequence[str]) -> list[R
     measures = [MEASURES[name] for name in objectives]
     places = [measure.place for measure in measures if measure.base == "latency"]
     return [runtime_named(name) for name in dict.fromkeys(settings.at(place).runtime for place in places)]
+
+
+def measured_in(settings: LatencyConfig, objectives: Sequence[str]) -> list[Runtime]:
+    """Return the runtimes in which the objectives are measured, each once: for latency, then for int8."""
+    eight = [int8_runtime(settings)] if any(MEASURES[name].place == INT8 for name in objectives) else []
+    found = {type(runtime): runtime for runtime in (*timed_runtimes(settings, objectives), *eight)}
+    return list(found.values())
 
 
 def _is_positive(bound: Any) -> bool:

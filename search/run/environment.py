@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.cluster.session import available_cpus
+
+if TYPE_CHECKING:
+    from reports.runtimes import Runtime
 
 __all__ = ["PACKAGES", "describe_environment", "installed"]
 
@@ -22,15 +26,16 @@ def installed(package: str) -> str | None:
         return None
 
 
-def describe_environment() -> dict[str, Any]:
-    """Return versions and hardware as JSON-ready values."""
+def describe_environment(runtimes: Iterable[Runtime] = ()) -> dict[str, Any]:
+    """Return versions, those of some runtimes, too, and hardware as JSON-ready values."""
     import torch
 
+    needed = (package for runtime in runtimes for package in (*runtime.packages, *runtime.converters))
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
         "fusion_nas": installed("fusion-nas"),
         "python": platform.python_version(),
-        **{package.replace("-", "_"): installed(package) for package in PACKAGES},
+        **{package.replace("-", "_"): installed(package) for package in dict.fromkeys((*PACKAGES, *needed))},
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cpus": available_cpus(),

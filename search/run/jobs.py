@@ -14,6 +14,7 @@ from reports.measures import AT, MEASURES
 from reports.run import FORMAT, read_config
 from search.cluster.session import RayStartError
 from search.config import SearchConfig
+from search.config.objectives import measured_in
 from search.run.driver import Driver
 from search.run.environment import describe_environment
 from search.run.planning import plan
@@ -135,7 +136,7 @@ def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[s
         "format": FORMAT,
         "study": study,
         "dataset": dataset.info(),
-        "environment": describe_environment(),
+        "environment": describe_environment(measured_in(config.latency, config.objectives)),
         "folders": list(config.folders),
         "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name or AT in name],
         "started": utc_now(),

@@ -25,11 +25,13 @@ from reports.phrases import duration
 from reports.point_effects import effects, weights_of
 from reports.point_record import PointEffects, PointRecord, Weights
 from reports.run import RunRecord
+from reports.runtimes import runtime_named
 from reports.test_outcomes import stacked
 from search.config import SearchConfig
 from search.training.data import Dataset
 from search.training.device import resolve_device
 from search.training.loop import DeviceData
+from search.training.measuring.latency import first_timed
 from search.training.measuring.operators import DeviceTimer, beyond
 from search.training.measuring.points import LookEndedError, PointExaminer, PointsSeen, has_statistics
 from search.training.settings import TrainConfig
@@ -101,7 +103,8 @@ class PointStudy:
         if not self._points:
             return wanted
         images, statistics = self._afforded(wanted.trainings)
-        timer = DeviceTimer(self._space, self._device, self._config.latency)
+        protocol = first_timed(self._config.latency, self._config.objectives)
+        timer = DeviceTimer(self._space, self._device, protocol)
         of_points = {name: Operator.at(point, self._architecture[name]) for name, point in self._points.items()}
         try:
             latencies = beyond(SUM, of_points, self._timed(timer))
@@ -119,7 +122,7 @@ class PointStudy:
             images=images,
             validation=len(self._dataset.validation),
             statistics=statistics if renewed else 0,
-            timed_on=timer.device,
+            timed_on=f"{timer.device} in {runtime_named(protocol.runtime).title}",
             points=tuple(found),
         )
 

@@ -10,6 +10,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from fusion_ops.errors import RunError
 from reports.exporting.simplify import Timed
 from reports.run import read_config
 from reports.runtimes import runtime_named
@@ -21,7 +22,7 @@ from search.training.device import place, resolve_device
 from search.training.loop import DeviceData
 from search.training.measuring.calibration import calibration_images
 from search.training.measuring.device_lock import device_alone
-from search.training.measuring.latency import in_runtime, runs_on, timed
+from search.training.measuring.latency import first_timed, in_runtime, require_runtime, runs_on, timed
 from search.training.settings import LatencyConfig
 
 __all__ = ["timing"]
@@ -33,27 +34,33 @@ HARDWARE = ("cpu", "cpus", "gpus")
 def timing(run_dir: str | Path) -> Callable[[nn.Module, nn.Module], Timed]:
     """Return a function that times two networks on validation images, on this machine.
 
-    They take turns, so that what disturbs the device for a moment hits neither of them alone.
+    They take turns, so that what disturbs the device for a moment hits neither of them alone. The runtime is that of
+    the first objective that is a latency. The function raises a `RunError` where that cannot run a network.
 
     Raises:
-        RunError: There is no run there that this version can read.
+        RunError: There is no run there that this version can read, or its runtime is not installed.
     """
     read_config(run_dir)
     config = SearchConfig.load(RunDirectory(run_dir).config)
+    protocol = first_timed(config.latency, config.objectives)
+    runtime = runtime_named(protocol.runtime)
+    require_runtime(runtime, protocol.precision)
 
     def time(before: nn.Module, after: nn.Module) -> Timed:
-        device, protocol = resolve_device(config.train.device), config.latency
+        device = resolve_device(config.train.device)
         loaded = DeviceData(data.load(config.data), device)
         picked = torch.arange(protocol.batch_size, device=device) % len(loaded.validation_images)
         inputs = loaded.normalize(loaded.validation_images[picked]), *(o[picked] for o in loaded.validation_others)
         placed = [place(network.eval(), device) for network in (before, after)]
         images = calibration_images(loaded) if protocol.precision == "int8" else ()
-        found = _taking_turns(placed, inputs, protocol, images)
-        for network in placed:
-            place(network, torch.device("cpu"))
+        try:
+            found = _taking_turns(placed, inputs, protocol, images)
+        finally:
+            for network in placed:
+                place(network, torch.device("cpu"))
         hardware = {key: value for key, value in describe_environment().items() if key in HARDWARE}
         measured = {
-            "device": device.type,
+            "device": runs_on(runtime, device).type,
             "runtime": protocol.runtime,
             "batch_size": protocol.batch_size,
             "threads": protocol.threads,
@@ -67,10 +74,17 @@ def _taking_turns(
     networks: Sequence[nn.Module], inputs: Sequence[Tensor], protocol: LatencyConfig, images: Sequence[Sequence[Tensor]]
 ) -> list[float]:
     """Return the median time of each network in milliseconds."""
-    device = runs_on(runtime_named(protocol.runtime), inputs[0].device)
-    seconds = protocol.seconds / ROUNDS
+    runtime, seconds = runtime_named(protocol.runtime), protocol.seconds / ROUNDS
+    device = runs_on(runtime, inputs[0].device)
     with ExitStack() as held:
-        runs = [held.enter_context(in_runtime(network, inputs, protocol, images)) for network in networks]
+        try:
+            runs = [held.enter_context(in_runtime(network, inputs, protocol, images)) for network in networks]
+        except Exception as error:
+            reason = (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".")
+            raise RunError(
+                f"latency cannot be measured: {runtime.title} cannot run this network: {type(error).__name__}: "
+                f"{reason}. Export it without `--simplify`."
+            ) from error
         held.enter_context(device_alone(device))
         rounds = [[timed(run, threads=protocol.threads, seconds=seconds).median for run in runs] for _ in range(ROUNDS)]
     return [median(times) for times in zip(*rounds, strict=True)]

@@ -9,7 +9,7 @@ from reports.runtimes import Precision, runtime_named
 from search.strategy.trials import operator_latency
 from search.training.device import resolve_device
 from search.training.measuring.device_lock import device_alone
-from search.training.measuring.latency import runs_on
+from search.training.measuring.latency import require_runtime, runs_on
 from search.training.measuring.operators import DeviceTimer, measured_table
 from search.training.settings import LatencyConfig
 from spaces import SearchSpace
@@ -60,7 +60,7 @@ def measure_operators(
         runtime=runtime, precision=precision, batch_size=batch_size, threads=threads, seconds=seconds
     ).at(MEASURES[measure].place)
     used = runtime_named(protocol.runtime)
-    used.require()
+    require_runtime(used, protocol.precision)
     on = resolve_device(device)
     timer = DeviceTimer(space, on, protocol)
     try:

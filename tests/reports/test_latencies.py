@@ -33,6 +33,7 @@ def told(make_run: Callable[..., Path], space: SearchSpace) -> Callable[..., tup
             table[f"latency_ms@{name}"] = [pair[place] for pair in times.values()]
             table[f"latency_iqr_ms@{name}"] = iqr
             table[f"latency_drift@{name}"] = drift * place
+            table[f"latency_drift_batch_32@{name}"] = drift * place
         candidates.write(table, path)
         (path / "config.yaml").write_text(yaml.safe_dump(yaml.safe_load((path / "config.yaml").read_text()) | config))
         run = load_run(path)
@@ -69,8 +70,30 @@ def test_times_that_cannot_be_told_apart_change_no_places(told) -> None:
 def test_what_drifted_is_named(told) -> None:
     info, _ = told({"sum": (1.0, 1.0), "aff": (2.0, 3.0)}, drift=0.2, latency={"batch_size": 8, "threads": 2})
     assert info is not None
-    assert {label: len(ids) for label, ids in info.drifted.items()} == {"latency in ONNX Runtime": 2}
+    assert {label: len(ids) for label, ids in info.drifted.items()} == {
+        "latency in ONNX Runtime": 2,
+        "latency in ONNX Runtime of 32 images": 2,
+    }
     assert info.protocol == "Latency is that of 8 images at a time in float32, with 2 CPU threads."
+
+
+@pytest.mark.parametrize(
+    ("there", "how"),
+    [
+        ("torch", "in bf16 on the GPU in PyTorch, and in all other runtimes in float32, with one CPU thread"),
+        ("ncnn", "in float32, with one CPU thread"),
+    ],
+)
+def test_on_a_gpu_pytorch_is_timed_in_bf16_there(told, there: str, how: str) -> None:
+    gpus = {"environment": {"gpus": ["H100"]}}
+    settings = {"objectives": ["accuracy", HERE, "latency"], "latency": {"runtime": there}}
+    _, path = told({"sum": (1.0, 1.0), "aff": (2.0, 3.0)}, resolved=gpus, **settings)
+    table = candidates.read(path)
+    candidates.write(table.assign(latency_ms=2.0), path)
+    run = load_run(path)
+    info = latency_info(run, make_catalog(run))
+    assert info is not None
+    assert info.protocol == f"Latency in the runtime `{there}` is that of one image at a time {how}."
 
 
 def test_nothing_is_said_where_nothing_was_timed(make_run: Callable[..., Path]) -> None:

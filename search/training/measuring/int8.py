@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from fusion_ops.errors import CandidateError, RunError
-from reports.measures import MEASURES
+from reports.measures import INT8, MEASURES
 from reports.runtimes import RUNTIMES, Runtime, runtime_named
 from reports.runtimes.program_network import ProgramNetwork
 from search.training.job import Job
@@ -20,9 +20,8 @@ from search.training.prediction import prediction_of
 from search.training.settings import LatencyConfig
 from search.training.watchdog import Pulse, remove_pulses
 
-__all__ = ["INT8", "Int8Qualities", "int8_runtime"]
+__all__ = ["Int8Qualities", "int8_runtime"]
 
-INT8 = "int8"
 FALLBACK = "onnxruntime"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from statistics import median
@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.benchmark import Measurement, Timer
 
-from reports.measures import DRIFT
+from reports.measures import DRIFT, INT8, MEASURES
 from reports.runtimes import Runtime, runtime_named
 from reports.runtimes.torch_eager import TorchEager
 from search.training.device import place
 from search.training.settings import LatencyConfig, Precision
 from search.training.watchdog import remove_pulses
 
-__all__ = ["Latency", "in_runtime", "measure_latency", "runs_on", "timed"]
+__all__ = ["Latency", "first_timed", "in_runtime", "measure_latency", "require_runtime", "runs_on", "timed"]
 
 WARM_UP = 3
 BLOCKS = 4
@@ -51,6 +51,24 @@ class Latency:
 def runs_on(runtime: Runtime, device: torch.device) -> torch.device:
     """Return where networks of a run whose device this is are timed: PyTorch's there, all others on the CPU."""
     return device if isinstance(runtime, TorchEager) else torch.device("cpu")
+
+
+def first_timed(protocol: LatencyConfig, objectives: Iterable[str]) -> LatencyConfig:
+    """Return how the first objective that is a latency is timed; the protocol itself where none is."""
+    measures = (MEASURES[name] for name in objectives)
+    return protocol.at(next((measure.place for measure in measures if measure.base == "latency"), ""))
+
+
+def require_runtime(runtime: Runtime, precision: Precision) -> None:
+    """Check that all is installed by which a runtime is timed in a precision.
+
+    Raises:
+        RunError: It is not; the message has the command that installs it.
+    """
+    if precision == INT8:
+        runtime.require_int8()
+    else:
+        runtime.require()
 
 
 @contextmanager

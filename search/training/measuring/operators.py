@@ -17,6 +17,7 @@ import fusion_ops
 from fusion_ops import FusionChoice
 from fusion_ops.errors import MeasurementError
 from reports.runtimes import runtime_named
+from reports.runtimes.torch_compiled import TorchCompiled
 from reports.runtimes.torch_eager import TorchEager
 from search.training.device import PLANAR, free_memory, is_lost, memory_format, place
 from search.training.measuring.latency import in_runtime, runs_on, timed
@@ -40,7 +41,8 @@ class DeviceTimer:
     PyTorch's are timed on the device of the run, in the memory order and precision that maps have in a network there;
     those of all other runtimes on the CPU. Maps are random. In all rounds together an operator is measured for a tenth
     of the time that a network is, but in two blocks a round at least. What was converted stays converted for the next
-    round, until `close`.
+    round, until `close`. What PyTorch has compiled does not outlast the next compilation: that is measured for all
+    rounds at once.
     """
 
     def __init__(self, space: SearchSpace, device: torch.device, protocol: LatencyConfig) -> None:
@@ -48,6 +50,8 @@ class DeviceTimer:
         self._runtime = runtime_named(protocol.runtime)
         self._device = runs_on(self._runtime, device)
         self._converted, self._held = dict[Operator, Callable[[], object]](), ExitStack()
+        self._compiled = isinstance(self._runtime, TorchCompiled)
+        self._known = dict[Operator, float]()
 
     @property
     def device(self) -> str:
@@ -65,17 +69,27 @@ class DeviceTimer:
         Raises:
             MeasurementError: The device answers no more.
         """
-        seconds = self._protocol.seconds * (SHARE / ROUNDS if isinstance(what, Operator) else 1.0)
+        if isinstance(what, Operator) and what in self._known:
+            return self._known[what]
         try:
             with ExitStack() as held:
-                run = self._ready(what, held)
-                return timed(run, threads=self._protocol.threads, seconds=seconds, blocks=BLOCKS, tries=1).median
+                found = self._measured(what, self._ready(what, held))
+            if isinstance(what, Operator) and self._compiled:
+                self._known[what] = found
+            return found
         except Exception as error:
             reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
         if is_lost(self._device):
             raise MeasurementError(f"the device answers no more: {reason}")
         free_memory(self._device)
         return reason
+
+    def _measured(self, what: Operator | Architecture, run: Callable[[], object]) -> float:
+        seconds, blocks = self._protocol.seconds, BLOCKS
+        if isinstance(what, Operator):
+            rounds = ROUNDS if self._compiled else 1
+            seconds, blocks = seconds * SHARE * rounds / ROUNDS, BLOCKS * rounds
+        return timed(run, threads=self._protocol.threads, seconds=seconds, blocks=blocks, tries=1).median
 
     def _ready(self, what: Operator | Architecture, held: ExitStack) -> Callable[[], object]:
         """Return a function that runs an operator or a network once.

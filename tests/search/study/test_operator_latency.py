@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 import pytest
 import torch
+from ray.exceptions import RayError
 from torch import nn
 
 import fusion_ops
@@ -17,6 +18,9 @@ import spaces
 from fusion_ops import Cost, FusionChoice
 from fusion_ops.errors import MeasurementError, SpecError, UnknownNameError
 from fusion_ops.operator import OPERATORS
+from reports.runtimes import RUNTIMES
+from reports.runtimes.torch_compiled import TorchCompiled
+from search.cluster.operator_worker import RemoteTimer
 from search.run.budget import Budget
 from search.run.preliminaries import Preliminaries
 from search.strategy.proposals.encoding import Encoding
@@ -287,3 +291,38 @@ def test_nothing_is_measured_that_is_known_or_that_nobody_reads(open_ledger, tmp
         ledger.study.set_user_attr(OPERATOR_LATENCY, {})
     preliminaries(ledger, tmp_path).measure(Job(FolderFiles(tmp_path)))
     assert not (tmp_path / "log.jsonl").exists()
+
+
+class Uncompiled(TorchCompiled):
+    """Counts what would be compiled."""
+
+    def __init__(self) -> None:
+        self.prepared = 0
+
+    def _prepared(self, network):
+        self.prepared += 1
+        return network
+
+
+def test_what_is_compiled_is_compiled_once_for_all_rounds(monkeypatch) -> None:
+    runtime, space = Uncompiled(), made(ops=("sum", "concat"))
+    monkeypatch.setitem(RUNTIMES._entries, "uncompiled", runtime)
+    timer = DeviceTimer(space, torch.device("cpu"), QUICK.at("uncompiled"))
+    table, failed = measured_table(space, QUICK, timer.device, timer.time, lambda _: None)
+    assert not failed
+    assert runtime.prepared == len(table.times) + NETWORKS
+
+
+class LostAtTheEnd(RemoteTimer):
+    """Its worker answers no more."""
+
+    def _ask(self, patience, method, *arguments):
+        raise RayError(f"lost at {method}")
+
+
+def test_a_worker_that_is_lost_at_its_end_loses_no_table(tmp_path) -> None:
+    timer = LostAtTheEnd(Job(FolderFiles(tmp_path), ("accuracy", "latency")), made(), lambda: False)
+    timer._worker = object()
+    with pytest.raises(RayError):
+        timer._ask(1.0, "close")
+    timer.close()
