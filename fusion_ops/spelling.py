@@ -20,11 +20,20 @@ _ASKED: ContextVar[bool] = ContextVar("plain_spelling", default=False)
 
 
 def is_plain() -> bool:
-    """Return whether operators are spelled plainly: within `torch.export`, and within `plain_spelling`.
+    """Return whether operators are spelled plainly: within `torch.export`, `torch.jit.trace` and `plain_spelling`.
+
+    An exported `modeling.py` has a copy of this function, which knows what PyTorch is doing, too.
 
     `torch.compile` follows no context variable; what it compiles is spelled as in training.
     """
-    return torch.compiler.is_exporting() or (not torch.compiler.is_compiling() and _ASKED.get())
+    if torch.compiler.is_exporting():
+        return True
+    return not torch.compiler.is_compiling() and (_is_tracing() or _ASKED.get())
+
+
+def _is_tracing() -> bool:
+    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return tracing
 
 
 @contextmanager

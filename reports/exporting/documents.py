@@ -193,8 +193,8 @@ def own_version() -> str:
 
 def _versions(selection: Selection) -> Iterator[tuple[str, str | None]]:
     """Yield the versions of what wrote and ran the formats."""
-    for written in selection.formats:
-        runtime = written.format.runtime
+    runtimes = (*(one.format.runtime for one in selection.formats), *(one.runtime for one in selection.int8))
+    for runtime in runtimes:
         for name in (*runtime.converters, *runtime.packages):
             if name != "torch":
                 yield name, installed_version(name)

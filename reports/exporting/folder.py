@@ -179,11 +179,12 @@ def _folded(exported: nn.Module, trained: nn.Module, inputs: Sequence[Tensor]) -
     """Return the network with its batch normalisations folded, compared with the trained one."""
     try:
         found = fold_network(exported, inputs)
+        # A copy: what is exported must not have run (findings/torch-export-after-a-pass.sh).
+        folded = returned(copy.deepcopy(found.network), inputs)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"`fold` needs a network that torch.export can follow ({reason}); leave `fold` out.") from error
-    # A copy: what is exported must not have run (findings/torch-export-after-a-pass.sh).
-    difference = verify.difference(returned(copy.deepcopy(found.network), inputs), returned(trained, inputs))
+    difference = verify.difference(folded, returned(trained, inputs))
     if not fits(difference):
         raise RunError(
             f"folded, the network differs by {difference:.2g} (at most {verify.LIMIT:.0e}): some convolution gives "

@@ -20,10 +20,11 @@ from reports.runtimes.comparing import batch_sizes, compare, wrong_at_other_size
 from reports.shipped import verify
 from spaces.importing import is_reference
 
-__all__ = ["Format", "Written", "chosen", "silently", "write_format"]
+__all__ = ["DISK", "RUNNER", "Format", "Written", "chosen", "format_names", "silently", "write_format"]
 
 Titles = Callable[[], Mapping[str, str]]
 RUNNER = "run_"
+NONE = "none"
 LONGEST = 200
 # What the disk refuses is no fault of a runtime.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
@@ -100,7 +101,7 @@ def chosen(names: Sequence[str], *, onnx: bool = False) -> tuple[Format, ...]:
     """Return the formats of these names, checked before anything is written.
 
     Args:
-        names: Names of runtimes or of their formats, or `module:Class`.
+        names: Names of runtimes or of their formats, or `module:Class`; `none` alone for no format.
         onnx: Whether `onnx` is one of them, too.
 
     Raises:
@@ -109,8 +110,10 @@ def chosen(names: Sequence[str], *, onnx: bool = False) -> tuple[Format, ...]:
         RunError: None is named, one is not installed, or two write the same file.
     """
     wanted = dict.fromkeys(name.strip() for name in [*names, *(["onnx"] if onnx else [])])
-    if not wanted or "" in wanted:
-        raise RunError(f"formats are named like pt2,onnx, at least one; got {','.join(names)!r}.")
+    if list(wanted) == [NONE]:
+        return ()
+    if not wanted or "" in wanted or NONE in wanted:
+        raise RunError(f"formats are named like pt2,onnx, or {NONE} alone; got {','.join(wanted)!r}.")
     formats: dict[type[Runtime], Format] = {}
     for found in map(_named, wanted):
         formats.setdefault(type(found.runtime), found)  # `onnx` and `onnxruntime` are one
@@ -176,10 +179,16 @@ def _begins(runtime: Runtime, network: nn.Module, inputs: Sequence[Tensor], titl
 
 
 def _named(name: str) -> Format:
-    known = [one for key in RUNTIMES for one in (RUNTIMES[key].format, key) if one]
-    if not is_reference(name) and name not in known:
-        raise UnknownNameError("format", name, dict.fromkeys(known))
+    if not is_reference(name) and name not in format_names():
+        raise UnknownNameError("format", name, format_names())
     return Format(name, runtime_named(name))
+
+
+def format_names() -> tuple[str, ...]:
+    """Return what formats are called, and the names of the runtimes that they are of."""
+    return tuple(
+        dict.fromkeys(name for key in RUNTIMES if RUNTIMES[key].format for name in (RUNTIMES[key].format, key))
+    )
 
 
 def _require_own_file(wanted: Format) -> None:
@@ -227,7 +236,7 @@ def silently() -> Iterator[None]:
 
 
 def _refused(wanted: Format, why: str) -> RunError:
-    return RunError(f"{wanted}: {why}; leave `{wanted.name}` out of the formats.")
+    return RunError(f"{wanted}: {why}; leave `{wanted.name}` out of the formats (`{NONE}`: none at all).")
 
 
 def _described(error: Exception) -> str:

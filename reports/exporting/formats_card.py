@@ -19,10 +19,13 @@ SECTION = """\
 
 {table}
 
-Each was loaded again and compared with the trained network; a difference is relative to the largest output where that
-is beyond ±1.{folded}
+{compared}{folded}
 {usage}
 """
+COMPARED = """\
+Each that has a difference was loaded again and compared with the trained network; a difference is relative to the
+largest output where that is beyond ±1."""
+NONE = "No format was asked for: `modeling.py` and its weights are the network.\n"
 USAGE = """
 ```python
 from {module} import load
@@ -35,9 +38,12 @@ outputs = run(inputs)  # {arrays}, prepared by `preprocess`
 
 def formats_section(selection: Selection) -> str:
     """Return a section on the formats."""
+    if not selection.formats:
+        return f"## Formats\n\n{NONE}"
     rows = [(f"`{one.file}`", str(one.format), *_compared(one)) for one in selection.formats]
     return SECTION.format(
         table=table(("file", "runtime", "largest difference", "at batch"), rows),
+        compared=COMPARED,
         folded=_folded(selection),
         usage=_usage(selection),
     )
@@ -46,14 +52,19 @@ def formats_section(selection: Selection) -> str:
 def format_limits(selection: Selection) -> str:
     """Return what the formats take: batches, and images of which size."""
     single = [one.file for one in selection.formats if not one.format.runtime.batches]
-    several = [one.file for one in selection.formats if one.format.runtime.batches]
+    several: dict[int, list[str]] = {}
+    for one in selection.formats:
+        if one.format.runtime.batches:
+            several.setdefault(one.format.runtime.largest_batch or MAX_BATCH, []).append(one.file)
     lines = []
-    if several:
-        takes = "takes" if len(several) == 1 else "take"
-        lines.append(f"- {named(several)} {takes} batches of 1 to {MAX_BATCH:,} images.")
+    for largest, files in several.items():
+        takes = "takes" if len(files) == 1 else "take"
+        lines.append(f"- {named(files)} {takes} batches of 1 to {largest:,} images.")
     if single:
         lines.append(f"- {named(single)} {'takes' if len(single) == 1 else 'take'} one image at a time.")
-    lines.append("- Images of another size a format refuses, or answers as the network itself does.")
+    if any(one.difference is not None for one in selection.formats):
+        which = "a format" if all(one.difference is not None for one in selection.formats) else "a format that was run"
+        lines.append(f"- Images of another size {which} refuses, or answers as the network itself does.")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -77,7 +88,7 @@ def requirements(formats: Sequence[Written], int8: Sequence[WrittenInt8] = ()) -
     """Return `requirements.txt`: older versions may not read what these wrote."""
     packages = dict.fromkeys(["torch"])
     for runtime in (*(one.format.runtime for one in formats), *(one.runtime for one in int8)):
-        packages |= dict.fromkeys(runtime.packages)
+        packages |= dict.fromkeys(runtime.packages if runtime.runner is not None else ())
     lines = [f"{name}{_at_least(name)}" for name in packages]
     return "\n".join([lines[0], "safetensors>=0.5", "numpy>=1.26", *lines[1:]]) + "\n"
 

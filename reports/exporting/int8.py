@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fusion_ops.errors import RunError, UnknownNameError
+from fusion_ops.errors import FusionNasError, RunError, UnknownNameError
+from reports.exporting.formats import DISK, RUNNER, format_names
 from reports.exporting.int8_record import WrittenInt8
 from reports.exporting.sample import write_sample
 from reports.exporting.simplify import Evaluate
@@ -33,9 +34,9 @@ def chosen_int8(names: Sequence[str], calibration: Calibration | None) -> tuple[
     """
     runtimes = {type(found): found for found in map(_named, dict.fromkeys(name.strip() for name in names))}
     for runtime in runtimes.values():
-        if "int8" not in runtime.precisions or runtime.runner is None:
+        if "int8" not in runtime.precisions or runtime.runner is None or not runtime.batches:
             raise RunError(f"{runtime.title} has no int8 here; use {' or '.join(_with_int8())}.")
-        runtime.require()
+        runtime.require_int8()
     if runtimes and calibration is None:
         raise RunError("`int8` needs `calibration`, which gives prepared training images; pass both.")
     return tuple(runtimes.values())
@@ -62,18 +63,31 @@ def write_int8(
     Raises:
         RunError: The runtime cannot quantize the network.
     """
-    path = folder / _eight(runtime.file)
     try:
-        quantized = runtime.quantize(network, batches, path, batch=None if runtime.batches else 1)
-        runner = _write_runner(folder, runtime)
-        program = ProgramNetwork(runtime.load(path), network, inputs)
-    except (RunError, OSError):
+        return _written(folder, runtime, network, inputs, batches, evaluate)
+    except FusionNasError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK:
+            raise
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise RunError(f"{runtime.title} {runtime.version}: the network in int8 fails: {reason}.") from error
-    if not any(quantized["int8"].values()):
+
+
+def _written(
+    folder: Path,
+    runtime: Runtime,
+    network: nn.Module,
+    inputs: Sequence[Tensor],
+    batches: Sequence[Sequence[Tensor]],
+    evaluate: Evaluate | None,
+) -> WrittenInt8:
+    path = folder / _eight(runtime.file)
+    quantized = runtime.quantize(network, batches, path)
+    if not any(quantized.get("int8", {"anything": True}).values()):
         raise RunError("nothing of this network can be quantized: no convolution and no linear layer is left for int8.")
+    runner = _write_runner(folder, runtime)
+    program = ProgramNetwork(runtime.load(path), network, inputs)
     sample = f"sample.{_eight(Path(runtime.file).name)}.safetensors"
     write_sample(folder, program, inputs, sample)
     error_of = verify.difference(verify.tensors(program(*inputs)), verify.tensors(_answer(network, inputs)))
@@ -92,8 +106,7 @@ def write_int8(
 
 
 def _named(name: str) -> Runtime:
-    known = [one for key in RUNTIMES for one in (RUNTIMES[key].format, key) if one]
-    if not is_reference(name) and name not in known:
+    if not is_reference(name) and name not in format_names():
         raise UnknownNameError("runtime", name, _with_int8())
     return runtime_named(name)
 
@@ -111,7 +124,8 @@ def _eight(file: str) -> str:
 def _write_runner(folder: Path, runtime: Runtime) -> str:
     """Write the runtime's runner for the int8 file, and return its name."""
     source = Path(str(runtime.runner))
-    target = folder / f"{source.stem}_int8{source.suffix}"
+    name = f"{source.stem.removeprefix(RUNNER)}_int8{source.suffix}"
+    target = folder / f"{RUNNER}{name}"
     shutil.copyfile(source, target)
     text = target.read_text(encoding="utf-8")
     for file in (runtime.file, *runtime.further_files):

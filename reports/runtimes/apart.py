@@ -38,12 +38,13 @@ def convert_apart(module: str, program: ExportedProgram, path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
         given = Path(folder) / "program.pt2"
         torch.export.save(program, given)
-        command = [sys.executable, "-W", "ignore", "-m", __name__, module, str(given), str(path.resolve())]
+        command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, module, str(given), str(path.resolve())]
         found = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         done = subprocess.run(command, env=os.environ | {"PYTHONPATH": found}, capture_output=True, text=True)
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        why = said[-1] if done.returncode > 0 and said else f"its process ended by signal {-done.returncode}"
+        ended = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+        why = said[-1] if done.returncode > 0 and said else f"its process ended with {ended}"
         raise RunError(f"The converter of {path.name} failed: {why}.")
 
 

@@ -31,6 +31,7 @@ class ExecuTorch(Runtime):
     file = "model.pte"
     extra = "executorch"
     packages = ("executorch",)
+    largest_batch = LARGEST_BATCH
     verified = "1.5.1"
     runner = str(SHIPPED / "run_executorch.py")
 

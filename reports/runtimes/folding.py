@@ -37,6 +37,7 @@ SEVERAL_CALLS = "called more than once"
 SHARED = "shared or used elsewhere"
 NOT_CALLED = "not called as a module"
 OF_ITS_BATCH = "normalises by the statistics of its batch"
+OTHERWISE = "does more than normalise"
 GROUPED = "behind a transposed convolution in groups"
 
 
@@ -126,6 +127,7 @@ class _Graph:
         self._shared = set(tied(state)) | set(tied(state).values())
         self._names = _parameter_names(program)
         self._norms: dict[str, list[Node]] = {}
+        self._inside = Counter(_called(node) for node in program.graph.nodes if node.op == "call_function")
         for node in program.graph.nodes:
             if _operation(node) == NORM:
                 self._norms.setdefault(_called(node), []).append(node)
@@ -135,6 +137,8 @@ class _Graph:
         nodes = self._norms.get(path, [])
         if len(nodes) != 1:
             return Left(SEVERAL_CALLS if nodes else NOT_CALLED)
+        if self._inside[path] > 1:
+            return Left(OTHERWISE)  # with the module an activation would go, for instance
         node = nodes[0]
         if node.args[TRAINING] is not False or self._modules[path].running_mean is None:
             return Left(OF_ITS_BATCH)

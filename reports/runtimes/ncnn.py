@@ -41,6 +41,7 @@ class Ncnn(Runtime):
     verified = "1.0.20261020"
     runner = str(SHIPPED / "run_ncnn.py")
     batches = False
+    largest_batch = 1
 
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:
         """Write an ncnn model for single images.

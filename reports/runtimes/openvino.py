@@ -15,7 +15,7 @@ from fusion_ops.errors import RunError
 from reports.runtimes.onnxruntime import OnnxRuntime
 from reports.runtimes.program import MAX_BATCH, exported_program, input_names
 from reports.runtimes.quantizing import Scope
-from reports.runtimes.runtime import RUNTIMES, Precision, Program, Runtime
+from reports.runtimes.runtime import RUNTIMES, Runtime
 
 __all__ = ["OpenVino"]
 
@@ -57,19 +57,15 @@ class OpenVino(Runtime):
 
         One quantization for both runtimes: the same layers in int8, the same ranges.
         """
-        self._require_int8()
+        self.require_int8()
         with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
             source = Path(folder) / "model.onnx"
             quantized = self._onnx.quantize(network, batches, source, batch=batch)
             _save(_openvino().convert_model(source), batches[0], path, batch)
         return quantized
 
-    def load(self, path: Path, *, threads: int | None = None, precision: Precision = "float32") -> Program:
-        """Return a function that runs a file; see `Runtime.load`."""
-        _openvino()
-        return super().load(path, threads=threads, precision=precision)
-
-    def _require_int8(self) -> None:
+    def require_int8(self) -> None:
+        """Check that ONNX Runtime is there, too; see `Runtime.require_int8`."""
         self.require()
         missing = self._onnx.missing()
         if missing:

@@ -61,7 +61,9 @@ def quantize_onnx(
         prepared = Path(folder) / "prepared.onnx"
         try:
             with _quiet():
-                import_module("onnxruntime.quantization").quant_pre_process(str(source), str(prepared))
+                import_module("onnxruntime.quantization").quant_pre_process(
+                    str(source), str(prepared), skip_symbolic_shape=True
+                )
                 inside = _operators_of_nodes(onnx.load(prepared), operators)
                 left = [] if scope == "everything" else [node for node, path in inside.items() if path is not None]
                 _quantize(prepared, path, batches, left)

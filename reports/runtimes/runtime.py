@@ -6,7 +6,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import RunError, SpecError
 from fusion_ops.registry import Registry
-from reports.shipped.verify import load_module
+from reports.shipped.verify import constants_of, load_module, not_installed
 from spaces.importing import imported, is_reference
 
 __all__ = ["RUNTIMES", "Precision", "Program", "Runtime", "runtime_named"]
@@ -57,7 +57,7 @@ class Runtime(ABC):
     batches: ClassVar[bool] = True
     """Whether one file takes batches of several sizes."""
     largest_batch: ClassVar[int | None] = None
-    """The largest batch that it runs; `None` where it has no limit."""
+    """The largest batch that it can take at all; `None`: up to `MAX_BATCH`."""
 
     @abstractmethod
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:
@@ -93,7 +93,10 @@ class Runtime(ABC):
     def quantize(
         self, network: nn.Module, batches: Sequence[Sequence[Tensor]], path: Path, *, batch: int | None = None
     ) -> dict[str, Any]:
-        """Write a network with weights and activations of eight bits, and return what was quantized, in words.
+        """Write a network with weights and activations of eight bits, and return what was quantized.
+
+        That is a dictionary with `words`, a sentence; it may have `int8` and `float32`, how many layers of which kind
+        are in either.
 
         Args:
             network: The network, in evaluation mode, on the CPU.
@@ -141,8 +144,16 @@ class Runtime(ABC):
 
     def missing(self, *, to_run: bool = True) -> tuple[str, ...]:
         """Return the distributions that are not installed: those that convert, and where asked those that run."""
-        needed = dict.fromkeys((*self.converters, *(self.packages if to_run else ())))
+        needed = dict.fromkeys((*self.converters, *(self.packages if to_run and not self._runs_here() else ())))
         return tuple(name for name in needed if installed_version(name) is None)
+
+    def _runs_here(self) -> bool:
+        """Return whether the runner has what it needs: other distributions may hold it, such as `onnxruntime-gpu`."""
+        needs = self._needs()
+        return bool(needs) and not not_installed(needs)
+
+    def _needs(self) -> tuple[str, ...]:
+        return () if self.runner is None else tuple(constants_of(Path(self.runner)).get("NEEDS", ()))
 
     def require(self, *, to_run: bool = True) -> None:
         """Check that all is installed.
@@ -155,7 +166,7 @@ class Runtime(ABC):
             raise RunError(f"{self.title} needs {' and '.join(missing)}; run `{self.installation}`.")
 
     def require_int8(self) -> None:
-        """Check that all is installed that quantizes a network and runs it then.
+        """Check that all is installed that `quantize` needs.
 
         Raises:
             RunError: It is not; the message has the command that installs it.
@@ -170,7 +181,11 @@ class Runtime(ABC):
     @property
     def version(self) -> str | None:
         """Version of the runtime; `None` where it is not installed."""
-        return installed_version(self.packages[0])
+        found = installed_version(self.packages[0]) if self.packages else None
+        if found is None and self._runs_here():
+            others = packages_distributions().get(self._needs()[0], [])
+            found = next(filter(None, map(installed_version, others)), None)
+        return found
 
 
 def installed_version(distribution: str) -> str | None:
@@ -192,12 +207,28 @@ def runtime_named(name: str) -> Runtime:
         found = imported(name)
         if not (isinstance(found, type) and issubclass(found, Runtime)):
             raise SpecError(f"`{name}` is no runtime; derive it from `reports.runtimes.Runtime`.")
-        try:
-            return found()
-        except TypeError as error:
-            raise SpecError(f"`{name}` cannot be made: {error}; define what `Runtime` leaves open.") from None
+        return _made(name, found)
     by_format = {RUNTIMES[known].format: known for known in RUNTIMES}
     return RUNTIMES[by_format.get(name, name)]
+
+
+def _made(name: str, kind: type[Runtime]) -> Runtime:
+    """Return a runtime of a user-defined class.
+
+    Raises:
+        SpecError: It cannot be made, or lacks something.
+    """
+    for attribute in ("title", "file"):
+        if not isinstance(getattr(kind, attribute, None), str):
+            raise SpecError(f"`{name}` has no `{attribute}`; see `reports.runtimes.Runtime` for what it is.")
+    if kind.runner is not None and not Path(kind.runner).is_file():
+        raise SpecError(f"`{name}`: its `runner`, {kind.runner}, is no file; give its whole path, or `None`.")
+    try:
+        return kind()
+    except TypeError as error:
+        raise SpecError(f"`{name}` cannot be made: {error}; define what `Runtime` leaves open.") from None
+    except Exception as error:
+        raise SpecError(f"`{name}` cannot be made: {type(error).__name__}: {' '.join(str(error).split())}.") from error
 
 
 RUNTIMES: Registry[Runtime] = Registry("runtime")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import openvino
 from numpy.typing import NDArray
+
+if "openvino" not in sys.modules:
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it would send usage data, unasked
+import openvino
 
 FILE = "model.xml"
 NEEDS = ("openvino",)

@@ -186,7 +186,7 @@ def main() -> int:
         _table(("format", "largest difference"), shown)
     else:
         print("The networks were not run, because files have changed.\n")
-    wrong = list(problems(files, found, folder))
+    wrong = list(problems(files, found, folder if intact else None))
     for problem in wrong:
         print(f"FAILED: {problem}.")
     if not wrong:

@@ -242,6 +242,17 @@ def test_it_is_exported_in_operations_that_converters_know(choice: FusionChoice,
 
 
 @every_choice
+@pytest.mark.filterwarnings("ignore")  # what is old in the tracer, and checks of shapes that it does not follow
+def test_a_run_that_is_traced_has_the_same_operations(choice: FusionChoice) -> None:
+    """Without being asked: an exported network has a copy of the operators, which nobody can ask."""
+    op, features = made(choice).eval(), tuple(maps())
+    traced = torch.jit.trace(op, features, check_trace=False)
+    kinds = {node.kind().removeprefix("aten::") for node in traced.inlined_graph.nodes()}
+    assert not kinds & UNKNOWN_TO_CONVERTERS
+    torch.testing.assert_close(traced(*features), op(*features))
+
+
+@every_choice
 def test_whoever_follows_a_run_can_ask_for_the_same_operations(choice: FusionChoice) -> None:
     op, features = made(choice).eval(), maps()
     with torch.no_grad(), fusion_ops.plain_spelling():

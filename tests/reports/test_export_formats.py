@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 import reports
 import spaces
 from fusion_ops import FusionChoice
+from fusion_ops.errors import RunError
 from reports.exporting.formats import chosen
 from reports.runtimes import RUNTIMES, runtime
 from reports.shipped import run_pt2
@@ -89,7 +90,7 @@ class Mismatched(TorchEager):
 
 
 class Unfinished(Runtime):
-    file = "unfinished"
+    title, file = "Unfinished", "unfinished"
 '''
 
 
@@ -124,11 +125,11 @@ def importable(run: Path, folder: Path) -> None:
     [
         (
             ("onx",),
-            r"unknown format `onx`; did you mean `onnx`\?; known: pt2, torch, torch-compiled, onnx, onnxruntime",
+            r"unknown format `onx`; did you mean `onnx`\?; known: pt2, torch, onnx, onnxruntime",
         ),
-        (("pt2", ""), r"formats are named like pt2,onnx, at least one; got 'pt2,'"),
-        ((), r"formats are named like pt2,onnx, at least one; got ''"),
-        (("torch", "torch-compiled"), r"`torch` and `torch-compiled` both write model\.pt2; leave one of them out"),
+        (("pt2", ""), r"formats are named like pt2,onnx, or none alone; got 'pt2,'"),
+        ((), r"formats are named like pt2,onnx, or none alone; got ''"),
+        (("torch", "torch-compiled"), "unknown format `torch-compiled`; known: pt2, torch, onnx"),
         (("nowhere_at_all:Thing",), "there is no module `nowhere_at_all`; install it, or put it beside the config"),
         (("own_runtimes:runner",), "`own_runtimes:runner` is no runtime; derive it from `reports.runtimes.Runtime`"),
         (("own_runtimes:Unfinished",), r"`own_runtimes:Unfinished` cannot be made: .*convert.*; define what `Runtime`"),
@@ -154,6 +155,7 @@ def test_what_is_not_installed_is_named_with_what_installs_it(
     pyproject = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     extras = pyproject["project"]["optional-dependencies"]
     monkeypatch.setattr(runtime, "installed_version", lambda name: "1" if name == "torch" else None)
+    monkeypatch.setattr(runtime, "not_installed", lambda names: tuple(name for name in names if name != "torch"))
     for found in (RUNTIMES[name] for name in ("onnxruntime", "openvino")):
         needs = " and ".join(dict.fromkeys((*found.converters, *found.packages)))
         match = rf"{found.title} needs {needs}; run `pip install fusion-nas\[{found.extra}\]`"
@@ -209,7 +211,7 @@ def test_a_runtime_that_loses_a_factor_is_refused_with_the_point_where_it_does(
     match = (
         r"^Forgetful Runtime 2\S+: model\.pt2 differs by \S+ from the network at batch \d+ \(at most 1e-04\), first at "
         r"fusion point `stage2\.block1` \(`aff r=2`\); up to module `stages\.stage2\.0\.\w+` \(\w+\) it is right; "
-        r"leave `own_runtimes:Forgetful` out of the formats\.$"
+        r"leave `own_runtimes:Forgetful` out of the formats "
     )
     refused(attentive_run, tmp_path / "out", match, formats=("own_runtimes:Forgetful",))
 
@@ -248,3 +250,11 @@ def test_folding_that_shows_is_refused_and_leaving_it_out_works(attentive_run: P
     match = r"folded, the network differs by \S+ \(at most 1e-04\): .* rounding shows; leave `fold` out"
     refused(attentive_run, tmp_path / "out", match, fold=True)
     assert reports.export(attentive_run, tmp_path / "out").is_dir()
+
+
+def test_two_formats_of_one_file_are_refused(own: Path) -> None:
+    sys.path.append(str(own))
+    with pytest.raises(
+        RunError, match=r"`pt2` and `own_runtimes:Forgetful` both write model\.pt2; leave one of them out"
+    ):
+        chosen(["pt2", "own_runtimes:Forgetful"])

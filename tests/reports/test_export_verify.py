@@ -50,6 +50,14 @@ def test_verify_finds_a_missing_file(copied: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["config.json", "run_pt2.py"])
+def test_damage_that_cannot_be_read_is_reported_like_any_other(copied: Path, tmp_path: Path, name: str) -> None:
+    (copied / name).write_text("{ torn", encoding="utf-8")
+    done = verified(copied, tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"FAILED: {name} is changed; its SHA-256 is not the one in provenance.json." in done.stdout
+
+
 def differing(folder: Path, *without: str) -> list[str]:
     for name in without:
         (folder / name).unlink(missing_ok=True)

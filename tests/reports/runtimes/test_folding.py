@@ -127,3 +127,14 @@ def test_a_network_without_any_says_so() -> None:
     network = nn.Sequential(conv(1, 2, 1), nn.Flatten()).eval()
     found = check(network, (torch.randn(2, 1, 3, 3),))
     assert str(found) == "it has no batch normalisation to fold"
+
+
+def test_a_batch_normalisation_that_does_more_stays_and_says_so() -> None:
+    class Activating(nn.BatchNorm2d):
+        def forward(self, features: Tensor) -> Tensor:
+            return super().forward(features).relu()
+
+    network = unsettled(nn.Sequential(nn.Conv2d(2, 3, 3), Activating(3), nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)))
+    found = check(network, [torch.randn(2, 2, 6, 6)])
+    assert found.left == {"1": "does more than normalise"}
+    assert found.pairs == (("2", "3"),)

@@ -32,10 +32,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (
             "pt2,onx",
-            "unknown format `onx`; did you mean `onnx`?; known: pt2, torch, torch-compiled, onnx",
+            "unknown format `onx`; did you mean `onnx`?; known: pt2, torch, onnx",
         ),
-        ("", "formats are named like pt2,onnx, at least one; got ''."),
-        ("torch,torch-compiled", "`torch` and `torch-compiled` both write model.pt2; leave one of them out."),
+        ("", "formats are named like pt2,onnx, or none alone; got ''."),
+        ("torch-compiled", "unknown format `torch-compiled`; known: pt2, torch, onnx"),
     ],
 )
 def test_a_format_that_cannot_be(
