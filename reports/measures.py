@@ -229,7 +229,7 @@ def _in_runtime(place: str) -> str:
     runtime = imported(place) if is_reference(place) else runtime_named(place)
     title = getattr(runtime, "title", None)
     if not isinstance(title, str):
-        raise SpecError(f'`{place}` must have a text `title`, as in `title = "My phone"`; got {title!r}.')
+        raise SpecError(f"`{place}` has no `title`; see `reports.runtimes.Runtime` for what it is.")
     return f"in {title}"
 
 

@@ -30,12 +30,15 @@ def describe_environment(runtimes: Iterable[Runtime] = ()) -> dict[str, Any]:
     """Return versions, those of some runtimes, too, and hardware as JSON-ready values."""
     import torch
 
-    needed = (package for runtime in runtimes for package in (*runtime.packages, *runtime.converters))
+    timed = tuple(runtimes)
+    needed = (package for runtime in timed for package in (*runtime.packages, *runtime.converters))
+    # Other distributions may hold what runs it, such as `onnxruntime-gpu`.
+    versions = {runtime.packages[0]: runtime.version for runtime in timed if runtime.packages}
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
         "fusion_nas": installed("fusion-nas"),
         "python": platform.python_version(),
-        **{package.replace("-", "_"): installed(package) for package in dict.fromkeys((*PACKAGES, *needed))},
+        **{name.replace("-", "_"): versions.get(name) or installed(name) for name in (*PACKAGES, *needed)},
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cpus": available_cpus(),

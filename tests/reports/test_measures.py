@@ -109,7 +109,7 @@ def test_a_users_runtime_has_its_class_asked_for_its_title_and_none_is_made(tmp_
     with pytest.raises(SpecError) as caught:
         MEASURES["latency@phones_of_measures:Nameless"]
     assert str(caught.value) == (
-        '`phones_of_measures:Nameless` must have a text `title`, as in `title = "My phone"`; got None.'
+        "`phones_of_measures:Nameless` has no `title`; see `reports.runtimes.Runtime` for what it is."
     )
 
 

@@ -140,7 +140,7 @@ def test_runtimes_as_json_and_as_a_table(capsys):
 
 def test_a_runtime_that_is_not_installed_names_the_command(capsys, monkeypatch):
     class Absent(type(RUNTIMES["openvino"])):
-        title, format, extra, packages = "Absent", "", "", ("no-such-distribution",)
+        title, format, extra, converters = "Absent", "", "", ("no-such-distribution",)
 
     monkeypatch.setitem(RUNTIMES._entries, "absent", Absent())
     assert in_process("runtimes") == 0

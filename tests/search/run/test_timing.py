@@ -30,7 +30,7 @@ class Stubborn(OpenVino):
         raise TypeError("no such operator.\\nat node 3")
 
 class Absent(OpenVino):
-    title, extra, packages = "Absent", "", ("no-such-distribution",)
+    title, extra, converters = "Absent", "", ("no-such-distribution",)
 """
 
 
