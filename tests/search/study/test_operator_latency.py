@@ -164,8 +164,8 @@ def test_operators_are_measured_in_the_runtime_of_the_objective() -> None:
     assert table.predict(space.uniform("sum"), space) > 0
     sampler = search.create_sampler("auto", space, objectives=("accuracy", "latency@onnxruntime", "latency"), seed=0)
     assert sampler.reads_operator_latency == ("latency@onnxruntime", "latency")
-    with pytest.raises(UnknownNameError, match="unknown runtime `onnx`"):
-        search.measure_operators(study, space, measure="latency@onnx")
+    with pytest.raises(UnknownNameError, match="unknown runtime `onn`"):
+        search.measure_operators(study, space, measure="latency@onn")
 
 
 class Refuses(fusion_ops.FusionOperator):
