@@ -24,7 +24,7 @@ def export(
         typer.Option(
             "--format",
             metavar="NAME,…",
-            help="What to write beside source and weights: pt2, onnx, openvino, … or your own module:Class; "
+            help="What to write beside source and weights: pt2, onnx, openvino, …, your own module:Class, or none; "
             "`fusion-nas runtimes` lists them.",
         ),
     ] = "pt2",
