@@ -32,6 +32,7 @@ def is_plain() -> bool:
 
 
 def _is_tracing() -> bool:
+    """Return whether `torch.jit.trace` follows this run."""
     tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     return tracing
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import RunError, SpecError
 from fusion_ops.registry import Registry
-from reports.shipped.verify import constants_of, load_module, not_installed
+from reports.shipped.verify import load_module
 from spaces.importing import imported, is_reference
 
 __all__ = ["RUNTIMES", "Precision", "Program", "Runtime", "runtime_named"]
@@ -144,16 +144,8 @@ class Runtime(ABC):
 
     def missing(self, *, to_run: bool = True) -> tuple[str, ...]:
         """Return the distributions that are not installed: those that convert, and where asked those that run."""
-        needed = dict.fromkeys((*self.converters, *(self.packages if to_run and not self._runs_here() else ())))
+        needed = dict.fromkeys((*self.converters, *(self.packages if to_run else ())))
         return tuple(name for name in needed if installed_version(name) is None)
-
-    def _runs_here(self) -> bool:
-        """Return whether the runner has what it needs: other distributions may hold it, such as `onnxruntime-gpu`."""
-        needs = self._needs()
-        return bool(needs) and not not_installed(needs)
-
-    def _needs(self) -> tuple[str, ...]:
-        return () if self.runner is None else tuple(constants_of(Path(self.runner)).get("NEEDS", ()))
 
     def require(self, *, to_run: bool = True) -> None:
         """Check that all is installed.
@@ -181,19 +173,19 @@ class Runtime(ABC):
     @property
     def version(self) -> str | None:
         """Version of the runtime; `None` where it is not installed."""
-        found = installed_version(self.packages[0]) if self.packages else None
-        if found is None and self._runs_here():
-            others = packages_distributions().get(self._needs()[0], [])
-            found = next(filter(None, map(installed_version, others)), None)
-        return found
+        return installed_version(self.packages[0]) if self.packages else None
 
 
 def installed_version(distribution: str) -> str | None:
-    """Return the version of a distribution, `None` where it is not installed."""
+    """Return the version of a distribution, or of another one with the same package; `None` where there is neither.
+
+    `onnxruntime-gpu`, for one, is installed in place of `onnxruntime`.
+    """
     try:
         return version(distribution)
     except PackageNotFoundError:
-        return None
+        others = packages_distributions().get(distribution.replace("-", "_"), [])
+        return version(others[0]) if others else None
 
 
 def runtime_named(name: str) -> Runtime:

@@ -155,7 +155,6 @@ def test_what_is_not_installed_is_named_with_what_installs_it(
     pyproject = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     extras = pyproject["project"]["optional-dependencies"]
     monkeypatch.setattr(runtime, "installed_version", lambda name: "1" if name == "torch" else None)
-    monkeypatch.setattr(runtime, "not_installed", lambda names: tuple(name for name in names if name != "torch"))
     for found in (RUNTIMES[name] for name in ("onnxruntime", "openvino")):
         needs = " and ".join(dict.fromkeys((*found.converters, *found.packages)))
         match = rf"{found.title} needs {needs}; run `pip install fusion-nas\[{found.extra}\]`"

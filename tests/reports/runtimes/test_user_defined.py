@@ -11,7 +11,7 @@ import pytest
 from fusion_ops.errors import RunError, SpecError
 from reports.exporting.formats import chosen
 from reports.exporting.int8 import chosen_int8
-from reports.runtimes import RUNTIMES, runtime_named
+from reports.runtimes import RUNTIMES, runtime, runtime_named
 from reports.runtimes.onnxruntime import OnnxRuntime
 
 OWN = """
@@ -88,3 +88,9 @@ def test_a_runtime_without_a_file_of_its_own_is_no_format() -> None:
     with pytest.raises(RunError, match="or none alone; got 'pt2,none'"):
         chosen(["pt2", "none"])
     assert RUNTIMES["torch-compiled"].format == ""
+
+
+def test_another_distribution_of_the_same_package_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "packages_distributions", lambda: {"some_runtime": ["torch"]})
+    assert runtime.installed_version("some-runtime") == runtime.installed_version("torch")
+    assert runtime.installed_version("no-runtime") is None
