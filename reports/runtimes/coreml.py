@@ -60,7 +60,7 @@ def converted(program: ExportedProgram) -> Any:
     coremltools = import_module("coremltools")
     plain = program.run_decompositions({})
     shapes = [node.meta["val"].shape for node in plain.graph.find_nodes(op="placeholder")][-_inputs(plain) :]
-    names = input_names([None] * len(shapes))  # type: ignore[list-item]
+    names = input_names(shapes)
     return coremltools.convert(
         plain,
         inputs=[coremltools.TensorType(name, shape=tuple(shape)) for name, shape in zip(names, shapes, strict=True)],

@@ -64,7 +64,7 @@ def by_place(network: nn.Module) -> nn.Module:
     return _ByPlace(network).eval()
 
 
-def input_names(inputs: Sequence[Tensor]) -> list[str]:
+def input_names(inputs: Sequence[object]) -> list[str]:
     """Return what a network's inputs are called in files: `images`, `input1` …."""
     return ["images", *(f"input{index}" for index in range(1, len(inputs)))]
 
