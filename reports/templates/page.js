@@ -29,6 +29,20 @@ const report = {
     report.listeners.push(listener);
   },
 
+  // The budgets: the most, or least, of a measure that the reader allows
+  fits(entry) {
+    return [...report.budgets].every(([measure, allows]) => allows(entry.values[measure]));
+  },
+  /** Set what a budget allows, a predicate on values of a measure; `null` lifts it. */
+  budget(measure, allows) {
+    if (allows) report.budgets.set(measure, allows);
+    else report.budgets.delete(measure);
+    for (const listener of report.budgetListeners) listener();
+  },
+  onBudget(listener) {
+    report.budgetListeners.push(listener);
+  },
+
   // Colours: a figure is drawn in light ones, each has a dark counterpart
   color(name) {
     return report.colors[name][0];
@@ -123,6 +137,8 @@ report.dark = matchMedia("(prefers-color-scheme: dark)");
 report.narrow = matchMedia("(max-width: 640px)");
 report.byId = new Map(report.data.entries.map((entry) => [entry.id, entry]));
 report.listeners = [];
+report.budgets = new Map();
+report.budgetListeners = [];
 report.selected = null;
 
 for (const query of [report.dark, report.narrow]) {

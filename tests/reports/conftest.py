@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ import spaces
 from reports import candidates
 from spaces import Architecture, SearchSpace
 from tests.reports import exportable
+
+if TYPE_CHECKING:
+    from tests.reports.opened import Open
 
 EPOCHS = 8
 MERIT = {"sum": 0.0, "concat": 0.001, "sk": 0.004, "aff": 0.007, "iaff": 0.010}
@@ -193,6 +196,31 @@ def browser() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def open_report(browser: Any) -> Iterator[Open]:
+    """Return an opener of reports, each in a fresh profile without a network."""
+    from tests.reports.opened import Opened
+
+    contexts = []
+
+    def open_(path: Path, *, width: int = 1280, **settings: Any) -> Opened:
+        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, **settings)
+        contexts.append(context)
+        opened = Opened(context.new_page(), path)
+        opened.page.on(
+            "console",
+            lambda message: opened.errors.append(message.text) if message.type in ("error", "warning") else None,
+        )
+        opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
+        opened.page.on("request", lambda request: opened.requests.append(request.url))
+        opened.page.goto(path.as_uri())
+        return opened
+
+    yield open_
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

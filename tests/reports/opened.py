@@ -1,0 +1,80 @@
+"""A report in a real browser, for the tests of its panels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+__all__ = ["Open", "Opened"]
+
+
+@dataclass
+class Opened:
+    """A report in a browser, and what went wrong or left the page."""
+
+    page: Page
+    path: Path
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def expect_calm(self) -> None:
+        assert self.errors == []
+        assert [address for address in self.requests if not address.startswith("blob:")] == [self.path.as_uri()]
+
+    def expect_fit(self, width: int) -> None:
+        assert self.page.evaluate("document.documentElement.scrollWidth") == width
+        chart = self.page.locator("#chart-tradeoff").bounding_box()
+        assert chart is not None
+        assert 0.45 * width < chart["width"] < width
+
+    def ids(self) -> list[str]:
+        return self.page.locator("#ranking-table tbody tr").evaluate_all("rows => rows.map(row => row.dataset.id)")
+
+    def client(self) -> dict[str, Any]:
+        return json.loads(self.page.locator("#report-data").text_content() or "")
+
+    def first_paint(self) -> float:
+        """Return when the page showed anything, in milliseconds."""
+        return float(self.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+
+    def reloaded(self) -> Opened:
+        """Load the page once more: a busy machine may have delayed it."""
+        self.requests.clear()
+        self.page.reload()
+        return self
+
+    def wait_for_charts(self) -> None:
+        self.page.locator("#chart-tradeoff").scroll_into_view_if_needed()
+        self.page.wait_for_selector("#chart-tradeoff .scatterlayer .js-line")
+
+    def click_mark(self, candidate: str) -> None:
+        """Click the mark of a candidate in the trade-off chart, where Plotly has drawn it."""
+        self.page.locator("#chart-tradeoff").scroll_into_view_if_needed()
+        where = self.page.evaluate(
+            """id => {
+                const element = document.getElementById("chart-tradeoff");
+                const place = report.data.entries.findIndex(entry => entry.id === id);
+                for (const trace of element._fullData) {
+                    const index = (trace.customdata ?? []).indexOf(place);
+                    if (index < 0) continue;
+                    const { xaxis, yaxis } = element._fullLayout;
+                    const box = element.getBoundingClientRect();
+                    return [
+                        box.left + xaxis._offset + xaxis.l2p(trace.x[index]),
+                        box.top + yaxis._offset + yaxis.l2p(trace.y[index]),
+                    ];
+                }
+            }""",
+            candidate,
+        )
+        self.page.mouse.move(where[0] - 1, where[1])
+        self.page.mouse.move(*where)
+        self.page.mouse.click(*where)
+
+
+Open = Callable[..., Opened]
