@@ -7,7 +7,8 @@ What it shows
     - `times`: how long a ResNet-20 with the operator at every residual sum takes for one image on one thread, as a
       multiple of the same network with sums: the two take turns, and the ratio is that of the least times.
     Runtimes of which one environment cannot hold all are run one after the other; the JSON keeps what other calls
-    have found. `--page` writes the tables of `docs/deployment.md` from it.
+    have found. `--page` writes the tables of `docs/deployment.md` from it, and one of what `benchmarks/int8.py` has
+    found.
 
 Result
     `benchmarks/results/runtimes.json`, in words in `docs/deployment.md`.
@@ -39,6 +40,7 @@ from reports.runtimes.conformance import LIMIT, OperatorNetwork, differences
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "runtimes.json", ROOT / "docs" / "deployment.md"
+INT8 = ROOT / "benchmarks" / "results" / "int8.json"
 ROUNDS, CALLS, REDUCTION = 60, 5, 4
 ON_LINUX = ("torch", "torch-compiled", "onnxruntime", "openvino", "executorch", "litert", "ncnn", "tvm")
 
@@ -82,10 +84,11 @@ def ratio(first: Callable[[], object], second: Callable[[], object]) -> float:
     return least[1] / least[0]
 
 
-def found_in(name: str) -> dict[str, Any]:
-    """Return what is found of all operators in one runtime."""
+def found_in(name: str) -> Iterator[dict[str, Any]]:
+    """Yield what is found of the operators in one runtime, after each of them: some take minutes."""
     runtime = RUNTIMES[name]
     rows: dict[str, Any] = {}
+    about = {"version": runtime.version, "torch": torch.__version__, "cpu": platform.processor() or platform.machine()}
     with ExitStack() as held:
         timed = None
         try:
@@ -95,12 +98,11 @@ def found_in(name: str) -> dict[str, Any]:
         for operator in fusion_ops.names():
             rows[operator] = measured(runtime, operator, timed)
             print(f"{name} {operator}: {rows[operator]}", flush=True)
-    about = {"version": runtime.version, "torch": torch.__version__, "cpu": platform.processor() or platform.machine()}
-    return about | {"operators": rows}
+            yield about | {"operators": rows}
 
 
 def tables(results: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of the tables of the page: differences, then times."""
+    """Yield the lines of the tables of the page: differences, times, and what int8 costs."""
     shown = [name for name in ON_LINUX if name in results]
     heads = [f"{RUNTIMES[name].title} {str(results[name]['version']).partition('+')[0]}" for name in shown]
     for title, cell in (("largest difference", _difference), ("time, of the sum's", _times)):
@@ -110,6 +112,21 @@ def tables(results: dict[str, Any]) -> Iterator[str]:
             cells = [cell(results[name]["operators"].get(operator, {})) for name in shown]
             yield f"| `{operator}` | {' | '.join(cells)} |"
         yield ""
+    yield from int8_table(json.loads(INT8.read_text()))
+
+
+def int8_table(measured: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of what `benchmarks/int8.py` has found: what eight bits cost, of the operators measured there."""
+    found = {(row["operator"], row["runtime"]): row for row in measured["rows"] if row["form"] == "network"}
+    shown = list(dict.fromkeys(runtime for _, runtime in found))
+    heads = [f"{RUNTIMES[name].title} {measured['versions'][name]}" for name in shown]
+    yield f"| int8: error of the logits, images of another class | {' | '.join(heads)} |"
+    yield "|---" * (len(shown) + 1) + "|"
+    for operator in sorted({operator for operator, _ in found}):
+        rows = [found[operator, name] for name in shown]
+        cells = [f"{row['error']:.3f}, {100 * (1 - row['same_class']):.1f} %" for row in rows]
+        yield f"| `{operator}` | {' | '.join(cells)} |"
+    yield ""
 
 
 def _difference(row: dict[str, Any]) -> str:
@@ -135,8 +152,9 @@ def main() -> None:
         torch.set_num_threads(1)
         for name in asked.only or [name for name in ON_LINUX if not RUNTIMES[name].missing()]:
             RUNTIMES[name].require()
-            results[name] = found_in(name)
-            asked.json.write_text(json.dumps(results, indent=1) + "\n")
+            for found in found_in(name):
+                results[name] = found
+                asked.json.write_text(json.dumps(results, indent=1) + "\n")
     text = PAGE.read_text()
     marked = re.compile(r"(<!-- tables -->\n).*?(<!-- end -->)", re.DOTALL)
     PAGE.write_text(marked.sub(lambda found: found[1] + "\n".join(tables(results)) + found[2], text))
