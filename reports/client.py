@@ -25,6 +25,7 @@ def client_data(run: RunRecord, catalog: Catalog) -> dict[str, Any]:
     return {
         "run": run.name,
         "objectives": list(run.objectives),
+        "quality": catalog.quality.name,
         "measures": [_measure(measure) for measure in catalog.measures],
         "points": [point.name for point in catalog.points],
         "choices": [_choice(choice, styles[choice.op]) for choice in choices],
@@ -34,7 +35,8 @@ def client_data(run: RunRecord, catalog: Catalog) -> dict[str, Any]:
 
 
 def _measure(measure: Measure) -> dict[str, Any]:
-    return {"name": measure.name, "label": measure.label, "column": measure.column, "sign": measure.sign}
+    kept = ("name", "label", "column", "sign", "style")
+    return {name: getattr(measure, name) for name in kept}
 
 
 def _choice(choice: FusionChoice, style: OperatorStyle) -> dict[str, Any]:

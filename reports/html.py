@@ -65,7 +65,7 @@ def _page(run: RunRecord, *, plotly: Markup, source: str) -> str:
     environment = _environment()
     sections = [_section(environment, name, panel, run, catalog) for name, panel in ordered()]
     startup = Markup('document.documentElement.classList.add("js");')
-    script = _joined("page.js", *(f"panels/{name}.js" for name, _ in ordered()), "start.js")
+    script = _joined("page.js", "numbers.js", "address.js", "candidate_select.js", *(f"panels/{name}.js" for name, _ in ordered()), "start.js")
     return environment.get_template("page.html").render(
         run=run,
         catalog=catalog,
