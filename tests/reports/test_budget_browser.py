@@ -114,15 +114,15 @@ def test_a_slider_obeys_the_keyboard_and_says_where_it_stands(opened: Opened) ->
 
 
 @pytest.mark.parametrize(
-    ("measure", "written", "bound"),
+    ("measure", "text", "bound"),
     [
         ("params", "30 k", 30000), ("params", "24,123", 24123), ("params", "≤ 1.2e4", 12000), ("params", "12,5", 12.5),
         ("accuracy", "97", 0.97), ("accuracy", "0.97", 0.97), ("accuracy", "97.5 %", 0.975), ("latency", "1.5ms", 1.5),
         ("latency", "2 s", 2000), ("flops", ".5M", 500000),
     ],
 )  # fmt: skip
-def test_a_number_is_understood_as_people_write_it(measure: str, written: str, bound: float, shared: Opened) -> None:
-    number(shared.page, measure).fill(written)
+def test_a_number_is_understood_as_people_write_it(measure: str, text: str, bound: float, shared: Opened) -> None:
+    number(shared.page, measure).fill(text)
     number(shared.page, measure).press("Enter")
     assert bounds(shared.page)[measure] == pytest.approx(bound)
     assert number(shared.page, measure).get_attribute("aria-invalid") is None

@@ -133,7 +133,7 @@
   const boundOf = ({ name, operator, value }) => {
     const one = byName.get(name);
     const number = value.trim() === "" ? NaN : Number(value);
-    const wrong = { "<=": false, ">=": true, "=": one?.upper }[operator] !== one?.upper;
+    const wrong = { "<=": true, ">=": false, "=": one?.upper }[operator] !== one?.upper;
     return one && !wrong && Number.isFinite(number) ? [one, number] : null;
   };
   const read = (pairs) => {
