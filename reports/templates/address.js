@@ -1,4 +1,3 @@
-
 /** What the page's address keeps, `#PANEL:name=value&…`, so that a link opens the page as it was left.
  *
  * A panel keeps its state by `report.keep({ read, write })`: `write()` returns pairs of name and value; `read(pairs)`

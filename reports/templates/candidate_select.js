@@ -1,4 +1,3 @@
-
 /** A select of candidates, those within the budgets and the chosen one; filled once it comes near or is used.
  *
  * `chosen()` returns the candidate that it shows; after that has changed, call `show()` of what is returned.

@@ -98,7 +98,7 @@ def test_a_slider_obeys_the_keyboard_and_says_where_it_stands(opened: Opened) ->
     page.keyboard.press("PageDown")
     page.wait_for_function("() => report.budgeted")
     assert bounds(page)["params"] in steps[:-1]
-    shown = page.evaluate("value => report.numbers.format(report.data.measures[1], value)", bounds(page)["params"])
+    shown = page.evaluate("value => formats.shown(report.data.byName.params, value)", bounds(page)["params"])
     assert params.get_attribute("aria-valuetext") == f"at most {shown}"
     assert number(page, "params").input_value() == shown
     fitting = [one for one in entries if one["values"]["params"] <= bounds(page)["params"]]

@@ -3,12 +3,10 @@
   const part = (name) => document.getElementById(`budget-${name}`);
   const entries = report.data.entries;
   const complete = entries.filter((entry) => entry.rank !== null);
-  const { format, parse } = report.numbers;
-  const measureOf = (name) => report.data.measures.find((measure) => measure.name === name);
 
   /** Return a measure's control: what it limits, where its slider stops, its elements. */
   const control = (row) => {
-    const measure = measureOf(row.dataset.measure);
+    const measure = report.data.byName[row.dataset.measure];
     const values = (complete.length ? complete : entries).map((entry) => entry.values[measure.name]);
     const steps = [...new Set(values.filter((value) => value !== null))].sort((a, b) => a - b);
     const [range, text] = row.querySelectorAll("input");
@@ -18,7 +16,7 @@
   const controls = rows.map(control);
   const byName = new Map(controls.map((one) => [one.measure.name, one]));
   const set = () => controls.filter(({ bound }) => bound !== null);
-  const words = ({ measure, upper, bound }) => `${measure.label} ${upper ? "≤" : "≥"} ${format(measure, bound)}`;
+  const words = ({ measure, upper, bound }) => `${measure.label} ${upper ? "≤" : "≥"} ${formats.shown(measure, bound)}`;
   const allows = ({ measure, bound }) => (value) => value !== null && measure.sign * value <= measure.sign * bound;
   const budgetsOf = (limits) => new Map(limits.map((one) => [one.measure.name, { allows: allows(one), bound: one.bound }]));
 
@@ -35,8 +33,8 @@
     const { row, measure, range, text, lift, problem, bound, upper } = one;
     row.classList.toggle("set", bound !== null);
     range.value = placeOf(one);
-    range.setAttribute("aria-valuetext", bound === null ? "no limit" : `${upper ? "at most" : "at least"} ${format(measure, bound)}`);
-    text.value = bound === null ? "" : format(measure, bound);
+    range.setAttribute("aria-valuetext", bound === null ? "no limit" : `${upper ? "at most" : "at least"} ${formats.shown(measure, bound)}`);
+    text.value = bound === null ? "" : formats.shown(measure, bound);
     text.title = bound === null ? "" : String(bound);
     text.removeAttribute("aria-invalid");
     lift.disabled = bound === null;
@@ -53,7 +51,7 @@
 
   const counted = () => {
     const [all, whole] = [entries.filter(report.fits), complete.filter(report.fits)];
-    const { name, sign } = measureOf(report.data.quality);
+    const { name, sign } = report.data.byName[report.data.quality];
     const best = whole.reduce((a, b) => (sign * b.values[name] < sign * a.values[name] ? b : a), whole[0]);
     return { all, whole, best };
   };
@@ -62,10 +60,9 @@
     const strong = (text) => report.element("b", {}, text);
     const said = [strong(`${all.length} of ${entries.length}`), " candidates fit, of the complete ones ", strong(`${whole.length} of ${complete.length}`), "."];
     if (best) {
-      const pick = report.element("button", { type: "button", class: "pick", "data-pick": best.id, title: "Show its architecture" }, best.id);
       const shown = report.data.measures.filter(({ name }) => byName.has(name) && best.values[name] !== null);
-      const measures = shown.map((measure) => `${format(measure, best.values[measure.name])} ${measure.label}`).join(", ");
-      said.push(" The best of them: ", pick, ", ", ...report.words(best.description), `, ${measures}.`);
+      const measures = shown.map((measure) => `${formats.shown(measure, best.values[measure.name])} ${measure.label}`).join(", ");
+      said.push(" The best of them: ", report.pick(best), ", ", ...report.words(best.description), `, ${measures}.`);
     } else if (set().length) said.push(` ${hints().join(" ") || "Each limit alone leaves none, or two exclude each other."}`);
     const unknown = set().map(({ measure }) => [measure, entries.filter(({ values }) => values[measure.name] === null).length]);
     for (const [measure, count] of unknown.filter(([, count]) => count)) {
@@ -106,10 +103,10 @@
     });
   };
   const type = (one) => {
-    const bound = one.text.value.trim() === "" ? null : parse(one.measure, one.text.value);
+    const bound = one.text.value.trim() === "" ? null : formats.parsed(one.measure, one.text.value);
     if (bound === null && one.text.value.trim() !== "") {
       one.text.setAttribute("aria-invalid", "true");
-      one.problem.textContent = `No ${one.measure.label}: write it as ${format(one.measure, one.steps[Math.floor(one.steps.length / 2)])}.`;
+      one.problem.textContent = `No ${one.measure.label}: write it as ${formats.shown(one.measure, one.steps[Math.floor(one.steps.length / 2)])}.`;
     } else byReader([[one, bound]]);
   };
   const liftAll = () => byReader(controls.map((one) => [one, null]));

@@ -4,12 +4,10 @@
     const data = report.read("data-two");
     const { costs } = report.read("data-architecture");
     const part = (name) => document.getElementById(`two-${name}`);
-    const { format, signed } = report.numbers;
-    const { measures, points, choices } = report.data;
-    const measureOf = (name) => measures.find((measure) => measure.name === name);
-    const quality = measureOf(report.data.quality);
+    const { signed } = formats;
+    const { measures, points, choices, byName } = report.data;
+    const quality = byName[report.data.quality];
     const placeOf = new Map(report.data.entries.map((entry, place) => [entry.id, place]));
-    const cell = (className, ...parts) => report.element("td", className ? { class: className } : {}, ...parts);
 
     let [a, b] = [report.byId.get(data.first), report.byId.get(data.second)];
 
@@ -26,12 +24,12 @@
       const [one, other] = [choices[a.chosen[point]], choices[b.chosen[point]]];
       const [mine, theirs] = [costs[point][one.text], costs[point][other.text]];
       const cost = (which, name) => [
-        cell("num", format(measureOf(name), mine[which])),
-        cell("num", format(measureOf(name), theirs[which])),
-        cell("num differs", signed(measureOf(name), mine[which] - theirs[which])),
+        report.cell("num", formats.shown(byName[name], mine[which])),
+        report.cell("num", formats.shown(byName[name], theirs[which])),
+        report.cell("num differs", signed(byName[name], mine[which] - theirs[which])),
       ];
       const name = report.element("th", { scope: "row" }, report.element("code", {}, points[point]));
-      return report.element("tr", {}, name, cell("", choice(one)), cell("", choice(other)), ...cost(0, "params"), ...cost(1, "flops"));
+      return report.element("tr", {}, name, report.cell("", choice(one)), report.cell("", choice(other)), ...cost(0, "params"), ...cost(1, "flops"));
     };
     const showPoints = () => {
       const differing = points.map((name, point) => point).filter((point) => a.chosen[point] !== b.chosen[point]);
@@ -57,9 +55,9 @@
       const mark = report.element("span", { class: `two-word ${known ? className : ""}` }, ...(known ? [report.element("span", { "aria-hidden": "true" }, `${sign} `), word] : ["–"]));
       return report.element(
         "tr", kind ? { class: kind } : {}, report.element("th", { scope: "row" }, label),
-        cell("num", format(measure, mine)), cell("num", format(measure, theirs)),
-        cell("num", known ? signed(measure, mine - theirs) : "–"), cell("num", known ? ratio(mine, theirs) : "–"),
-        cell("", mark), cell("sure", ...report.words(sure)),
+        report.cell("num", formats.shown(measure, mine)), report.cell("num", formats.shown(measure, theirs)),
+        report.cell("num", known ? signed(measure, mine - theirs) : "–"), report.cell("num", known ? ratio(mine, theirs) : "–"),
+        report.cell("", mark), report.cell("sure", ...report.words(sure)),
       );
     };
     const whole = ({ state }) => state === "complete";
@@ -69,7 +67,7 @@
       const [one, other] = [a, b].map(({ id }) => spread?.[placeOf.get(id)] ?? null);
       if (one === null || other === null) return [true, "measured once: no interval"];
       const told = Math.abs(mine - theirs) > (one + other) / 2;
-      return [told, `interquartile ranges ${format(measure, one)} and ${format(measure, other)} ${told ? "do not overlap" : "overlap"}`];
+      return [told, `interquartile ranges ${formats.shown(measure, one)} and ${formats.shown(measure, other)} ${told ? "do not overlap" : "overlap"}`];
     };
     const measureRow = (measure) => {
       const [mine, theirs] = [a, b].map(({ values }) => values[measure.name]);
@@ -120,10 +118,9 @@
     // What is compared
     const showNames = () => {
       part("names").replaceChildren(...[["A", a], ["B", b]].flatMap(([letter, entry]) => {
-        const pick = report.element("button", { type: "button", class: "pick", "data-pick": entry.id, title: "Show its architecture" }, entry.id);
         const state = entry.rank === null ? ` · ${entry.state}` : ` · rank ${entry.rank}${entry.knee ? ", knee" : ""}`;
         const outside = report.fits(entry) ? "" : " · outside the budgets";
-        return [report.element("dt", {}, report.element("span", { class: "two-letter" }, letter)), report.element("dd", {}, pick, ...report.words(entry.description), `${state}${outside}`)];
+        return [report.element("dt", {}, report.element("span", { class: "two-letter" }, letter)), report.element("dd", {}, report.pick(entry), ...report.words(entry.description), `${state}${outside}`)];
       }));
     };
     const show = () => {
