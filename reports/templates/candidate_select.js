@@ -1,6 +1,7 @@
 /** A select of candidates, those within the budgets and the chosen one; filled once it comes near or is used.
  *
- * `chosen()` returns the candidate that it shows; after that has changed, call `show()` of what is returned.
+ * `chosen()` returns the candidate that it shows; after that has changed, call `show()` of what is returned; `fill()`
+ * fills it at once.
  */
 report.candidateSelect = (select, chosen) => {
   const groups = [
@@ -42,5 +43,5 @@ report.candidateSelect = (select, chosen) => {
   near.observe(select);
   report.onBudget(() => filled && fill());
   select.replaceChildren(option(chosen()));
-  return { show };
+  return { show, fill: fillOnce };
 };

@@ -62,6 +62,16 @@ const report = {
   onBudget(listener) {
     report.budgetListeners.push(listener);
   },
+  /** Return in words what of a candidate is outside the budgets; empty where nothing is. */
+  outside({ values }) {
+    const broken = [...report.budgets].filter(([name, { allows }]) => !allows(values[name] ?? null));
+    const words = broken.map(([name]) => {
+      const measure = report.data.byName[name];
+      const known = (values[name] ?? null) !== null;
+      return known ? `${formats.shown(measure, values[name])} ${measure.label}` : `${measure.label} unknown`;
+    });
+    return words.length ? `Outside the budgets: ${words.join(", ")}.` : "";
+  },
   /** Say at the end of an element that its numbers are from all candidates, as long as a budget is set. */
   fromAll(element, words = "These numbers are") {
     const note = report.element("p", { class: "note from-all" }, `${words} from all candidates, whatever the budgets.`);
