@@ -29,7 +29,7 @@ __all__ = ["REPORT", "Assets", "write_html"]
 Assets = Literal["inline", "directory"]
 REPORT = "report.html"
 SCRIPTS = (
-    *("formats.js", "candidate.js", "page.js", "rows.js", "charts.js"),
+    *("formats.js", "candidate.js", "page.js", "rows.js", "charts.js", "reading.js"),
     *("written_numbers.js", "address.js", "candidate_select.js"),
 )
 
@@ -93,6 +93,7 @@ def _section(environment: Environment, name: str, panel: Panel, run: RunRecord, 
     return {
         "name": name,
         "title": panel.title,
+        "short": panel.short or panel.title,
         "body": Markup(template.render(info=info, run=run, catalog=catalog)),  # noqa: S704 - autoescaped
         "figure": _plain(panel.figure(info)) if panel.figure is not None else None,
         "data": panel.data(info) if panel.data is not None else None,
