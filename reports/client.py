@@ -22,6 +22,7 @@ def client_data(run: RunRecord, catalog: Catalog) -> dict[str, Any]:
     return {
         "run": run.name,
         "objectives": list(run.objectives),
+        "quality": catalog.quality.name,
         "measures": [_measure(measure) for measure in catalog.measures],
         "points": [point.name for point in catalog.points],
         "choices": [_choice(choice, styles[choice.op]) for choice in choices],

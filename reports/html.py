@@ -28,7 +28,10 @@ __all__ = ["REPORT", "Assets", "write_html"]
 
 Assets = Literal["inline", "directory"]
 REPORT = "report.html"
-SCRIPTS = ("formats.js", "candidate.js", "page.js", "rows.js", "charts.js", "reading.js")
+SCRIPTS = (
+    *("formats.js", "candidate.js", "page.js", "rows.js", "charts.js", "reading.js"),
+    *("written_numbers.js", "address.js", "candidate_select.js"),
+)
 
 
 def write_html(run_dir: str | Path, path: str | Path | None = None, assets: str = "inline") -> Path:

@@ -15,7 +15,7 @@ from reports.catalog import Catalog, Entry
 from reports.measures import AT, DRIFT, Measure
 from reports.run import RunRecord
 
-__all__ = ["Disagreement", "LatencyInfo", "latency_info"]
+__all__ = ["Disagreement", "LatencyInfo", "latency_info", "spread_column"]
 
 PYTORCH = ("torch", "torch-compiled", "pt2")
 GPU = "in bf16 on the GPU"
@@ -85,6 +85,11 @@ def latency_info(run: RunRecord, catalog: Catalog) -> LatencyInfo | None:
     )
 
 
+def spread_column(measure: Measure) -> str:
+    """Return the column with the interquartile range of a latency's times."""
+    return _beside(measure, "iqr_ms")
+
+
 def _times(catalog: Catalog, measure: Measure) -> list[float]:
     values = (entry.values[measure.name] for entry in catalog.ranked)
     return [value for value in values if value is not None]
@@ -152,7 +157,7 @@ def _turned(entries: Sequence[Entry], latencies: Sequence[Measure]) -> tuple[Dis
 
 def _faster(a: Entry, b: Entry, measure: Measure) -> bool:
     """Return whether one network is faster than another beyond the interquartile ranges of both."""
-    column = _beside(measure, "iqr_ms")
+    column = spread_column(measure)
     slack = (a.measured.get(column, 0.0) + b.measured.get(column, 0.0)) / 2
     return _time(a, measure) + slack < _time(b, measure)
 

@@ -31,18 +31,66 @@ const report = {
     report.listeners.push(listener);
   },
 
-  // The budgets: the most, or least, of a measure that the reader allows
-  fits(entry) {
-    return [...report.budgets].every(([measure, allows]) => allows(entry.values[measure]));
+  // The budgets: the most, or least, of a measure that the reader allows.
+  // A panel that shows candidates asks `fits`, again after each `onBudget`. A table row with `data-candidate="ID"`
+  // is hidden while its candidate is outside. What is calculated from all candidates says so: `fromAll(element)`
+  // here, `from_all()` of macros.html in a template; either is visible only while a budget is set.
+  /** Return whether a candidate, or anything else with `values`, is within every budget. */
+  fits({ values }) {
+    for (const [measure, { allows }] of report.budgets) if (!allows(values[measure] ?? null)) return false;
+    return true;
   },
-  /** Set what a budget allows, a predicate on values of a measure; `null` lifts it. */
-  budget(measure, allows) {
-    if (allows) report.budgets.set(measure, allows);
-    else report.budgets.delete(measure);
+  /** Set what a budget allows, a predicate on values of a measure (`null`: unknown); `null` lifts it. */
+  budget(measure, allows, bound = null) {
+    const budgets = new Map(report.budgets);
+    if (allows) budgets.set(measure, { allows, bound });
+    else budgets.delete(measure);
+    report.setBudgets(budgets);
+  },
+  /** Set all budgets at once: what each allows, and the bound that it stands for, by measure. */
+  setBudgets(budgets) {
+    report.budgets = budgets;
+    document.documentElement.classList.toggle("budgeted", report.budgeted);
+    for (const row of document.querySelectorAll("tr[data-candidate]")) {
+      row.hidden = !report.fits(report.byId.get(row.dataset.candidate) ?? { values: {} });
+    }
     for (const listener of report.budgetListeners) listener();
+  },
+  get budgeted() {
+    return report.budgets.size > 0;
   },
   onBudget(listener) {
     report.budgetListeners.push(listener);
+  },
+  /** Return in words what of a candidate is outside the budgets; empty where nothing is. */
+  outside({ values }) {
+    const broken = [...report.budgets].filter(([name, { allows }]) => !allows(values[name] ?? null));
+    const words = broken.map(([name]) => {
+      const measure = report.data.byName[name];
+      const known = (values[name] ?? null) !== null;
+      return known ? `${formats.shown(measure, values[name])} ${measure.label}` : `${measure.label} unknown`;
+    });
+    return words.length ? `Outside the budgets: ${words.join(", ")}.` : "";
+  },
+  /** Say at the end of an element that its numbers are from all candidates, as long as a budget is set. */
+  fromAll(element, words = "These numbers are") {
+    const note = report.element("p", { class: "note from-all" }, `${words} from all candidates, whatever the budgets.`);
+    element.append(note);
+    return note;
+  },
+  /** Return those of the candidates that no other of them beats in all objectives, in their order. */
+  frontOf(entries) {
+    const objectives = report.data.measures.filter(({ name }) => report.data.objectives.includes(name));
+    const known = entries
+      .map((entry) => ({ entry, losses: objectives.map(({ name, sign }) => (entry.values[name] === null ? NaN : sign * entry.values[name])) }))
+      .filter(({ losses }) => !losses.some(Number.isNaN));
+    const order = (a, b) => a.losses.map((loss, at) => loss - b.losses[at]).find((difference) => difference) ?? 0;
+    const beats = (a, b) => a.losses.every((loss, at) => loss <= b.losses[at]) && order(a, b) !== 0;
+    const front = [];
+    // In this order nobody is beaten by one that comes later.
+    for (const one of known.sort(order)) if (!front.some((other) => beats(other, one))) front.push(one);
+    const inside = new Set(front.map(({ entry }) => entry));
+    return entries.filter((entry) => inside.has(entry));
   },
 
   // Colours: a figure is drawn in light ones, each has a dark counterpart

@@ -35,34 +35,18 @@
     });
   };
 
-  /** Name every candidate to choose from, group by group; the page holds the first only. */
-  const fillSelect = () => {
-    if (select.dataset.filled) return;
-    select.dataset.filled = "yes";
-    const words = (entry) => {
-      const measures = report.data.measures.slice(0, 2).map(({ name, label }) => `${entry.shown[name]} ${label}`);
-      return `${entry.id} · ${[...measures, ...(entry.knee ? ["knee"] : []), ...(entry.rank === null ? [entry.state] : [])].join(", ")}`;
-    };
-    const groups = [
-      ["Front", (entry) => entry.rank === 1],
-      ["Other complete", (entry) => entry.rank > 1],
-      ["Not complete", (entry) => entry.rank === null],
-    ];
-    const filled = groups.map(([label, belongs]) => {
-      const options = report.data.entries.filter(belongs).map((entry) => new Option(words(entry), entry.id));
-      return options.length ? [report.element("optgroup", { label }, ...options)] : [];
-    });
-    select.replaceChildren(...filled.flat());
-    select.value = report.selected;
-  };
-
   if (select) {
-    report.later(fillSelect);
-    select.addEventListener("pointerdown", fillSelect);
-    select.addEventListener("focus", fillSelect);
+    const chosenEntry = () => report.byId.get(report.selected ?? report.data.first);
+    const shown = report.candidateSelect(select, chosenEntry);
+    const showOutside = () => {
+      part("outside").textContent = report.outside(chosenEntry());
+      part("outside").hidden = !part("outside").textContent;
+    };
+    report.later(shown.fill);
+    report.onBudget(showOutside);
     report.onSelect((entry) => {
-      if (entry.id !== report.data.first) fillSelect();
-      select.value = entry.id;
+      shown.show();
+      showOutside();
       part("id").textContent = entry.id;
       part("words").replaceChildren(...report.words(entry.description));
       part("state").textContent = entry.state;
