@@ -68,7 +68,7 @@ def _page(run: RunRecord, *, plotly: Markup, source: str) -> str:
     catalog = make_catalog(run)
     environment = _environment()
     sections = [_section(environment, name, panel, run, catalog) for name, panel in ordered()]
-    startup = Markup('document.documentElement.classList.add("js");')
+    startup, arrived = (Markup(f'document.documentElement.classList.add("{name}");') for name in ("js", "arrived"))
     script = _joined(*SCRIPTS, *(f"panels/{name}.js" for name, _ in ordered()), "start.js")
     return environment.get_template("page.html").render(
         run=run,
@@ -80,10 +80,11 @@ def _page(run: RunRecord, *, plotly: Markup, source: str) -> str:
         styles=operator_styles(catalog.operators),
         shapes=SHAPES,
         startup=startup,
+        arrived=arrived,
         plotly=plotly,
         source=source,
         script=script,
-        policy=_policy([startup, script, *([plotly] if plotly else [])], external=bool(source)),
+        policy=_policy([startup, arrived, script, *([plotly] if plotly else [])], external=bool(source)),
     )
 
 
