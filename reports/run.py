@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -138,12 +139,18 @@ def load_run(run_dir: str | Path) -> RunRecord:
     config = read_config(path)
     make_importable(*_mapping(config.get("resolved")).get("folders") or ())
     import_modules(config.get("imports") or ())
-    table = candidates.read(path)
+    table = _with_objectives(candidates.read(path), config["objectives"])
     again = _retrained(table)
     contest = (table["series"] != "") & ~again
     run = RunRecord(path, config, table[~contest & ~again].copy(), table[contest].copy(), table[again].copy())
     _ = run.quality
     return run
+
+
+def _with_objectives(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
+    """Return the table with a column for each objective: a user-defined one has none until it is measured."""
+    columns = [MEASURES[name].column for name in objectives]
+    return table.assign(**{column: math.nan for column in columns if column not in table.columns})
 
 
 def _retrained(table: pd.DataFrame) -> pd.Series[bool]:
