@@ -24,14 +24,14 @@ class Panel:
     are taken into the page where they exist.
 
     Args:
-        number: Its place in the report.
+        number: Its place in the report; 1.5 comes between the first two.
         title: Its heading.
         info: Returns its numbers.
         figure: Draws them with Plotly; `None` where the template does.
         data: Returns what its script needs, JSON-ready; `None` for nothing.
     """
 
-    number: int
+    number: float
     title: str
     info: Callable[[RunRecord, Catalog], Any]
     figure: Callable[[Any], Figure] | None = None
