@@ -18,6 +18,7 @@ from reports.client import client_data
 from reports.escaping import script_json, with_code
 from reports.palette import DARK, LIGHT, SHAPES, operator_styles, variables
 from reports.panel import Panel, ordered
+from reports.plotly_bundle import plotly, write_beside
 from reports.run import RunRecord, load_run
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ __all__ = ["REPORT", "Assets", "write_html"]
 
 Assets = Literal["inline", "directory"]
 REPORT = "report.html"
-ASSETS = "report-assets"
+SCRIPTS = (
+    *("formats.js", "candidate.js", "page.js", "rows.js", "charts.js", "reading.js"),
+    *("written_numbers.js", "address.js", "candidate_select.js"),
+)
 
 
 def write_html(run_dir: str | Path, path: str | Path | None = None, assets: str = "inline") -> Path:
@@ -47,13 +51,13 @@ def write_html(run_dir: str | Path, path: str | Path | None = None, assets: str 
         raise SpecError(f"`assets` must be one of {', '.join(get_args(Assets))}; got {assets!r}.")
     run = load_run(run_dir)
     target = Path(path) if path is not None else run.path / REPORT
-    plotly = _plotly()
+    bundle = plotly()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if assets == "inline":
-            page = _page(run, plotly=Markup(plotly), source="")  # noqa: S704 - Plotly's own bundle
+            page = _page(run, plotly=Markup(bundle), source="")  # noqa: S704 - Plotly's own bundle
         else:
-            page = _page(run, plotly=Markup(""), source=_write_asset(target.parent, plotly))
+            page = _page(run, plotly=Markup(""), source=write_beside(target.parent, bundle))
         write_text(target, page)
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror}.") from None
@@ -65,7 +69,7 @@ def _page(run: RunRecord, *, plotly: Markup, source: str) -> str:
     environment = _environment()
     sections = [_section(environment, name, panel, run, catalog) for name, panel in ordered()]
     startup = Markup('document.documentElement.classList.add("js");')
-    script = _joined("page.js", *(f"panels/{name}.js" for name, _ in ordered()), "start.js")
+    script = _joined(*SCRIPTS, *(f"panels/{name}.js" for name, _ in ordered()), "start.js")
     return environment.get_template("page.html").render(
         run=run,
         catalog=catalog,
@@ -89,6 +93,7 @@ def _section(environment: Environment, name: str, panel: Panel, run: RunRecord, 
     return {
         "name": name,
         "title": panel.title,
+        "short": panel.short or panel.title,
         "body": Markup(template.render(info=info, run=run, catalog=catalog)),  # noqa: S704 - autoescaped
         "figure": _plain(panel.figure(info)) if panel.figure is not None else None,
         "data": panel.data(info) if panel.data is not None else None,
@@ -109,7 +114,8 @@ def _environment() -> Environment:
 
 def _style() -> Markup:
     colors = (
-        f":root {{ {variables(LIGHT)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}\n"
+        f":root {{ {variables(LIGHT)} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}\n"
     )
     return Markup(colors) + _joined("page.css", *(f"panels/{name}.css" for name, _ in ordered()))  # noqa: S704
 
@@ -136,22 +142,3 @@ def _policy(scripts: list[Markup], *, external: bool) -> str:
 def _plain(figure: Figure) -> dict[str, Any]:
     plain: dict[str, Any] = figure.to_plotly_json()
     return plain
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    bundle: str = get_plotlyjs()
-    return bundle
-
-
-def _write_asset(folder: Path, plotly: str) -> str:
-    """Write Plotly beside the report unless it is there; return its address from the report."""
-    from plotly.offline import get_plotlyjs_version
-
-    source = f"{ASSETS}/plotly-{get_plotlyjs_version()}.min.js"
-    target = folder / source
-    target.parent.mkdir(exist_ok=True)
-    if not target.is_file() or target.stat().st_size != len(plotly.encode()):
-        write_text(target, plotly)
-    return source

@@ -15,7 +15,7 @@ from reports.catalog import Catalog, Entry
 from reports.measures import AT, DRIFT, Measure
 from reports.run import RunRecord
 
-__all__ = ["Disagreement", "LatencyInfo", "drifted", "latency_info", "protocol", "timed"]
+__all__ = ["Disagreement", "LatencyInfo", "drifted", "latency_info", "protocol", "spread_column", "timed"]
 
 PYTORCH = ("torch", "torch-compiled", "pt2")
 GPU = "in bf16 on the GPU"
@@ -105,6 +105,11 @@ def _latencies(catalog: Catalog) -> tuple[Measure, ...]:
     return tuple(one for one in catalog.measures if one.base == "latency" and _times(catalog, one))
 
 
+def spread_column(measure: Measure) -> str:
+    """Return the column with the interquartile range of a latency's times."""
+    return _beside(measure, "iqr_ms")
+
+
 def _times(catalog: Catalog, measure: Measure) -> list[float]:
     values = (entry.values[measure.name] for entry in catalog.ranked)
     return [value for value in values if value is not None]
@@ -172,7 +177,7 @@ def _turned(entries: Sequence[Entry], latencies: Sequence[Measure]) -> tuple[Dis
 
 def _faster(a: Entry, b: Entry, measure: Measure) -> bool:
     """Return whether one network is faster than another beyond the interquartile ranges of both."""
-    column = _beside(measure, "iqr_ms")
+    column = spread_column(measure)
     slack = (a.measured.get(column, 0.0) + b.measured.get(column, 0.0)) / 2
     return _time(a, measure) + slack < _time(b, measure)
 

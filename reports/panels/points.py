@@ -173,4 +173,4 @@ def _cost(one: PointEffects, name: str) -> str:
     return f"{sign}{MEASURES[name].format(abs(value))}"
 
 
-PANELS.register("points")(Panel(3, "What each fusion point does", points_info))
+PANELS.register("points")(Panel(3, "What each fusion point does", points_info, short="Fusion points"))
