@@ -8,9 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["compare", "export", "rank", "verdict", "write_html"]
+__all__ = ["compare", "export", "health", "rank", "verdict", "write_html"]
 
 if TYPE_CHECKING:
+    from reports.checks import health
     from reports.comparison import compare
     from reports.exporting import export
     from reports.html import write_html
@@ -21,6 +22,7 @@ else:
     _HOMES = {
         "compare": "reports.comparison",
         "export": "reports.exporting",
+        "health": "reports.checks",
         "rank": "reports.ranking",
         "verdict": "reports.judging",
         "write_html": "reports.html",
