@@ -31,7 +31,7 @@ class Panel:
         data: Returns what its script needs, JSON-ready; `None` for nothing.
     """
 
-    number: int
+    number: float
     title: str
     info: Callable[[RunRecord, Catalog], Any]
     figure: Callable[[Any], Figure] | None = None
