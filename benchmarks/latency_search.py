@@ -34,7 +34,7 @@ from scipy.stats import spearmanr
 from search_problems import Problem, Table
 
 import search
-from reports.hypervolume import hypervolume
+from reports.volume import hypervolume
 from search.strategy.proposals.encoding import key
 from search.strategy.trials import operator_latency
 from search.training.measuring.latency import measure_latency

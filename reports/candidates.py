@@ -13,8 +13,8 @@ import pandas as pd
 from fusion_ops.errors import RunError
 from reports.atomic import write_text
 from reports.candidate import COLUMNS, DTYPES, LATER
+from reports.dominance import non_dominated
 from reports.measures import AT, MEASURES, tested
-from reports.pareto import non_dominated
 
 __all__ = [
     "COLUMNS",

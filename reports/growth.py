@@ -11,8 +11,8 @@ import pandas as pd
 
 from reports import candidates
 from reports.candidate import TRAINED
-from reports.hypervolume import MARGIN, hypervolume
 from reports.run import RunRecord
+from reports.volume import MARGIN, hypervolume
 
 __all__ = ["Growth", "growth"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from reports import candidates as rows
-from reports.hypervolume import shares
+from reports.dominance import knee, ranks
 from reports.measures import quality_of
-from reports.pareto import knee, ranks
+from reports.volume import shares
 
 __all__ = ["rank"]
 
