@@ -14,7 +14,7 @@ import yaml
 from fusion_ops.errors import RunError
 from reports import candidates
 from reports.measures import MEASURES, Measure, declare, described, quality_of
-from reports.ranking import rank
+from reports.ranking import ranked
 from spaces.importing import import_modules, make_importable
 
 __all__ = ["CONFIG", "FORMAT", "RunRecord", "load_run", "read_config"]
@@ -102,8 +102,8 @@ class RunRecord:
 
     @cached_property
     def ranked(self) -> pd.DataFrame:
-        """The complete candidates, best first; see `rank`."""
-        return rank(self.table, self.objectives)
+        """The complete candidates, best first; see `reports.rank`."""
+        return ranked(self.table, tuple(MEASURES[name] for name in self.objectives))
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
