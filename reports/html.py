@@ -74,11 +74,8 @@ def write_page(target: Path, assets: str, page: Callable[[Markup, str], str]) ->
     plotly = _plotly()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if assets == "inline":
-            text = page(Markup(plotly), "")  # noqa: S704 - Plotly's own bundle
-        else:
-            text = page(Markup(""), _write_asset(target.parent, plotly))
-        write_text(target, text)
+        inline, source = (plotly, "") if assets == "inline" else ("", _write_asset(target.parent, plotly))
+        write_text(target, page(Markup(inline), source))  # noqa: S704 - Plotly's own bundle
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror}.") from None
     return target
