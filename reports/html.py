@@ -20,6 +20,7 @@ from reports.client import client_data
 from reports.escaping import script_json, with_code
 from reports.palette import DARK, LIGHT, SHAPES, operator_styles, variables
 from reports.panel import Panel, ordered
+from reports.plotly_bundle import plotly, write_beside
 from reports.run import RunRecord, load_run
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["REPORT", "Assets", "environment_of", "plain", "rendered", "require_a
 
 Assets = Literal["inline", "directory"]
 REPORT = "report.html"
-ASSETS = "report-assets"
+SCRIPTS = ("formats.js", "candidate.js", "page.js", "rows.js", "charts.js")
 
 
 def write_html(run_dir: str | Path, path: str | Path | None = None, assets: str = "inline") -> Path:
@@ -71,10 +72,10 @@ def write_page(target: Path, assets: str, page: Callable[[Markup, str], str]) ->
     Raises:
         RunError: The file cannot be written; the message names it.
     """
-    plotly = _plotly()
+    bundle = plotly()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        inline, source = (plotly, "") if assets == "inline" else ("", _write_asset(target.parent, plotly))
+        inline, source = (bundle, "") if assets == "inline" else ("", write_beside(target.parent, bundle))
         write_text(target, page(Markup(inline), source))  # noqa: S704 - Plotly's own bundle
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror}.") from None
@@ -112,7 +113,7 @@ def rendered(
         **context: What the template needs beside these; `client` and `styles` at least.
     """
     startup = Markup('document.documentElement.classList.add("js");')
-    script = _joined("page.js", *(f"{part}.js" for part in parts), "start.js")
+    script = _joined(*SCRIPTS, *(f"{part}.js" for part in parts), "start.js")
     return (
         environment_of()
         .get_template(template)
@@ -158,7 +159,8 @@ def environment_of() -> Environment:
 
 def _style(parts: Sequence[str]) -> Markup:
     colors = (
-        f":root {{ {variables(LIGHT)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}\n"
+        f":root {{ {variables(LIGHT)} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}\n"
     )
     return Markup(colors) + _joined("page.css", *(f"{part}.css" for part in parts))  # noqa: S704
 
@@ -186,22 +188,3 @@ def plain(figure: Figure) -> dict[str, Any]:
     """Return a figure as the page keeps it."""
     out: dict[str, Any] = figure.to_plotly_json()
     return out
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    bundle: str = get_plotlyjs()
-    return bundle
-
-
-def _write_asset(folder: Path, plotly: str) -> str:
-    """Write Plotly beside the report unless it is there; return its address from the report."""
-    from plotly.offline import get_plotlyjs_version
-
-    source = f"{ASSETS}/plotly-{get_plotlyjs_version()}.min.js"
-    target = folder / source
-    target.parent.mkdir(exist_ok=True)
-    if not target.is_file() or target.stat().st_size != len(plotly.encode()):
-        write_text(target, plotly)
-    return source

@@ -21,7 +21,7 @@ from reports.tables.objectives import Objectives
 __all__ = ["TABLE", "write_table_page"]
 
 TABLE: Final = "table.html"
-SHOWN: Final = 100
+SHOWN: Final = 25
 _PARTS: Final = ("table/ranking", "table/tradeoff", "table/progress", "table/parameters", "table/held")
 
 
@@ -64,10 +64,11 @@ def _page(record: TableRecord, plotly: Markup, source: str) -> str:
 
 def _sections(record: TableRecord) -> list[dict[str, Any]]:
     tradeoff, progress, parameters = tradeoff_info(record), progress_info(record), parameters_info(record)
-    made = [section("table/ranking", "Ranking", record=record, rows=_rows(record))]
+    made = []
     if tradeoff.fronts:
         drawn = section("table/tradeoff", "Trade-off", data=tradeoff_data(tradeoff), info=tradeoff, record=record)
         made.append(drawn | {"figure": plain(tradeoff_figure(tradeoff))})
+    made.append(section("table/ranking", "Ranking", record=record, rows=_rows(record)))
     figure = plain(progress_figure(progress)) if progress is not None else None
     made.append(section("table/progress", "Progress", record=record, info=progress) | {"figure": figure})
     if parameters:
@@ -76,7 +77,7 @@ def _sections(record: TableRecord) -> list[dict[str, Any]]:
 
 
 def _rows(record: TableRecord) -> list[dict[str, Any]]:
-    """Return the front and what follows it, up to the first hundred."""
+    """Return the front and what follows it, up to the first 25."""
     ranking = record.ranked
     kept = ranking[(ranking["rank"] == 1) | (np.arange(len(ranking)) < SHOWN)]
     columns = ["number", "id", "rank", "contribution", "knee", *(measure.column for measure in record.measures)]

@@ -1,6 +1,4 @@
-"use strict";
-
-/** What all panels share: the data, the selected candidate, colours, charts. */
+/** What all panels share: the data, the selected candidate, the budgets, colours; rows.js and charts.js add to it. */
 const report = {
   read(id) {
     return JSON.parse(document.getElementById(id).textContent);
@@ -14,6 +12,10 @@ const report = {
   /** Show what stands between backticks as code, everything else as text. */
   words(text) {
     return text.split("`").map((part, index) => (index % 2 ? report.element("code", {}, part) : part));
+  },
+  /** Do something once the page is shown and nothing else is to be done. */
+  later(action) {
+    addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(action));
   },
   say(text) {
     document.getElementById("said").textContent = text;
@@ -58,55 +60,6 @@ const report = {
     );
   },
 
-  // Charts
-  charts: [],
-  /** Draw what `build` returns, again whenever colours change, and select the candidate of a clicked mark. */
-  chart(element, build) {
-    const draw = () => {
-      const { data, layout } = build();
-      for (const trace of data.filter(({ customdata }) => customdata)) {
-        trace.hovertext ??= trace.customdata.map((place) => report.data.entries[place]?.hover);
-        trace.hovertemplate ??= "%{hovertext}<extra></extra>";
-      }
-      const narrow = report.narrow.matches;
-      const fitted = {
-        ...layout,
-        dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-        font: { ...layout.font, size: narrow ? 12 : 13 },
-        margin: narrow ? { ...layout.margin, l: 44, r: Math.min(layout.margin.r, 32) } : layout.margin,
-        legend: narrow ? { ...layout.legend, entrywidth: 0.48, entrywidthmode: "fraction", font: { size: 11 } } : layout.legend,
-      };
-      return Plotly.react(element, report.themed(data), report.themed(fitted), report.config);
-    };
-    let drawn = false;
-    const render = () => {
-      if (!drawn) {
-        drawn = true;
-        draw();
-        element.on("plotly_click", (event) => {
-          const place = event.points[0].customdata;
-          if (place !== undefined && place !== null) report.select(report.data.entries[place].id);
-        });
-      } else draw();
-    };
-    const chart = { render: () => drawn && render() };
-    report.charts.push(chart);
-    const near = new IntersectionObserver((seen) => {
-      if (!seen.some((entry) => entry.isIntersecting)) return;
-      near.disconnect();
-      render();
-    }, { rootMargin: "400px" });
-    // Plotly comes last in the page, so that all else works before it is loaded.
-    addEventListener("DOMContentLoaded", () => near.observe(element));
-    return chart;
-  },
-  config: {
-    displaylogo: false,
-    responsive: true,
-    modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
-    toImageButtonOptions: { format: "svg" },
-  },
-
   // Files and the clipboard
   save(name, type, text) {
     const address = URL.createObjectURL(new Blob([text], { type }));
@@ -131,6 +84,8 @@ const report = {
 };
 
 report.data = report.read("report-data");
+report.data.entries = report.data.columns.id.map((id, place) => new Candidate(report.data, place));
+report.data.byName = Object.fromEntries(report.data.measures.map((measure) => [measure.name, measure]));
 report.colors = report.read("report-colors");
 report.counterparts = new Map(Object.values(report.colors));
 report.dark = matchMedia("(prefers-color-scheme: dark)");
@@ -141,9 +96,6 @@ report.budgets = new Map();
 report.budgetListeners = [];
 report.selected = null;
 
-for (const query of [report.dark, report.narrow]) {
-  query.addEventListener("change", () => report.charts.forEach((chart) => chart.render()));
-}
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.pick) report.select(button.dataset.pick);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +35,18 @@ class Opened:
         return self.page.locator("#ranking-table tbody tr").evaluate_all("rows => rows.map(row => row.dataset.id)")
 
     def client(self) -> dict[str, Any]:
-        return json.loads(self.page.locator("#report-data").text_content() or "")
+        """Return what the page's script knows, candidates with all texts that it makes."""
+        made = ("description", "shown", "exact", "hover", "command")
+        known: dict[str, Any] = self.page.evaluate(
+            """made => ({
+                ...report.data,
+                entries: report.data.entries.map((entry) => ({
+                    ...entry, ...Object.fromEntries(made.map((name) => [name, entry[name]])),
+                })),
+            })""",
+            made,
+        )
+        return known
 
     def first_paint(self) -> float:
         """Return when the page showed anything, in milliseconds."""

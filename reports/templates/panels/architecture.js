@@ -35,8 +35,33 @@
     });
   };
 
+  /** Name every candidate to choose from, group by group; the page holds the first only. */
+  const fillSelect = () => {
+    if (select.dataset.filled) return;
+    select.dataset.filled = "yes";
+    const words = (entry) => {
+      const measures = report.data.measures.slice(0, 2).map(({ name, label }) => `${entry.shown[name]} ${label}`);
+      return `${entry.id} · ${[...measures, ...(entry.knee ? ["knee"] : []), ...(entry.rank === null ? [entry.state] : [])].join(", ")}`;
+    };
+    const groups = [
+      ["Front", (entry) => entry.rank === 1],
+      ["Other complete", (entry) => entry.rank > 1],
+      ["Not complete", (entry) => entry.rank === null],
+    ];
+    const filled = groups.map(([label, belongs]) => {
+      const options = report.data.entries.filter(belongs).map((entry) => new Option(words(entry), entry.id));
+      return options.length ? [report.element("optgroup", { label }, ...options)] : [];
+    });
+    select.replaceChildren(...filled.flat());
+    select.value = report.selected;
+  };
+
   if (select) {
+    report.later(fillSelect);
+    select.addEventListener("pointerdown", fillSelect);
+    select.addEventListener("focus", fillSelect);
     report.onSelect((entry) => {
+      if (entry.id !== report.data.first) fillSelect();
       select.value = entry.id;
       part("id").textContent = entry.id;
       part("words").replaceChildren(...report.words(entry.description));

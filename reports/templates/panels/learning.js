@@ -1,4 +1,12 @@
 {
+  const stopped = document.getElementById("stopped-rows");
+  if (stopped) {
+    const entries = report.data.entries
+      .filter(({ state, epochs }) => epochs > 0 && (state === "pruned" || state === "failed"))
+      .sort((a, b) => a.number - b.number);
+    report.rows(stopped, report.stopped, document.getElementById("show-all-stopped"))(entries);
+  }
+
   const element = document.getElementById("chart-learning");
   if (element) {
     const figure = report.read("figure-learning");

@@ -1,42 +1,58 @@
 {
   const table = document.getElementById("ranking-table");
+  const unranked = document.getElementById("unranked-rows");
+  if (unranked) {
+    const entries = report.data.entries.filter((entry) => entry.rank === null);
+    report.rows(unranked, report.stopped, document.getElementById("show-all-unranked"))(entries);
+  }
   if (table) {
-    const body = table.tBodies[0];
+    const { checkpoints } = report.read("data-ranking");
     const heads = [...table.tHead.rows[0].cells];
-    const all = document.getElementById("show-all");
-    if (all) table.classList.add("short");
+    const ranked = report.data.entries.filter((entry) => entry.rank !== null);
 
-    const value = (row, column) => {
-      const text = row.cells[column].dataset.v ?? "";
-      const number = Number(text);
-      return text === "" ? null : heads[column].classList.contains("num") && !Number.isNaN(number) ? number : text;
+    const share = (part) => (part ? `${formats.fixed(100 * part, 2)} %` : formats.absent);
+    const row = (entry) => {
+      const weights = checkpoints[entry.id] ? `\nweights: ${checkpoints[entry.id]}` : "";
+      const copy = report.element("button", { type: "button", class: "copy", "data-copy": entry.command, title: entry.command + weights }, "copy");
+      const knee = entry.knee ? [" ", report.element("span", { class: "tag knee" }, "knee")] : [];
+      const made = report.element(
+        "tr", { "data-id": entry.id, ...(entry.rank === 1 ? { class: "front" } : {}) },
+        report.cell("num rank", String(entry.rank)),
+        report.cell("", report.pick(entry), ...knee),
+        report.cell("", report.strip(entry)),
+        ...report.data.measures.map(({ name }) => report.measured(entry, name)),
+        report.element("td", { class: "num", title: String(entry.contribution) }, share(entry.contribution)),
+        report.cell("", entry.kind),
+        report.cell("", copy),
+      );
+      made.classList.toggle("selected", entry.id === report.selected);
+      return made;
     };
+    const show = report.rows(table.tBodies[0], row, document.getElementById("show-all"));
+
+    let [by, descending] = [heads[0], false];
+    const value = (entry) => (by.dataset.measure ? entry.values[by.dataset.measure] : entry[by.dataset.by]);
     const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
-    /** Sort by a column; what is missing stays last. */
-    const sort = (column, descending) => {
-      const rows = [...body.rows].map((row, place) => ({ row, place, value: value(row, column) }));
-      rows.sort((a, b) => {
-        if (a.value === null || b.value === null) return (a.value === null) - (b.value === null) || a.place - b.place;
-        return (descending ? -1 : 1) * compare(a.value, b.value) || a.place - b.place;
+    /** Return candidates by the column chosen; what is missing stays last, equals keep the ranking's order. */
+    const sorted = (entries) =>
+      entries.toSorted((first, second) => {
+        const [a, b] = [value(first), value(second)];
+        if (a === null || b === null) return (a === null) - (b === null);
+        return (descending ? -1 : 1) * compare(a, b);
       });
-      const limit = table.classList.contains("short") ? [...body.rows].filter((row) => !row.classList.contains("more")).length : Infinity;
-      rows.forEach(({ row }, place) => row.classList.toggle("more", place >= limit));
-      body.append(...rows.map(({ row }) => row));
-      heads.forEach((head) => head.removeAttribute("aria-sort"));
-      heads[column].setAttribute("aria-sort", descending ? "descending" : "ascending");
-    };
+    const refresh = () => show(sorted(ranked.filter(report.fits)));
     table.tHead.addEventListener("click", (event) => {
       const head = event.target.closest("button.sort")?.closest("th");
       if (!head) return;
-      const column = heads.indexOf(head);
-      sort(column, head.getAttribute("aria-sort") === "ascending");
+      [by, descending] = [head, head.getAttribute("aria-sort") === "ascending"];
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+      refresh();
     });
-    all?.addEventListener("click", () => {
-      table.classList.remove("short");
-      all.parentElement.remove();
-    });
+    report.onBudget(refresh);
+    refresh();
     report.onSelect((entry) => {
-      for (const row of body.rows) row.classList.toggle("selected", row.dataset.id === entry.id);
+      for (const made of table.tBodies[0].rows) made.classList.toggle("selected", made.dataset.id === entry.id);
     });
 
     const columns = ["rank", "id", "number", "kind", "state", "epochs", "knee", "contribution", "description", "reason"];

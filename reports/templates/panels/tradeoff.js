@@ -92,33 +92,20 @@
     showlegend: false,
   });
 
-  const number = (entry, name) =>
-    report.element("td", { class: "num", title: entry.exact[name] }, entry.shown[name]);
-
   const listFront = (front, x, y) => {
-    const label = (name) => report.data.measures.find((measure) => measure.name === name).label;
+    const label = (name) => report.data.byName[name].label;
     control("front-count").textContent = front.length;
     control("front-x").textContent = label(x);
     control("front-y").textContent = label(y);
     control("front-rows").replaceChildren(
       ...front.map((place) => {
         const entry = entries[place];
-        const pick = report.element("button", { type: "button", class: "pick", "data-pick": entry.id }, entry.id);
         return report.element(
-          "tr", {}, report.element("td", {}, pick),
-          report.element("td", { class: "words" }, ...report.words(entry.description)),
-          number(entry, x), number(entry, y),
+          "tr", {}, report.cell("", report.pick(entry)), report.cell("words", ...report.words(entry.description)),
+          report.measured(entry, x), report.measured(entry, y),
         );
       }),
     );
-  };
-
-  const chip = (place, point) => {
-    const { values, text, symbol, letter } = report.data.choices[place];
-    const title = `${report.data.points[point]}: ${text}`;
-    const made = report.element("span", { class: `chip ${symbol}`, title }, letter);
-    if (values.r !== undefined) made.append(report.element("small", {}, String(values.r)));
-    return made;
   };
 
   /** Show the selected candidate beside the chart. */
@@ -136,7 +123,7 @@
       report.element("h3", {}, report.element("code", {}, entry.id)),
       report.element("p", {}, [`candidate ${entry.number}`, rank, entry.kind, entry.knee ? "knee" : ""].filter(Boolean).join(", ")),
       report.element("p", {}, ...report.words(entry.description)),
-      report.element("span", { class: "strip" }, ...entry.chosen.map(chip)),
+      report.strip(entry),
       report.element("dl", {}, ...rows),
     ];
     if (entry.reason) parts.push(report.element("p", {}, entry.reason));
