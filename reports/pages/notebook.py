@@ -12,7 +12,7 @@ from fusion_ops.errors import RunError, SpecError
 from reports.pages.writing import write_html
 from reports.tables.objectives import Objectives
 
-__all__ = ["HEIGHT", "ShownReport", "show", "shown"]
+__all__ = ["HEIGHT", "ShownReport", "require_height", "show", "shown"]
 
 HEIGHT = 800
 
@@ -64,6 +64,7 @@ def show(
     Raises:
         FusionNasError: As `write_html`; or the height is no such number.
     """
+    require_height(height)
     return shown(write_html(source, path, objectives=objectives), height)
 
 
@@ -73,6 +74,15 @@ def shown(path: Path, height: int = HEIGHT) -> ShownReport:
     Raises:
         SpecError: The height is no whole number of pixels from 1 on.
     """
+    require_height(height)
+    return ShownReport(path, height)
+
+
+def require_height(height: int) -> None:
+    """Check the height of a frame.
+
+    Raises:
+        SpecError: It is no whole number of pixels from 1 on.
+    """
     if isinstance(height, bool) or not isinstance(height, int) or height < 1:
         raise SpecError(f"`height` is a whole number of pixels, such as {HEIGHT}; got {height!r}.")
-    return ShownReport(path, height)

@@ -40,7 +40,7 @@ def client_without_candidates(name: str, measures: Sequence[Measure]) -> Mapping
         "measures": [],
         "points": [],
         "choices": [],
-        "command": ["", ""],
+        "command": [],
         "columns": {"id": [], "values": {}},
         "first": None,
     }

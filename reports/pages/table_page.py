@@ -15,6 +15,7 @@ from reports.general.progress import progress_figure, progress_info
 from reports.general.record import TableRecord, table_record
 from reports.general.tradeoff import tradeoff_data, tradeoff_figure, tradeoff_info
 from reports.html import plain, rendered, require_assets, write_page
+from reports.pages.network_page import has_architectures, write_network_page
 from reports.pages.section import client_without_candidates, section
 from reports.tables.objectives import Objectives
 
@@ -45,8 +46,10 @@ def write_table_page(
         FusionNasError: As `write_html`.
     """
     require_assets(assets)
-    record = table_record(table, objectives, name)
-    return write_page(Path(TABLE if path is None else path), assets, partial(_page, record))
+    target = Path(TABLE if path is None else path)
+    if isinstance(table, pd.DataFrame) and has_architectures(table):
+        return write_network_page(table, objectives, target, assets, name)
+    return write_page(target, assets, partial(_page, table_record(table, objectives, name)))
 
 
 def _page(record: TableRecord, plotly: Markup, source: str) -> str:
