@@ -50,7 +50,7 @@ class ParameterInfo:
 
 
 def parameters_info(record: TableRecord) -> tuple[ParameterInfo, ...]:
-    """Return the parameters that have 2 to 12 different values; others have too many to be told apart so.
+    """Return the parameters that have 2 to 12 values, each of 2 candidates or more on average.
 
     These are raw means: what else the candidates had is not taken into account.
     """
@@ -65,7 +65,8 @@ def _parameter(record: TableRecord, name: str, ranking: pd.DataFrame) -> Paramet
     for text, value in zip(texts, ranking[record.quality.column], strict=True):
         if text is not None:
             groups.setdefault(text, []).append(float(value))
-    if not 2 <= len(groups) <= MOST_VALUES:
+    # A number that hardly any two candidates share says nothing value by value.
+    if not 2 <= len(groups) <= min(MOST_VALUES, len(ranking) // 2):
         return None
     sign = record.quality.sign
     means = [_mean(text, values, sign) for text, values in groups.items()]

@@ -99,6 +99,7 @@ def _require(table: pd.DataFrame, name: str, right: pd.Series[bool], rule: str) 
     if not right.all():
         place = int(np.flatnonzero(~right.to_numpy(np.bool_))[0])
         row, value = table.index[place], table[name].iloc[place]
+        value = value.item() if isinstance(value, np.generic) else value
         raise DataError(f"column `{name}` must be {rule}; got {value!r} in row {row}.")
 
 
