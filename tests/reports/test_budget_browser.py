@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import reports
-from reports.pareto import non_dominated
+from reports.dominance import non_dominated
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
