@@ -26,6 +26,7 @@ def section(part: str, title: str, data: Any = None, **context: Any) -> dict[str
     return {
         "name": part.rpartition("/")[2],
         "title": title,
+        "short": title,
         "body": Markup(body),  # noqa: S704 - autoescaped
         "figure": None,
         "data": data,
