@@ -68,7 +68,8 @@ def _page(run: RunRecord, *, plotly: Markup, source: str) -> str:
     catalog = make_catalog(run)
     environment = _environment()
     sections = [_section(environment, name, panel, run, catalog) for name, panel in ordered()]
-    startup, arrived = (Markup(f'document.documentElement.classList.add("{name}");') for name in ("js", "arrived"))
+    startup = Markup('document.documentElement.classList.add("js");')
+    arrived = Markup('document.documentElement.classList.add("arrived");')
     script = _joined(*SCRIPTS, *(f"panels/{name}.js" for name, _ in ordered()), "start.js")
     return environment.get_template("page.html").render(
         run=run,
