@@ -37,7 +37,9 @@ POINTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=5)
 
 @settings(deadline=None)
 @given(st.lists(POINTS, min_size=1, max_size=4), st.data())
-def test_a_point_is_behind_the_surface_when_k_fronts_attain_it(fronts: list[list[tuple[int, int]]], data: object) -> None:
+def test_a_point_is_behind_the_surface_when_k_fronts_attain_it(
+    fronts: list[list[tuple[int, int]]], data: object
+) -> None:
     k = data.draw(st.integers(1, len(fronts)))  # type: ignore[attr-defined]
     corners = attained([np.array(front, dtype=float).reshape(-1, 2) for front in fronts], k)
     for z in np.ndindex(6, 6):

@@ -73,7 +73,7 @@ def test_an_objective_with_another_direction_is_another_objective(make_run: Make
         make_run(rows, direction, objectives=("accuracy", "params"), **told(direction))
         for direction in ("maximize", "minimize")
     ]
-    with pytest.raises(RunError, match="objective `m:f` is to maximize in .*maximize and to minimize in .*minimize"):
+    with pytest.raises(RunError, match=r"objective `m:f` is to maximize in .*maximize and to minimize in .*minimize"):
         load_sides(paths)
 
 
