@@ -184,4 +184,4 @@ def _rounded(value: float) -> float | None:
     return round(value, 5) if math.isfinite(value) else None
 
 
-PANELS.register("learning")(Panel(9, "Learning curves", learning_info, figure=learning_figure))
+PANELS.register("learning")(Panel(9, "Learning curves", learning_info, figure=learning_figure, short="Learning"))

@@ -1,25 +1,26 @@
 /** Charts: Plotly sleeps in the page, as a text, until the first chart comes near. */
+const PAPER = { width: 700, height: 330 };
+
 Object.assign(report, {
   charts: [],
-  /** Return a promise of Plotly; from within the page it is there at once. */
-  plotly() {
-    if (window.Plotly) return Promise.resolve();
-    if (report.waking) return report.waking;
+  waking: null,
+  /** Wake Plotly; return whether it is there at once, as it is from within the page, else `waking` is its promise. */
+  woken() {
     const asleep = document.getElementById("plotly");
     const { source } = asleep.dataset;
     const script = document.createElement("script");
     if (!source) {
       script.textContent = asleep.textContent;
       asleep.replaceWith(script);
-      return Promise.resolve();
+      return true;
     }
-    report.waking = new Promise((done, failed) => {
-      script.addEventListener("load", () => done());
+    report.waking ??= new Promise((done, failed) => {
+      script.addEventListener("load", done);
       script.addEventListener("error", () => failed(new Error(`Charts need the file ${source}, which belongs beside this one.`)));
+      script.src = source;
+      document.head.append(script);
     });
-    script.src = source;
-    document.head.append(script);
-    return report.waking;
+    return false;
   },
 
   /** Draw what `build` returns, again whenever colours change, and select the candidate of a clicked mark. */
@@ -29,21 +30,20 @@ Object.assign(report, {
       const { data, layout } = report.fitted(build(), element);
       return Plotly.react(element, report.themed(data), report.themed(layout), report.config);
     };
-    const render = async () => {
-      try {
-        if (!window.Plotly) await report.plotly();
-      } catch (error) {
-        element.textContent = error.message;
-        return;
-      }
+    // Without a pause where Plotly is in the page: who prints does not wait.
+    const render = () => {
+      if (!window.Plotly && !report.woken()) return report.waking.then(render, (error) => (element.textContent = error.message));
       draw();
-      if (drawn) return;
+      if (drawn) return undefined;
       drawn = true;
       element.on("plotly_click", (event) => {
         const place = event.points[0].customdata;
         if (place !== undefined && place !== null) report.select(report.data.entries[place].id);
       });
+      return undefined;
     };
+    // Plotly's own buttons are inside: a figure may have such, an image may not.
+    element.setAttribute("role", "figure");
     const chart = { draw: render, render: () => drawn && render() };
     report.charts.push(chart);
     const near = new IntersectionObserver((seen) => {
@@ -61,7 +61,7 @@ Object.assign(report, {
       trace.hovertext ??= trace.customdata.map((place) => report.data.entries[place]?.hover);
       trace.hovertemplate ??= "%{hovertext}<extra></extra>";
     }
-    const narrow = report.narrow.matches;
+    const narrow = report.narrow.matches && !report.printing;
     const fitted = {
       ...layout,
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
@@ -69,7 +69,8 @@ Object.assign(report, {
       margin: narrow ? { ...layout.margin, l: 44, r: Math.min(layout.margin.r, 32) } : layout.margin,
       legend: narrow ? { ...layout.legend, entrywidth: 0.48, entrywidthmode: "fraction", font: { size: 11 } } : layout.legend,
     };
-    return { data, layout: fitted };
+    // Without a size of its own, the chart is as large as its box: that of the window, which is not yet a sheet.
+    return { data, layout: report.printing ? { ...fitted, width: PAPER.width, height: PAPER.height } : fitted };
   },
   config: {
     displaylogo: false,

@@ -98,7 +98,7 @@ const report = {
     return report.colors[name][0];
   },
   themed(value) {
-    if (!report.dark.matches) return value;
+    if (!report.dark.matches || report.printing) return value;
     if (typeof value === "string") return report.counterparts.get(value) ?? value;
     if (Array.isArray(value)) return value.map(report.themed);
     if (value === null || typeof value !== "object") return value;

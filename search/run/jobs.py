@@ -27,6 +27,7 @@ from search.study.run_directory import RunDirectory, utc_now
 from search.study.storage import guarded
 from search.training import data
 from search.training.disk import unwritable_told, write_whole
+from search.training.held_out import digest
 from search.watching.tensorboard import require_tensorboard
 from spaces import SearchSpace
 
@@ -136,6 +137,8 @@ def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[s
         "format": FORMAT,
         "study": study,
         "dataset": dataset.info(),
+        # A search does not touch the test images; that they stay what they are is all that it notes.
+        "test_digest": digest(dataset.test),
         "environment": describe_environment(measured_in(config.latency, config.objectives)),
         "folders": list(config.folders),
         "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name or AT in name],

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import reports
+from reports.dominance import non_dominated
 from reports.measures import MEASURES, Measure, declare
-from reports.pareto import non_dominated
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -30,7 +30,7 @@
         ...report.data.measures.map(({ name }) => report.measured(entry, name)),
         report.element("td", { class: "num", title: String(entry.contribution) }, share(entry.contribution)),
         report.cell("", entry.kind),
-        report.cell("", copy),
+        report.cell("", entry.command ? copy : formats.absent),
       );
       made.classList.toggle("selected", entry.id === report.selected);
       madeRows.set(entry.id, made);
