@@ -171,14 +171,14 @@ def _signed(measure: Measure, effect: float, largest: float) -> str:
 
 
 def _findings(measure: Measure, effects: Effects) -> tuple[str, ...]:
-    """Return what is sure, the largest effects first."""
+    """Return what is sure: what is better, the largest effects first, then what is worse."""
     sure = [
-        (abs(cell.effect), line, cell, line in effects.ratios)
+        (cell.effect, line, cell, line in effects.ratios)
         for line in (*effects.points, *effects.ratios)
         for cell in line.cells.values()
         if cell.evidence and cell.effect is not None
     ]
-    sure.sort(key=lambda one: -one[0])
+    sure.sort(key=lambda one: (one[0] < 0, -abs(one[0])))
     return tuple(_finding(measure, line, cell, ratio=ratio) for _, line, cell, ratio in sure[:MOST_NAMED])
 
 
