@@ -137,7 +137,7 @@ def missed_by_images(parts: Components) -> NDArray[np.bool_]:
 
 def grid(quick: bool) -> list[tuple[int, int, int]]:
     """Return seeds, images and studies."""
-    counts = {200: 4_000, 1_000: 2_000, 10_000: 1_000}
+    counts = {200: 4_000, 1_000: 4_000, 10_000: 1_000}
     scale = 10 if quick else 1
     return [(seeds, images, count // scale) for images, count in counts.items() for seeds in (3, 5, 12)]
 

@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_v
 
 from fusion_ops.errors import UnknownNameError
 from fusion_ops.registry import Registry
-from search.config.document import masked, shown
+from reports.masking import masked
+from search.config.document import shown
 from search.training.settings import Count, Positive, Section, Seed, Text
 
 __all__ = ["RayConfig", "SearchSettings", "SpaceConfig", "StorageConfig", "VerdictSettings"]

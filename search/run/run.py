@@ -11,6 +11,7 @@ from torch import nn
 
 import reports
 from reports import candidates as table
+from reports.pages.notebook import HEIGHT, ShownReport, require_height, shown
 from reports.run import read_config
 from search.config import SearchConfig
 from search.run.calibration import calibration
@@ -82,6 +83,18 @@ class Run:
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report and return its path (by default `report.html` in the run directory)."""
         return reports.write_html(self.path, path)
+
+    def show(self, height: int = HEIGHT) -> ShownReport:
+        """Write the report, and show it in a notebook where this is the last value of a cell.
+
+        Args:
+            height: Height of its frame in pixels.
+
+        Raises:
+            SpecError: The height is no whole number of pixels.
+        """
+        require_height(height)
+        return shown(self.report(), height)
 
     def replay(
         self, pruners: str | Sequence[str] | None = None, *, seeds: int = SEEDS, min_epochs: int | None = None

@@ -54,6 +54,7 @@ class Ledger:
         stall: How long the front has not changed.
         failures: Whether all candidates fail for one reason.
         halt: Why nothing can go on, as of a full disk; empty while it can.
+        machines: By host, what workers have said that they train with since the driver started.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Ledger:
         self.candidates: dict[int, Candidate] = {}
         self.exhausted = False
         self.halt = ""
+        self.machines: dict[str, dict[str, Any]] = {}
         self._pruner = pruner
         self._min_epochs = min_epochs
         self._notify = notify
@@ -210,6 +212,8 @@ class Ledger:
         candidate or a second look. The candidate then has ended as `pruned`.
         """
         candidate = self.candidates[number]
+        if progress.machine is not None:
+            self.machines[progress.worker.rpartition(":")[0]] = dict(progress.machine)
         if candidate.state in TERMINAL:
             return True
         if progress.halt:

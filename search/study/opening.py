@@ -12,8 +12,8 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 
 from fusion_ops.errors import RunError
+from reports.masking import masked
 from reports.measures import MEASURES
-from search.config.document import masked
 from search.study.journal import Journal
 from search.study.run_directory import CONFIG
 from search.study.storage import has_studies, open_storage
