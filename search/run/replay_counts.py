@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from reports import candidates
 from reports.audits import audit
-from reports.hypervolume import hypervolume
-from reports.pareto import non_dominated, scaled
+from reports.dominance import non_dominated, scaled
 from reports.proportions import wilson
 from reports.run import RunRecord
 from reports.rungs import rungs
 from reports.second_looks import repeated
+from reports.volume import hypervolume
 from search.run.replay_source import Source
 from search.study.replay import Replayed
 
