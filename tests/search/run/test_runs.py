@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
-from tests.runs import check_sound, driving, events, fusion_nas, trials, wait_for_more
+from tests.runs import check_sound, contents, driving, events, fusion_nas, trials, wait_for_more
 
 pytestmark = pytest.mark.slow
 
