@@ -14,8 +14,9 @@ import yaml
 
 from fusion_ops.errors import RunError
 from reports import candidates
+from reports.commands import export_command, retrain_command
 from reports.measures import MEASURES, Measure, declare, described, quality_of
-from reports.ranking import rank
+from reports.ranking import ranked
 from spaces.importing import import_modules, make_importable
 
 __all__ = ["CONFIG", "FORMAT", "RunRecord", "load_run", "read_config"]
@@ -96,6 +97,19 @@ class RunRecord:
         margin = _mapping(self.config.get("verdict")).get("margin")
         return float(margin) if isinstance(margin, int | float) else None
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether it was trained here, so that a candidate can be exported; what came from a table was not."""
+        return not _mapping(self.config.get("resolved")).get("from_table", False)
+
+    def export_command(self, candidate_id: str, *options: str) -> str:
+        """Return the command that exports a candidate; empty where there are no weights."""
+        return export_command(self.path, candidate_id, *options) if self.has_weights else ""
+
+    def retrain_command(self, *options: str) -> str:
+        """Return the command that retrains the finalists; empty where nothing can be trained."""
+        return retrain_command(self.path, *options) if self.has_weights else ""
+
     @cached_property
     def quality(self) -> Measure:
         """The objective that says how good a network is."""
@@ -103,8 +117,8 @@ class RunRecord:
 
     @cached_property
     def ranked(self) -> pd.DataFrame:
-        """The complete candidates, best first; see `rank`."""
-        return rank(self.table, self.objectives)
+        """The complete candidates, best first; see `reports.rank`."""
+        return ranked(self.table, tuple(MEASURES[name] for name in self.objectives))
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:

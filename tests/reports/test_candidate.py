@@ -160,11 +160,11 @@ def test_states() -> None:
 def test_the_page_gets_what_is_marked(make_run: Callable[..., Path]) -> None:
     run = load_run(make_run())
     catalog = make_catalog(run)
-    entries = client_data(run, catalog)["entries"]
+    columns = client_data(run, catalog)["columns"]
     assert set(ON_PAGE) == {"id", "epochs", "number", "kind", "state", "reason"}
-    for told, entry in zip(entries, catalog.entries, strict=True):
-        assert {name: told[name] for name in ON_PAGE} == {name: getattr(entry, name) for name in ON_PAGE}
-    json.dumps(entries, allow_nan=False)
+    for name in ON_PAGE:
+        assert columns[name] == [getattr(entry, name) for entry in catalog.entries]
+    json.dumps(columns, allow_nan=False)
 
 
 def test_an_entry_holds_what_its_row_says(make_run: Callable[..., Path], whole: Candidate) -> None:
