@@ -99,7 +99,6 @@ def test_a_damaged_record_is_said_and_nothing_else_is_lost(retrained_run: MakeRu
     assert info.first is not None
     assert info.retrained.pairs == ()
     assert info.problem
-    part = (
-        reports.write_html(run).read_text(encoding="utf-8").partition('<section id="two"')[2].partition("</section>")[0]
-    )
+    page = reports.write_html(run).read_text(encoding="utf-8")
+    part = page.partition('<section id="two"')[2].partition("</section>")[0]
     assert "Retrained networks cannot be compared: " in part
