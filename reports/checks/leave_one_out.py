@@ -68,10 +68,9 @@ def _features(entries: Sequence[Entry]) -> Values:
     choices = [dict(entry.architecture.choices) for entry in entries]
     columns = []
     for point in choices[0]:
-        for kind in (lambda choice: choice.op, lambda choice: choice):
-            here = [kind(one[point]) for one in choices]
+        for here in ([str(one[point].op) for one in choices], [str(one[point]) for one in choices]):
             columns += [[float(other == one) for other in here] for one in dict.fromkeys(here)]
-    features = np.array(columns, dtype=np.float64).T
+    features: Values = np.array(columns, dtype=np.float64).T
     features = features - features.mean(axis=0)
     weight = float((features**2).sum()) / len(features)
     return features / np.sqrt(weight) if weight > 0 else features

@@ -30,7 +30,7 @@ def surrogate_calibrated(subject: Subject) -> Finding | None:
     inside = np.abs(predicted.measured - predicted.mean) <= Z80 * predicted.deviation
     low, high = wilson(float(inside.mean()), len(inside))
     skill = predicted.skill
-    numbers = {
+    numbers: dict[str, float | int | str | None] = {
         "networks": len(inside),
         "covered": int(inside.sum()),
         "skill": round(skill, 4),

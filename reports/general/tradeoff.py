@@ -85,7 +85,12 @@ def _hover(record: TableRecord, row: dict[Any, Any]) -> str:
     shown = [f"{m.format(row[m.column])} {m.label}" for m in record.measures if np.isfinite(row[m.column])]
     settings = [f"{name} = {value}" for name, value in record.settings(row).items()]
     cut = [*settings[:SETTINGS], "…"] if len(settings) > SETTINGS else settings
-    return "<br>".join([f"<b>candidate {row['number']}</b>  {escape(str(row['id']))}", *map(escape, (*shown, *cut))])
+    return "<br>".join(
+        [
+            f"<b>candidate {row['number']}</b>  {escape(str(row['id']), quote=False)}",
+            *(escape(line, quote=False) for line in (*shown, *cut)),
+        ]
+    )
 
 
 def _cells(values: list[float]) -> list[float | None]:

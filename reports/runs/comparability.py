@@ -98,8 +98,8 @@ def _space(sides: Sequence[Side]) -> Caveat | None:
     return Caveat(
         "space",
         "The networks around the fusion points differ.",
-        "Fronts and hypervolumes can be compared: they say which network gives more for its cost. Architectures cannot: "
-        "the same choice is at another place, and equal ids do not occur.",
+        "Fronts and hypervolumes can be compared: they say which network gives more for its cost. Architectures "
+        "cannot: the same choice is at another place, and equal ids do not occur.",
     )
 
 

@@ -22,7 +22,15 @@ from reports.runs.side import Side
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["STYLES", "AttainmentInfo", "FrontsInfo", "attainment_figure", "attainment_info", "fronts_figure", "fronts_info"]
+__all__ = [
+    "STYLES",
+    "AttainmentInfo",
+    "FrontsInfo",
+    "attainment_figure",
+    "attainment_info",
+    "fronts_figure",
+    "fronts_info",
+]
 
 STYLES: Final = (
     ("front", "solid", "circle"),
@@ -32,6 +40,7 @@ STYLES: Final = (
     ("infeasible", "longdash", "cross"),
 )
 """By run: colour, dashes and mark, so that no two share one of them."""
+LONGEST: Final = 40
 _DASHES: Final = {"best": "dot", "median": "solid", "worst": "dash"}
 
 
@@ -159,17 +168,18 @@ def _hover(pick: Pick, info: FrontsInfo) -> str:
     words = pick.description.replace("`", "")
     return "<br>".join(
         (
-            f"<b>{escape(pick.side.title)}</b>",
-            escape(f"candidate {pick.number}  {pick.id}"),
-            escape(words),
-            escape(f"{y} {info.y.label}, {x} {info.x.label}"),
+            f"<b>{_legend(pick.side.title)}</b>",
+            f"candidate {pick.number}  {pick.id}",
+            escape(words, quote=False),
+            escape(f"{y} {info.y.label}, {x} {info.x.label}", quote=False),
         )
     )
 
 
 def _legend(text: str) -> str:
-    """Return a text for Plotly's legend, which reads tags and templates."""
-    return escape(text).replace("%{", "&#37;{")
+    """Return a text for Plotly's legend, which reads tags and templates; a long one is cut."""
+    cut = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return escape(cut, quote=False).replace("%{", "&#37;{")
 
 
 def _shape(x: Measure) -> str:

@@ -13,7 +13,7 @@ import optuna
 from optuna.storages import RDBStorage
 
 from fusion_ops.errors import RunError, StorageLost
-from search.config.document import masked
+from reports.masking import masked
 from search.training.disk import causes
 
 __all__ = [

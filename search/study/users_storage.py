@@ -12,7 +12,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 
 from fusion_ops.errors import ConfigError, FusionNasError, RunError
-from search.config.document import masked, visible
+from reports.masking import masked
+from search.config.document import visible
 from search.study.storage import engine_settings, said, with_driver
 
 __all__ = ["open_study"]

@@ -12,6 +12,7 @@ import pytest
 
 import reports
 from reports.dominance import non_dominated
+from reports.measures import MEASURES, Measure, declare
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -245,7 +246,7 @@ def test_every_panel_follows(opened: Opened) -> None:
     assert page.locator("#unranked-count").inner_text() == str(len(unranked))
     assert page.locator("#unranked-rows tr").count() == len(unranked)
 
-    assert page.locator("#front-rows button.pick").all_inner_texts() == [
+    assert page.locator("#front-rows button.pick").all_text_contents() == [
         entry["id"] for entry in sorted(fitting, key=lambda one: one["values"]["params"]) if entry["id"] in here
     ]
     opened.wait_for_charts()
@@ -281,7 +282,7 @@ def test_every_panel_follows(opened: Opened) -> None:
     for panel in ("verdict", "progress", "ranking", "learning"):
         assert page.locator(f"#{panel} .from-all").first.is_visible(), panel
     page.locator("#budget-bar").get_by_role("button", name="Reset").click()
-    assert opened.ids() == [entry["id"] for entry in complete]
+    assert opened.ids() == [entry["id"] for entry in complete[:25]]
     assert page.locator(".from-all:visible").count() == page.locator(".tag.front").count() == 0
     assert not page.locator("#budget-bar").is_visible()
     opened.expect_calm()
@@ -339,17 +340,20 @@ EVIL = "a=b&c:<img src=x onerror=\"document.title='broken'\">\u2028"
 
 
 def test_a_narrow_touch_screen_and_a_measure_of_any_name(
-    open_report: Open, make_run: Callable[..., Path], make_records: MakeRecords
+    open_report: Open, make_run: Callable[..., Path], make_records: MakeRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(MEASURES, "_entries", dict(MEASURES._entries))
     described = {
         "name": EVIL, "label": EVIL * 3, "direction": "minimize", "style": "number", "column": "evil_cost",
         "quality": False, "exact": False, "note": EVIL,
     }  # fmt: skip
+    declare(Measure(**described))
     records = [row | {"evil_cost": 0.1 * row["number"]} for row in make_records()]
     run = make_run(records, objectives=("accuracy", EVIL), resolved={"measures": [described]}, name="<b>&'x")
     opened = open_report(reports.write_html(run), width=360, has_touch=True)
     page = opened.page
     row = page.locator(".budget").filter(has_text="img src")
+    row.scroll_into_view_if_needed()
     box = row.locator('input[type="range"]').bounding_box()
     assert box is not None
     page.touchscreen.tap(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
