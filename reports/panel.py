@@ -24,7 +24,7 @@ class Panel:
     are taken into the page where they exist.
 
     Args:
-        number: Its place in the report.
+        number: Its place in the report; 1.5 comes between the first two.
         title: Its heading.
         info: Returns its numbers.
         figure: Draws them with Plotly; `None` where the template does.
@@ -32,7 +32,7 @@ class Panel:
         short: Its heading in a word or two, for the list of panels; empty where the heading is that short.
     """
 
-    number: int
+    number: float
     title: str
     info: Callable[[RunRecord, Catalog], Any]
     figure: Callable[[Any], Figure] | None = None
