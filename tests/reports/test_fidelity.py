@@ -7,7 +7,7 @@ import pytest
 import reports
 from reports.catalog import make_catalog
 from reports.fidelity import kendall
-from reports.html import _environment
+from reports.html import environment_of
 from reports.panels.fidelity import fidelity_figure, fidelity_info
 from reports.run import load_run
 from tests.reports.conftest import EPOCHS
@@ -66,7 +66,7 @@ def test_a_hostile_operator_stays_text(info_of, make_run, space):
     evil = "<script>alert(1)</script>"
     biases = {evil: info.operators[LATE]}
     shown = replace(info, operators=biases, warnings=(info.warnings[0].replace(LATE, evil),))
-    html = _environment().get_template("panels/fidelity.html").render(info=shown, run=run, catalog=catalog)
+    html = environment_of().get_template("panels/fidelity.html").render(info=shown, run=run, catalog=catalog)
     assert "<script" not in html
     assert html.count("&lt;script&gt;alert(1)") == 2
 
