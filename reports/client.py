@@ -26,7 +26,7 @@ def client_data(run: RunRecord, catalog: Catalog) -> dict[str, Any]:
         "measures": [_measure(measure) for measure in catalog.measures],
         "points": [point.name for point in catalog.points],
         "choices": [_choice(choice, styles[choice.op]) for choice in choices],
-        "command": export_command_around(run.path),
+        "command": export_command_around(run.path) if run.has_weights else [],
         "columns": _columns(catalog, choices),
         "first": catalog.first.id if catalog.first is not None else None,
     }

@@ -61,7 +61,7 @@ def _needed(images: int, least: float, difference: float) -> int:
     if difference <= 0:
         return images
     wanted = images * (least / difference) ** 2
-    step: int = 10 ** max(math.floor(math.log10(wanted)) - 1, 0)
+    step = int(10 ** max(math.floor(math.log10(wanted)) - 1, 0))
     return math.ceil(wanted / step) * step
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.catalog import Catalog, Entry
-from reports.commands import export_command
 from reports.measures import Measure
 from reports.palette import OperatorStyle, operator_styles
 from reports.panel import PANELS, Panel
@@ -57,9 +56,7 @@ class RankingInfo:
 
 def ranking_info(run: RunRecord, catalog: Catalog) -> RankingInfo:
     """Return the rows of the ranking."""
-    rows = tuple(
-        RankingRow(entry, export_command(run.path, entry.id), _checkpoint(run, entry)) for entry in catalog.ranked
-    )
+    rows = tuple(RankingRow(entry, run.export_command(entry.id), _checkpoint(run, entry)) for entry in catalog.ranked)
     return RankingInfo(
         measures=catalog.measures,
         objectives=run.objectives,

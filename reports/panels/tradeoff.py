@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reports.catalog import Catalog, Entry
+from reports.dominance import non_dominated
 from reports.figure_style import axis, layout
 from reports.latencies import LatencyInfo, latency_info
 from reports.measures import MEASURES, Measure
 from reports.palette import LIGHT, OperatorStyle, operator_styles
 from reports.panel import PANELS, Panel
-from reports.pareto import non_dominated
 from reports.retrained_marks import RetrainedMark, retrained_marks
 from reports.run import RunRecord
 

@@ -11,7 +11,6 @@ from fusion_ops.errors import DataError, RunError
 from reports.audits import Audit, audit
 from reports.catalog import Catalog
 from reports.checks import WORDS, Check, Status, examine
-from reports.commands import export_command, retrain_command
 from reports.judging import judgement_of
 from reports.judging.judgement import Judgement
 from reports.measures import MEASURES, Measure
@@ -104,8 +103,8 @@ def _judged(run: RunRecord) -> tuple[Judgement | None, str]:
 
 def _next(run: RunRecord, searched: SearchVerdict, judged: Judgement | None) -> str:
     if judged is None:
-        return retrain_command(run.path) if searched.best is not None else ""
-    return export_command(run.path, judged.verdict.candidate) if judged.verdict.outcome == "better" else ""
+        return run.retrain_command() if searched.best is not None else ""
+    return run.export_command(judged.verdict.candidate) if judged.verdict.outcome == "better" else ""
 
 
 def _bar(comparison: Comparison | None) -> IntervalBar | None:

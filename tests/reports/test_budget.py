@@ -22,7 +22,9 @@ def info_of(run: Path) -> Any:
     return budget_info(loaded, make_catalog(loaded))
 
 
-def test_every_cost_has_an_upper_limit_and_the_quality_a_lower_one(make_run: MakeRun, make_records: MakeRecords) -> None:
+def test_every_cost_has_an_upper_limit_and_the_quality_a_lower_one(
+    make_run: MakeRun, make_records: MakeRecords
+) -> None:
     records = [row | {"latency_ms": 1.5 + row["number"] % 3} for row in make_records()]
     info = info_of(make_run(records))
     assert [(limit.measure.name, limit.bound) for limit in info.limits] == [

@@ -14,6 +14,7 @@ import spaces
 from fusion_ops.errors import SpecError
 from reports.catalog import Catalog, make_catalog
 from reports.diagram import stages
+from reports.dominance import non_dominated
 from reports.measures import MEASURES
 from reports.palette import DARK, LIGHT, SHAPES, operator_styles
 from reports.panels.architecture import architecture_data, architecture_info
@@ -21,7 +22,6 @@ from reports.panels.learning import learning_figure, learning_info
 from reports.panels.ranking import ranking_info
 from reports.panels.tradeoff import front_of, tradeoff_data, tradeoff_figure, tradeoff_info
 from reports.panels.verdict import verdict_info
-from reports.pareto import non_dominated
 from reports.run import RunRecord, load_run
 from spaces import Architecture, SearchSpace
 

@@ -30,7 +30,7 @@
         ...report.data.measures.map(({ name }) => report.measured(entry, name)),
         report.element("td", { class: "num", title: String(entry.contribution) }, share(entry.contribution)),
         report.cell("", entry.kind),
-        report.cell("", copy),
+        report.cell("", entry.command ? copy : formats.absent),
       );
       made.classList.toggle("selected", entry.id === report.selected);
       madeRows.set(entry.id, made);
@@ -65,7 +65,7 @@
       for (const made of madeRows.values()) mark(made);
       show(sorted(fitting));
       none.hidden = fitting.length > 0;
-      document.getElementById("saved-count").textContent = `${report.data.entries.filter(report.fits).length} of ${report.data.entries.length}`;
+      document.getElementById("saved-count").textContent = `${report.data.entries.filter(report.fits).length} of ${report.data.entries.length} candidates`;
     };
     table.tHead.addEventListener("click", (event) => {
       const head = event.target.closest("button.sort")?.closest("th");

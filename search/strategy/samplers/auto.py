@@ -6,8 +6,8 @@ import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from reports.dominance import non_dominated
 from reports.measures import MEASURES
-from reports.pareto import non_dominated
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Values
 from search.strategy.proposals.pool import Pool

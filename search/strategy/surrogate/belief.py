@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from reports.dominance import ranks
 from reports.measures import MEASURES
-from reports.pareto import ranks
 from search.strategy.observations import Observation
 from search.strategy.proposals.encoding import Code, Codes, Encoding, Values
 from search.strategy.surrogate.evidence import Evidence, Yardstick
