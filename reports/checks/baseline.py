@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from reports.checks.check import HEALTH, Finding, HealthCheck, Status
 from reports.checks.subject import Subject
-from reports.commands import retrain_command
 from reports.growth import Growth, growth
 from reports.judging import words
 from reports.judging.judgement import Judgement
@@ -94,7 +93,9 @@ def _last(one: Growth) -> float:
 
 
 def _retrain(subject: Subject) -> str:
-    return f"`{retrain_command(subject.run.path)}` trains it and what it has to beat with several seeds."
+    command = subject.run.retrain_command()
+    doer = f"`{command}` trains" if command else "Train"
+    return f"{doer} it and what it has to beat with several seeds."
 
 
 HEALTH.register("baseline")(HealthCheck("Baseline beaten", baseline_beaten, at_the_end=True))

@@ -52,6 +52,8 @@ def _why(subject: Subject) -> str:
 
 
 def _resume(subject: Subject) -> str:
+    if not subject.run.has_weights:
+        return ""
     return f"`{shlex.join(['fusion-nas', 'resume', str(subject.run.path)])}` goes on, unless the space is exhausted."
 
 

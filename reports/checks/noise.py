@@ -7,7 +7,6 @@ import numpy as np
 from reports.checks.chance import Chance, chance_of
 from reports.checks.check import HEALTH, Finding, HealthCheck
 from reports.checks.subject import Subject
-from reports.commands import retrain_command
 from reports.phrases import signed_points
 
 __all__ = ["noise_against_differences"]
@@ -49,7 +48,10 @@ def _size(subject: Subject, difference: float) -> str:
 
 
 def _retrain(subject: Subject) -> str:
-    return f"`{retrain_command(subject.run.path)}` tells finalists apart by several seeds."
+    command = subject.run.retrain_command()
+    return (
+        f"`{command}` tells finalists apart by several seeds." if command else "Train the finalists with several seeds."
+    )
 
 
 HEALTH.register("noise")(HealthCheck("Noise against differences", noise_against_differences, at_the_end=True))

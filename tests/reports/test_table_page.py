@@ -107,7 +107,7 @@ def test_architectures_bring_the_panels_of_a_run(
         table = table.loc[table["state"] == "complete", columns]
     objectives = ["accuracy", "params"]
     page = Page(reports.write_html(table, tmp_path / "t.html", objectives=objectives).read_text(encoding="utf-8"))
-    assert {"verdict", "ranking", "architecture"} <= {a["id"] for tag, a in page.tags if tag == "section"}
+    assert {"verdict", "ranking", "architecture"} <= {a.get("id") for tag, a in page.tags if tag == "section"}
     assert "fusion-nas export" not in page.text
     assert "fusion-nas retrain" not in page.text
     for one in reports.rank(table, objectives)["id"] if columns is None else []:
