@@ -150,3 +150,18 @@ def test_in_a_browser(table: pd.DataFrame, tmp_path: Path, request: pytest.Fixtu
     assert page.locator("img").count() == 0
     assert page.title() == "table of candidates · fusion-nas"
     opened.expect_calm()
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_and_nothing_moves(
+    table: pd.DataFrame, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = reports.write_html(table, tmp_path / "t.html", objectives=OBJECTIVES)
+    opened = request.getfixturevalue("open_report")(path)
+    opened.read_through()
+    opened.expect_still()
+    opened.page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    for scheme in ("light", "dark"):
+        opened.page.emulate_media(color_scheme=scheme)
+        opened.expect_accessible()
