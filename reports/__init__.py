@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "compare",
+    "effects",
     "export",
     "health",
     "hypervolume",
+    "importance",
     "knee",
     "pareto",
     "rank",
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from reports.comparison import compare
     from reports.exporting import export
     from reports.judging import verdict
+    from reports.marginal import effects, importance
     from reports.pages.notebook import show
     from reports.pages.writing import write_html
     from reports.ranking import rank
@@ -36,11 +39,13 @@ else:
     # Unseen by type checkers, which would take any name for one of the package.
     _HOMES = {
         "compare": "reports.comparison",
+        "effects": "reports.marginal",
         "export": "reports.exporting",
         "health": "reports.checks",
         "hypervolume": "reports.analysis",
         "knee": "reports.analysis",
         "pareto": "reports.analysis",
+        "importance": "reports.marginal",
         "rank": "reports.ranking",
         "show": "reports.pages.notebook",
         "verdict": "reports.judging",

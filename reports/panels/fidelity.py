@@ -208,11 +208,12 @@ def _warnings(measure: Measure, biases: Mapping[int, Sequence[Crossing]], epochs
         worst = max(late, key=lambda bias: bias.bias)
         floor = fair_floor(biases, name, epochs)
         gain, spread = signed_points(measure, worst.bias), signed_range(measure, (worst.low, worst.high))
-        fair = "Only whole trainings are fair to it" if floor == epochs else f"Stops from epoch {floor} on are fair"
+        fair = f"Stops from epoch {floor} on are fair: `search.min_epochs: {floor}`"
+        whole = "Only whole trainings are fair to it: `search.pruner: none`"
         out.append(
             f"Curves of `{name}` cross late: a network with it at every point ends {gain} "
             f"(95 %: {spread}) above the average one that stands equal after epoch {worst.epoch}{decrease(measure)}. "
-            f"Early stops are unfair to it. {fair}."
+            f"Early stops are unfair to it. {whole if floor == epochs else fair}."
         )
     return out
 

@@ -26,6 +26,9 @@ def replay(
         str | None, typer.Option(help="Not possible: says why, and how samplers are compared instead.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="In how many shuffled orders the candidates are gone through, too.")] = 5,
+    min_epochs: Annotated[
+        int | None, typer.Option(help="Nothing is stopped before so many epochs; by default as in the run.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the figures there as JSON.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,7 +48,7 @@ def replay(
     if sampler is not None:
         refuse_sampler(run_dir, sampler)
     names = None if pruner is None else [name.strip() for name in pruner.split(",")]
-    found = replayed(run_dir, names, seeds=seeds)
+    found = replayed(run_dir, names, seeds=seeds, min_epochs=min_epochs)
     if output is not None:
         _write(output, json.dumps(found.to_dict(), indent=2) + "\n")
     if as_json:
@@ -69,7 +72,8 @@ def _print(found: Replays, quality: Measure) -> None:
 
     known = f"{found.known} of {found.candidates} candidates were trained to their end"
     at_once = "one after the other" if found.workers == 1 else f"{found.workers} at once"
-    print_lines("run", [f"{found.run}: {known}; they begin in the run's order, {at_once}"])
+    floor = f"; no stops before epoch {found.min_epochs}" if found.min_epochs > 1 else ""
+    print_lines("run", [f"{found.run}: {known}; they begin in the run's order, {at_once}{floor}"])
     rows = [_own(found), *(_row(one, quality) for one in found.replays)]
     print_table(["pruner"], ["stopped", "epochs saved", "time saved", "wrong stops", "front kept", "best lost"], rows)
     print_lines("", _notes(found))

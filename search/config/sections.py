@@ -47,6 +47,7 @@ class SearchSettings(Section):
         timeout: Seconds after which the run ends. Trainings that are not finished by then continue after a resume.
         sampler: What proposes architectures.
         pruner: What stops trainings early.
+        min_epochs: No training is stopped before so many epochs; the report says where earlier stops are unfair.
         seed: Seed of the proposals, and of every candidate's initial weights and batches.
         baselines: Whether the uniform architectures are trained first.
         patience: The search ends when so many candidates in succession, baselines included, have not changed the
@@ -61,6 +62,7 @@ class SearchSettings(Section):
     timeout: Positive | None = None
     sampler: str = "auto"
     pruner: str = "auto"
+    min_epochs: Count = 1
     seed: Seed = 0
     baselines: bool = True
     patience: Count | None = None

@@ -90,6 +90,7 @@ class Driver:
             notify=self._on_event,
             patience=config.search.patience,
             same_failures=config.limits.same_failures,
+            min_epochs=config.search.min_epochs,
         )
         self._signals = Signals()
         self._events = TensorBoardFiles(directory.path, self.ledger.candidates.values()) if tensorboard else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Replays:
         candidates: Its candidates that were trained, second looks counted with what they look at.
         known: Those of them whose end is known.
         workers: How many trained at once.
+        min_epochs: Before how many epochs the others would have stopped nothing.
         own: What the run's own pruner did.
         replays: What others would have done.
     """
@@ -59,6 +60,7 @@ class Replays:
     candidates: int
     known: int
     workers: int
+    min_epochs: int
     own: Own
     replays: tuple[Replay, ...]
 
@@ -67,7 +69,9 @@ class Replays:
         return asdict(self)
 
 
-def replay(run_dir: str | Path, pruners: Sequence[str] | None = None, *, seeds: int = SEEDS) -> Replays:
+def replay(
+    run_dir: str | Path, pruners: Sequence[str] | None = None, *, seeds: int = SEEDS, min_epochs: int | None = None
+) -> Replays:
     """Return what other pruners would have saved of a run, and wrongly stopped.
 
     The candidates are those of the run, in its order, with as many workers; a pruner that had stopped others would have
@@ -77,24 +81,28 @@ def replay(run_dir: str | Path, pruners: Sequence[str] | None = None, *, seeds: 
         run_dir: The run directory.
         pruners: Names of pruners; by default all that make sense for the run's objectives.
         seeds: In how many other orders the candidates are gone through, too.
+        min_epochs: Before how many epochs nothing is stopped; by default as in the run.
 
     Raises:
         UnknownNameError: No such pruner.
         ConfigError: A pruner makes no sense with the run's objectives.
-        SpecError: `seeds` is not a whole number of at least 0.
+        SpecError: `seeds` is not a whole number of at least 0, or `min_epochs` none of at least 1.
         RunError: There is no run, or none of its candidates was trained to its end.
     """
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 0:
-        raise SpecError(f"`seeds` must be a whole number of at least 0; got {seeds!r}.")
+    _require_whole("seeds", seeds, 0)
+    _require_whole("min_epochs", 1 if min_epochs is None else min_epochs, 1)
     record = load_run(run_dir)
     names = _checked(pruners, record)
     source = source_of(record)
+    if min_epochs is not None:
+        source = replace(source, min_epochs=min_epochs)
     truth = truth_of(source, record)
     return Replays(
         run=record.name,
         candidates=len(source.trainings),
         known=sum(training.ending == "complete" for training in source.trainings),
         workers=source.workers,
+        min_epochs=source.min_epochs,
         own=own(record, source),
         replays=tuple(_replay(name, record, source, truth, seeds) for name in names),
     )
@@ -114,6 +122,11 @@ def refuse_sampler(run_dir: str | Path, sampler: str) -> None:
         f"those that its own sampler chose, and nothing of any other that `{sampler}` would propose. Search once more "
         f"with it: `fusion-nas launch {record.path / CONFIG} --set search.sampler={sampler} --run-dir DIR`."
     )
+
+
+def _require_whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SpecError(f"`{name}` must be a whole number of at least {least}; got {value!r}.")
 
 
 def _checked(pruners: Sequence[str] | None, record: RunRecord) -> tuple[str, ...]:
@@ -146,6 +159,7 @@ def _in_order(name: str, record: RunRecord, source: Source, order: np.ndarray[An
         epochs=source.epochs,
         workers=source.workers,
         name=source.study,
+        min_epochs=source.min_epochs,
     )
     back: list[Replayed] = [gone[0]] * len(gone)
     for place, ended in zip(order, gone, strict=True):

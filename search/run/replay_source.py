@@ -38,6 +38,7 @@ class Source:
         epochs: Epochs of a whole training.
         constraints: The run's bounds by measure.
         seed: Seed of the search.
+        min_epochs: Before how many epochs the run stopped nothing.
         workers: How many trained at once.
         study: Name of its study.
     """
@@ -48,6 +49,7 @@ class Source:
     epochs: int
     constraints: Mapping[str, float]
     seed: int
+    min_epochs: int
     workers: int
     study: str
 
@@ -78,6 +80,7 @@ def source_of(record: RunRecord) -> Source:
         epochs=record.epochs or max(len(training.curve) for training in trainings),
         constraints=record.config.get("constraints") or {},
         seed=int(search.get("seed") or 0),
+        min_epochs=int(search.get("min_epochs") or 1),
         workers=max(rows.loc[rows["worker"] != "", "worker"].nunique(), 1),
         study=_study_name(record),
     )

@@ -96,20 +96,25 @@ class Run:
         require_height(height)
         return shown(self.report(), height)
 
-    def replay(self, pruners: str | Sequence[str] | None = None, *, seeds: int = SEEDS) -> Replays:
+    def replay(
+        self, pruners: str | Sequence[str] | None = None, *, seeds: int = SEEDS, min_epochs: int | None = None
+    ) -> Replays:
         """Return what other pruners would have saved of the run, and wrongly stopped; nothing is written.
 
         Args:
             pruners: Names of pruners; by default all that make sense for the run's objectives.
             seeds: In how many other orders the candidates are gone through, too.
+            min_epochs: Before how many epochs nothing is stopped; by default as in the run.
 
         Raises:
             UnknownNameError: No such pruner.
             ConfigError: A pruner makes no sense with the run's objectives.
-            SpecError: `seeds` is not a whole number of at least 0.
+            SpecError: `seeds` is not a whole number of at least 0, or `min_epochs` none of at least 1.
             RunError: There is no run, or none of its candidates was trained to its end.
         """
-        return replay(self.path, (pruners,) if isinstance(pruners, str) else pruners, seeds=seeds)
+        return replay(
+            self.path, (pruners,) if isinstance(pruners, str) else pruners, seeds=seeds, min_epochs=min_epochs
+        )
 
     def export(
         self,

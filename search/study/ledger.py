@@ -46,6 +46,7 @@ class Ledger:
         notify: Called with an event's name and the candidate after every change.
         patience: After how many candidates without a change of the front no further one is proposed.
         same_failures: After how many failures for one reason the run is to end, while no candidate succeeds.
+        min_epochs: Before how many epochs no training is stopped.
 
     Attributes:
         candidates: By number, all but those that wait for their training to go on.
@@ -69,6 +70,7 @@ class Ledger:
         notify: Callable[[str, Candidate], None],
         patience: int | None = None,
         same_failures: int | None = None,
+        min_epochs: int = 1,
     ) -> None:
         self.study = study
         self.space = space
@@ -83,6 +85,7 @@ class Ledger:
         self.halt = ""
         self.machines: dict[str, dict[str, Any]] = {}
         self._pruner = pruner
+        self._min_epochs = min_epochs
         self._notify = notify
         self.stall = Stall(patience)
         self.failures = SameFailures(same_failures)
@@ -232,7 +235,7 @@ class Ledger:
         self._notify("progress", candidate)
         if candidate.series == ONE_EPOCH:
             self.finish(number, "pruned", "trained for one epoch, for comparison")
-        elif not candidate.runs_on:
+        elif not candidate.runs_on and candidate.epochs >= self._min_epochs:
             self._judge(candidate, trial)
         return candidate.state in TERMINAL
 

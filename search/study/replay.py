@@ -68,6 +68,7 @@ def replayed(
     epochs: int,
     workers: int = 1,
     name: str = "fusion-nas",
+    min_epochs: int = 1,
 ) -> list[Replayed]:
     """Return what becomes of trainings that begin in this order.
 
@@ -84,6 +85,7 @@ def replayed(
         epochs: Epochs of a whole training.
         workers: How many train at once.
         name: Name of the study.
+        min_epochs: Before how many epochs no training is stopped.
 
     Raises:
         SpecError: An architecture is there twice.
@@ -98,6 +100,7 @@ def replayed(
         trials=len(trainings),
         seed=0,
         notify=lambda event, candidate: None,
+        min_epochs=min_epochs,
     )
     out: dict[int, Replayed] = {}
     steps = rungs(epochs)

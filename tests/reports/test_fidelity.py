@@ -50,7 +50,9 @@ def test_a_late_operator_is_warned_of_with_the_floor_that_is_fair(info_of):
     info = info_of(late=0.08)
     (warning,) = info.warnings
     assert warning.startswith(f"Curves of `{LATE}` cross late: a network with it at every point ends +")
-    assert "Stops from epoch 4 on are fair." in warning or "Only whole trainings are fair to it." in warning
+    assert warning.endswith("Early stops are unfair to it. Only whole trainings are fair to it: `search.pruner: none`.")
+    (earlier,) = info_of("earlier", late=0.04, noise=0.01, seed=1).warnings
+    assert earlier.endswith("Stops from epoch 4 on are fair: `search.min_epochs: 4`.")
 
 
 def test_little_evidence_is_said(info_of, make_run):

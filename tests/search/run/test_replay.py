@@ -147,6 +147,17 @@ def test_a_second_look_tells_the_end_of_what_was_stopped(write):
     assert (found.replays[0].counts.stopped, found.replays[0].counts.wrong) == (1, 1)
 
 
+def test_a_floor_of_epochs_is_the_runs_or_that_which_is_asked_for(write):
+    rows = [[0.5, 0.6, 0.7, 0.8], [0.4, 0.8, 0.9, 0.95]]
+    plain = search.Run(write(curves(*rows)))
+    assert (plain.replay("asha", seeds=0).min_epochs, plain.replay("asha", seeds=0).replays[0].counts.wrong) == (1, 1)
+    later = plain.replay("asha", seeds=0, min_epochs=2)
+    assert (later.min_epochs, later.replays[0].counts.stopped) == (2, 0)
+    floor = {"seed": 0, "pruner": "asha", "min_epochs": 2}
+    own = search.Run(write(curves(*rows), name="floor", search=floor)).replay("asha", seeds=0)
+    assert (own.min_epochs, own.replays[0].counts.stopped) == (2, 0)
+
+
 def test_other_orders_give_a_range(write):
     """Worst first, each is the best so far and goes on; best first, none does."""
     replays = search.Run(write(curves(*RISING))).replay("asha", seeds=8).replays[0]
@@ -216,6 +227,8 @@ def test_bad_arguments(write, pruner, seeds, error, says):
     run = write(curves(*RISING), objectives=("accuracy", "params"))
     with pytest.raises(error) as caught:
         search.Run(run).replay(pruner, seeds=seeds)
+    with pytest.raises(SpecError, match="`min_epochs` must be a whole number of at least 1; got 0"):
+        search.Run(run).replay("auto", min_epochs=0)
     assert says in str(caught.value)
 
 

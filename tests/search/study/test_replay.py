@@ -109,3 +109,10 @@ def test_an_architecture_is_there_once(small, trainings):
 def test_a_bound_on_a_cost_that_is_known_before_is_no_matter(small, trainings):
     assert gone(small, trainings([0.5] * 4), "none", constraints={"params": 1}) == [("complete", 4)]
     assert Replayed("complete", 4).epochs == 4
+
+
+def test_nothing_is_stopped_before_the_least_epochs(small, trainings):
+    """From epoch 2 on successive halving knows the values of epoch 2: 0.8 beside 0.6, so that the later one goes on."""
+    known = trainings([0.5, 0.6, 0.7, 0.8], [0.4, 0.8, 0.9, 0.95])
+    assert gone(small, known, "asha") == [("complete", 4), ("stopped", 1)]
+    assert gone(small, known, "asha", min_epochs=2) == [("complete", 4), ("complete", 4)]
