@@ -5,13 +5,15 @@
 #   make check    style, types, layers
 #   make faults   whole runs: of unusual networks, and such that lose a worker, the driver, a node, the disk: ten minutes
 #   make runtimes every operator in ExecuTorch, Core ML, LiteRT, ncnn and TVM, each in an environment of its own
+#   make node     the packages of npm that tests of the report need, where npm is
+#   make plotly   the report's copy of Plotly, of the version for which the installed package writes figures
 #   make soak     half an hour of them: twenty kills in one run, exhausted memory, every space and data set
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/demo
 
-.PHONY: help install packages demo test faults soak runtimes runtimes-table check format clean
+.PHONY: help install packages node plotly demo test faults soak runtimes runtimes-table check format clean
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# \{0,1\}//'
@@ -29,6 +31,17 @@ packages:
 	apt-get update -qq
 	apt-get install -y -qq iproute2 postgresql chromium
 
+# The checks of the page for people who cannot see it. Tests that need them are skipped without npm, with a reason.
+tests/node/installed: tests/node/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests/node --silent && touch $@; else echo "no npm: some tests of the report are skipped"; fi
+
+node: tests/node/installed
+
+plotly: install
+	npm install --prefix tests/node --silent --save-dev plotly.js-basic-dist-min@$$($(BIN)/python -c 'from plotly.offline import get_plotlyjs_version as v; print(v())')
+	cp tests/node/node_modules/plotly.js-basic-dist-min/plotly-basic.min.js reports/assets/
+	cp tests/node/node_modules/plotly.js-basic-dist-min/LICENSE reports/assets/plotly-LICENSE.txt
+
 demo: install
 	rm -rf $(RUN)
 	$(BIN)/fusion-nas launch examples/digits.yaml --run-dir $(RUN)
@@ -36,7 +49,7 @@ demo: install
 	cd $(RUN)/export && ../../../$(BIN)/python verify.py
 	@echo "Open $(RUN)/report.html in a browser."
 
-test: install
+test: install node
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 faults: install
@@ -78,4 +91,4 @@ format: install
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .runtimes runs build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .runtimes tests/node/node_modules tests/node/installed runs build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

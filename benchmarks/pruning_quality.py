@@ -31,8 +31,8 @@ from typing import Any
 
 import numpy as np
 
-from reports.hypervolume import hypervolume
-from reports.pareto import non_dominated
+from reports.dominance import non_dominated
+from reports.volume import hypervolume
 from search.run.environment import describe_environment
 from search.strategy.pruners.history import Curve
 from search.strategy.pruners.rule import ParetoRule

@@ -78,9 +78,8 @@ class Problem(ABC):
 class Synthetic(Problem):
     """An invented error on a real space."""
 
-    def __init__(self, name: str, seed: int = 0) -> None:
-        space = spaces.create("resnet", form="imagenet", depth=34, stages=(2, 3), num_classes=10, in_channels=3)
-        super().__init__(name, space)
+    def __init__(self, name: str, seed: int = 0, space: spaces.SearchSpace | None = None) -> None:
+        super().__init__(name, space if space is not None else _resnet34())
         rng = np.random.default_rng([seed, *name.encode()])
         self._table = self._additive(rng)
         self._pairs = np.zeros((self.encoding.slots - 1, 5, 5))
@@ -207,6 +206,10 @@ class Table(Problem):
             op, _, r = short.partition(":")
             code.append(choices.index(FusionChoice(op, int(r) if r else None)))
         return key(np.array(code))
+
+
+def _resnet34() -> spaces.SearchSpace:
+    return spaces.create("resnet", form="imagenet", depth=34, stages=(2, 3), num_classes=10, in_channels=3)
 
 
 SYNTHETIC = ("additive", "interactions", "deceptive")

@@ -8,22 +8,49 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["compare", "export", "rank", "verdict", "write_html"]
+__all__ = [
+    "compare",
+    "effects",
+    "export",
+    "health",
+    "hypervolume",
+    "importance",
+    "knee",
+    "pareto",
+    "rank",
+    "show",
+    "verdict",
+    "write_html",
+    "write_table",
+]
 
 if TYPE_CHECKING:
+    from reports.analysis import hypervolume, knee, pareto
+    from reports.checks import health
     from reports.comparison import compare
     from reports.exporting import export
-    from reports.html import write_html
     from reports.judging import verdict
+    from reports.marginal import effects, importance
+    from reports.pages.notebook import show
+    from reports.pages.writing import write_html
     from reports.ranking import rank
+    from reports.tables.writing import write_table
 else:
     # Unseen by type checkers, which would take any name for one of the package.
     _HOMES = {
         "compare": "reports.comparison",
+        "effects": "reports.marginal",
         "export": "reports.exporting",
+        "health": "reports.checks",
+        "hypervolume": "reports.analysis",
+        "knee": "reports.analysis",
+        "pareto": "reports.analysis",
+        "importance": "reports.marginal",
         "rank": "reports.ranking",
+        "show": "reports.pages.notebook",
         "verdict": "reports.judging",
-        "write_html": "reports.html",
+        "write_html": "reports.pages.writing",
+        "write_table": "reports.tables.writing",
     }
 
     def __getattr__(name: str) -> Any:

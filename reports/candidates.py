@@ -13,8 +13,8 @@ import pandas as pd
 from fusion_ops.errors import RunError
 from reports.atomic import write_text
 from reports.candidate import COLUMNS, DTYPES, LATER
-from reports.measures import AT, MEASURES, tested
-from reports.pareto import non_dominated
+from reports.dominance import non_dominated
+from reports.measures import AT, MEASURES, Measure, tested
 
 __all__ = [
     "COLUMNS",
@@ -24,6 +24,7 @@ __all__ = [
     "curve",
     "frame",
     "losses",
+    "losses_of",
     "measured_costs",
     "read",
     "write",
@@ -121,7 +122,11 @@ def losses(table: pd.DataFrame, objectives: Sequence[str]) -> np.ndarray[Any, np
     Raises:
         UnknownNameError: An objective that is no measure.
     """
-    measures = [MEASURES[name] for name in objectives]
+    return losses_of(table, [MEASURES[name] for name in objectives])
+
+
+def losses_of(table: pd.DataFrame, measures: Sequence[Measure]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return measures as `(n, m)` values to minimise; what was not measured is NaN."""
     columns = [
         measure.sign * table[measure.column].to_numpy(np.float64)
         if measure.column in table.columns

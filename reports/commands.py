@@ -6,7 +6,10 @@ import os
 import shlex
 from pathlib import Path
 
-__all__ = ["export_command", "retrain_command"]
+__all__ = ["export_command", "export_command_around", "retrain_command"]
+
+# No id of an architecture, and no name that a run directory would have.
+_ANY = "0123456789abcdef" * 2
 
 
 def export_command(run_dir: Path, candidate_id: str, *options: str) -> str:
@@ -16,6 +19,11 @@ def export_command(run_dir: Path, candidate_id: str, *options: str) -> str:
     """
     target = f"export-{candidate_id}"
     return shlex.join(["fusion-nas", "export", _shown(run_dir), "-o", target, "--pick", candidate_id, *options])
+
+
+def export_command_around(run_dir: Path) -> list[str]:
+    """Return what stands around the id in the command that exports a candidate: joined by an id, it is that command."""
+    return export_command(run_dir, _ANY).split(_ANY)
 
 
 def retrain_command(run_dir: Path, *options: str) -> str:

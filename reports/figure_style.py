@@ -1,22 +1,17 @@
-"""What all Plotly figures of the report share: layout, axes, what a mark says when pointed at."""
+"""What all Plotly figures of the report share: layout and axes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
-from textwrap import wrap
+from collections.abc import Mapping
 from typing import Any
 
-from reports.catalog import Entry
 from reports.measures import Measure
 from reports.palette import LIGHT
 
-__all__ = ["TITLE", "axis", "hover_text", "layout"]
+__all__ = ["TITLE", "axis", "layout"]
 
 TITLE: Mapping[str, Any] = {"font": {"color": LIGHT["muted"], "size": 13}, "standoff": 12}
 FONT = "system-ui, sans-serif"
-LINE_WIDTH = 64
-LONGEST_REASON = 180
 _TICKS = {"percent": ".1~%", "count": "~s", "bytes": "~s"}
 
 
@@ -57,27 +52,3 @@ def layout(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "margin": {"l": 56, "r": 24, "t": 8, "b": 48},
     }
-
-
-def hover_text(entry: Entry, measures: Sequence[Measure]) -> str:
-    """Return what a candidate's mark says when pointed at, escaped for Plotly."""
-    shown = [
-        f"{measure.format(value)} {measure.label}"
-        for measure in measures
-        if (value := entry.values[measure.name]) is not None
-    ]
-    lines = [f"<b>candidate {entry.number}</b>  {escape(entry.id)}"]
-    lines += _wrapped(entry.description.replace("`", ""))
-    lines += _wrapped(", ".join(shown))
-    if entry.state != "complete":
-        reason = f": {entry.reason}" if entry.reason else ""
-        lines += _wrapped(_cut(f"{entry.state} after {entry.epochs} epochs{reason}"))
-    return "<br>".join(lines)
-
-
-def _wrapped(text: str) -> list[str]:
-    return [escape(line) for line in wrap(text, LINE_WIDTH)]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"

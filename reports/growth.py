@@ -11,10 +11,10 @@ import pandas as pd
 
 from reports import candidates
 from reports.candidate import TRAINED
-from reports.hypervolume import MARGIN, hypervolume
 from reports.run import RunRecord
+from reports.volume import MARGIN, hypervolume
 
-__all__ = ["Growth", "growth"]
+__all__ = ["Growth", "grown", "growth"]
 
 SERIES = (
     ("random search", ("random",)),
@@ -47,18 +47,27 @@ def growth(run: RunRecord) -> tuple[Growth, ...]:
     parts = [("this search", run.table, TRAINED), *((name, rows, (*TRAINED, "duplicate")) for name, rows in named)]
     searches = [(name, _ended(rows, states)) for name, rows, states in parts if len(rows)]
     points = [_points(rows, run.objectives) for _, rows in searches]
-    there = [part[np.isfinite(part).all(axis=1)] for part in points]
-    everything = np.concatenate(there) if there else np.empty((0, len(run.objectives)))
+    if not searches:
+        return ()
+    return grown([(name, rows, part) for (name, rows), part in zip(searches, points, strict=True)])
+
+
+def grown(searches: Sequence[tuple[str, pd.DataFrame, np.ndarray[Any, np.dtype[np.float64]]]]) -> tuple[Growth, ...]:
+    """Return how searches grew, scaled together; nothing where none has a completed candidate.
+
+    Args:
+        searches: By search its name, the candidates that ended, in that order, and `(n, m)` their objectives to
+            minimise, NaN for what is not to count. What has no column `epochs` took none.
+    """
+    points = [part for _, _, part in searches]
+    everything = np.concatenate([part[np.isfinite(part).all(axis=1)] for part in points])
     if len(everything) == 0:
         return ()
     low, span = everything.min(axis=0), np.ptp(everything, axis=0)
     scale = np.where(span > 0, span, 1.0)
     bound = np.full(everything.shape[1], 1.0 + MARGIN)
     whole = hypervolume((everything - low) / scale, bound)
-    return tuple(
-        _grown(name, rows, (part - low) / scale, bound, whole)
-        for (name, rows), part in zip(searches, points, strict=True)
-    )
+    return tuple(_grown(name, rows, (part - low) / scale, bound, whole) for name, rows, part in searches)
 
 
 def _ended(rows: pd.DataFrame, states: Sequence[str]) -> pd.DataFrame:
@@ -87,5 +96,6 @@ def _grown(
             front = np.vstack([front[~(point <= front).all(axis=1)], point])
             volume = hypervolume(front, bound)
         share.append(round(volume / whole, 6))
-    epochs = np.cumsum(rows["epochs"].to_numpy(np.int64)).tolist()
+    taken = rows["epochs"].fillna(0).to_numpy(np.int64) if "epochs" in rows.columns else np.zeros(len(rows), np.int64)
+    epochs = np.cumsum(taken).tolist()
     return Growth(name, tuple(epochs), tuple(share))

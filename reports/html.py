@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -18,16 +20,20 @@ from reports.client import client_data
 from reports.escaping import script_json, with_code
 from reports.palette import DARK, LIGHT, SHAPES, operator_styles, variables
 from reports.panel import Panel, ordered
+from reports.plotly_bundle import plotly, write_beside
 from reports.run import RunRecord, load_run
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["REPORT", "Assets", "write_html"]
+__all__ = ["REPORT", "Assets", "environment_of", "plain", "rendered", "require_assets", "write_html", "write_page"]
 
 Assets = Literal["inline", "directory"]
 REPORT = "report.html"
-ASSETS = "report-assets"
+SCRIPTS = (
+    *("formats.js", "candidate.js", "page.js", "rows.js", "charts.js", "reading.js"),
+    *("written_numbers.js", "address.js", "candidate_select.js"),
+)
 
 
 def write_html(run_dir: str | Path, path: str | Path | None = None, assets: str = "inline") -> Path:
@@ -43,43 +49,90 @@ def write_html(run_dir: str | Path, path: str | Path | None = None, assets: str 
         RunError: The folder is no run, or the file cannot be written; the message names it.
         SpecError: `assets` is something else, or an architecture cannot be drawn here.
     """
+    require_assets(assets)
+    run = load_run(run_dir)
+    return write_page(Path(path) if path is not None else run.path / REPORT, assets, partial(_page, run))
+
+
+def require_assets(assets: str) -> None:
+    """Check where Plotly is to be put.
+
+    Raises:
+        SpecError: It is neither `inline` nor `directory`.
+    """
     if assets not in get_args(Assets):
         raise SpecError(f"`assets` must be one of {', '.join(get_args(Assets))}; got {assets!r}.")
-    run = load_run(run_dir)
-    target = Path(path) if path is not None else run.path / REPORT
-    plotly = _plotly()
+
+
+def write_page(target: Path, assets: str, page: Callable[[Markup, str], str]) -> Path:
+    """Write a page and return its path.
+
+    Args:
+        target: The file. Its folder is made where missing.
+        assets: See `write_html`.
+        page: Returns the page, given Plotly's script and its address; one of them is empty.
+
+    Raises:
+        RunError: The file cannot be written; the message names it.
+    """
+    bundle = plotly()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if assets == "inline":
-            page = _page(run, plotly=Markup(plotly), source="")  # noqa: S704 - Plotly's own bundle
-        else:
-            page = _page(run, plotly=Markup(""), source=_write_asset(target.parent, plotly))
-        write_text(target, page)
+        inline, source = (bundle, "") if assets == "inline" else ("", write_beside(target.parent, bundle))
+        write_text(target, page(Markup(inline), source))  # noqa: S704 - Plotly's own bundle
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror}.") from None
     return target
 
 
-def _page(run: RunRecord, *, plotly: Markup, source: str) -> str:
+def _page(run: RunRecord, plotly: Markup, source: str) -> str:
     catalog = make_catalog(run)
-    environment = _environment()
+    environment = environment_of()
     sections = [_section(environment, name, panel, run, catalog) for name, panel in ordered()]
-    startup = Markup('document.documentElement.classList.add("js");')
-    script = _joined("page.js", *(f"panels/{name}.js" for name, _ in ordered()), "start.js")
-    return environment.get_template("page.html").render(
+    return rendered(
+        "page.html",
+        sections,
+        [f"panels/{name}" for name, _ in ordered()],
+        plotly,
+        source,
         run=run,
         catalog=catalog,
-        sections=sections,
         client=client_data(run, catalog),
-        colors={name: [LIGHT[name], DARK[name]] for name in LIGHT},
-        style=_style(),
         styles=operator_styles(catalog.operators),
-        shapes=SHAPES,
-        startup=startup,
-        plotly=plotly,
-        source=source,
-        script=script,
-        policy=_policy([startup, script, *([plotly] if plotly else [])], external=bool(source)),
+    )
+
+
+def rendered(
+    template: str, sections: list[dict[str, Any]], parts: Sequence[str], plotly: Markup, source: str, **context: Any
+) -> str:
+    """Return a page.
+
+    Args:
+        template: `page.html`, or one that extends it.
+        sections: What stands in it: `name`, `title`, `body`, and `figure` and `data` for its script, or `None`.
+        parts: Templates, without a suffix, whose scripts and styles it takes.
+        plotly: Plotly's script; empty where it lies beside the page.
+        source: Its address there.
+        **context: What the template needs beside these; `client` and `styles` at least.
+    """
+    startup, arrived = (Markup('document.documentElement.classList.add("%s");') % name for name in ("js", "arrived"))
+    script = _joined(*SCRIPTS, *(f"{part}.js" for part in parts), "start.js")
+    return (
+        environment_of()
+        .get_template(template)
+        .render(
+            sections=sections,
+            colors={name: [LIGHT[name], DARK[name]] for name in LIGHT},
+            style=_style(parts),
+            shapes=SHAPES,
+            startup=startup,
+            arrived=arrived,
+            plotly=plotly,
+            source=source,
+            script=script,
+            policy=_policy([startup, arrived, script, *([plotly] if plotly else [])], external=bool(source)),
+            **context,
+        )
     )
 
 
@@ -89,13 +142,15 @@ def _section(environment: Environment, name: str, panel: Panel, run: RunRecord, 
     return {
         "name": name,
         "title": panel.title,
+        "short": panel.short or panel.title,
         "body": Markup(template.render(info=info, run=run, catalog=catalog)),  # noqa: S704 - autoescaped
-        "figure": _plain(panel.figure(info)) if panel.figure is not None else None,
+        "figure": plain(panel.figure(info)) if panel.figure is not None else None,
         "data": panel.data(info) if panel.data is not None else None,
     }
 
 
-def _environment() -> Environment:
+def environment_of() -> Environment:
+    """Return what renders the templates, everything escaped."""
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
@@ -107,11 +162,12 @@ def _environment() -> Environment:
     return environment
 
 
-def _style() -> Markup:
+def _style(parts: Sequence[str]) -> Markup:
     colors = (
-        f":root {{ {variables(LIGHT)} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}\n"
+        f":root {{ {variables(LIGHT)} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}\n"
     )
-    return Markup(colors) + _joined("page.css", *(f"panels/{name}.css" for name, _ in ordered()))  # noqa: S704
+    return Markup(colors) + _joined("page.css", *(f"{part}.css" for part in parts))  # noqa: S704
 
 
 def _joined(*names: str) -> Markup:
@@ -133,25 +189,7 @@ def _policy(scripts: list[Markup], *, external: bool) -> str:
     )
 
 
-def _plain(figure: Figure) -> dict[str, Any]:
-    plain: dict[str, Any] = figure.to_plotly_json()
-    return plain
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    bundle: str = get_plotlyjs()
-    return bundle
-
-
-def _write_asset(folder: Path, plotly: str) -> str:
-    """Write Plotly beside the report unless it is there; return its address from the report."""
-    from plotly.offline import get_plotlyjs_version
-
-    source = f"{ASSETS}/plotly-{get_plotlyjs_version()}.min.js"
-    target = folder / source
-    target.parent.mkdir(exist_ok=True)
-    if not target.is_file() or target.stat().st_size != len(plotly.encode()):
-        write_text(target, plotly)
-    return source
+def plain(figure: Figure) -> dict[str, Any]:
+    """Return a figure as the page keeps it."""
+    out: dict[str, Any] = figure.to_plotly_json()
+    return out

@@ -15,7 +15,7 @@ from reports.catalog import Catalog, Entry
 from reports.measures import AT, DRIFT, Measure
 from reports.run import RunRecord
 
-__all__ = ["Disagreement", "LatencyInfo", "latency_info"]
+__all__ = ["Disagreement", "LatencyInfo", "drifted", "latency_info", "protocol", "spread_column", "timed"]
 
 PYTORCH = ("torch", "torch-compiled", "pt2")
 GPU = "in bf16 on the GPU"
@@ -63,26 +63,51 @@ class LatencyInfo:
 
 def latency_info(run: RunRecord, catalog: Catalog) -> LatencyInfo | None:
     """Return what is to be said of latencies; `None` where none was measured."""
-    latencies = tuple(one for one in catalog.measures if one.base == "latency" and _times(catalog, one))
+    latencies = _latencies(catalog)
     if not latencies:
         return None
-    drifted = {label: found for one in latencies for label, found in _drifted(catalog, one)}
-    timed = [entry for entry in catalog.ranked if all(entry.values[one.name] for one in latencies)]
-    if len(latencies) < 2 or len(timed) < 2:
-        return LatencyInfo(_protocol(run, latencies), drifted)
-    uniform = [entry for entry in timed if len({choice for _, choice in entry.architecture.choices}) == 1]
-    compared = uniform if len(uniform) > 1 else timed
+    unsteady = drifted(catalog)
+    everywhere = [entry for entry in catalog.ranked if all(entry.values[one.name] for one in latencies)]
+    if len(latencies) < 2 or len(everywhere) < 2:
+        return LatencyInfo(_protocol(run, latencies), unsteady)
+    uniform = [entry for entry in everywhere if len({choice for _, choice in entry.architecture.choices}) == 1]
+    compared = uniform if len(uniform) > 1 else everywhere
     compared.sort(key=lambda entry: _time(entry, latencies[0]))
     rows = tuple((one.description, tuple(_time(one, measure) for measure in latencies)) for one in compared)
     return LatencyInfo(
         _protocol(run, latencies),
-        drifted,
+        unsteady,
         latencies,
         rows,
         compared is uniform,
         len(compared),
         _turned(compared, latencies),
     )
+
+
+def protocol(run: RunRecord, catalog: Catalog) -> str:
+    """Return how latencies were taken, in a sentence; empty where none was."""
+    latencies = _latencies(catalog)
+    return _protocol(run, latencies) if latencies else ""
+
+
+def drifted(catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """Return which candidates' measurement drifted, by the label of the latency."""
+    return {label: found for one in _latencies(catalog) for label, found in _drifted(catalog, one)}
+
+
+def timed(catalog: Catalog) -> int:
+    """Return of how many candidates the latency was taken that most have."""
+    return max((len(_times(catalog, one)) for one in _latencies(catalog)), default=0)
+
+
+def _latencies(catalog: Catalog) -> tuple[Measure, ...]:
+    return tuple(one for one in catalog.measures if one.base == "latency" and _times(catalog, one))
+
+
+def spread_column(measure: Measure) -> str:
+    """Return the column with the interquartile range of a latency's times."""
+    return _beside(measure, "iqr_ms")
 
 
 def _times(catalog: Catalog, measure: Measure) -> list[float]:
@@ -152,7 +177,7 @@ def _turned(entries: Sequence[Entry], latencies: Sequence[Measure]) -> tuple[Dis
 
 def _faster(a: Entry, b: Entry, measure: Measure) -> bool:
     """Return whether one network is faster than another beyond the interquartile ranges of both."""
-    column = _beside(measure, "iqr_ms")
+    column = spread_column(measure)
     slack = (a.measured.get(column, 0.0) + b.measured.get(column, 0.0)) / 2
     return _time(a, measure) + slack < _time(b, measure)
 

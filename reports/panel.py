@@ -24,18 +24,20 @@ class Panel:
     are taken into the page where they exist.
 
     Args:
-        number: Its place in the report.
+        number: Its place in the report; 1.5 comes between the first two.
         title: Its heading.
         info: Returns its numbers.
         figure: Draws them with Plotly; `None` where the template does.
         data: Returns what its script needs, JSON-ready; `None` for nothing.
+        short: Its heading in a word or two, for the list of panels; empty where the heading is that short.
     """
 
-    number: int
+    number: float
     title: str
     info: Callable[[RunRecord, Catalog], Any]
     figure: Callable[[Any], Figure] | None = None
     data: Callable[[Any], Any] | None = None
+    short: str = ""
 
 
 PANELS: Registry[Panel] = Registry("report panel")

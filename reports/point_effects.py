@@ -20,7 +20,7 @@ from reports.comparison import Contrast, compare, simultaneous
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.point_record import Effect, Weights
 
-__all__ = ["effects", "weights_of"]
+__all__ = ["are_finite", "effects", "weights_of"]
 
 # By how much the weight of a later input must vary more to be shown; those of two inputs vary alike.
 MORE = 1.01
@@ -49,6 +49,11 @@ def effects(
     paired = {name: whole - other for name, other in finite.items() if other.shape == whole.shape}
     contrasts = [compare(difference, nothing, margin=margin) for difference in paired.values()]
     return found | {name: _effect(one) for name, one in zip(paired, simultaneous(contrasts), strict=True)}
+
+
+def are_finite(spreads: Sequence[Spread]) -> bool:
+    """Return whether the weights of an operator's inputs are finite numbers throughout."""
+    return all(math.isfinite(value) for one in spreads for value in (*one.constants, one.images, one.positions))
 
 
 def weights_of(
@@ -96,12 +101,11 @@ def _effect(found: Contrast) -> Effect:
 
 def _require_finite(spreads: Sequence[Sequence[Spread]]) -> None:
     for index, inputs in enumerate(spreads):
-        for spread in inputs:
-            if not math.isfinite(spread.mean + spread.std):
-                raise DataError(
-                    f"the weights of an operator must be finite; got {spread.mean:g} ± {spread.std:g} on average in "
-                    f"network {index + 1} of {len(spreads)}. Train it again with another seed."
-                )
+        if not are_finite(inputs):
+            raise DataError(
+                f"the weights of an operator must be finite; they are not in network {index + 1} of {len(spreads)}. "
+                "Train it again with another seed."
+            )
 
 
 def _most_varying(spreads: Sequence[Sequence[Spread]]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,6 +119,8 @@ class PointRecord:
         seconds: How long all of it took.
         points: The points at which something else than the plain sum stands.
         problem: Why there is nothing; empty where there is.
+        unusable: By recipe, the numbers of trainings that are left out of `points`, as weights of an operator are no
+            finite numbers.
     """
 
     candidate: str
@@ -131,6 +133,7 @@ class PointRecord:
     seconds: float = 0.0
     points: tuple[PointEffects, ...] = ()
     problem: str = ""
+    unusable: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def is_of(self, other: PointRecord) -> bool:
         """Return whether both look at the same trainings on the same terms."""
@@ -140,10 +143,10 @@ class PointRecord:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PointRecord:
         """Return the record that `dataclasses.asdict` described."""
-        trainings = {recipe: tuple(numbers) for recipe, numbers in values["trainings"].items()}
+        trainings, unusable = _numbers(values["trainings"]), _numbers(values.get("unusable") or {})
         points = tuple(map(_point, values["points"]))
         plain = {key: value for key, value in values.items() if key != "schema_version"}
-        return cls(**plain | {"trainings": trainings, "points": points})
+        return cls(**plain | {"trainings": trainings, "unusable": unusable, "points": points})
 
 
 def write_points(record: PointRecord, run_dir: str | Path) -> None:
@@ -172,6 +175,10 @@ def read_points(run_dir: str | Path) -> PointRecord | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         what = " ".join(str(error).split())
         raise RunError(f"{path} is damaged ({what}). Remove it; `fusion-nas retrain` writes it anew.") from None
+
+
+def _numbers(by_recipe: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {recipe: tuple(numbers) for recipe, numbers in by_recipe.items()}
 
 
 def _point(values: Mapping[str, Any]) -> PointEffects:

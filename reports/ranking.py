@@ -1,4 +1,4 @@
-"""The ranking of a run's candidates."""
+"""The ranking of candidates."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from reports import candidates as rows
-from reports.hypervolume import shares
-from reports.measures import quality_of
-from reports.pareto import knee, ranks
+from reports.dominance import knee, ranks
+from reports.measures import MEASURES, Measure
+from reports.tables.columns import completed
+from reports.tables.objectives import Objectives, quality_among, resolved
+from reports.volume import shares
 
-__all__ = ["rank"]
+__all__ = ["rank", "ranked"]
 
 
-def rank(candidates: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
+def rank(candidates: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
     """Return the complete candidates, best first.
 
     They are sorted by Pareto rank, then by quality (the first objective that is one), then by parameters,
@@ -24,8 +26,10 @@ def rank(candidates: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
     `retrain` are not ranked: they answer other questions.
 
     Args:
-        candidates: The candidates table.
-        objectives: Names of the objectives.
+        candidates: The candidates table, of a run or from any other tool; `docs/library.md` says which columns it may
+            have. What it lacks is completed, and said in `attrs["missing"]` of what is returned.
+        objectives: Names of the objectives; or names with directions, `{"map50": "maximize", "gflops": "minimize"}`,
+            of columns that are no measures of fusion-nas.
 
     Returns:
         The table's columns and three more: `rank` (1 is the front; an objective that was not measured
@@ -35,17 +39,29 @@ def rank(candidates: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
     Raises:
         UnknownNameError: An objective that is no measure.
         ConfigError: No objective says how good a network is.
+        DataError: A column of an objective is missing, or a cell is wrong; the message names column and row.
     """
-    quality = quality_of(objectives)
+    measures = resolved(objectives)
+    quality_among(measures)
+    return ranked(completed(candidates, measures), measures)
+
+
+def ranked(candidates: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
+    """Return the complete candidates of a whole table, best first; see `rank`. A measure may have no column yet.
+
+    Raises:
+        ConfigError: No objective says how good a network is.
+    """
+    quality = quality_among(measures)
     table = candidates[rows.comparable(candidates)].sort_values("number", kind="stable")
     table = table.drop_duplicates("id", keep="first").reset_index(drop=True)
-    losses = rows.losses(table, objectives)
+    losses = rows.losses_of(table, measures)
     bend = knee(losses)
-    ranked = table.assign(
+    out = table.assign(
         rank=ranks(losses),
         contribution=shares(losses),
         knee=[index == bend for index in range(len(table))],
     )
-    quality_loss, params = rows.losses(table, [quality.name, "params"]).T
-    best_first = np.lexsort((table["number"].to_numpy(), params, quality_loss, ranked["rank"].to_numpy()))
-    return ranked.iloc[best_first].reset_index(drop=True).astype({"knee": bool})
+    quality_loss, params = rows.losses_of(table, [quality, MEASURES["params"]]).T
+    best_first = np.lexsort((table["number"].to_numpy(), params, quality_loss, out["rank"].to_numpy()))
+    return out.iloc[best_first].reset_index(drop=True).astype({"knee": bool})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +14,9 @@ import yaml
 
 from fusion_ops.errors import RunError
 from reports import candidates
+from reports.commands import export_command, retrain_command
 from reports.measures import MEASURES, Measure, declare, described, quality_of
-from reports.ranking import rank
+from reports.ranking import ranked
 from spaces.importing import import_modules, make_importable
 
 __all__ = ["CONFIG", "FORMAT", "RunRecord", "load_run", "read_config"]
@@ -95,6 +97,19 @@ class RunRecord:
         margin = _mapping(self.config.get("verdict")).get("margin")
         return float(margin) if isinstance(margin, int | float) else None
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether it was trained here, so that a candidate can be exported; what came from a table was not."""
+        return not _mapping(self.config.get("resolved")).get("from_table", False)
+
+    def export_command(self, candidate_id: str, *options: str) -> str:
+        """Return the command that exports a candidate; empty where there are no weights."""
+        return export_command(self.path, candidate_id, *options) if self.has_weights else ""
+
+    def retrain_command(self, *options: str) -> str:
+        """Return the command that retrains the finalists; empty where nothing can be trained."""
+        return retrain_command(self.path, *options) if self.has_weights else ""
+
     @cached_property
     def quality(self) -> Measure:
         """The objective that says how good a network is."""
@@ -102,8 +117,8 @@ class RunRecord:
 
     @cached_property
     def ranked(self) -> pd.DataFrame:
-        """The complete candidates, best first; see `rank`."""
-        return rank(self.table, self.objectives)
+        """The complete candidates, best first; see `reports.rank`."""
+        return ranked(self.table, tuple(MEASURES[name] for name in self.objectives))
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
@@ -138,12 +153,18 @@ def load_run(run_dir: str | Path) -> RunRecord:
     config = read_config(path)
     make_importable(*_mapping(config.get("resolved")).get("folders") or ())
     import_modules(config.get("imports") or ())
-    table = candidates.read(path)
+    table = _with_objectives(candidates.read(path), config["objectives"])
     again = _retrained(table)
     contest = (table["series"] != "") & ~again
     run = RunRecord(path, config, table[~contest & ~again].copy(), table[contest].copy(), table[again].copy())
     _ = run.quality
     return run
+
+
+def _with_objectives(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
+    """Return the table with a column for each objective: a user-defined one has none until it is measured."""
+    columns = [MEASURES[name].column for name in objectives]
+    return table.assign(**{column: math.nan for column in columns if column not in table.columns})
 
 
 def _retrained(table: pd.DataFrame) -> pd.Series[bool]:

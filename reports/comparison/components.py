@@ -19,8 +19,9 @@ Components", 1992, chapter 4):
 so that Σ between_seeds + between_images − Σ rest is unbiased: the rest is in both of them, and is counted once.
 
 Where scores are right or wrong, and hardly any image tells the networks apart, the spread that was seen says too
-little of what new images would show: with none at all it is 0. There the squared differences are made to add up to at
-least 1, as though one image were right in every training of one network and wrong in every one of the other.
+little of what new images would show: with none at all it is 0. There the squared differences are made to add up to that
+of one typical image more. What is typical say the m images that trainings disagree on, and one that was right in every
+training of one network and wrong in every one of the other: (Σ squares + 1) / (m + 1).
 """
 
 from __future__ import annotations
@@ -84,13 +85,18 @@ class Components:
 
     @property
     def freedom(self) -> Floats:
-        """Degrees of freedom of `variance` (Satterthwaite), at least those of its least certain part."""
-        noise = self.between_images**2 / self.images_freedom
+        """Degrees of freedom of `variance` (Satterthwaite), at least those of its least certain part.
+
+        Of the images only what the rest does not make of them is uncertain: the rest is in `between_images` with all
+        its chance, and is taken off again with the same. Where the variance is at its least nothing is known of it.
+        """
+        noise = self.images_only**2 / self.images_freedom
         for part, seeds in zip(self.between_seeds, self.seeds, strict=True):
             noise = noise + part**2 / (seeds - 1)
         least = np.minimum(self.images_freedom, min(self.seeds) - 1)
+        known = (noise > 0.0) & (self.variance > FLOOR * self.between_images)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(noise > 0.0, np.maximum(self.variance**2 / noise, least), least)
+            return np.where(known, np.maximum(self.variance**2 / noise, least), least)
 
     def with_seeds(self, candidate: int, reference: int) -> Components:
         """Return what other numbers of seeds would give, were gain and variances of a single training the same."""
@@ -118,7 +124,7 @@ def components(candidate: Floats, reference: Floats) -> Components:
     gain = differences.mean(axis=-1)
     squares = (differences - gain[..., None]) ** 2
     total, fourth = squares.sum(axis=-1), (squares**2).sum(axis=-1)
-    lacking = np.maximum(1.0 - total, 0.0) if _right_or_wrong(candidate) and _right_or_wrong(reference) else 0.0
+    lacking = np.maximum(_typical(total, candidate, reference) - total, 0.0)
     total, fourth = total + lacking, fourth + lacking**2 / 2
     return Components(
         gain=gain,
@@ -156,6 +162,19 @@ class ArmParts:
         return cls(
             by_image, by_seed.var(axis=-1, ddof=1) / seeds, squares / ((seeds - 1) * (images - 1) * seeds * images)
         )
+
+
+def _typical(total: Floats, candidate: Floats, reference: Floats) -> Floats:
+    """Return the squared difference of a typical image where scores are right or wrong, else 0.
+
+    Images that every training got alike say nothing of it.
+    """
+    if not (_right_or_wrong(candidate) and _right_or_wrong(reference)):
+        return np.zeros_like(total)
+    least = np.minimum(candidate.min(axis=-2), reference.min(axis=-2))
+    most = np.maximum(candidate.max(axis=-2), reference.max(axis=-2))
+    typical: Floats = (total + 1.0) / ((least < most).sum(axis=-1) + 1.0)
+    return typical
 
 
 def _right_or_wrong(scores: Floats) -> bool:

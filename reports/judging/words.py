@@ -209,13 +209,14 @@ def _advice(judgement: Judgement) -> Iterator[str]:
     margin = signed_points(judgement.measure, judgement.verdict.margin).removeprefix("+")
     if reason in ("no_gain", "capacity", "capped"):
         yield f"Differences below {margin} count as the same (`verdict.margin`)."
-    if reason in ("open", "open_control"):
+    barred = reason == "diverged" or (reason in ("open", "open_control") and _diverges_more(judgement))
+    if reason in ("open", "open_control") and not barred:
         yield "Further seeds narrow the intervals until the test images limit them: `fusion-nas retrain --seeds`."
     if reason == "too_few_seeds":
         yield "`fusion-nas retrain` goes on with the seeds that are left, and `--seeds` asks for further ones."
     if reason == "capped":
         yield "Further seeds can show whether it is the same or worse, but no longer that it is better."
-    if reason == "diverged":
+    if barred:
         yield (
             "Only the trainings that did not diverge are compared, and further seeds do not change that. Train it so "
             "that it does not: `fusion-nas retrain --recipe` with a lower `lr` or a longer `warmup`."
@@ -227,6 +228,13 @@ def _advice(judgement: Judgement) -> Iterator[str]:
         )
     if reason == "recipes":
         yield f"Keep to the recipe that you will train with: {_joined(_by_recipe(judgement))}."
+
+
+def _diverges_more(judgement: Judgement) -> bool:
+    """Return whether no further seed can show `better`: the candidate gains, and diverges more often."""
+    decisive = [one for under in judgement.under for one in under.comparisons if one.against != "uniform"]
+    margin = judgement.verdict.margin
+    return any(one.diverged[0] > one.diverged[1] and one.contrast.gain > margin for one in decisive)
 
 
 def _by_recipe(judgement: Judgement) -> list[str]:

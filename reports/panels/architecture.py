@@ -8,7 +8,6 @@ from typing import Any
 
 from fusion_ops import Cost, FusionChoice
 from reports.catalog import Catalog, Entry
-from reports.commands import export_command
 from reports.diagram import Stage, stages
 from reports.measures import MEASURES, Measure
 from reports.palette import OperatorStyle, operator_styles
@@ -75,7 +74,7 @@ def architecture_info(run: RunRecord, catalog: Catalog) -> ArchitectureInfo:
         stages=stages(catalog.points),
         styles=operator_styles(catalog.operators),
         spec=json.dumps(entry.architecture.to_dict(), indent=2) if entry is not None else "",
-        command=export_command(run.path, entry.id) if entry is not None and entry.state == "complete" else "",
+        command=run.export_command(entry.id) if entry is not None and entry.state == "complete" else "",
         head=_head(run),
         measures=catalog.measures,
     )

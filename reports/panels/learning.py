@@ -22,6 +22,7 @@ __all__ = ["LearningInfo", "learning_figure", "learning_info"]
 
 TOP = 10
 MOST_DRAWN = 60
+SHOWN = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class LearningInfo:
         saved: Epochs that the stops saved.
         audit: What is known of wrong stops.
         second_looks: What came of the stopped ones that were begun again.
+        shown: Rows of the stopped ones that the page holds; its script makes the others.
     """
 
     catalog: Catalog
@@ -49,6 +51,7 @@ class LearningInfo:
     saved: int
     audit: Audit
     second_looks: SecondLooks
+    shown: int = SHOWN
 
     def curve(self, index: int) -> list[float]:
         """Return the quality of a candidate after each epoch."""
@@ -181,4 +184,4 @@ def _rounded(value: float) -> float | None:
     return round(value, 5) if math.isfinite(value) else None
 
 
-PANELS.register("learning")(Panel(9, "Learning curves", learning_info, figure=learning_figure))
+PANELS.register("learning")(Panel(9, "Learning curves", learning_info, figure=learning_figure, short="Learning"))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from fusion_ops.errors import DataError, RunError
 from reports.catalog import Catalog
-from reports.commands import export_command, retrain_command
 from reports.forest import Forest, Labelled, forest
 from reports.judging import judgement_of
 from reports.judging.judgement import Judgement
@@ -110,7 +109,7 @@ def points_info(run: RunRecord, catalog: Catalog) -> PointsInfo:
     constant = judged is not None and any(row.constant and not row.word.endswith("image") for row in rows)
     return PointsInfo(
         retrained=None if judged is None else retrained_view(judged),
-        command=retrain_command(run.path, *(["--ablate"] if judged is not None else [])),
+        command=run.retrain_command(*(["--ablate"] if judged is not None else [])),
         record=record,
         several=record is not None and len(record.trainings) > 1,
         leaning=forest([labelled for _, labelled in drawn], run.quality, 0.0 if record is None else record.margin),
@@ -120,7 +119,7 @@ def points_info(run: RunRecord, catalog: Catalog) -> PointsInfo:
         left=tuple(dict.fromkeys((one.point, one.why) for one in points if one.why)),
         weights=rows,
         scale=scale,
-        simplify=export_command(run.path, judged.verdict.candidate, "--simplify") if judged and constant else "",
+        simplify=run.export_command(judged.verdict.candidate, "--simplify") if judged and constant else "",
         problem=problem,
     )
 
@@ -173,4 +172,4 @@ def _cost(one: PointEffects, name: str) -> str:
     return f"{sign}{MEASURES[name].format(abs(value))}"
 
 
-PANELS.register("points")(Panel(3, "What each fusion point does", points_info))
+PANELS.register("points")(Panel(3, "What each fusion point does", points_info, short="Fusion points"))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from reports.catalog import Catalog, Entry
-from reports.commands import export_command
 from reports.measures import Measure
 from reports.palette import OperatorStyle, operator_styles
 from reports.panel import PANELS, Panel
 from reports.run import RunRecord
 
-__all__ = ["RankingInfo", "RankingRow", "ranking_info"]
+__all__ = ["RankingInfo", "RankingRow", "ranking_data", "ranking_info"]
 
 SHOWN = 25
 
@@ -41,7 +41,8 @@ class RankingInfo:
         rows: The ranked candidates, best first.
         unranked: All others.
         styles: The look of each operator.
-        shown: Rows shown before all are asked for.
+        shown: Rows of the ranking that the page holds, all of the front among them; its script makes the others.
+        shown_unranked: Rows of the others that it holds.
     """
 
     measures: tuple[Measure, ...]
@@ -49,15 +50,26 @@ class RankingInfo:
     rows: tuple[RankingRow, ...]
     unranked: tuple[Entry, ...]
     styles: dict[str, OperatorStyle]
-    shown: int = SHOWN
+    shown: int
+    shown_unranked: int = SHOWN
 
 
 def ranking_info(run: RunRecord, catalog: Catalog) -> RankingInfo:
     """Return the rows of the ranking."""
-    rows = tuple(
-        RankingRow(entry, export_command(run.path, entry.id), _checkpoint(run, entry)) for entry in catalog.ranked
+    rows = tuple(RankingRow(entry, run.export_command(entry.id), _checkpoint(run, entry)) for entry in catalog.ranked)
+    return RankingInfo(
+        measures=catalog.measures,
+        objectives=run.objectives,
+        rows=rows,
+        unranked=catalog.unranked,
+        styles=operator_styles(catalog.operators),
+        shown=max(SHOWN, sum(row.entry.on_front for row in rows)),
     )
-    return RankingInfo(catalog.measures, run.objectives, rows, catalog.unranked, operator_styles(catalog.operators))
+
+
+def ranking_data(info: RankingInfo) -> dict[str, Any]:
+    """Return what the script needs beyond the candidates: the weights by id."""
+    return {"checkpoints": {row.entry.id: row.checkpoint for row in info.rows if row.checkpoint}}
 
 
 def _checkpoint(run: RunRecord, entry: Entry) -> str:
@@ -65,4 +77,4 @@ def _checkpoint(run: RunRecord, entry: Entry) -> str:
     return path.relative_to(run.path).as_posix() if path.is_file() else ""
 
 
-PANELS.register("ranking")(Panel(4, "Ranking", ranking_info))
+PANELS.register("ranking")(Panel(4, "Ranking", ranking_info, data=ranking_data))

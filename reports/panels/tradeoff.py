@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reports.catalog import Catalog, Entry
+from reports.dominance import non_dominated
 from reports.figure_style import axis, layout
 from reports.latencies import LatencyInfo, latency_info
 from reports.measures import MEASURES, Measure
-from reports.palette import LIGHT
+from reports.palette import LIGHT, OperatorStyle, operator_styles
 from reports.panel import PANELS, Panel
-from reports.pareto import non_dominated
 from reports.retrained_marks import RetrainedMark, retrained_marks
 from reports.run import RunRecord
 
@@ -58,6 +58,7 @@ class TradeoffInfo:
         groups: The candidates by what became of them.
         front: Places of the front's candidates for these axes, by x.
         retrained: Networks that were retrained; none of them is on the front.
+        styles: The look of each operator.
         latencies: What is said of latencies, where any was measured.
     """
 
@@ -68,6 +69,7 @@ class TradeoffInfo:
     groups: tuple[Group, ...]
     front: tuple[int, ...]
     retrained: tuple[RetrainedMark, ...]
+    styles: dict[str, OperatorStyle]
     latencies: LatencyInfo | None = None
 
 
@@ -95,6 +97,7 @@ def tradeoff_info(run: RunRecord, catalog: Catalog) -> TradeoffInfo:
         groups=_grouped(catalog),
         front=front_of(catalog, x, catalog.quality),
         retrained=retrained_marks(run, catalog),
+        styles=operator_styles(catalog.operators),
         latencies=latency_info(run, catalog),
     )
 

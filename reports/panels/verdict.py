@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from fusion_ops.errors import DataError, RunError
 from reports.audits import Audit, audit
 from reports.catalog import Catalog
-from reports.commands import export_command, retrain_command
+from reports.checks import WORDS, Check, Status, examine
 from reports.judging import judgement_of
 from reports.judging.judgement import Judgement
 from reports.measures import MEASURES, Measure
@@ -57,6 +58,7 @@ class VerdictInfo:
         retrained: The verdict on retrained networks, which comes first where there is one.
         command: The command of the next step: to retrain, or to export what is better; empty where there is none.
         problem: Why there is no verdict on what was retrained; empty where nothing is in the way.
+        health: The checks of the run, the worst first.
     """
 
     verdict: SearchVerdict
@@ -66,6 +68,12 @@ class VerdictInfo:
     retrained: RetrainedView | None
     command: str
     problem: str
+    health: tuple[Check, ...]
+
+    @property
+    def health_words(self) -> Mapping[Status, str]:
+        """What the status of a check is called."""
+        return WORDS
 
 
 def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
@@ -81,6 +89,7 @@ def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
         retrained=None if judged is None else retrained_view(judged),
         command="" if problem else _next(run, result, judged),
         problem=problem,
+        health=examine(run, catalog),
     )
 
 
@@ -94,8 +103,8 @@ def _judged(run: RunRecord) -> tuple[Judgement | None, str]:
 
 def _next(run: RunRecord, searched: SearchVerdict, judged: Judgement | None) -> str:
     if judged is None:
-        return retrain_command(run.path) if searched.best is not None else ""
-    return export_command(run.path, judged.verdict.candidate) if judged.verdict.outcome == "better" else ""
+        return run.retrain_command() if searched.best is not None else ""
+    return run.export_command(judged.verdict.candidate) if judged.verdict.outcome == "better" else ""
 
 
 def _bar(comparison: Comparison | None) -> IntervalBar | None:

@@ -12,7 +12,10 @@ from importlib import import_module
 __all__ = ["COMMANDS", "main"]
 
 # Each is a module of this package. `--help` lists them in this order.
-COMMANDS = ("launch", "resume", "retrain", "status", "report", "export", "spaces", "ops", "runtimes", "doctor")
+COMMANDS = (
+    *("launch", "resume", "retrain", "status", "report", "replay", "export"),
+    *("spaces", "ops", "runtimes", "doctor"),
+)
 
 
 def main() -> None:

@@ -89,6 +89,6 @@ def _flat(message: str) -> str:
 
 
 def _masked(text: str) -> str:
-    from search.config.document import masked
+    from reports.masking import masked
 
     return masked(text)

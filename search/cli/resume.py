@@ -17,8 +17,8 @@ def resume(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change search.trials, search.timeout, search.pruner, search.patience, search.random_baseline, "
-            "search.one_epoch_baseline, verdict.*, limits.*, ray.*, storage.url; repeatable.",
+            help="Change search.trials, search.timeout, search.pruner, search.min_epochs, search.patience, "
+            "search.random_baseline, search.one_epoch_baseline, verdict.*, limits.*, ray.*, storage.url; repeatable.",
         ),
     ] = None,
     tensorboard: WithTensorBoard = False,

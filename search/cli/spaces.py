@@ -49,7 +49,7 @@ def spaces(
         listed = _all()
         print_json(listed) if as_json else _print_all(listed)
         return
-    space = _space(str(which)) if model is None else _traced(model, example or ["1,3,224,224"], which)
+    space = space_named(str(which)) if model is None else _traced(model, example or ["1,3,224,224"], which)
     described = _description(space)
     print_json(described) if as_json else _print(described)
 
@@ -82,7 +82,7 @@ def _traced(model: str, examples: Sequence[str], which: str | None) -> SearchSpa
     return spaces.create("traced", model=model, example=shapes)
 
 
-def _space(which: str) -> SearchSpace:
+def space_named(which: str) -> SearchSpace:
     """Return the space of a config file, or the one of that name with its default settings."""
     import spaces
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import AbstractContextManager
+import traceback
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import torch
@@ -14,15 +15,19 @@ from fusion_ops.errors import CandidateError, DataError, OutOfMemory
 from search.training import data
 from search.training.device import free_memory, is_lost, prepare
 from search.training.disk import trouble
+from search.training.files import FAILURE
 from search.training.held_out import digest
 from search.training.job import Assignment, Job, Progress
 from search.training.loop import DeviceData
+from search.training.machine import describe_machine
 from search.training.measuring.costs import Costs
 from search.training.measuring.int8 import Int8Qualities
 from search.training.resumable import ResumableTraining
 from search.training.watchdog import Watchdog, end_worker, take_verdict
 
 __all__ = ["CandidateTrainable"]
+
+MOST_TRACEBACK = 200_000
 
 
 class CandidateTrainable(tune.Trainable):
@@ -39,6 +44,7 @@ class CandidateTrainable(tune.Trainable):
         self._taken: Job | None = None
         self._watchdog = Watchdog()
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._machine: dict[str, Any] | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -70,6 +76,7 @@ class CandidateTrainable(tune.Trainable):
         except Exception as error:
             if is_lost(self._device):
                 end_worker(self._job.files, self._candidate, _described(error))
+            self._keep_traceback()
             return self._failed(_described(error))
         halt = self._keep(training)
         return self._report(done=training.done, measured=measured, halt=halt)
@@ -79,6 +86,8 @@ class CandidateTrainable(tune.Trainable):
         if self._job == self._taken:
             return
         self._device = prepare(self._job)
+        if self._taken is None:
+            self._machine = describe_machine()
         dataset = self._sent or data.load(self._job.data)
         self._data, self._test = DeviceData(dataset, self._device), self._test_images(dataset)
         self._costs = Costs(self._job, self._data, self._watchdog.beat, self._watchdog.wait)
@@ -134,17 +143,26 @@ class CandidateTrainable(tune.Trainable):
             return trouble(error)
         return ""
 
+    def _keep_traceback(self) -> None:
+        """Keep the traceback of the error that is handled, its last part where it is long."""
+        # The reason is in the table, whatever becomes of this; a disk that is full is told by what must be kept.
+        with suppress(OSError):
+            text = traceback.format_exc()[-MOST_TRACEBACK:]
+            self._job.files.write(self._candidate, FAILURE, text.encode("utf-8", "backslashreplace"))
+
     def _failed(self, failure: str, *, out_of_memory: bool = False) -> Progress:
         return self._report(done=True, failure=failure, out_of_memory=out_of_memory)
 
     def _report(self, *, done: bool = False, **fields: Any) -> Progress:
         """Return what is known of the candidate so far, and these fields; what is done is let go of."""
-        training = self._training
+        training, machine = self._training, self._machine
+        self._machine = None
         if done:
             self._training = None
         if training is None:
-            return Progress((), 0.0, self._worker, done, **fields)
-        return Progress(tuple(training.curve), training.seconds, self._worker, done, note=training.note, **fields)
+            return Progress((), 0.0, self._worker, done, machine=machine, **fields)
+        curve, seconds = tuple(training.curve), training.seconds
+        return Progress(curve, seconds, self._worker, done, note=training.note, machine=machine, **fields)
 
     def _watched(self, spent: float) -> AbstractContextManager[None]:
         return self._watchdog.watch(self._job.files, self._candidate, self._job.limits, spent=spent)

@@ -17,8 +17,9 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fusion_ops.errors import ConfigError, SpecError
+from reports.masking import masked
 
-__all__ = ["Document", "KeyPath", "masked", "read_file", "shown", "visible"]
+__all__ = ["Document", "KeyPath", "read_file", "shown", "visible"]
 
 KeyPath = tuple[str | int, ...]
 
@@ -27,8 +28,6 @@ MAX_BYTES = 1_000_000
 MAX_VALUES = 10_000
 MAX_DEPTH = 20
 MAX_MESSAGE = 1_000
-_PASSWORD = re.compile(r"(://[^/@:\s]*):[^\s]*@")
-_PARAMETER = re.compile(r"([?&]\w*password=)[^&#\s]*")
 _TAG = "tag:yaml.org,2002:"
 _FLOAT = (
     r"[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))"
@@ -153,11 +152,6 @@ def shown(value: Any, written: str | None = None, limit: int = 60) -> str:
         text = str(value).lower()
         return text if written in (None, text) else f"{text} (written `{written}`)"
     return visible(written if written is not None else str(value), limit)
-
-
-def masked(text: str) -> str:
-    """Return text with the passwords of the URLs in it replaced by `***`."""
-    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def visible(text: str, limit: int) -> str:

@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_v
 
 from fusion_ops.errors import UnknownNameError
 from fusion_ops.registry import Registry
-from search.config.document import masked, shown
+from reports.masking import masked
+from search.config.document import shown
 from search.training.settings import Count, Positive, Section, Seed, Text
 
 __all__ = ["RayConfig", "SearchSettings", "SpaceConfig", "StorageConfig", "VerdictSettings"]
@@ -46,6 +47,7 @@ class SearchSettings(Section):
         timeout: Seconds after which the run ends. Trainings that are not finished by then continue after a resume.
         sampler: What proposes architectures.
         pruner: What stops trainings early.
+        min_epochs: No training is stopped before so many epochs; the report says where earlier stops are unfair.
         seed: Seed of the proposals, and of every candidate's initial weights and batches.
         baselines: Whether the uniform architectures are trained first.
         patience: The search ends when so many candidates in succession, baselines included, have not changed the
@@ -60,6 +62,7 @@ class SearchSettings(Section):
     timeout: Positive | None = None
     sampler: str = "auto"
     pruner: str = "auto"
+    min_epochs: Count = 1
     seed: Seed = 0
     baselines: bool = True
     patience: Count | None = None

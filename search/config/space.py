@@ -24,7 +24,7 @@ from spaces import SearchSpace
 from spaces.host import HOSTS
 from spaces.space import DEFAULT_OPS, DEFAULT_REDUCTIONS
 
-__all__ = ["check_space", "create_space", "resolved_settings", "space_settings", "stated_space"]
+__all__ = ["CHOICES", "check_space", "create_space", "resolved_settings", "space_settings", "stated_space"]
 
 CHOICES: dict[str, tuple[Any, Any]] = {
     "ops": (tuple[str, ...], DEFAULT_OPS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,7 @@ import reports
 from fusion_ops.errors import RunError
 from reports import candidates as table
 from reports.candidate import Candidate
+from reports.workers import WORKERS_FILE, read_workers
 from search.cluster.session import ray_session, room
 from search.cluster.supervisor import supervised
 from search.config import SearchConfig
@@ -25,6 +27,7 @@ from search.study.ledger import Ledger
 from search.study.retraining import Retraining
 from search.study.run_directory import RunDirectory
 from search.training import data
+from search.training.disk import write_whole
 from search.training.files import TRAINING, CandidateFiles, FolderFiles
 from search.training.job import Job
 from search.watching.files import EventLog, LiveFile
@@ -87,6 +90,7 @@ class Driver:
             notify=self._on_event,
             patience=config.search.patience,
             same_failures=config.limits.same_failures,
+            min_epochs=config.search.min_epochs,
         )
         self._signals = Signals()
         self._events = TensorBoardFiles(directory.path, self.ledger.candidates.values()) if tensorboard else None
@@ -104,6 +108,7 @@ class Driver:
         self.live = LiveFile(directory.live, self.ledger, self.time_left)
         self._preliminaries = Preliminaries(self.ledger, self.log, self.display, self.live, self._stopped)
         self._written = 0.0
+        self._machines = {worker.host: dict(worker.environment) for worker in read_workers(directory.path)}
 
     def enqueue_baselines(self) -> None:
         """Put the uniform architectures first: one operator everywhere, for each operator."""
@@ -231,11 +236,19 @@ class Driver:
             self._files.remove(candidate, TRAINING)
             if time.monotonic() - self._written > TABLE_PERIOD:
                 self._write_table()
+        self._write_machines()
         if self._events is not None:
             self._events.update(event, candidate)
         self.time_left.update()
         self.live.update()
         self.display.update(event, candidate)
+
+    def _write_machines(self) -> None:
+        """Write on which machines the run trains, as soon as there is a further one, or one that has changed."""
+        known = self._machines | self.ledger.machines
+        if known != self._machines:
+            write_whole(self.directory.path / WORKERS_FILE, json.dumps(known, indent=1).encode())
+            self._machines = known
 
     def _write_table(self) -> None:
         rows = table.frame(self.ledger.records(), self.config.objectives)

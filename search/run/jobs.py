@@ -21,12 +21,14 @@ from search.run.planning import plan
 from search.run.reopening import reopened, resumable, study_name
 from search.run.run import Run
 from search.run.same_config import require_changeable, state_config
+from search.run.user_code import code_states
 from search.strategy.samplers import create_sampler
 from search.study.opening import create_study, remove_study
 from search.study.run_directory import RunDirectory, utc_now
 from search.study.storage import guarded
 from search.training import data
 from search.training.disk import unwritable_told, write_whole
+from search.training.held_out import digest
 from search.watching.tensorboard import require_tensorboard
 from spaces import SearchSpace
 
@@ -136,8 +138,12 @@ def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[s
         "format": FORMAT,
         "study": study,
         "dataset": dataset.info(),
+        # A search does not touch the test images; that they stay what they are is all that it notes.
+        "test_digest": digest(dataset.test),
         "environment": describe_environment(measured_in(config.latency, config.objectives)),
+        "fingerprints": {name: digest(split) for name, split in dataset.parts.items()},
         "folders": list(config.folders),
+        "code": code_states(config.folders),
         "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name or AT in name],
         "started": utc_now(),
     }

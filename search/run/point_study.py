@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from reports.exporting.weights import load_weights
 from reports.margin import verdict_margin
 from reports.measures import Measure
 from reports.phrases import duration
-from reports.point_effects import effects, weights_of
+from reports.point_effects import are_finite, effects, weights_of
 from reports.point_record import PointEffects, PointRecord, Weights
 from reports.run import RunRecord
 from reports.runtimes import runtime_named
@@ -97,6 +98,8 @@ class PointStudy:
 
         Raises:
             RunError: Weights are gone or damaged, or it would take too long here.
+            DataError: Weights of an operator are no finite numbers in any training of a recipe; otherwise those
+                trainings are left out.
             CandidateError: A user-defined measure is no finite number.
             LookEndedError: It was stopped.
         """
@@ -111,12 +114,17 @@ class PointStudy:
         finally:
             timer.close()
         found: list[PointEffects] = []
+        unusable: dict[str, tuple[int, ...]] = {}
         for recipe, numbers in wanted.trainings.items():
             examiner = self._examiner(recipe, images, statistics)
             built = [self._built(number) for number in numbers]
             renewed = any(has_statistics(one.network) for one in built)
             seen = [examiner.look(one, self._weighing) for one in built]
-            found += self._effects(recipe, seen, latencies)
+            usable = [all(map(are_finite, one.spreads.values())) for one in seen]
+            # What is left of none says why there is nothing.
+            found += self._effects(recipe, list(compress(seen, usable)) or seen, latencies)
+            if left_out := tuple(number for number, there in zip(numbers, usable, strict=True) if not there):
+                unusable[recipe] = left_out
         return replace(
             wanted,
             images=images,
@@ -124,6 +132,7 @@ class PointStudy:
             statistics=statistics if renewed else 0,
             timed_on=f"{timer.device} in {runtime_named(protocol.runtime).title}",
             points=tuple(found),
+            unusable=unusable,
         )
 
     def _afforded(self, trainings: Mapping[str, Sequence[int]]) -> tuple[int, int]:

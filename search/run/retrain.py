@@ -155,6 +155,12 @@ def _recorded(opened: EndedSearch, ledger: Ledger) -> RetrainRecord:
             "the test images have changed since the retraining began, so that its results could not be compared; put "
             "them back."
         )
+    # A run of a version that did not write it down is taken as it is.
+    if opened.config.resolved.get("test_digest", found) != found:
+        raise RunError(
+            "the test images have changed since the run was launched, though not their number; put them back, or "
+            "launch a new run."
+        )
     chosen, no_controls = choose_participants(ledger, opened.asked.top)
     return replace(
         opened.asked,

@@ -11,9 +11,11 @@ from torch import nn
 
 import reports
 from reports import candidates as table
+from reports.pages.notebook import HEIGHT, ShownReport, require_height, shown
 from reports.run import read_config
 from search.config import SearchConfig
 from search.run.calibration import calibration
+from search.run.replay import SEEDS, Replays, replay
 from search.run.retrain import retrain
 from search.run.retrain_request import RetrainRequest, parse_seeds
 from search.run.timing import timing
@@ -81,6 +83,38 @@ class Run:
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report and return its path (by default `report.html` in the run directory)."""
         return reports.write_html(self.path, path)
+
+    def show(self, height: int = HEIGHT) -> ShownReport:
+        """Write the report, and show it in a notebook where this is the last value of a cell.
+
+        Args:
+            height: Height of its frame in pixels.
+
+        Raises:
+            SpecError: The height is no whole number of pixels.
+        """
+        require_height(height)
+        return shown(self.report(), height)
+
+    def replay(
+        self, pruners: str | Sequence[str] | None = None, *, seeds: int = SEEDS, min_epochs: int | None = None
+    ) -> Replays:
+        """Return what other pruners would have saved of the run, and wrongly stopped; nothing is written.
+
+        Args:
+            pruners: Names of pruners; by default all that make sense for the run's objectives.
+            seeds: In how many other orders the candidates are gone through, too.
+            min_epochs: Before how many epochs nothing is stopped; by default as in the run.
+
+        Raises:
+            UnknownNameError: No such pruner.
+            ConfigError: A pruner makes no sense with the run's objectives.
+            SpecError: `seeds` is not a whole number of at least 0, or `min_epochs` none of at least 1.
+            RunError: There is no run, or none of its candidates was trained to its end.
+        """
+        return replay(
+            self.path, (pruners,) if isinstance(pruners, str) else pruners, seeds=seeds, min_epochs=min_epochs
+        )
 
     def export(
         self,

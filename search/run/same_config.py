@@ -16,6 +16,7 @@ MAY_CHANGE = (
     "search.trials",
     "search.timeout",
     "search.pruner",
+    "search.min_epochs",
     "search.patience",
     "search.random_baseline",
     "search.one_epoch_baseline",

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
-from reports.comparison import PairState, SeedPlan, of_the_best
+from reports.comparison import SeedPlan, of_the_best
+from reports.judging.divergence import on_shared_seeds
+from reports.judging.rules import despite_divergence
 from reports.measures import Measure
 from reports.participant import CONTROLS, Participant
 from search.study.planner import FixedPlanner, Result, Wanted, leader, validated
@@ -28,9 +30,10 @@ class AdaptivePlanner:
 
     Under each recipe the leader, the finalist of the best validation measure, is compared with the original, then with
     the controls of its cost. A comparison that is open gets the next seed, where one helps most; the following one is
-    looked at once the leader is better. Where it is not, no further seed makes it so, and the recipe is done. The
-    intervals hold however often one looks: `reports.comparison.SeedPlan`. They are as wide as the verdict's, which
-    allow for the number of finalists that the leader was picked among.
+    looked at once the leader is better. Where it is not, no further seed makes it so, and the recipe is done. A leader
+    that diverges more often than what it has to beat is not `better` than that: it gets further seeds only where they
+    can show `same` or `worse`. The intervals hold however often one looks: `reports.comparison.SeedPlan`. They are as
+    wide as the verdict's, which allow for the number of finalists that the leader was picked among.
 
     Args:
         participants: Who takes part.
@@ -104,9 +107,13 @@ class AdaptivePlanner:
             }
             pending = {name: self._pending(Wanted(name, recipe, 0), running, left[name]) for name in left}
             standing = plan.standing(self._known(left, recipe, done), [(best.id, reference)], pending)
+            found = standing.pairs[0].contrast
+            diverged = on_shared_seeds(_ended(best.id, recipe, done), _ended(reference, recipe, done))
+            if found is not None and found.gain > plan.margin and diverged[0] > diverged[1]:
+                return None
             if standing.train is not None:
                 return Wanted(standing.train, recipe, left[standing.train][0])
-            if not _is_better(standing.pairs[0]):
+            if found is None or despite_divergence(found.outcome, *diverged) != "better":
                 return None
         return None
 
@@ -129,5 +136,8 @@ class AdaptivePlanner:
         return {name: self._scores(name, of) for name, of in numbers.items() if of}
 
 
-def _is_better(pair: PairState) -> bool:
-    return pair.contrast is not None and pair.contrast.outcome == "better"
+def _ended(name: str, recipe: str, done: Sequence[Result]) -> tuple[set[int], set[int]]:
+    """Return the seeds of a network that went well, and those that diverged."""
+    own = [one for one in done if one.training[:2] == (name, recipe)]
+    well = {one.training.seed for one in own if one.state == "complete"}
+    return well, {one.training.seed for one in own if one.diverged} - well

@@ -9,8 +9,8 @@ import numpy as np
 
 from fusion_ops import Cost
 from fusion_ops.errors import Infeasible
+from reports.dominance import non_dominated
 from reports.measures import MEASURES
-from reports.pareto import non_dominated
 from spaces import SearchSpace
 
 __all__ = ["broken", "exact", "excesses", "require_reachable"]

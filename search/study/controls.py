@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from reports.candidate import TRAINED, Candidate
-from reports.hypervolume import shares
+from reports.dominance import ranks
 from reports.measures import MEASURES
-from reports.pareto import ranks
+from reports.volume import shares
 from search.study.bounds import broken, exact
 from search.study.ledger import Ledger
 from search.study.repeats import ONE_EPOCH

@@ -46,6 +46,7 @@ class Ledger:
         notify: Called with an event's name and the candidate after every change.
         patience: After how many candidates without a change of the front no further one is proposed.
         same_failures: After how many failures for one reason the run is to end, while no candidate succeeds.
+        min_epochs: Before how many epochs no training is stopped.
 
     Attributes:
         candidates: By number, all but those that wait for their training to go on.
@@ -53,6 +54,7 @@ class Ledger:
         stall: How long the front has not changed.
         failures: Whether all candidates fail for one reason.
         halt: Why nothing can go on, as of a full disk; empty while it can.
+        machines: By host, what workers have said that they train with since the driver started.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Ledger:
         notify: Callable[[str, Candidate], None],
         patience: int | None = None,
         same_failures: int | None = None,
+        min_epochs: int = 1,
     ) -> None:
         self.study = study
         self.space = space
@@ -80,7 +83,9 @@ class Ledger:
         self.candidates: dict[int, Candidate] = {}
         self.exhausted = False
         self.halt = ""
+        self.machines: dict[str, dict[str, Any]] = {}
         self._pruner = pruner
+        self._min_epochs = min_epochs
         self._notify = notify
         self.stall = Stall(patience)
         self.failures = SameFailures(same_failures)
@@ -207,6 +212,8 @@ class Ledger:
         candidate or a second look. The candidate then has ended as `pruned`.
         """
         candidate = self.candidates[number]
+        if progress.machine is not None:
+            self.machines[progress.worker.rpartition(":")[0]] = dict(progress.machine)
         if candidate.state in TERMINAL:
             return True
         if progress.halt:
@@ -228,7 +235,7 @@ class Ledger:
         self._notify("progress", candidate)
         if candidate.series == ONE_EPOCH:
             self.finish(number, "pruned", "trained for one epoch, for comparison")
-        elif not candidate.runs_on:
+        elif not candidate.runs_on and candidate.epochs >= self._min_epochs:
             self._judge(candidate, trial)
         return candidate.state in TERMINAL
 
@@ -333,6 +340,7 @@ class Ledger:
     def _proposed(self, trial: optuna.Trial) -> Candidate:
         architecture, purpose = self.space.suggest(trial), trial.user_attrs
         cost = self.space.cost(architecture)
+        predicted, doubt = stored.prediction(trial)
         candidate = Candidate(
             trial.number,
             architecture,
@@ -342,6 +350,8 @@ class Ledger:
             cost.flops,
             started=utc_now(),
             series=purpose.get(stored.SERIES, ""),
+            predicted=predicted,
+            doubt=doubt,
         )
         self.candidates[candidate.number] = candidate
         if (known := self._repeats.take(candidate)) is not None:

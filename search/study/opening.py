@@ -12,13 +12,13 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 
 from fusion_ops.errors import RunError
+from reports.masking import masked
 from reports.measures import MEASURES
-from search.config.document import masked
 from search.study.journal import Journal
 from search.study.run_directory import CONFIG
 from search.study.storage import has_studies, open_storage
 
-__all__ = ["create_study", "cut_torn_tail", "load_study", "remove_study"]
+__all__ = ["create_study", "cut_torn_tail", "load_study", "memory_study", "remove_study"]
 
 STUDY_NAME = "fusion-nas"
 SHOWN = 10
@@ -104,6 +104,24 @@ def load_study(
     expected = [MEASURES[objective].direction for objective in objectives]
     if directions != expected:
         raise RunError(f"{journal.name} is not a usable study: it has directions {directions}, not {expected}.")
+    return study
+
+
+def memory_study(objectives: Sequence[str], name: str = STUDY_NAME) -> optuna.Study:
+    """Return an empty study in memory; nothing proposes, all of its trials are queued.
+
+    Args:
+        objectives: Names of the objectives; they give the directions.
+        name: Its name, by which Hyperband chooses brackets.
+    """
+    with _quiet():
+        study = optuna.create_study(
+            study_name=name,
+            directions=[MEASURES[objective].direction for objective in objectives],
+            sampler=optuna.samplers.RandomSampler(seed=0),
+            pruner=optuna.pruners.NopPruner(),
+        )
+        study.set_metric_names(list(objectives))
     return study
 
 

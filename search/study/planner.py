@@ -41,12 +41,14 @@ class Result:
         number: Number of its candidate, by which its files are found.
         state: `complete`, or how else it ended.
         validation: Its best validation measure; NaN where there is none.
+        diverged: Whether it failed because it diverged.
     """
 
     training: Wanted
     number: int
     state: str
     validation: float
+    diverged: bool = False
 
 
 class Planner(Protocol):

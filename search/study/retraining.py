@@ -152,7 +152,8 @@ class Retraining:
     def _result(self, candidate: Candidate) -> Result:
         best = candidate.best(self._ledger.quality, maximize=self._ledger.maximize)
         validation = best.get(self._ledger.quality, np.nan)
-        return Result(_training(candidate), candidate.number, candidate.state, validation)
+        diverged = candidate.state in ("failed", "infeasible") and has_diverged(candidate.reason)
+        return Result(_training(candidate), candidate.number, candidate.state, validation, diverged)
 
     def _trained(self) -> int:
         return sum(one.epochs for one in self.candidates() if one.state != "duplicate")

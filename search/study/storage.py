@@ -13,10 +13,19 @@ import optuna
 from optuna.storages import RDBStorage
 
 from fusion_ops.errors import RunError, StorageLost
-from search.config.document import masked
+from reports.masking import masked
 from search.training.disk import causes
 
-__all__ = ["guarded", "has_studies", "open_storage", "require_storage", "storage_error"]
+__all__ = [
+    "engine_settings",
+    "guarded",
+    "has_studies",
+    "open_storage",
+    "require_storage",
+    "said",
+    "storage_error",
+    "with_driver",
+]
 
 CONNECT_SECONDS = 5
 PATIENCE_SECONDS = 10.0
@@ -33,7 +42,7 @@ def open_storage(url: str) -> RDBStorage:
         RunError: The database does not answer, refuses, or its driver does not load.
     """
     with _refusals_reported(url):
-        storage = RDBStorage(_with_driver(url), engine_kwargs=_engine_settings(url))
+        storage = RDBStorage(with_driver(url), engine_kwargs=engine_settings(url))
     _wait_for_restarts(storage.engine)
     weakref.finalize(storage, storage.engine.dispose)
     return storage
@@ -87,7 +96,7 @@ def guarded(url: str | None, command: str = "resume") -> Iterator[None]:
         if url is None or (cause := storage_error(error)) is None:
             raise
         raise StorageLost(
-            f"the study's storage {masked(url)} was lost: {_said(cause)}; "
+            f"the study's storage {masked(url)} was lost: {said(cause)}; "
             f"continue with `fusion-nas {command}` when it is back."
         ) from error
 
@@ -105,7 +114,7 @@ def _engine(url: str) -> Iterator[Any]:
     import sqlalchemy
 
     with _refusals_reported(url):
-        engine = sqlalchemy.create_engine(_with_driver(url), **_engine_settings(url))
+        engine = sqlalchemy.create_engine(with_driver(url), **engine_settings(url))
         try:
             yield engine
         finally:
@@ -116,12 +125,13 @@ def _file(url: str) -> Path:
     return Path(url.partition(":///")[2].partition("?")[0])
 
 
-def _with_driver(url: str) -> str:
+def with_driver(url: str) -> str:
     """Return the URL with psycopg named as its driver: the default differs between versions of SQLAlchemy."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def _engine_settings(url: str) -> dict[str, Any]:
+def engine_settings(url: str) -> dict[str, Any]:
+    """Return how SQLAlchemy is to connect: a server that does not answer is given up after seconds."""
     if url.startswith("sqlite"):
         return {}
     timeout = {} if "connect_timeout=" in url else {"connect_timeout": CONNECT_SECONDS}
@@ -162,12 +172,12 @@ def _refusals_reported(url: str) -> Iterator[None]:
         raise RunError(f"`storage.url` needs a driver that does not load: {error}.") from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise RunError(
-            f"`storage.url` cannot be used: {masked(url)}: {_said(error)}; check that the server runs, that the "
+            f"`storage.url` cannot be used: {masked(url)}: {said(error)}; check that the server runs, that the "
             "database and the user exist, and the password (in the URL, PGPASSWORD or ~/.pgpass)."
         ) from None
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """Return what the driver said, on one line."""
     links = list(causes(error))
     originals = (getattr(link, "orig", None) for link in links)

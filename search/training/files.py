@@ -15,6 +15,7 @@ from search.training.disk import write_whole
 
 __all__ = [
     "DAMAGED",
+    "FAILURE",
     "OUTCOMES",
     "RETRAINED_WEIGHTS",
     "TRAINING",
@@ -29,6 +30,8 @@ WEIGHTS, TRAINING, VERDICT = "model.safetensors", "training-{}.pt", "verdict-{}.
 DAMAGED = f"{TRAINING}.damaged"
 # Of a retraining: its weights, and what each test image got from them.
 RETRAINED_WEIGHTS, OUTCOMES = "retrained-{}.safetensors", "test-{}.safetensors"
+# The traceback of what failed, which the report shows.
+FAILURE = "failure-{}.txt"
 # Earlier versions kept these by architecture alone.
 _UNNUMBERED = {"training.pt": TRAINING, "verdict.txt": VERDICT}
 _ID = re.compile(r"[0-9a-f]{4,64}")
@@ -107,7 +110,7 @@ class FolderFiles:
     def _path(self, candidate: Identified, name: str) -> Path:
         if _ID.fullmatch(candidate.id) is None:
             raise ValueError(f"an architecture's id is a hexadecimal number; got {candidate.id!r}")
-        if name not in (WEIGHTS, TRAINING, DAMAGED, VERDICT, RETRAINED_WEIGHTS, OUTCOMES):
+        if name not in (WEIGHTS, TRAINING, DAMAGED, VERDICT, FAILURE, RETRAINED_WEIGHTS, OUTCOMES):
             raise ValueError(f"a candidate has no file {name!r}")
         return self.checkpoints / candidate.id / name.format(int(candidate.number))
 

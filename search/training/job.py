@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from reports.measures import Measure, quality_of
 from search.training.files import CandidateFiles
@@ -102,6 +102,7 @@ class Progress:
         note: What the table should say of how it was trained.
         halt: What is wrong with the worker's machine, or with a disk on which nothing can be kept: the run ends, and
             is resumed when that is put right.
+        machine: With the first report of a worker, the versions and hardware that it trains with.
     """
 
     curve: tuple[dict[str, float], ...]
@@ -113,3 +114,4 @@ class Progress:
     measured: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
     halt: str = ""
+    machine: Mapping[str, Any] | None = None

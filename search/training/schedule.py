@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fusion_ops.registry import Registry
+from reports.rungs import rungs
 
 __all__ = ["SCHEDULES", "learning_rate", "rungs"]
 
@@ -70,15 +71,3 @@ def learning_rate(step: int, steps: int, *, peak: float, schedule: str, warmup: 
     if steps - 1 <= top:
         return peak
     return peak * shape.fall((step - top) / (steps - 1 - top), step / (steps - 1))
-
-
-def rungs(epochs: int) -> tuple[int, ...]:
-    """Return the epochs at which a training of `epochs` epochs reports and may be stopped.
-
-    They halve from the end: 16 epochs report after 1, 2, 4, 8 and 16.
-    """
-    steps = {epochs}
-    while epochs > 1:
-        epochs = (epochs + 1) // 2
-        steps.add(epochs)
-    return tuple(sorted(steps))

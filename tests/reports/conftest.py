@@ -201,7 +201,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def open_report(browser: Any) -> Iterator[Open]:
     """Return an opener of reports, each in a fresh profile without a network."""
-    from tests.reports.opened import Opened
+    from tests.reports.opened import MOVED, Opened
 
     contexts = []
 
@@ -209,6 +209,7 @@ def open_report(browser: Any) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, **settings)
         contexts.append(context)
         opened = Opened(context.new_page(), path)
+        opened.page.add_init_script(MOVED)
         opened.page.on(
             "console",
             lambda message: opened.errors.append(message.text) if message.type in ("error", "warning") else None,

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page
 
-__all__ = ["Open", "Opened"]
+__all__ = ["MOVED", "Open", "Opened"]
+
+AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
+# Keeps what the browser says has moved, apart from what a person moved.
+MOVED = """
+window.moved = [];
+new PerformanceObserver((list) => {
+    for (const { value, sources, hadRecentInput } of list.getEntries()) {
+        if (!hadRecentInput) moved.push([value, ...sources.map(({ node }) => node?.outerHTML?.slice(0, 80))]);
+    }
+}).observe({ type: "layout-shift", buffered: true });
+"""
 
 
 @dataclass
@@ -26,6 +37,30 @@ class Opened:
         assert self.errors == []
         assert [address for address in self.requests if not address.startswith("blob:")] == [self.path.as_uri()]
 
+    def expect_still(self) -> None:
+        """Expect that nothing on the page has moved by itself since it began to load."""
+        assert self.page.evaluate("window.moved") == []
+
+    def expect_accessible(self) -> None:
+        """Expect that axe-core finds nothing: contrasts, names, roles, the order of headings, the keyboard."""
+        if not AXE.is_file():
+            pytest.skip(f"no {AXE}; run `make node`, which needs npm")
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        broken = [
+            (rule["id"], node["target"], node["failureSummary"])
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+        assert not broken, "\n".join(map(str, broken))
+
+    def read_through(self) -> None:
+        """Scroll from top to bottom, until every chart is drawn."""
+        for place in range(0, self.page.evaluate("document.documentElement.scrollHeight"), 700):
+            self.page.evaluate(f"scrollTo(0, {place})")
+            self.page.wait_for_timeout(30)
+        self.page.wait_for_function("() => document.querySelectorAll('.chart:not(.js-plotly-plot)').length === 0")
+
     def expect_fit(self, width: int) -> None:
         assert self.page.evaluate("document.documentElement.scrollWidth") == width
         chart = self.page.locator("#chart-tradeoff").bounding_box()
@@ -36,7 +71,18 @@ class Opened:
         return self.page.locator("#ranking-table tbody tr").evaluate_all("rows => rows.map(row => row.dataset.id)")
 
     def client(self) -> dict[str, Any]:
-        return json.loads(self.page.locator("#report-data").text_content() or "")
+        """Return what the page's script knows, candidates with all texts that it makes."""
+        made = ("description", "shown", "exact", "hover", "command")
+        known: dict[str, Any] = self.page.evaluate(
+            """made => ({
+                ...report.data,
+                entries: report.data.entries.map((entry) => ({
+                    ...entry, ...Object.fromEntries(made.map((name) => [name, entry[name]])),
+                })),
+            })""",
+            made,
+        )
+        return known
 
     def first_paint(self) -> float:
         """Return when the page showed anything, in milliseconds."""

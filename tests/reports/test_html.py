@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plotly.offline import get_plotlyjs
 
 import reports
 from fusion_ops.errors import RunError, SpecError, UnknownNameError
 from reports.escaping import script_json, with_code
 from reports.panel import PANELS, ordered
+from reports.plotly_bundle import plotly
 from reports.run import load_run
 
 EVIL = "</script><img src=x onerror=alert(1)>\u2028'\"&amp;<!--"
@@ -82,7 +82,7 @@ def test_the_page_needs_nothing_else(make_run: Callable[..., Path]) -> None:
         assert tag not in ("link", "iframe", "object", "embed", "base"), tag
         assert (attributes.get("href") or "#").startswith("#")
         assert not [name for name in attributes if name.startswith("on")]
-    assert sum(text == get_plotlyjs() for _, text in page.scripts) == 1
+    assert page.by_id("plotly") == plotly()
 
 
 def test_the_policy_allows_these_very_scripts_only(make_run: Callable[..., Path]) -> None:
@@ -93,7 +93,9 @@ def test_the_policy_allows_these_very_scripts_only(make_run: Callable[..., Path]
     assert "unsafe-eval" not in policy
     scripts = re.search(r"script-src ([^;]*);", policy)
     assert scripts is not None
-    run = [text for attributes, text in page.scripts if attributes.get("type") != "application/json"]
+    data = [attributes for attributes, _ in page.scripts if attributes.get("type") == "application/json"]
+    run = [text for attributes, text in page.scripts if attributes not in data]
+    assert plotly() in run
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in run]
     assert sorted(scripts[1].split()) == sorted(f"'sha256-{digest}'" for digest in hashes)
 
@@ -134,8 +136,7 @@ def test_strings_of_users_are_escaped_everywhere(
     for body in blocks:
         assert not set(body) & set("<>&\u2028\u2029")
     assert json.loads(page.by_id("report-data"))["run"] == "<b>&'x"
-    reasons = {entry["reason"] for entry in json.loads(page.by_id("report-data"))["entries"]}
-    assert reasons == {EVIL}
+    assert set(json.loads(page.by_id("report-data"))["columns"]["reason"]) == {EVIL}
 
 
 def test_script_json_escapes_what_ends_a_script() -> None:
@@ -163,10 +164,11 @@ def test_reports_of_a_folder_share_plotly(make_run: Callable[..., Path], tmp_pat
     stamp = assets[0].stat().st_mtime_ns
     page_of(run, path=tmp_path / "out" / "b.html", assets="directory")
     assert [file.stat().st_mtime_ns for file in (tmp_path / "out" / "report-assets").iterdir()] == [stamp]
-    assert assets[0].read_text(encoding="utf-8") == get_plotlyjs()
+    assert assets[0].read_text(encoding="utf-8") == plotly()
     page = Page(first.read_text(encoding="utf-8"))
-    assert [a["src"] for a, _ in page.scripts if "src" in a] == [f"report-assets/{assets[0].name}"]
-    assert first.stat().st_size < 1_000_000
+    asleep = [(a["data-source"], text) for a, text in page.scripts if a.get("id") == "plotly"]
+    assert asleep == [(f"report-assets/{assets[0].name}", "")]
+    assert first.stat().st_size < 300_000
 
 
 @pytest.mark.parametrize("states", [[], ["failed"], ["infeasible"], ["running"], ["complete"], ["pruned", "complete"]])
@@ -190,9 +192,25 @@ def test_any_objectives_have_a_report(objectives: tuple[str, ...], make_run: Cal
 
 
 def test_objectives_that_nobody_measured_still_make_a_report(make_run: Callable[..., Path]) -> None:
-    data = json.loads(page_of(make_run(objectives=("accuracy", "latency"))).by_id("report-data"))
-    assert {entry["values"]["latency"] for entry in data["entries"]} == {None}
-    assert not any(entry["knee"] for entry in data["entries"])
+    columns = json.loads(page_of(make_run(objectives=("accuracy", "latency"))).by_id("report-data"))["columns"]
+    assert set(columns["values"]["latency"]) == {None}
+    assert not any(columns["knee"])
+
+
+def test_the_page_holds_the_front_and_the_first_rows_only(
+    make_run: Callable[..., Path], make_records: Callable[..., list[dict[str, Any]]]
+) -> None:
+    run = make_run(make_records(600))
+    path = reports.write_html(run)
+    ranked = reports.rank(load_run(run).table, ("accuracy", "params"))
+    page = Page(path.read_text(encoding="utf-8"))
+    shown = max(25, int((ranked["rank"] == 1).sum()))
+    rows = [attributes["data-id"] for tag, attributes in page.tags if tag == "tr" and "data-id" in attributes]
+    assert rows[:shown] == list(ranked["id"][:shown])
+    assert len(rows) == shown + 25 + 25
+    assert f"These are {shown} of {len(ranked)}. All are in candidates.csv in the run directory." in page.text
+    assert len(page.tags) < 4000
+    assert path.stat().st_size < 2_000_000
 
 
 def test_an_unknown_way_of_keeping_assets_is_refused(make_run: Callable[..., Path]) -> None:

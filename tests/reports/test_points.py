@@ -109,7 +109,7 @@ def test_a_distance_that_is_no_number_is_beyond_any_tolerance(differences: tuple
 
 def test_weights_that_are_no_numbers_are_refused() -> None:
     steady, broken, histogram = spread((1.0,), 0.0), spread((float("nan"),), 0.0), (1.0,) * BINS
-    with pytest.raises(DataError, match=r"must be finite; got nan ± nan on average in network 2 of 2\. Train it again"):
+    with pytest.raises(DataError, match=r"must be finite; they are not in network 2 of 2\. Train it again"):
         weights_of([[steady], [broken]], [[histogram]] * 2, [0.0, 0.0], tolerance=0.01)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import reports
 from fusion_ops.errors import ConfigError, RunError, UnknownNameError
+from reports.measures import Measure, declare
 from reports.run import FORMAT, load_run
 
 
@@ -24,6 +28,20 @@ def test_a_run_is_read(make_run: Callable[..., Path]) -> None:
     assert len(run.table) == 40
     assert run.ranked["rank"].iloc[0] == 1
     assert run.checkpoint("abc") == run.path / "checkpoints" / "abc" / "model.safetensors"
+
+
+def test_a_user_defined_objective_that_was_measured_nowhere(
+    make_run: Callable[..., Path], make_records: Callable[..., list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    own = declare(Measure("of_run:errors", "errors", "minimize", "number", "of_run:errors", quality=True))
+    failed = [row for row in make_records() if row["state"] == "failed"]
+    run = make_run(failed, objectives=(own.name, "params"), resolved={"measures": [asdict(own)]})
+    assert own.column not in (run / "candidates.csv").read_text(encoding="utf-8")
+    assert load_run(run).ranked[own.column].empty
+    assert reports.verdict(run).outcome == "undecided"
+    for pick in ("best", "knee"):
+        with pytest.raises(RunError, match="run demo has no complete candidate yet, so there is none to export"):
+            reports.export(run, tmp_path / "exported", pick=pick)
 
 
 def test_what_a_run_does_not_say_is_unknown(make_run: Callable[..., Path]) -> None:

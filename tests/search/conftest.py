@@ -59,6 +59,7 @@ def open_ledger(tmp_path: Path, space) -> Callable[..., Ledger]:
             seed=0,
             patience=settings.get("patience"),
             same_failures=settings.get("same_failures"),
+            min_epochs=settings.get("min_epochs", 1),
             notify=lambda event, candidate: events.append((event, candidate.number)),
         )
         ledger.events = events  # type: ignore[attr-defined]

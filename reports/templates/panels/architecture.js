@@ -36,8 +36,17 @@
   };
 
   if (select) {
+    const chosenEntry = () => report.byId.get(report.selected ?? report.data.first);
+    const shown = report.candidateSelect(select, chosenEntry);
+    const showOutside = () => {
+      part("outside").textContent = report.outside(chosenEntry());
+      part("outside").hidden = !part("outside").textContent;
+    };
+    report.later(shown.fill);
+    report.onBudget(showOutside);
     report.onSelect((entry) => {
-      select.value = entry.id;
+      shown.show();
+      showOutside();
       part("id").textContent = entry.id;
       part("words").replaceChildren(...report.words(entry.description));
       part("state").textContent = entry.state;

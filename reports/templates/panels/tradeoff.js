@@ -11,6 +11,7 @@
     const known = entries
       .map((entry, place) => place)
       .filter((place) => entries[place].rank !== null && entries[place].values[x] !== null && entries[place].values[y] !== null)
+      .filter((place) => report.fits(entries[place]))
       .sort((a, b) => loss(a, x) - loss(b, x) || loss(a, y) - loss(b, y));
     const front = [];
     for (const place of known) {
@@ -39,8 +40,8 @@
     const values = (places, name) => places.map((place) => entries[place].values[name]);
     const data = figure.data.map((trace) => {
       if (trace.meta === "retrained") return averaged(trace, x, y);
-      const places = trace.meta === "front" ? front : trace.customdata;
-      const drawn = { ...trace, x: values(places, x), y: values(places, y) };
+      const places = trace.meta === "front" ? front : trace.customdata.filter((place) => report.fits(entries[place]));
+      const drawn = { ...trace, ...within(trace, places), x: values(places, x), y: values(places, y) };
       if (trace.meta === "front") {
         drawn.name = `front (${front.length})`;
         drawn.line = { ...trace.line, shape: signs[x] > 0 ? "hv" : "vh" };
@@ -51,6 +52,7 @@
       }
       return drawn;
     });
+    data.unshift(outside(x, y));
     const place = entries.findIndex((entry) => entry.id === report.selected);
     if (place >= 0) data.push(ring(place, x, y));
     const axis = (base, name, log) => ({
@@ -64,6 +66,7 @@
       // Selecting a candidate keeps what the reader zoomed to; other axes start anew.
       uirevision: [x, y, control("log-x").checked, control("log-y").checked, control("fit").checked].join(),
       margin: { ...figure.layout.margin, r: 44 },
+      shapes: [...limit("x", x), ...limit("y", y)],
       xaxis: axis(figure.layout.xaxis, x, "log-x"),
       yaxis: axis(figure.layout.yaxis, y, "log-y"),
     };
@@ -71,14 +74,57 @@
     return { data, layout };
   };
 
+  /** Return what a trace of candidates has of those that fit: their places, their texts, how many they are. */
+  const within = ({ customdata, text, name }, places) => {
+    if (!report.budgeted || !customdata) return {};
+    const kept = new Set(places);
+    const texts = Array.isArray(text) ? { text: text.filter((_, index) => kept.has(customdata[index])) } : {};
+    return { customdata: places, ...texts, name: name.replace(/\(\d+\)$/, `(${places.length})`) };
+  };
+
+  /** Return faint marks of the candidates outside the budgets. */
+  const outside = (x, y) => {
+    const places = report.budgeted ? entries.map((entry, place) => place).filter((place) => !report.fits(entries[place])) : [];
+    return {
+      type: "scatter",
+      mode: "markers",
+      x: places.map((place) => entries[place].values[x]),
+      y: places.map((place) => entries[place].values[y]),
+      customdata: places,
+      marker: { symbol: "circle", size: 5, color: report.color("other-curve"), opacity: 0.7 },
+      name: `outside (${places.length})`,
+      meta: "outside",
+      visible: places.length > 0,
+    };
+  };
+  /** Return a line at the budget of the measure on an axis. */
+  const limit = (axis, name) => {
+    const bound = report.budgets.get(name)?.bound ?? null;
+    if (bound === null) return [];
+    const other = axis === "x" ? "y" : "x";
+    return [{
+      type: "line", layer: "below", line: { color: report.color("accent"), width: 1.5, dash: "dash" },
+      [`${axis}ref`]: axis, [`${other}ref`]: "paper",
+      [`${axis}0`]: bound, [`${axis}1`]: bound, [`${other}0`]: 0, [`${other}1`]: 1,
+    }];
+  };
+
   /** Return the retrained networks at these measures; the quality has a bar, whichever axis it is on. */
-  const averaged = ({ error_y: bar, ...trace }, x, y) => ({
-    ...trace,
-    x: retrained.map(({ values }) => values[x]),
-    y: retrained.map(({ values }) => values[y]),
-    ...(x === quality ? { error_x: bar } : {}),
-    ...(y === quality ? { error_y: bar } : {}),
-  });
+  const averaged = ({ error_y: bar, ...trace }, x, y) => {
+    const kept = retrained.map((mark, index) => index).filter((index) => report.fits(retrained[index]));
+    const of = (list) => kept.map((index) => list[index]);
+    const bars = { ...bar, array: of(bar.array) };
+    return {
+      ...trace,
+      x: of(retrained).map(({ values }) => values[x]),
+      y: of(retrained).map(({ values }) => values[y]),
+      customdata: of(trace.customdata),
+      hovertext: of(trace.hovertext),
+      name: `retrained (${kept.length})`,
+      ...(x === quality ? { error_x: bars } : {}),
+      ...(y === quality ? { error_y: bars } : {}),
+    };
+  };
 
   const ring = (place, x, y) => ({
     type: "scatter",
@@ -92,33 +138,20 @@
     showlegend: false,
   });
 
-  const number = (entry, name) =>
-    report.element("td", { class: "num", title: entry.exact[name] }, entry.shown[name]);
-
   const listFront = (front, x, y) => {
-    const label = (name) => report.data.measures.find((measure) => measure.name === name).label;
+    const label = (name) => report.data.byName[name].label;
     control("front-count").textContent = front.length;
     control("front-x").textContent = label(x);
     control("front-y").textContent = label(y);
     control("front-rows").replaceChildren(
       ...front.map((place) => {
         const entry = entries[place];
-        const pick = report.element("button", { type: "button", class: "pick", "data-pick": entry.id }, entry.id);
         return report.element(
-          "tr", {}, report.element("td", {}, pick),
-          report.element("td", { class: "words" }, ...report.words(entry.description)),
-          number(entry, x), number(entry, y),
+          "tr", {}, report.cell("", report.pick(entry)), report.cell("words", ...report.words(entry.description)),
+          report.measured(entry, x), report.measured(entry, y),
         );
       }),
     );
-  };
-
-  const chip = (place, point) => {
-    const { values, text, symbol, letter } = report.data.choices[place];
-    const title = `${report.data.points[point]}: ${text}`;
-    const made = report.element("span", { class: `chip ${symbol}`, title }, letter);
-    if (values.r !== undefined) made.append(report.element("small", {}, String(values.r)));
-    return made;
   };
 
   /** Show the selected candidate beside the chart. */
@@ -129,6 +162,7 @@
     ]);
     const rank = entry.rank === null ? entry.state : `rank ${entry.rank}`;
     const actions = report.element("p", { class: "actions" }, report.element("a", { href: "#architecture" }, "Architecture"));
+    const compare = report.element("button", { type: "button", class: "copy", "data-compare": entry.id }, "compare");
     if (entry.command) {
       actions.append(report.element("button", { type: "button", class: "copy", "data-copy": entry.command, title: entry.command }, "copy export command"));
     }
@@ -136,11 +170,21 @@
       report.element("h3", {}, report.element("code", {}, entry.id)),
       report.element("p", {}, [`candidate ${entry.number}`, rank, entry.kind, entry.knee ? "knee" : ""].filter(Boolean).join(", ")),
       report.element("p", {}, ...report.words(entry.description)),
-      report.element("span", { class: "strip" }, ...entry.chosen.map(chip)),
+      report.strip(entry),
       report.element("dl", {}, ...rows),
     ];
     if (entry.reason) parts.push(report.element("p", {}, entry.reason));
+    actions.append(compare);
+    parts.push(report.element("p", { id: "selection-outside" }));
     control("selection").replaceChildren(...parts, actions);
+    showOutside();
+  };
+  const showOutside = () => {
+    const words = report.selected === null ? "" : report.outside(report.byId.get(report.selected));
+    const note = control("selection-outside");
+    if (!note) return;
+    note.textContent = words;
+    note.hidden = !words;
   };
 
   control("axis-x").value = firstX;
@@ -150,5 +194,11 @@
   report.onSelect((entry) => {
     show(entry);
     chart.render();
+  });
+  const follow = report.whenNear(control("chart-tradeoff"), () => chart.render());
+  report.onBudget(() => {
+    showOutside();
+    listFront(frontOf(...chosenAxes()), ...chosenAxes());
+    follow();
   });
 }

@@ -6,8 +6,8 @@ import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from reports.dominance import non_dominated
 from reports.measures import MEASURES
-from reports.pareto import non_dominated
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Values
 from search.strategy.proposals.pool import Pool
@@ -108,7 +108,9 @@ class AutoSampler(ProposingSampler):
         best, gain = self._final(judge, pool, gains)
         again, regained = self._second_look(judge, rng)
         self.second_look = regained > RELUCTANCE * gain
-        return again if self.second_look else best
+        chosen = again if self.second_look else best
+        self.predicted = self._beliefs[0].foretold(surrogates[0], chosen)
+        return chosen
 
     def _second_look(self, judge: _Judge, rng: np.random.Generator) -> tuple[Code, float]:
         """Return the stopped candidate that is expected to gain most, and its gain."""

@@ -66,6 +66,22 @@ class TestByHand:
         freedom = components(candidate, reference).images_freedom
         assert freedom == pytest.approx(2 * 4, rel=0.02)
 
+    def test_the_more_images_trainings_disagree_on_the_less_a_typical_one_matters(self):
+        """Squared differences add up to (Σ squares + 1) / (m + 1) at least; what all got alike is not counted."""
+        candidate, reference = np.ones((2, 2, 100))
+        candidate[:, 10:20] = reference[:, 10:20] = 0.0
+        for disagreed in (0, 1, 4):
+            candidate[0, :disagreed] = reference[0, :disagreed] = 0.0
+            found = components(candidate, reference).between_images
+            assert found == pytest.approx(1 / (disagreed + 1) / 99 / 100)
+        assert components(candidate + 2.0, reference + 2.0).between_images == 0.0  # no scores of right and wrong
+
+    def test_where_the_variance_is_at_its_least_it_is_as_uncertain_as_its_least_certain_part(self):
+        reference = 1.0 - np.eye(3, 60)  # every seed is wrong on one image, another one each
+        found = components(np.roll(reference, 3, axis=1), reference)
+        assert found.variance == pytest.approx(found.between_images / 10)
+        assert found.freedom == 2
+
     @pytest.mark.parametrize(("mean", "covered"), [(5, 0.988), (8, 0.949), (20, 0.948)])
     def test_a_difference_in_few_images_is_covered(self, mean, covered):
         """Whether the interval holds the truth depends on the number of images alone, which is a Poisson number."""
@@ -182,6 +198,15 @@ class TestCoverage:
         for parts in studied(rng, seeds, 100, seed=seed, own=own):
             held += list(np.abs(parts.gain - 0.2) <= half_width(parts, 0.95))
         assert 0.93 <= np.mean(held) <= 0.975
+
+    @pytest.mark.parametrize("seeds", [3, 5, 12])
+    def test_where_hardly_any_image_is_wrong(self, rng, seeds):
+        """99 % right on 200 images: two wrong ones a training."""
+        shape = (2_000, seeds, 200)
+        common, chance = rng.normal(size=(2_000, 1, 200)), rng.normal(size=(2, *shape))
+        right = (common + chance > -2.33 * math.sqrt(2.0)).astype(float)
+        parts = components(*right)
+        assert 0.935 <= np.mean(np.abs(parts.gain) <= half_width(parts, 0.95)) <= 0.97
 
     @staticmethod
     def test_where_few_images_of_many_matter(rng):

@@ -15,7 +15,7 @@ from reports.failures import FailedNetwork, Failures
 from reports.judging.candidate import candidate_id
 from reports.judging.judgement import Judgement, judge
 from reports.judging.rules import Outcome, Ruling
-from reports.judging.words import headline
+from reports.judging.words import evidence, headline
 from reports.measures import MEASURES
 from spaces import Architecture
 
@@ -182,6 +182,22 @@ def test_divergence_changes_no_reason_that_further_seeds_or_equal_capacity_have(
     assert judged_diverging(arms, of0=[102]).ruling.reason == "open"
     arms = study(0.02, 0.0, 0.0)
     assert judged_diverging(arms, of0=[102]).ruling.reason == "capped"
+
+
+def test_what_is_open_and_diverges_more_often_needs_another_recipe_and_no_seeds(study: Study) -> None:
+    """Further seeds can show a gain no more; where there is none they can show that it is the same, or worse."""
+    arms = study(0.01, 0.01, 0.01, spread=0.05, seeds=3)
+    assert_advice(judged_diverging(arms, of0=[101]), seeds=False)
+    assert_advice(judged_diverging(arms, of1=[101]), seeds=True)
+    none = study(0.001, 0.001, 0.001, spread=0.05, seeds=3)
+    assert_advice(judged_diverging(none, of0=[101]), seeds=True)
+
+
+def assert_advice(result: Judgement, *, seeds: bool) -> None:
+    lines = " ".join(evidence(result))
+    assert result.ruling.reason == "open"
+    assert ("Further seeds narrow the intervals" in lines) == seeds
+    assert ("with a lower `lr`" in lines) != seeds
 
 
 def test_under_a_recipe_that_does_not_diverge_it_is_better(study: Study) -> None:

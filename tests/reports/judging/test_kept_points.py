@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from reports.arm import Arm
+from reports.html import write_html
 from reports.judging import save_verdict
 from reports.point_record import POINTS_FILE, read_points
 from search.config import SearchConfig
@@ -96,9 +97,26 @@ def test_a_network_that_computes_no_numbers_is_said_and_costs_no_verdict(
     record = read_points(run)
     assert record is not None
     assert record.points == ()
-    assert "the weights of an operator must be finite; got nan ± nan on average in network 1 of 1" in record.problem
+    assert "the weights of an operator must be finite; they are not in network 1 of 1. Train it again" in record.problem
     assert said[-1] == f"what each fusion point does could not be measured: {record.problem}"
     assert save_verdict(run) is not None
+
+
+def test_a_training_of_weights_that_are_no_numbers_is_left_out_alone(
+    looked_at: Callable[..., tuple[Path, list[str]]],
+) -> None:
+    run, _ = looked_at("accuracy", 1.0, float("nan"), 1.0)
+    record = read_points(run)
+    assert record is not None
+    (broken,) = record.unusable["default"]
+    weights = load_file(next((run / "checkpoints" / record.candidate).glob(f"retrained-{broken}.safetensors")))
+    assert any(bool(one.isnan().any()) for one in weights.values())
+    assert (record.problem, len(record.trainings["default"])) == ("", 3)
+    assert [one.seeds for one in record.points] == [2, 2]
+    assert all(one.without is not None and one.without.low is not None for one in record.points)
+    assert all(one.weights is not None and one.weights.mean == pytest.approx(1.0, abs=0.5) for one in record.points)
+    page = write_html(run).read_text(encoding="utf-8")
+    assert f"Left out, as weights of an operator are no finite numbers: training {broken}." in page
 
 
 def test_a_file_that_cannot_be_written_costs_no_verdict(looked_at: Callable[..., tuple[Path, list[str]]]) -> None:

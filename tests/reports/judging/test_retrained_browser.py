@@ -15,6 +15,8 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from playwright.sync_api import Browser, Locator
 
+from tests.reports.opened import Open
+
 pytestmark = pytest.mark.browser
 
 
@@ -67,3 +69,14 @@ def test_bars_follow_the_axis_of_the_quality(browser: Browser, report: Path) -> 
     assert page.evaluate(bars, "y") is False
     assert errors == []
     context.close()
+
+
+def test_axe_finds_nothing_in_light_and_dark_and_nothing_moves(open_report: Open, report: Path) -> None:
+    opened = open_report(report)
+    opened.read_through()
+    opened.expect_still()
+    opened.page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    opened.expect_accessible()
+    opened.page.emulate_media(color_scheme="dark")
+    opened.expect_accessible()
+    opened.expect_calm()

@@ -333,6 +333,7 @@ def test_a_run_without_a_complete_candidate_has_nothing_to_train_again(run: Path
     [
         ("config.yaml", "epochs: 2\n", "epochs: 3\n", r"edited since its launch: train\.epochs was 2, is 3"),
         ("config.yaml", "test: 359", "test: 358", r"the data set has changed since the run was launched: test was 358"),
+        ("config.yaml", "test_digest: ", "test_digest: x", "the test images have changed since the run was launched"),
         (RETRAIN_FILE, None, None, "the test images have changed since the retraining began"),
     ],
 )

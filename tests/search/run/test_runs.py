@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
-from tests.runs import check_sound, driving, events, fusion_nas, trials, wait_for_more
+from tests.runs import check_sound, contents, driving, events, fusion_nas, trials, wait_for_more
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +100,25 @@ def test_status_report_and_export_need_no_ray(finished: Path, tmp_path: Path):
     table = pd.read_csv(run / "candidates.csv")
     recomputed = metrics["validation"]["recomputed"]["accuracy"]
     assert recomputed == pytest.approx(table.loc[table["state"] == "complete", "accuracy"].max())
+
+
+def test_a_run_is_replayed_and_a_sampler_is_searched_with_anew(finished: Path, tmp_path: Path):
+    run = finished / "run"
+    before = contents(run)
+    done = fusion_nas("replay", run, "--seeds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    table = pd.read_csv(run / "candidates.csv")
+    assert found["own"]["epochs"] == table["epochs"].sum()
+    assert [one["pruner"] for one in found["replays"]] == ["auto", "none"]
+    assert found["replays"][1]["counts"]["epochs_at_most"] == found["own"]["whole"] == 32
+    refused = fusion_nas("replay", run, "--sampler", "evolution")
+    assert refused.returncode == 2
+    assert len(refused.stderr.strip().splitlines()) == 1
+    advice = refused.stderr.partition("`fusion-nas ")[2].partition("`")[0].replace("DIR", str(tmp_path / "other"))
+    planned = fusion_nas(*advice.split(), "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert contents(run) == before
 
 
 def test_a_second_launch_into_the_run_is_refused(finished: Path):

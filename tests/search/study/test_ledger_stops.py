@@ -56,6 +56,18 @@ def test_what_is_audited_runs_on_and_the_table_says_so(open_ledger, space, share
     assert again.candidates[candidate.number].audit == row["audit"]
 
 
+@pytest.mark.parametrize(("least", "stopped_at"), [(1, 1), (2, 2), (4, None)])
+def test_nothing_is_stopped_before_the_least_epochs(open_ledger, least, stopped_at):
+    """Successive halving lets the first one go on, and would stop the second one wherever it is asked first."""
+    ledger = open_ledger(pruner="asha", objectives=("accuracy",), min_epochs=least)
+    for values, expected in (((0.5, 0.6, 0.7), None), ((0.4, 0.45, 0.5), stopped_at)):
+        candidate = ledger.ask()
+        stops = [
+            ledger.report(candidate.number, Progress(curve(*values[:epoch]), 1.0, "host:1")) for epoch in (1, 2, 3)
+        ]
+        assert (stops.index(True) + 1 if True in stops else None) == expected
+
+
 def test_optunas_pruner_on_one_objective_reads_the_study(open_ledger):
     ledger = open_ledger(pruner="median", objectives=("accuracy",), trials=30)
     train_some(ledger, 6)

@@ -197,6 +197,44 @@ def test_whoever_fails_again_and_again_runs_out_of_seeds_and_the_other_goes_on(a
     assert counts(done, "complete")[best] == 8
 
 
+@pytest.mark.parametrize(("sum_scores", "control"), [(0.45, 0.728), (0.734, 0.45)])
+def test_a_leader_that_diverges_more_often_gets_no_seed_that_could_only_show_that_it_is_better(
+    adaptive, space, sum_scores, control
+):
+    """Better than the sum, or open against it: it cannot be `better`, whatever further seeds show."""
+    best, base, wide = (one.id for one in people(space))
+    accuracy = {best: 0.75, base: sum_scores, wide: control}
+    assert len(diverging(adaptive(accuracy), accuracy, {best: 0})) > 9
+    once = diverging(adaptive(accuracy), accuracy, {best: 1})
+    assert counts(once, "complete") == {best: 3, base: 3, wide: 3}
+
+
+def test_a_leader_that_diverges_goes_on_where_it_may_be_shown_to_be_worse(adaptive, space):
+    best, base, wide = (one.id for one in people(space))
+    accuracy = {best: 0.734, base: 0.75, wide: 0.45}
+    assert counts(diverging(adaptive(accuracy), accuracy, {best: 1}), "complete")[best] > 3
+
+
+def test_a_leader_that_diverges_no_more_often_than_others_goes_on(adaptive, space):
+    best, base, wide = (one.id for one in people(space))
+    accuracy = {best: 0.75, base: 0.45, wide: 0.728}
+    found = diverging(adaptive(accuracy), accuracy, {best: 1, base: 1, wide: 1})
+    assert counts(found, "complete")[best] > 3
+
+
+def diverging(planner, accuracy, times) -> list[Result]:
+    """What a planner has trained once it wants nothing more, where first seeds of networks diverge."""
+    done: list[Result] = []
+    while wanted := planner.next(done, []):
+        one = wanted[0]
+        if seed_list(0, 8).index(one.seed) < times.get(one.id, 0):
+            done.append(Result(one, len(done), "failed", np.nan, diverged=True))
+        else:
+            done.append(Result(one, len(done), "complete", accuracy[one.id]))
+        assert len(done) < 200
+    return done
+
+
 def counts(done, state) -> Counter[str]:
     return Counter(one.training.id for one in done if one.state == state)
 

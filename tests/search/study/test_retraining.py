@@ -309,6 +309,16 @@ def test_a_new_call_trains_again_what_failed_but_not_what_diverged(open_ledger, 
     assert not anew.is_left()
 
 
+def test_the_planner_is_told_what_diverged(open_ledger):
+    ledger = searched(open_ledger)
+    again = retraining(ledger)
+    reasons = ["non-finite loss at epoch 1", reason_of("number"), "timeout: 3 s", "out of memory: 3 GiB"]
+    for reason in reasons:
+        ledger.finish(again.ask().number, "failed", reason)
+    finish(ledger, again.ask(), 0.8)
+    assert [again._result(one).diverged for one in again.candidates()] == [True, True, False, False, False]
+
+
 def test_a_failure_that_all_of_a_recipe_share_ends_it_though_the_search_succeeded(open_ledger):
     ledger = open_ledger(trials=4, pruner="none", same_failures=2)
     while (candidate := ledger.ask()) is not None:

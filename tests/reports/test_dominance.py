@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.pareto import knee, non_dominated, ranks, scaled
+from reports.dominance import knee, non_dominated, ranks, scaled
 
 NAN = math.nan
 # Few distinct values, so that ties and duplicates are common.

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.hypervolume import contributions, hypervolume, shares
-from reports.pareto import non_dominated
+from reports.dominance import non_dominated
+from reports.volume import contributions, hypervolume, shares
 
 GRID = 4
 POINTS = st.integers(1, 4).flatmap(lambda m: st.lists(st.tuples(*[st.integers(0, GRID)] * m), min_size=1, max_size=9))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from reports.pareto import Points, non_dominated, scaled
+from reports.dominance import Points, non_dominated, scaled
 
 __all__ = ["contributions", "hypervolume", "shares"]
 

@@ -1,0 +1,95 @@
+"""A table of candidates from any tool, read: what a report without architectures works on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import pandas as pd
+
+from reports.candidate import COLUMNS, STATES
+from reports.measures import AT, MEASURES, Measure
+from reports.ranking import ranked
+from reports.tables.columns import MISSING, completed
+from reports.tables.objectives import Objectives, quality_among, resolved
+
+__all__ = ["TableRecord", "table_record"]
+
+_RESULTS: Final = ("rank", "contribution", "knee", "miou")
+_BESIDE: Final = ("latency_", "memory_", "clock_", "test_")
+
+
+@dataclass(frozen=True)
+class TableRecord:
+    """The candidates, completed and checked.
+
+    Args:
+        name: What the table is called.
+        table: All rows.
+        objectives: The objectives.
+        measures: The objectives, then all known measures that have values.
+        parameters: Columns that are none of fusion-nas: what the search chose.
+        missing: What the table lacks and how it was completed, in sentences.
+    """
+
+    name: str
+    table: pd.DataFrame
+    objectives: tuple[Measure, ...]
+    measures: tuple[Measure, ...]
+    parameters: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def quality(self) -> Measure:
+        """The first objective that says how good a candidate is."""
+        return quality_among(self.objectives)
+
+    @cached_property
+    def ranked(self) -> pd.DataFrame:
+        """The complete candidates, best first."""
+        return ranked(self.table, self.objectives)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many ended in which state; what did not occur is not there."""
+        counts = self.table["state"].value_counts().to_dict()
+        return {state: int(counts[state]) for state in STATES if state in counts}
+
+    def settings(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        """Return the parameters of a row that it has."""
+        return {name: _text(row[name]) for name in self.parameters if not _is_none(row[name])}
+
+
+def table_record(table: pd.DataFrame, objectives: Objectives, name: str = "table") -> TableRecord:
+    """Read a table.
+
+    Raises:
+        FusionNasError: As `reports.rank`.
+    """
+    measures = resolved(objectives)
+    quality_among(measures)
+    whole = completed(table, measures)
+    others = [MEASURES[known] for known in MEASURES if MEASURES[known] not in measures]
+    columns = {measure.column for measure in measures}
+    beside = [one for one in others if one.column in table.columns and one.column not in columns]
+    shown = tuple(one for one in beside if pd.to_numeric(table[one.column], errors="coerce").notna().any())
+    for one in shown:
+        whole[one.column] = pd.to_numeric(table[one.column], errors="coerce")
+    parameters = tuple(str(column) for column in table.columns if column not in columns and _is_parameter(str(column)))
+    missing = tuple(whole.attrs.get(MISSING, ()))
+    return TableRecord(name, whole, measures, (*measures, *shown), parameters, missing)
+
+
+def _is_parameter(column: str) -> bool:
+    known = {MEASURES[name].column for name in MEASURES}
+    return column not in (*COLUMNS, *_RESULTS, *known) and not column.startswith(_BESIDE) and AT not in column
+
+
+def _is_none(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and pd.isna(value)) or value == ""
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,48 @@
+"""What the candidates of a run say of operators at points, for each quality that was measured."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reports.candidates import RANKED_KINDS
+from reports.catalog import Catalog, Entry
+from reports.marginal.cells import Effects, effects_of
+from reports.marginal.table import choice_of, standardised
+from reports.measures import Measure
+from reports.run import RunRecord
+
+__all__ = ["beside_of", "effects_of_run", "qualities"]
+
+
+def qualities(catalog: Catalog) -> tuple[Measure, ...]:
+    """Return the measures of quality that some complete candidate has; that of the run first."""
+    known = [
+        measure
+        for measure in catalog.measures
+        if measure.quality and any(_has(one, measure) for one in catalog.entries)
+    ]
+    return (catalog.quality, *(measure for measure in known if measure is not catalog.quality))
+
+
+def beside_of(run: RunRecord) -> tuple[str, ...]:
+    """Return the hyperparameters that the search chose beside operators: columns of numbers."""
+    chosen = run.config.get("hyperparameters")
+    return tuple(str(name) for name in chosen or () if name in run.table.columns)
+
+
+def effects_of_run(run: RunRecord, catalog: Catalog, quality: Measure) -> Effects:
+    """Return the effects on a quality, of all complete candidates of the search and its baselines."""
+    entries = [entry for entry in catalog.entries if _has(entry, quality)]
+    values = np.array([entry.values[quality.name] for entry in entries], np.float64)
+    table = run.table.drop_duplicates("number").set_index("number").loc[[entry.number for entry in entries]]
+    return effects_of(
+        [point.name for point in catalog.points],
+        [[choice_of(choice) for _, choice in entry.architecture.choices] for entry in entries],
+        -quality.sign * values,
+        sign=-quality.sign,
+        beside=standardised(table, beside_of(run)),
+    )
+
+
+def _has(entry: Entry, quality: Measure) -> bool:
+    return entry.state == "complete" and entry.kind in RANKED_KINDS and entry.values.get(quality.name) is not None

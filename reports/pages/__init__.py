@@ -1,0 +1,1 @@
+"""Reports of more than one run, and of tables that no run directory stands behind."""

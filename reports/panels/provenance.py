@@ -1,0 +1,34 @@
+"""Panel 11: what went wrong, and where the numbers come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.catalog import Catalog
+from reports.failure_groups import Failures, failure_groups
+from reports.panel import PANELS, Panel
+from reports.provenance import Provenance, provenance
+from reports.run import RunRecord
+
+__all__ = ["ProvenanceInfo", "provenance_info"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenanceInfo:
+    """What the panel shows.
+
+    Args:
+        failures: What went wrong.
+        provenance: Where the numbers come from.
+    """
+
+    failures: Failures
+    provenance: Provenance
+
+
+def provenance_info(run: RunRecord, catalog: Catalog) -> ProvenanceInfo:
+    """Return failures and provenance of a run."""
+    return ProvenanceInfo(failure_groups(run), provenance(run, catalog))
+
+
+PANELS.register("provenance")(Panel(11, "Failures and provenance", provenance_info, short="Provenance"))

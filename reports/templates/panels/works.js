@@ -1,0 +1,29 @@
+{
+  const views = [...document.querySelectorAll("#works .works-view")];
+  const select = document.getElementById("works-quality");
+  const show = () => views.forEach((view, at) => (view.hidden = select ? view.dataset.quality !== select.value : at > 0));
+  select?.addEventListener("change", show);
+  show();
+
+  /** Return an operator with its options, without r, as the table has it. */
+  const operators = report.data.choices.map(({ values, text }) => (values.r === undefined ? text : text.replace(` r=${values.r}`, "")));
+  const counted = report.data.entries.filter(({ state, kind }) => state === "complete" && ["search", "baseline"].includes(kind));
+  const has = ({ point, operator, r }, { chosen }) => {
+    const places = r === undefined ? [chosen[Number(point)]] : chosen;
+    return places.some((place) => operators[place] === operator && (r === undefined || String(report.data.choices[place].values.r) === r));
+  };
+  /** Count and average anew the candidates that are within the budgets. */
+  const count = () => {
+    for (const view of views) {
+      const { quality } = view.dataset;
+      const known = counted.filter((entry) => entry.values[quality] !== null && report.fits(entry));
+      for (const row of view.querySelectorAll(".works-table tbody tr")) {
+        const values = known.filter((entry) => has(row.dataset, entry)).map((entry) => entry.values[quality]);
+        const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+        row.querySelector(".n").textContent = values.length;
+        row.querySelector(".mean").textContent = formats.shown(report.data.byName[quality], mean);
+      }
+    }
+  };
+  report.onBudget(count);
+}

@@ -1,0 +1,192 @@
+"""Anybody's Optuna study as a table of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pandas as pd
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from fusion_ops.errors import ConfigError, RunError, SpecError
+from reports.candidate import COLUMNS
+from reports.measures import MEASURES, Direction
+from reports.tables.objectives import resolved
+from search.strategy.trials import every_trial, learning_curve, parameters, record
+from spaces import SearchSpace
+
+__all__ = ["StudyTable", "study_table"]
+
+_STATES: Final = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
+_DIRECTIONS: Final[Mapping[StudyDirection, Direction]] = {
+    StudyDirection.MAXIMIZE: "maximize",
+    StudyDirection.MINIMIZE: "minimize",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyTable:
+    """A study, read.
+
+    Args:
+        name: Its name.
+        objectives: Direction by objective.
+        rows: A candidate a row; the parameters have a column each.
+    """
+
+    name: str
+    objectives: Mapping[str, Direction]
+    rows: pd.DataFrame
+
+
+def study_table(study: Study, objectives: Sequence[str] | None = None, space: SearchSpace | None = None) -> StudyTable:
+    """Return a study's trials as a table of candidates.
+
+    Values are taken by the study's directions; intermediate values become the column `curve`; user attributes that are
+    called like a measure's column (`params`, `latency_ms`) are taken for it; a trial that waits is left out.
+
+    Args:
+        study: The study; it is only read.
+        objectives: Names of its objectives, in order; by default its metric names, or `value`, `value_1`, ….
+        space: The space that `space.suggest(trial)` was called of; then the table has architectures and exact costs.
+
+    Raises:
+        ConfigError: There are more or fewer names than objectives.
+        RunError: No trial is complete.
+        SpecError: A trial's parameters are no architecture of the space; the message names trial and parameter.
+    """
+    named = _objectives(study, objectives)
+    trials = [trial for trial in every_trial(study) if trial.state in _STATES]
+    if not any(trial.state == TrialState.COMPLETE for trial in trials):
+        raise RunError(f"study {study.study_name!r} has no complete trial among {len(trials)}; run it first.")
+    quality = next(index for index, one in enumerate(resolved(named)) if one.quality)
+    rows = [_row(trial, named, quality, space) for trial in trials]
+    return StudyTable(study.study_name, named, pd.DataFrame([row for row in rows if row is not None]))
+
+
+def _objectives(study: Study, given: Sequence[str] | None) -> dict[str, Direction]:
+    directions = [_DIRECTIONS[direction] for direction in study.directions]
+    default = ["value", *(f"value_{index}" for index in range(1, len(directions)))]
+    names = list(given or study.metric_names or default)
+    if len(names) != len(directions) or len(set(names)) < len(names):
+        raise ConfigError(
+            f"study {study.study_name!r} has {len(directions)} objective{'s' if len(directions) > 1 else ''}, to "
+            f"{' and '.join(directions)}; got the names {', '.join(names)}. Give each another one, in this order."
+        )
+    return dict(zip(names, directions, strict=True))
+
+
+def _row(
+    trial: FrozenTrial, objectives: Mapping[str, Direction], quality: int, space: SearchSpace | None
+) -> dict[str, Any] | None:
+    kept = record(trial)
+    if kept is not None:
+        # A candidate of a run. What was trained only to compare the search with is no part of it.
+        name = list(objectives)[quality]
+        own = kept.record(name, maximize=objectives[name] == "maximize")
+        return None if kept.series else own
+    measures = resolved(objectives)
+    values = trial.values if trial.state == TrialState.COMPLETE else [None] * len(measures)
+    curve = _curve(trial, measures[quality].name)
+    return {
+        "number": trial.number,
+        "id": f"trial-{trial.number}",
+        "state": _STATES[trial.state],
+        "reason": _reason(trial, curve),
+        "kind": "search",
+        "seed": 0,
+        "epochs": len(curve),
+        "feasible": all(value <= 0 for value in trial.constraints.values()),
+        **_measured(trial),
+        **{measure.column: value for measure, value in zip(measures, values, strict=True)},
+        "seconds": trial.duration.total_seconds() if trial.duration else None,
+        "worker": "",
+        "retries": 0,
+        "started": _utc(trial.datetime_start),
+        "finished": _utc(trial.datetime_complete),
+        **_chosen(trial, space),
+        "curve": curve,
+    }
+
+
+def _curve(trial: FrozenTrial, quality: str) -> list[float]:
+    """Return the intermediate values of the quality, by step."""
+    curve = learning_curve(trial)
+    return [float(values[name]) for _, values in sorted(curve.items()) for name in (quality, "") if name in values]
+
+
+def _reason(trial: FrozenTrial, curve: Sequence[float]) -> str:
+    if trial.state == TrialState.PRUNED:
+        return f"pruned after {len(curve)} reported values" if curve else "pruned"
+    return str(trial.system_attrs.get("fail_reason", "")) if trial.state == TrialState.FAIL else ""
+
+
+def _measured(trial: FrozenTrial) -> dict[str, float]:
+    columns = {MEASURES[name].column for name in MEASURES}
+    return {
+        name: float(value)
+        for name, value in trial.user_attrs.items()
+        if name in columns and isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _chosen(trial: FrozenTrial, space: SearchSpace | None) -> dict[str, Any]:
+    """Return the parameters by column; those of fusion points are the architecture, with its id and exact costs."""
+    given = parameters(trial)
+    if space is None:
+        return {_column(name): value for name, value in given.items()}
+    chooser = _Chosen(trial, given)
+    architecture = space.suggest(chooser)
+    cost = space.cost(architecture)
+    return {
+        **{_column(name): value for name, value in given.items() if name not in chooser.asked},
+        "id": architecture.id,
+        "params": cost.params,
+        "flops": cost.flops,
+        "architecture": architecture.to_json(),
+    }
+
+
+class _Chosen:
+    """Answers a space as the trial did, so that the space says which architecture that is."""
+
+    def __init__(self, trial: FrozenTrial, given: Mapping[str, Any]) -> None:
+        self.number, self.given, self.asked = trial.number, given, set[str]()
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Return what the trial has for a parameter.
+
+        Raises:
+            SpecError: It has none, or something that the space does not offer.
+        """
+        self.asked.add(name)
+        if name not in self.given:
+            has = ", ".join(sorted(self.given)[:5]) or "none"
+            raise SpecError(
+                f"trial {self.number} has no parameter `{name}`, which the space has; it has {has}. Name the space "
+                "whose `suggest` the study called, or leave `--space` out."
+            )
+        if self.given[name] not in choices:
+            raise SpecError(
+                f"trial {self.number} has {name}={self.given[name]!r}; the space offers "
+                f"{', '.join(map(repr, choices))}. Name the space whose `suggest` the study called."
+            )
+        return self.given[name]
+
+
+def _column(name: str) -> str:
+    taken = name in COLUMNS or name in {MEASURES[known].column for known in MEASURES}
+    return f"parameter {name}" if taken else name
+
+
+def _utc(moment: datetime | None) -> str:
+    """Return a moment as the table has it; Optuna's have no zone and are local."""
+    return "" if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,168 @@
+"""Studies made by plain Optuna code, read as tables of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+import reports
+import spaces
+from fusion_ops.errors import ConfigError, FusionNasError, RunError, SpecError
+from search.study.users_storage import open_study
+from search.study.users_study import study_table
+from search.training.job import Progress
+from spaces import SearchSpace
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+@pytest.fixture(scope="module")
+def space() -> SearchSpace:
+    return spaces.create("resnet", depth=8, width=2, num_classes=3, in_channels=1, input_size=(8, 8))
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, space: SearchSpace) -> str:
+    """A database with three studies."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('study') / 'study.db'}"
+    sampler = optuna.samplers.RandomSampler(seed=0)
+
+    def pruned(trial: optuna.Trial) -> float:
+        x, kind = trial.suggest_float("x", -3, 3), trial.suggest_categorical("kind", ["a", "b"])
+        trial.set_user_attr("latency_ms", 1.5)
+        trial.set_user_attr("note", "not a measure")
+        for step in range(4):
+            trial.report((x - 1) ** 2 + 1 / (step + 1), step)
+            if trial.number == 2 and step == 1:
+                raise optuna.TrialPruned
+        if trial.number == 1:
+            raise ValueError("boom")
+        return (x - 1) ** 2 + (kind == "a")
+
+    study = optuna.create_study(storage=url, study_name="plain", direction="minimize", sampler=sampler)
+    study.optimize(pruned, n_trials=5, catch=(ValueError,))
+    study.enqueue_trial({"x": 0.0})
+
+    def fused(trial: optuna.Trial) -> tuple[float, int]:
+        architecture = space.suggest(trial)
+        trial.suggest_float("lr", 0.01, 1)
+        trial.set_constraint("size", -1.0 if trial.number else 1.0)
+        return 0.9 + 0.001 * trial.number, space.cost(architecture).params
+
+    study = optuna.create_study(storage=url, study_name="fused", directions=["maximize", "minimize"], sampler=sampler)
+    study.optimize(fused, n_trials=6)
+    optuna.create_study(storage=url, study_name="empty")
+    return url
+
+
+def test_states_values_curves_and_parameters(url: str) -> None:
+    read = study_table(open_study(url, "plain"))
+    rows = read.rows.set_index("number")
+    assert read.objectives == {"value": "minimize"}
+    assert rows["state"].tolist() == ["complete", "failed", "pruned", "complete", "complete"]
+    trials = optuna.load_study(study_name="plain", storage=url).trials
+    for trial in trials[:5]:
+        row = rows.loc[trial.number]
+        assert row["x"] == trial.params["x"]
+        assert row["parameter kind"] == trial.params["kind"]
+        assert row["curve"] == list(trial.intermediate_values.values())
+        assert row["latency_ms"] == 1.5
+        assert trial.datetime_start is not None
+        assert row["started"] == trial.datetime_start.astimezone(UTC).isoformat(timespec="milliseconds")
+        assert row["value"] == trial.value or trial.state != optuna.trial.TrialState.COMPLETE
+    assert rows.loc[2, "reason"] == "pruned after 2 reported values"
+    assert "note" not in rows.columns
+    best = reports.rank(read.rows, read.objectives).iloc[0]
+    assert best["number"] == optuna.load_study(study_name="plain", storage=url).best_trial.number
+
+
+def test_several_objectives_by_their_directions(url: str) -> None:
+    read = study_table(open_study(url, "fused"), ["accuracy", "params"])
+    assert read.objectives == {"accuracy": "maximize", "params": "minimize"}
+    assert not read.rows["feasible"].iloc[0]
+    front = reports.pareto(read.rows, read.objectives)
+    trials = optuna.load_study(study_name="fused", storage=url).best_trials
+    assert sorted(front["number"]) == sorted(trial.number for trial in trials)
+    assert study_table(open_study(url, "fused")).objectives == {"value": "maximize", "value_1": "minimize"}
+
+
+def test_metric_names_are_the_objectives(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'named.db'}"
+    study = optuna.create_study(storage=url, directions=["minimize", "maximize"])
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        study.set_metric_names(["error", "f1"])
+    study.optimize(lambda trial: (trial.suggest_float("x", 0, 1), 1.0), n_trials=2)
+    assert study_table(open_study(url)).objectives == {"error": "minimize", "f1": "maximize"}
+
+
+def test_with_a_space_there_are_architectures_and_exact_costs(url: str, space: SearchSpace, tmp_path: Path) -> None:
+    read = study_table(open_study(url, "fused"), ["accuracy", "flops"], space)
+    for trial, row in zip(
+        optuna.load_study(study_name="fused", storage=url).trials, read.rows.to_dict("records"), strict=True
+    ):
+        architecture = space.suggest(optuna.trial.FixedTrial(trial.params))
+        assert row["id"] == architecture.id
+        assert row["architecture"] == architecture.to_json()
+        assert row["params"] == space.cost(architecture).params
+        assert row["lr"] == trial.params["lr"]
+    assert not [name for name in read.rows.columns if name.endswith((".op", ".r"))]
+    text = reports.write_html(read.rows, tmp_path / "s.html", objectives=read.objectives).read_text()
+    assert 'id="architecture"' in text
+
+
+def test_a_runs_own_study_needs_no_space(open_ledger: Callable[..., Any], tmp_path: Path) -> None:
+    ledger = open_ledger()
+    for accuracy in (0.5, 0.6):
+        curve = ({"accuracy": accuracy, "loss": 1.0},)
+        ledger.report(ledger.ask().number, Progress(curve, 1.0, "host:1", done=True))
+    read = study_table(open_study(str(tmp_path / "study.journal")))
+    assert read.objectives == {"accuracy": "maximize", "params": "minimize"}
+    assert read.rows["accuracy"].tolist() == [0.5, 0.6]
+    assert read.rows["id"].tolist() == [one.architecture.id for one in ledger.candidates.values()]
+
+
+def test_what_cannot_be_read_is_one_line(url: str, space: SearchSpace, tmp_path: Path) -> None:
+    file = tmp_path / "other.db"
+    file.write_text("no database")
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    ours = spaces.create("resnet", depth=14, width=2, num_classes=3, in_channels=1, input_size=(8, 8))
+    few = spaces.create("resnet", depth=8, width=2, num_classes=3, in_channels=1, input_size=(8, 8), ops=("sum", "sk"))
+    cases: list[tuple[Callable[[], object], type[FusionNasError], str]] = [
+        (lambda: open_study(url), ConfigError, "has 3 studies; name one with --study-name: plain, fused, empty"),
+        (lambda: open_study(url, "nope"), RunError, "has no study 'nope'; it has plain, fused, empty"),
+        (lambda: open_study(f"sqlite:///{tmp_path}/none.db"), RunError, "names the file .*none.db, which does not"),
+        (lambda: open_study(f"sqlite:///{file}"), RunError, "cannot be read as a storage of Optuna: file is not a"),
+        (lambda: open_study(f"sqlite:///{empty}"), RunError, "it is no storage of Optuna"),
+        (lambda: open_study(str(tmp_path / "none.journal")), RunError, "none.journal does not exist"),
+        (lambda: study_table(open_study(url, "empty")), RunError, "study 'empty' has no complete trial among 0"),
+        (lambda: study_table(open_study(url, "plain"), ["a", "b"]), ConfigError, "has 1 objective, to minimize; got"),
+        (lambda: study_table(open_study(url, "fused"), ["a", "a"]), ConfigError, "has 2 objectives, to maximize and"),
+        (lambda: study_table(open_study(url, "plain"), None, space), SpecError, "trial 0 has no parameter `stage1"),
+        (lambda: study_table(open_study(url, "fused"), None, ours), SpecError, "trial 0 has no parameter"),
+        (lambda: study_table(open_study(url, "fused"), None, few), SpecError, "the space offers 'sum', 'sk'"),
+    ]
+    for ask, error, message in cases:
+        with pytest.raises(error, match=message) as raised:
+            ask()
+        assert "\n" not in str(raised.value)
+    assert empty.read_bytes() == b""
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_passwords_are_never_told() -> None:
+    with pytest.raises(RunError) as raised:
+        open_study("postgresql://me:secret@127.0.0.1:1/db?connect_timeout=1")
+    assert "secret" not in str(raised.value)
+    assert "postgresql://me:***@127.0.0.1:1/db" in str(raised.value)
