@@ -54,6 +54,8 @@ class Candidate:
             study keeps this for a run that goes on; the table tells it by the architecture's id, which is there twice.
         role: Of a retraining, the first of the roles that its network takes part in; see `reports.participant`.
         recipe: Of a retraining, the recipe by which it is trained: `default`, or a name.
+        predicted: The quality that the sampler's model predicted when it proposed the candidate, where it has one.
+        doubt: Standard deviation of that, the noise of a single training included.
     """
 
     number: int = field(metadata=_TO_PAGE)
@@ -77,6 +79,8 @@ class Candidate:
     again: bool = field(default=False, metadata=_NO_COLUMN)
     role: str = ""
     recipe: str = ""
+    predicted: float | None = None
+    doubt: float | None = None
 
     @property
     def id(self) -> str:

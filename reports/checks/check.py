@@ -11,8 +11,9 @@ from fusion_ops.registry import Registry
 if TYPE_CHECKING:
     from reports.checks.subject import Subject
 
-__all__ = ["HEALTH", "SEVERITY", "WORDS", "Check", "Finding", "HealthCheck", "Status"]
+__all__ = ["HEALTH", "SEVERITY", "WORDS", "Check", "Finding", "HealthCheck", "Numbers", "Status"]
 
+Numbers = Mapping[str, float | int | str | None]
 Status = Literal["pass", "warning", "fail", "unknown"]
 # The worst first.
 SEVERITY: Final[tuple[Status, ...]] = ("fail", "warning", "unknown", "pass")
@@ -38,7 +39,7 @@ class Finding:
     status: Status
     reason: str
     advice: str = ""
-    numbers: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Check:
     status: Status
     reason: str
     advice: str
-    numbers: Mapping[str, float | int | str | None]
+    numbers: Numbers
 
     @property
     def line(self) -> str:

@@ -66,14 +66,16 @@ def leave_one_out(catalog: Catalog) -> Predictions | None:
 def _features(entries: Sequence[Entry]) -> Values:
     """Return which choice each network has at each point, `(n, features)`, centred and of equal total weight."""
     choices = [dict(entry.architecture.choices) for entry in entries]
-    columns = []
+    columns: list[list[float]] = []
     for point in choices[0]:
-        for here in ([str(one[point].op) for one in choices], [str(one[point]) for one in choices]):
-            columns += [[float(other == one) for other in here] for one in dict.fromkeys(here)]
+        here = [one[point] for one in choices]
+        operators = [choice.op for choice in here]
+        columns += [[float(one == other) for one in operators] for other in dict.fromkeys(operators)]
+        columns += [[float(one == other) for one in here] for other in dict.fromkeys(here)]
     features: Values = np.array(columns, dtype=np.float64).T
-    features = features - features.mean(axis=0)
-    weight = float((features**2).sum()) / len(features)
-    return features / np.sqrt(weight) if weight > 0 else features
+    features -= features.mean(axis=0)
+    features /= max(float(np.sqrt((features**2).sum() / len(features))), 1e-12)
+    return features
 
 
 def _left_out(values: Values, features: Values) -> tuple[Values, Values]:

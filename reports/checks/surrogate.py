@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from reports.checks.chance import Z80
-from reports.checks.check import HEALTH, Finding, HealthCheck
-from reports.checks.leave_one_out import LEAST, leave_one_out
+from reports.checks.check import HEALTH, Finding, HealthCheck, Numbers
+from reports.checks.leave_one_out import LEAST, Predictions, leave_one_out
 from reports.checks.subject import Subject
 from reports.proportions import wilson
 
-__all__ = ["surrogate_calibrated"]
+__all__ = ["foretold", "surrogate_calibrated"]
 
 COVERED = 0.8
 FAR_OFF = 0.6
@@ -18,19 +18,21 @@ LEAST_SKILL = 0.02
 
 
 def surrogate_calibrated(subject: Subject) -> Finding | None:
-    """Return how well quality is predicted from architectures.
+    """Return how well quality is predicted from architectures: by the sampler, else by a model of the report.
+
+    From twelve complete candidates on that the sampler foretold when it proposed them, those count.
 
     Coverage is the share of networks whose measured quality lies in the 80 % interval of what was predicted of it
     without it. Passed where Wilson's 95 % interval of the coverage holds 80 %, and predictions are closer than the mean
     is, by 2 % of the variance; failed where that interval lies below 60 %.
     """
-    predicted = leave_one_out(subject.catalog)
+    predicted = foretold(subject) or leave_one_out(subject.catalog)
     if predicted is None:
         return Finding("unknown", f"Fewer than {LEAST} networks are complete: too few to learn from.")
     inside = np.abs(predicted.measured - predicted.mean) <= Z80 * predicted.deviation
     low, high = wilson(float(inside.mean()), len(inside))
     skill = predicted.skill
-    numbers: dict[str, float | int | str | None] = {
+    numbers: Numbers = {
         "networks": len(inside),
         "covered": int(inside.sum()),
         "skill": round(skill, 4),
@@ -43,7 +45,18 @@ def surrogate_calibrated(subject: Subject) -> Finding | None:
     return _found(low, high, skill, reason, numbers)
 
 
-def _found(low: float, high: float, skill: float, reason: str, numbers: dict[str, float | int | str | None]) -> Finding:
+def foretold(subject: Subject) -> Predictions | None:
+    """Return what the sampler's model predicted of candidates that it proposed, before they were trained."""
+    table, column = subject.run.table, subject.quality.column
+    rows = table[(table["state"] == "complete") & (table["doubt"] > 0)]
+    rows = rows[np.isfinite(rows["predicted"]) & np.isfinite(rows[column])]
+    if len(rows) < LEAST:
+        return None
+    mean, doubt, measured = (rows[name].to_numpy(np.float64) for name in ("predicted", "doubt", column))
+    return Predictions(mean, doubt, measured, "the sampler's model")
+
+
+def _found(low: float, high: float, skill: float, reason: str, numbers: Numbers) -> Finding:
     if high < FAR_OFF:
         advice = "Do not trust what is predicted: use `search.sampler: random`, or train longer so that noise is less."
         return Finding("fail", f"{reason}: it is far too sure.", advice, numbers)

@@ -33,6 +33,7 @@ __all__ = [
     "opened",
     "operator_latency",
     "parameters",
+    "prediction",
     "put_back",
     "record",
     "report",
@@ -40,6 +41,7 @@ __all__ = [
     "same_study",
     "save",
     "save_decision",
+    "save_prediction",
     "taken_up",
     "trained",
 ]
@@ -50,6 +52,8 @@ CONFIG, OPERATOR_LATENCY = "config", "operator_latency"
 RECORD, KIND, SERIES = "candidate", "kind", "series"
 # With an epoch: what was measured after it. A pruner's decision, by what follows from it.
 CURVE, STOP, AUDIT = "curve:", "stop", "audit"
+# What a sampler's model expected of a proposal: its quality, and the standard deviation of that.
+PREDICTED = "predicted"
 # Earlier versions marked second looks by it, trials and records alike.
 SECOND_LOOK = "second_look"
 
@@ -182,6 +186,17 @@ def save_decision(study: Study, trial: FrozenTrial, made: Decision) -> None:
     """Leave a pruner's decision in the trial that it is about."""
     left = {"epoch": made.epoch, "reason": made.reason}
     study._storage.set_trial_user_attr(trial._trial_id, AUDIT if made.audit else STOP, left)
+
+
+def save_prediction(study: Study, trial: FrozenTrial, quality: float, doubt: float) -> None:
+    """Leave in a trial what its sampler's model predicts of it."""
+    study._storage.set_trial_user_attr(trial._trial_id, PREDICTED, [quality, doubt])
+
+
+def prediction(trial: Trial) -> tuple[float, float] | tuple[None, None]:
+    """Return the quality that a sampler's model predicted of a trial and its standard deviation, if it left them."""
+    kept = latest(trial).user_attrs.get(PREDICTED)
+    return (None, None) if kept is None else (float(kept[0]), float(kept[1]))
 
 
 def begun(study: Study, make: Callable[[int], Candidate]) -> Trial:

@@ -340,6 +340,7 @@ class Ledger:
     def _proposed(self, trial: optuna.Trial) -> Candidate:
         architecture, purpose = self.space.suggest(trial), trial.user_attrs
         cost = self.space.cost(architecture)
+        predicted, doubt = stored.prediction(trial)
         candidate = Candidate(
             trial.number,
             architecture,
@@ -349,6 +350,8 @@ class Ledger:
             cost.flops,
             started=utc_now(),
             series=purpose.get(stored.SERIES, ""),
+            predicted=predicted,
+            doubt=doubt,
         )
         self.candidates[candidate.number] = candidate
         if (known := self._repeats.take(candidate)) is not None:

@@ -44,6 +44,8 @@ VALUES: dict[str, Any] = {
     "again": True,
     "role": "finalist",
     "recipe": "long",
+    "predicted": 0.7,
+    "doubt": 0.02,
 }
 FIELDS = [one.name for one in fields(Candidate)]
 
@@ -72,7 +74,7 @@ def test_what_the_study_keeps_does_not_change_with_the_candidate(whole: Candidat
     assert len(kept["curve"]) == len(CURVE)
 
 
-@pytest.mark.parametrize("name", ["audit", "feasible", "series", "again", "role", "recipe"])
+@pytest.mark.parametrize("name", ["audit", "feasible", "series", "again", "role", "recipe", "predicted"])
 def test_what_another_version_did_not_keep_has_its_default(name: str, whole: Candidate) -> None:
     values = stored(whole)
     del values[name]
@@ -105,7 +107,7 @@ def test_columns_that_came_later_may_be_missing_or_empty(name: str, whole: Candi
     for table in (text.drop(columns=name), text.assign(**{name: ""})):
         candidates.write(table, tmp_path)
         read = candidates.read(tmp_path)[name]
-        assert read.item() is pd.NA if LATER[name] is None else read.item() == LATER[name]
+        assert bool(pd.isna(read.item())) if LATER[name] is None else read.item() == LATER[name]
         assert read.dtype == candidates.frame([record], objectives)[name].dtype
     framed = candidates.frame([{key: value for key, value in record.items() if key != name}], objectives)
     assert framed[name].equals(read)

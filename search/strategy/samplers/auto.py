@@ -108,7 +108,9 @@ class AutoSampler(ProposingSampler):
         best, gain = self._final(judge, pool, gains)
         again, regained = self._second_look(judge, rng)
         self.second_look = regained > RELUCTANCE * gain
-        return again if self.second_look else best
+        chosen = again if self.second_look else best
+        self.predicted = self._beliefs[0].foretold(surrogates[0], chosen)
+        return chosen
 
     def _second_look(self, judge: _Judge, rng: np.random.Generator) -> tuple[Code, float]:
         """Return the stopped candidate that is expected to gain most, and its gain."""

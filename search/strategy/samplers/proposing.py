@@ -20,7 +20,7 @@ from fusion_ops.registry import Registry
 from search.strategy.observations import Observations
 from search.strategy.proposals.encoding import Code, Encoding
 from search.strategy.proposals.feasible import Feasible
-from search.strategy.trials import parameters
+from search.strategy.trials import parameters, save_prediction
 from spaces import SearchSpace
 
 __all__ = ["SAMPLERS", "Problem", "ProposingSampler"]
@@ -57,6 +57,8 @@ class ProposingSampler(BaseSampler):
 
     Attributes:
         second_look: Set by `propose` where its code was stopped and is to be trained again, this time to its end.
+        predicted: Set by `propose` where a model predicts the quality of its code: the quality, and the standard
+            deviation of what a single training shows. Kept in the trial, so that models can be held against results.
 
     Raises:
         Infeasible: No architecture meets the constraints.
@@ -65,6 +67,7 @@ class ProposingSampler(BaseSampler):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.second_look = False
+        self.predicted: tuple[float, float] | None = None
         self.encoding = Encoding(problem.space)
         self.feasible = Feasible(self.encoding, problem.constraints)
         self.observations = Observations(self.encoding)
@@ -89,10 +92,12 @@ class ProposingSampler(BaseSampler):
         self.observations.update(study, besides=trial.number)
         rng = np.random.default_rng([self.problem.seed, trial.number])
         with _blas().limit(limits=1, user_api="blas"):
-            self.second_look = False
-            code = self.propose(study, trial, rng)
+            self.second_look, self.predicted = False, None
+            proposed = code = self.propose(study, trial, rng)
         if not self.second_look:
             code = self.feasible.unseen(code, self.observations.seen, rng)
+        if self.predicted is not None and np.array_equal(code, proposed):
+            save_prediction(study, trial, *self.predicted)
         self.observations.remember(trial.number, code)
         return self.encoding.params(code)
 

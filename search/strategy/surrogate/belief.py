@@ -11,7 +11,7 @@ import numpy.typing as npt
 from reports.dominance import ranks
 from reports.measures import MEASURES
 from search.strategy.observations import Observation
-from search.strategy.proposals.encoding import Codes, Encoding, Values
+from search.strategy.proposals.encoding import Code, Codes, Encoding, Values
 from search.strategy.surrogate.evidence import Evidence, Yardstick
 from search.strategy.surrogate.features import Features
 from search.strategy.surrogate.surrogate import Surrogate
@@ -52,6 +52,17 @@ class Belief:
     def limit(self, constraints: Mapping[str, float]) -> float:
         """Return the user's bound on the objective as a value that the model sees; infinite where there is none."""
         return self.loss(self._sign * constraints.get(self._measure, self._sign * math.inf))
+
+    def foretold(self, surrogate: Surrogate, code: Code) -> tuple[float, float]:
+        """Return the measure that one training of a code is expected to show, and its standard deviation.
+
+        Of what is modelled by its logarithm the deviation is that of small relative errors.
+        """
+        mean, deviation = surrogate.foretold(code[None])
+        if self._logarithmic:
+            value = math.exp(mean)
+            return self._sign * value, value * deviation
+        return self._sign * mean, deviation
 
     def update(self, ended: Sequence[Observation], rng: np.random.Generator) -> None:
         """Take in what has ended since; the first time, that holds a completed candidate."""

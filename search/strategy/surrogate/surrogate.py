@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -133,6 +134,17 @@ class Surrogate:
         noise = np.array([kernel.noise + self._doubt for kernel in self.kernels])
         rows = self._values - noise * (self._inverse @ self._values)
         return np.asarray(self._centre + self._scale * (self._weights @ rows))
+
+    def foretold(self, code: Codes) -> tuple[float, float]:
+        """Return mean and standard deviation of what one training of a code `(1, s)` shows, noise included.
+
+        They are those of the mixture of the members: σ² = Σ w (d² + noise + (m − Σ w m)²).
+        """
+        seen = self.posterior(code)
+        noise = self._scale**2 * np.array([kernel.noise for kernel in self.kernels])
+        mean = float(seen.expected[0])
+        apart = (seen.mean[:, 0] - mean) ** 2
+        return mean, math.sqrt(float(seen.weights @ (seen.deviation[:, 0] ** 2 + noise + apart)))
 
     def posterior(self, codes: Codes, members: int = MEMBERS) -> Posterior:
         """Return what is expected of `(m, s)` codes by the most likely members."""

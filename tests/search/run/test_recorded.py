@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reports import candidates
 from reports.failure_groups import TRACE
 from reports.workers import read_workers
 from search.cluster.worker import CandidateTrainable
@@ -16,6 +17,7 @@ from search.run.driver import Driver
 from search.run.jobs import _begun
 from search.run.planning import plan
 from search.run.user_code import code_states
+from search.strategy.trials import PREDICTED
 from search.study.run_directory import RunDirectory
 from search.training.files import FAILURE, FolderFiles
 from search.training.held_out import digest
@@ -95,6 +97,18 @@ def test_the_driver_keeps_the_machines_of_all_its_workers(begun: Driver, tmp_pat
     ledger.report(other.number, Progress((), 0.0, "node:2:8", failure="no", machine={"torch": "2.12.0"}))
     kept = {worker.host: worker.environment for worker in read_workers(begun.directory.path)}
     assert kept == {"node-1": {"torch": "2.13.0"}, "node:2": {"torch": "2.12.0"}}
+
+
+def test_what_the_sampler_predicted_is_in_the_table(begun: Driver) -> None:
+    ledger = begun.ledger
+    uniform = {ledger.space.uniform(name) for name in ("sum", "concat")}
+    architecture = next(one for one in ledger.space.enumerate() if one not in uniform)
+    ledger.study.enqueue_trial(ledger.space.params(architecture), user_attrs={PREDICTED: [0.875, 0.01]})
+    foretold = {one.architecture: (one.predicted, one.doubt) for one in (ledger.ask() for _ in range(3))}
+    assert foretold == {architecture: (0.875, 0.01)} | dict.fromkeys(uniform, (None, None))
+    table = candidates.frame(ledger.records(), ("accuracy", "params"))
+    candidates.write(table, begun.directory.path)
+    assert candidates.read(begun.directory.path)["predicted"].dropna().tolist() == [0.875]
 
 
 def test_the_traceback_of_an_error_is_kept(space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
