@@ -59,12 +59,13 @@ soak: install
 	$(BIN)/python -m pytest -m soak
 
 # An environment each: LiteRT, for one, pins an older pydantic than constraints.txt. ExecuTorch brings coremltools.
+# LiteRT brings anyio, too, whose plugin uses what pytest warns of.
 runtimes: $(addprefix runtime-,executorch litert ncnn tvm)
 
 runtime-%:
 	$(PYTHON) -m venv .runtimes/$*
 	.runtimes/$*/bin/pip install --quiet --disable-pip-version-check -c constraints-runtimes.txt $(RUNTIME_$*) torch numpy safetensors pandas pytest
-	PYTHONPATH=. .runtimes/$*/bin/python -m pytest -m runtimes tests/runtimes -k '$(or $(ALSO_$*),$*)'
+	PYTHONPATH=. .runtimes/$*/bin/python -m pytest -p no:anyio -m runtimes tests/runtimes -k '$(or $(ALSO_$*),$*)'
 
 # What docs/deployment.md says of every operator in every runtime, measured anew.
 runtimes-table: install $(addprefix table-,executorch litert ncnn tvm)

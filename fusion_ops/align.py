@@ -11,9 +11,10 @@ from torch.nn import functional
 from fusion_ops.cost import Cost, convolution
 from fusion_ops.errors import SpecError
 
-__all__ = ["Aligned", "alignment_cost", "check_shapes", "convolution_class", "matched"]
+__all__ = ["Aligned", "alignment_cost", "check_shapes", "convolution_class", "convolve", "matched"]
 
 _MODES = {3: "linear", 4: "bilinear", 5: "trilinear"}
+_CONVOLVE = {3: functional.conv1d, 4: functional.conv2d, 5: functional.conv3d}
 
 
 def convolution_class(dims: int) -> type[nn.Conv1d | nn.Conv2d | nn.Conv3d]:
@@ -21,6 +22,11 @@ def convolution_class(dims: int) -> type[nn.Conv1d | nn.Conv2d | nn.Conv3d]:
     if dims == 1:
         return nn.Conv1d
     return nn.Conv2d if dims == 2 else nn.Conv3d
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, groups: int = 1) -> Tensor:
+    """Return the convolution of `(B, C, *size)`, of 1 to 3 spatial dimensions, with these weights."""
+    return _CONVOLVE[x.ndim](x, weight, bias, groups=groups)
 
 
 def check_shapes(features: Sequence[Tensor], channels: Sequence[int], dims: int | None = None) -> None:

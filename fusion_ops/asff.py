@@ -17,6 +17,7 @@ from fusion_ops.align import convolution_class
 from fusion_ops.mixing import softmax_sum, softmax_weights
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
+from fusion_ops.spelling import is_plain
 
 __all__ = ["ASFF"]
 
@@ -66,6 +67,7 @@ class ASFF(FusionOperator):
         """Return a weight for every input at every position."""
         return softmax_weights(self._logits(features), self.weights_sum)
 
-    def _logits(self, features: Sequence[Tensor]) -> Tensor:
+    def _logits(self, features: Sequence[Tensor]) -> Tensor | Sequence[Tensor]:
         """Return the logits of all inputs, as `softmax_sum` takes them."""
-        return torch.stack([ask(feature) for ask, feature in zip(self.ask, features, strict=True)], dim=1)
+        logits = [ask(feature) for ask, feature in zip(self.ask, features, strict=True)]
+        return logits if is_plain() else torch.stack(logits, dim=1)

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from fusion_ops.align import convolve
 from fusion_ops.spelling import is_plain
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "plus_product",
     "portioned_sum",
     "portions",
+    "selected",
     "softmax_sum",
     "softmax_weights",
     "total",
@@ -90,10 +92,49 @@ def total_weights(logits: Tensor, inputs: int, times: int) -> tuple[Tensor, ...]
     return tuple(times * share for share in (*shares, 1 - total(shares)))
 
 
-def softmax_weights(logits: Tensor, times: int) -> tuple[Tensor, ...]:
+def softmax_weights(logits: Tensor | Sequence[Tensor], times: int) -> tuple[Tensor, ...]:
     """Return `times·softmax_i(a_i)` of all N inputs: what `softmax_sum` weighs by, from the same logits."""
+    if not isinstance(logits, Tensor):
+        return tuple(times * share for share in _shares(logits))
     weights = times * logits.softmax(dim=1)
     return in_parts(weights.flatten(1, 2), logits.shape[1]) if is_plain() else weights.unbind(dim=1)
+
+
+def _shares(logits: Sequence[Tensor]) -> list[Tensor]:
+    """Return the softmax over N maps of logits, which are never brought into one tensor."""
+    if len(logits) == 2:
+        first, last = logits
+        return [torch.sigmoid(first - last), torch.sigmoid(last - first)]
+    peak = logits[0]
+    for logit in logits[1:]:
+        peak = torch.maximum(peak, logit)
+    shares = [torch.exp(logit - peak) for logit in logits]
+    whole = total(shares)
+    return [share / whole for share in shares]
+
+
+def selected(convolution: nn.Conv1d | nn.Conv2d | nn.Conv3d, x: Tensor, inputs: int) -> Tensor | Sequence[Tensor]:
+    """Return the logits of N inputs as `softmax_sum` takes them, by one convolution to N·C channels, group by group.
+
+    Plainly spelled each input has its part of the convolution. Parts of weights are constants to a converter; parts of
+    a map are reshapes and slices of an open batch, which end a block that a delegate of ExecuTorch takes over.
+
+    Args:
+        convolution: With a bias, in K groups of N·C/K channels each.
+        x: Its input.
+        inputs: N.
+    """
+    groups, channels = convolution.groups, convolution.out_channels // convolution.groups // inputs
+    if is_plain():
+        parts = [p.reshape(groups, inputs, channels, *p.shape[1:]).unbind(1) for p in convolution.parameters()]
+        each = zip(*parts, strict=True)
+        return [convolve(x, weight.flatten(0, 1), bias.flatten(), groups=groups) for weight, bias in each]
+    logits = convolution(x)
+    if groups == 1:
+        whole: Tensor = logits.unflatten(1, (inputs, channels))
+        return whole
+    by_input: Tensor = logits.unflatten(1, (groups, inputs, channels)).transpose(1, 2).flatten(2, 3)
+    return by_input
 
 
 def plus_product(base: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
@@ -165,12 +206,13 @@ def portioned_sum(features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tens
     return fused
 
 
-def softmax_sum(features: Sequence[Tensor], logits: Tensor, times: int) -> Tensor:
+def softmax_sum(features: Sequence[Tensor], logits: Tensor | Sequence[Tensor], times: int) -> Tensor:
     """Return `times·Σ_i p_i x_i`, `p = softmax_i(a_i)`, where every input has a logit of its own.
 
     Args:
         features: N maps `(B, C, *size)`.
-        logits: `(B, N, C, 1, …)` for weights per channel, `(B, N, 1, *size)` for weights per position.
+        logits: `(B, N, C, 1, …)` for weights per channel, `(B, N, 1, *size)` for weights per position; or N maps
+            without the second of these dimensions.
         times: What the weights sum to.
     """
     return portioned_sum(features, softmax_weights(logits, times))

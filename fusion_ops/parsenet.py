@@ -12,16 +12,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from fusion_ops.align import convolution_class
+from fusion_ops.align import convolution_class, convolve
 from fusion_ops.mixing import plus_product, total
 from fusion_ops.norm import GlobalAverage
 from fusion_ops.operator import FusionOperator, register
 
 __all__ = ["ParseNet"]
 
-_CONVOLVE = {3: functional.conv1d, 4: functional.conv2d, 5: functional.conv3d}
 _LEAST = 1e-5
 
 
@@ -63,7 +61,7 @@ class ParseNet(FusionOperator):
         fused = total(features)
         *scales, last_scale = (scale.view(-1, *[1] * (fused.ndim - 2)) for scale in self.scales.unbind())
         for feature, weight, scale in zip(features, self.local.parameters(), scales, strict=False):
-            projected = _CONVOLVE[feature.ndim](feature, weight * scale)
+            projected = convolve(feature, weight * scale)
             fused = plus_product(fused, projected, _inverse_norm(feature))
         pooled = self.pool(features[-1])
         context: Tensor = self.context(pooled * _inverse_norm(pooled) * last_scale)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
 from fusion_ops.cost import Cost, batch_norm, convolution
-from fusion_ops.mixing import softmax_sum, softmax_weights, total
+from fusion_ops.mixing import selected, softmax_sum, softmax_weights, total
 from fusion_ops.norm import GlobalAverage, batch_norm_class
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
@@ -76,11 +76,9 @@ class SK(FusionOperator):
         """Return a weight for every channel of every input."""
         return softmax_weights(self._logits(features), self.weights_sum)
 
-    def _logits(self, features: Sequence[Tensor]) -> Tensor:
+    def _logits(self, features: Sequence[Tensor]) -> Tensor | Sequence[Tensor]:
         """Return the logits of all inputs, as `softmax_sum` takes them."""
-        logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
-        by_input: Tensor = logits.unflatten(1, (self.inputs, self.channels))
-        return by_input
+        return selected(self.select, self.squeeze(total([self.pool(feature) for feature in features])), self.inputs)
 
     @classmethod
     def width(cls, channels: int, r: int) -> int:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class
 from fusion_ops.errors import SpecError
-from fusion_ops.mixing import softmax_sum, softmax_weights, total
+from fusion_ops.mixing import selected, softmax_sum, softmax_weights, total
 from fusion_ops.norm import GlobalAverage, batch_norm_class
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of, reduced
@@ -80,15 +80,9 @@ class SplitAttention(FusionOperator):
         """Return a weight for every channel of every input."""
         return softmax_weights(self._logits(features), self.weights_sum)
 
-    def _logits(self, features: Sequence[Tensor]) -> Tensor:
+    def _logits(self, features: Sequence[Tensor]) -> Tensor | Sequence[Tensor]:
         """Return the logits of all inputs, as `softmax_sum` takes them."""
-        logits = self.select(self.squeeze(total([self.pool(feature) for feature in features])))
-        if self.groups == 1:
-            whole: Tensor = logits.unflatten(1, (self.inputs, self.channels))
-            return whole
-        by_group = logits.unflatten(1, (self.groups, self.inputs, self.channels // self.groups))
-        by_input: Tensor = by_group.transpose(1, 2).flatten(2, 3)
-        return by_input
+        return selected(self.select, self.squeeze(total([self.pool(feature) for feature in features])), self.inputs)
 
 
 def _hidden(channels: int, r: int, inputs: int, groups: int) -> int:

@@ -94,6 +94,7 @@ class Written:
             "runner": self.format.runner,
             "batches": runtime.batches,
             "compared_at": list(self.compared),
+            **({"machine": verify.this_machine()} if runtime.machine_code else {}),
         }
 
 

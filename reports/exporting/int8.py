@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -63,8 +64,36 @@ def write_int8(
     Raises:
         RunError: The runtime cannot quantize the network.
     """
+    path = folder / _eight(runtime.file)
+    with _explained(runtime):
+        quantized = runtime.quantize(network, batches, path)
+        if not any(quantized.get("int8", {"anything": True}).values()):
+            raise RunError(
+                "nothing of this network can be quantized: no convolution and no linear layer is left for int8."
+            )
+        program = ProgramNetwork(runtime.load(path), network, inputs)
+        sample = f"sample.{_eight(Path(runtime.file).name)}.safetensors"
+        write_sample(folder, program, inputs, sample)
+        error_of = verify.difference(verify.tensors(program(*inputs)), verify.tensors(_answer(network, inputs)))
+        return WrittenInt8(
+            runtime,
+            path.name,
+            tuple(map(_eight, runtime.further_files)),
+            _write_runner(folder, runtime),
+            sample,
+            error_of,
+            max(LEAST_LIMIT, error_of),
+            sum(len(batch[0]) for batch in batches),
+            quantized,
+            None if evaluate is None else dict(evaluate(program)),
+        )
+
+
+@contextmanager
+def _explained(runtime: Runtime) -> Iterator[None]:
+    """Turn what a runtime raises into one line."""
     try:
-        return _written(folder, runtime, network, inputs, batches, evaluate)
+        yield
     except FusionNasError:
         raise
     except Exception as error:
@@ -72,37 +101,6 @@ def write_int8(
             raise
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise RunError(f"{runtime.title} {runtime.version}: the network in int8 fails: {reason}.") from error
-
-
-def _written(
-    folder: Path,
-    runtime: Runtime,
-    network: nn.Module,
-    inputs: Sequence[Tensor],
-    batches: Sequence[Sequence[Tensor]],
-    evaluate: Evaluate | None,
-) -> WrittenInt8:
-    path = folder / _eight(runtime.file)
-    quantized = runtime.quantize(network, batches, path)
-    if not any(quantized.get("int8", {"anything": True}).values()):
-        raise RunError("nothing of this network can be quantized: no convolution and no linear layer is left for int8.")
-    runner = _write_runner(folder, runtime)
-    program = ProgramNetwork(runtime.load(path), network, inputs)
-    sample = f"sample.{_eight(Path(runtime.file).name)}.safetensors"
-    write_sample(folder, program, inputs, sample)
-    error_of = verify.difference(verify.tensors(program(*inputs)), verify.tensors(_answer(network, inputs)))
-    return WrittenInt8(
-        runtime,
-        path.name,
-        tuple(map(_eight, runtime.further_files)),
-        runner,
-        sample,
-        error_of,
-        max(LEAST_LIMIT, error_of),
-        sum(len(batch[0]) for batch in batches),
-        quantized,
-        None if evaluate is None else dict(evaluate(program)),
-    )
 
 
 def _named(name: str) -> Runtime:

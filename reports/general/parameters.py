@@ -1,38 +1,34 @@
-"""What the candidates with each value of a parameter reached."""
+"""What the values of a table's parameters do, given all else that the candidates had."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from reports.general.record import TableRecord
+from reports.marginal.cells import Cell, Effects, Line
+from reports.marginal.shares import Share, importance_of
+from reports.marginal.table import effects_of_table
 
-__all__ = ["MOST_VALUES", "ParameterInfo", "ValueMean", "parameters_info"]
+__all__ = ["MOST_VALUES", "ParameterInfo", "ParametersInfo", "ValueInfo", "parameters_info"]
 
 MOST_VALUES: Final = 12
-LEAST: Final = 3
+UNSET: Final = "not set"
 
 
 @dataclass(frozen=True, slots=True)
-class ValueMean:
+class ValueInfo:
     """The complete candidates with one value of a parameter.
 
     Args:
-        value: The value.
-        n: How many there are.
-        mean: Mean of their quality.
-        half: Half the 95 % interval of that mean, by Student's t; `None` with fewer than 3.
+        cell: How many there are, their plain mean, and the effect beyond what was tried in its place.
         best: The best quality among them.
     """
 
-    value: str
-    n: int
-    mean: float
-    half: float | None
+    cell: Cell
     best: float
 
 
@@ -42,40 +38,80 @@ class ParameterInfo:
 
     Args:
         name: Its column.
-        values: Its values, the best mean first.
+        values: Its values, the best first.
+        share: What share of the differences in quality it accounts for; `None` where that is not known.
+        alike: Other parameters that nearly always changed with it, so that they can hardly be told apart.
     """
 
     name: str
-    values: tuple[ValueMean, ...]
+    values: tuple[ValueInfo, ...]
+    share: Share | None
+    alike: tuple[str, ...]
 
 
-def parameters_info(record: TableRecord) -> tuple[ParameterInfo, ...]:
-    """Return the parameters that have 2 to 12 values, each of 2 candidates or more on average.
+@dataclass(frozen=True, slots=True)
+class ParametersInfo:
+    """All that can be shown value by value.
 
-    These are raw means: what else the candidates had is not taken into account.
+    Args:
+        parameters: The most important one first.
+        beside: Parameters of many values, which the effects take into account as numbers.
+        problem: Why there are no effects; empty where there are.
     """
-    ranking = record.ranked[np.isfinite(record.ranked[record.quality.column])]
-    infos = (_parameter(record, name, ranking) for name in record.parameters)
-    return tuple(info for info in infos if info is not None)
+
+    parameters: tuple[ParameterInfo, ...]
+    beside: tuple[str, ...]
+    problem: str
 
 
-def _parameter(record: TableRecord, name: str, ranking: pd.DataFrame) -> ParameterInfo | None:
-    texts = [record.settings(row).get(name) for row in ranking[list(record.parameters)].to_dict("records")]
-    groups: dict[str, list[float]] = {}
-    for text, value in zip(texts, ranking[record.quality.column], strict=True):
-        if text is not None:
-            groups.setdefault(text, []).append(float(value))
+def parameters_info(record: TableRecord) -> ParametersInfo:
+    """Return the parameters of 2 to 12 values, each of 2 candidates or more on average; see `reports.effects`."""
+    rows = record.ranked[np.isfinite(record.ranked[record.quality.column])]
+    texts = {name: _texts(record, rows, name) for name in record.parameters}
     # A number that hardly any two candidates share says nothing value by value.
-    if not 2 <= len(groups) <= min(MOST_VALUES, len(ranking) // 2):
-        return None
-    sign = record.quality.sign
-    means = [_mean(text, values, sign) for text, values in groups.items()]
-    return ParameterInfo(name, tuple(sorted(means, key=lambda one: (sign * one.mean, one.value))))
+    names = [name for name, text in texts.items() if 2 <= text.nunique() <= min(MOST_VALUES, len(rows) // 2)]
+    if not names:
+        return ParametersInfo((), (), "")
+    beside = tuple(name for name in record.parameters if name not in names and _is_number(rows[name]))
+    told = rows.assign(**{name: texts[name] for name in names})
+    effects = effects_of_table(told, record.quality, points=names, beside=beside)
+    importance = importance_of(effects)
+    shares = {share.name: share for share in importance.points} if importance is not None else {}
+    found = [
+        _parameter(record, told, line, name, shares.get(line.name), _alike(effects, line, name))
+        for line in effects.points
+        for name in line.names
+    ]
+    found.sort(key=lambda one: -one.share.value if one.share is not None else 0.0)
+    return ParametersInfo(tuple(found), beside, effects.problem)
 
 
-def _mean(text: str, values: list[float], sign: float) -> ValueMean:
-    many: Any = np.array(values)
-    half = None
-    if len(many) >= LEAST:
-        half = float(stats.t.ppf(0.975, len(many) - 1) * many.std(ddof=1) / np.sqrt(len(many)))
-    return ValueMean(text, len(many), float(many.mean()), half, float(sign * (sign * many).min()))
+def _parameter(
+    record: TableRecord, rows: pd.DataFrame, line: Line, name: str, share: Share | None, alike: tuple[str, ...]
+) -> ParameterInfo:
+    sign, qualities = record.quality.sign, rows[record.quality.column]
+    values = [
+        ValueInfo(cell, float(sign * (sign * qualities[rows[name] == label]).min()))
+        for label, cell in line.cells.items()
+    ]
+    values.sort(key=lambda one: (-(one.cell.effect or 0.0), sign * one.cell.mean, one.cell.label))
+    return ParameterInfo(name, tuple(values), share, alike)
+
+
+def _alike(effects: Effects, line: Line, name: str) -> tuple[str, ...]:
+    """Return the parameters that always, or nearly always, changed with one."""
+    pairs = [(a, b) for a, b, _ in effects.alike]
+    others = [b if a == line.name else a for a, b in pairs if line.name in (a, b)]
+    return (*(other for other in line.names if other != name), *others)
+
+
+def _texts(record: TableRecord, rows: pd.DataFrame, name: str) -> pd.Series[str]:
+    return pd.Series(
+        [record.settings(row).get(name, UNSET) for row in rows[list(record.parameters)].to_dict("records")],
+        index=rows.index,
+        dtype="object",
+    )
+
+
+def _is_number(values: pd.Series[float]) -> bool:
+    return bool(pd.to_numeric(values, errors="coerce").notna().any())

@@ -87,12 +87,13 @@ def make_design(points: Sequence[str], chosen: Sequence[Sequence[Choice]], besid
     ratios = np.array([[r or 0 for _, r in choices] for choices in chosen], np.int64).reshape(shape)
     rows = _rows(codes)
     cells = [codes[:, row.points[0]] == code for row in rows for code in row.operators]
-    varied = [row for row in rows if len(row.operators) > 1]
-    counts = {code: sum(codes[:, row.points[0]] == code for row in varied) for code in range(len(operators))}
+    at_rows = codes[:, [row.points[0] for row in rows if len(row.operators) > 1]]
+    counts = {code: np.sum(at_rows == code, axis=1) for code in range(len(operators))}
     by_ratio = _ratio_counts(codes, ratios, rows)
     others = np.zeros((shape[0], 0)) if beside is None else np.asarray(beside, np.float64)
     parts = [cells, list(counts.values()), list(by_ratio.values()), list(others.T)]
-    columns = np.array([column for part in parts for column in part], np.float64).T.reshape(shape[0], -1)
+    flat = [column for part in parts for column in part]
+    columns = np.array(flat, np.float64).reshape(len(flat), shape[0]).T
     first = np.cumsum([0, *map(len, parts)])
     return Design(
         points=tuple(points),

@@ -23,7 +23,7 @@ __all__ = ["CELLS", "Fit", "Sums", "best_common", "evidence", "fit", "fit_with",
 Array = NDArray[np.float64]
 
 # Standard deviation of an effect, in units of the noise: of a cell, of an operator at all points, of an r.
-CELLS = (0.02, 0.15, 0.3, 0.6, 1.2, 2.4, 5.0)
+CELLS = (0.02, 0.15, 0.3, 0.6, 1.2, 2.4, 5.0, 15.0, 50.0)
 _OPERATORS = (0.02, 0.15, 0.5, 1.5)
 _RATIOS = (0.02, 0.15, 0.5)
 # Of what else differs, which is in units of its own standard deviation.

@@ -15,7 +15,8 @@ from reports.candidates import RANKED_KINDS
 from reports.marginal.cells import Effects, effects_of
 from reports.marginal.design import Choice
 from reports.marginal.shares import importance_of
-from reports.measures import Measure, quality_of
+from reports.measures import Measure
+from reports.tables.objectives import Objectives, quality_among, resolved
 from spaces import Architecture
 
 __all__ = ["choice_of", "effects", "effects_of_table", "importance", "standardised"]
@@ -28,7 +29,7 @@ _SPAN = 10.0
 
 def effects(
     table: pd.DataFrame,
-    objectives: Sequence[str] = OBJECTIVES,
+    objectives: Objectives = OBJECTIVES,
     *,
     of: str = "operator",
     points: Sequence[str] | None = None,
@@ -41,7 +42,7 @@ def effects(
 
     Args:
         table: The candidates table; the complete candidates of the search and its baselines count.
-        objectives: Names of the objectives; the first quality among them is explained.
+        objectives: The objectives, as of `reports.rank`; the first quality among them is explained.
         of: `operator`, or `r` for the r of each operator, at all points together.
         points: Columns to take in place of the fusion points in `architecture`: their values are the operators.
         beside: Columns of numbers that differ between the candidates beside that, such as `train.lr`.
@@ -60,7 +61,7 @@ def effects(
     """
     if of not in get_args(Of):
         raise SpecError(f"`of` must be one of {', '.join(get_args(Of))}; got {of!r}.")
-    found = effects_of_table(table, quality_of(objectives), points=points, beside=beside)
+    found = effects_of_table(table, quality_among(resolved(objectives)), points=points, beside=beside)
     lines = found.points if of == "operator" else found.ratios
     names = ("point", "operator") if of == "operator" else ("operator", "r")
     rows = [
@@ -83,7 +84,7 @@ def effects(
 
 def importance(
     table: pd.DataFrame,
-    objectives: Sequence[str] = OBJECTIVES,
+    objectives: Objectives = OBJECTIVES,
     *,
     points: Sequence[str] | None = None,
     beside: Sequence[str] = (),
@@ -108,7 +109,7 @@ def importance(
         UnknownNameError: An objective that is no measure.
         ConfigError: No objective says how good a network is.
     """
-    found = importance_of(effects_of_table(table, quality_of(objectives), points=points, beside=beside))
+    found = importance_of(effects_of_table(table, quality_among(resolved(objectives)), points=points, beside=beside))
     shares = found.points if found is not None else ()
     rows = [(share.name, share.value, share.low, share.high, share.evidence) for share in shares]
     out = pd.DataFrame(rows, columns=["point", "importance", "low", "high", "evidence"])

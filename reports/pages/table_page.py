@@ -17,6 +17,7 @@ from reports.general.tradeoff import tradeoff_data, tradeoff_figure, tradeoff_in
 from reports.html import plain, rendered, require_assets, write_page
 from reports.pages.network_page import has_architectures, write_network_page
 from reports.pages.section import client_without_candidates, section
+from reports.phrases import signed_points, signed_range
 from reports.tables.objectives import Objectives
 
 __all__ = ["TABLE", "write_table_page"]
@@ -74,8 +75,17 @@ def _sections(record: TableRecord) -> list[dict[str, Any]]:
     made.append(section("table/ranking", "Ranking", record=record, rows=_rows(record)))
     figure = plain(progress_figure(progress)) if progress is not None else None
     made.append(section("table/progress", "Progress", record=record, info=progress) | {"figure": figure})
-    if parameters:
-        made.append(section("table/parameters", "What the parameters do", infos=parameters, record=record))
+    if parameters.parameters:
+        made.append(
+            section(
+                "table/parameters",
+                "What the parameters do",
+                info=parameters,
+                record=record,
+                signed=signed_points,
+                range=signed_range,
+            )
+        )
     return [*made, section("table/held", "What the table holds", record=record)]
 
 

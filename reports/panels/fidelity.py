@@ -88,18 +88,19 @@ class FidelityInfo:
     @property
     def basis(self) -> str:
         """Whom the numbers are of, and how that biases them."""
-        who = f"From all {self.found.count} candidates that were trained to the end, whatever budgets are set."
+        who = f"From all {self.found.count:,} candidates that were trained to the end, whatever budgets are set."
         if not self.found.stopped:
             return f"{who} Nothing else was stopped."
         if self.found.weighed:
             return (
                 f"{who} {self.found.audited} of them were to be stopped and ran on as a check: they stand for the "
-                f"{self.found.stopped} that were stopped, so that the figures are of all candidates. The regret misses "
-                "what stopped candidates would have reached."
+                f"{self.found.stopped:,} that were stopped, so that the figures are of all candidates. The regret "
+                "misses what stopped candidates would have reached."
             )
         return (
-            f"{who} They are survivors: the ends of {self.found.stopped} that were stopped are not known. What looked "
-            "bad early is missing, which makes τ too low, as a rule, and the regret too low, as late bloomers are gone."
+            f"{who} They are survivors: the ends of {self.found.stopped:,} that were stopped are not known. What "
+            "looked bad early is missing, which makes τ too low, as a rule, and the regret too low, as late "
+            "bloomers are gone."
         )
 
     def shown(self, value: float | None) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from torch.export import ExportedProgram
 
 from fusion_ops.errors import RunError
+from reports.scratch import scratch_folder
 
 __all__ = ["convert_apart"]
 
@@ -35,8 +35,8 @@ def convert_apart(module: str, program: ExportedProgram, path: Path) -> None:
     Raises:
         RunError: It failed; the message has its last line.
     """
-    with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
-        given = Path(folder) / "program.pt2"
+    with scratch_folder() as folder:
+        given = folder / "program.pt2"
         torch.export.save(program, given)
         command = [sys.executable, "-P", "-W", "ignore", "-m", __name__, module, str(given), str(path.resolve())]
         found = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

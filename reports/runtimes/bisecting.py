@@ -7,10 +7,8 @@ is wrong before its first module, halving the interval finds a module that is wr
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 
 from reports.runtimes.comparing import computed, fits, returned
 from reports.runtimes.runtime import Runtime
+from reports.scratch import scratch_folder
 from reports.shipped.verify import difference
 from spaces.tracing.outputs import tensors_in
 
@@ -135,8 +134,8 @@ def _floating(output: Any) -> list[Tensor]:
 
 def _differs(runtime: Runtime, part: nn.Module, inputs: Sequence[Tensor]) -> bool:
     """Return whether a part of a network is wrong in a runtime, converted as the whole one is."""
-    with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder, torch.no_grad():
-        path = Path(folder) / runtime.file
+    with scratch_folder() as folder, torch.no_grad():
+        path = folder / runtime.file
         runtime.convert(part, inputs, path, batch=None if runtime.batches else 1)
         program = runtime.load(path)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch.export import ExportedProgram
 from reports.runtimes.apart import convert_apart
 from reports.runtimes.program import exported_program, input_names
 from reports.runtimes.runtime import RUNTIMES, Runtime
+from reports.scratch import scratch_folder
 
 __all__ = ["CoreMl", "mil_program"]
 
@@ -43,10 +43,10 @@ class CoreMl(Runtime):
 
 def write(program: ExportedProgram, path: Path) -> None:
     """Write a program as a zipped package."""
-    with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
-        package = Path(folder) / "model.mlpackage"
+    with scratch_folder() as folder:
+        package = folder / "model.mlpackage"
         converted(program).save(str(package))
-        packed = shutil.make_archive(str(Path(folder) / "packed"), "zip", root_dir=folder, base_dir=package.name)
+        packed = shutil.make_archive(str(folder / "packed"), "zip", root_dir=folder, base_dir=package.name)
         shutil.move(packed, path)
 
 

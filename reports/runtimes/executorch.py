@@ -44,11 +44,13 @@ def write(program: ExportedProgram, path: Path) -> None:
     """Write a program for XNNPACK."""
     exir = import_module("executorch.exir")
     xnnpack = import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
+    # What is calculated of parameters alone would stand between the delegates.
+    known = import_module("executorch.exir.passes.constant_prop_pass").constant_prop_pass(program)
     # The verifier asks operations that return lists for the length of their first tensor, and so takes the example's
     # batch for the only one.
     settings = exir.EdgeCompileConfig(_check_ir_validity=False)
     lowered = exir.to_edge_transform_and_lower(
-        program, partitioner=[xnnpack.XnnpackPartitioner()], compile_config=settings
+        known, partitioner=[xnnpack.XnnpackPartitioner()], compile_config=settings
     )
     path.write_bytes(lowered.to_executorch().buffer)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 from torch.export import ExportedProgram
@@ -13,6 +12,7 @@ from torch.export import ExportedProgram
 from reports.runtimes.apart import convert_apart
 from reports.runtimes.program import exported_program
 from reports.runtimes.runtime import RUNTIMES, Runtime
+from reports.shipped.verify import tensors
 
 __all__ = ["LiteRt"]
 
@@ -55,17 +55,10 @@ class _Listed(nn.Module):
         self.network = program.module()
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(_tensors(self.network(*inputs)))
+        return tuple(tensors(self.network(*inputs)))
 
     def eval(self) -> _Listed:
         return self
-
-
-def _tensors(returned: Any) -> list[Tensor]:
-    if isinstance(returned, Tensor):
-        return [returned]
-    inside = returned.values() if isinstance(returned, dict) else returned or ()
-    return [tensor for part in inside for tensor in _tensors(part)]
 
 
 RUNTIMES.register("litert")(LiteRt())

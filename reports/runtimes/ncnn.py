@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +16,7 @@ import fusion_ops
 from fusion_ops.errors import RunError
 from reports.runtimes.program import example
 from reports.runtimes.runtime import RUNTIMES, Runtime
+from reports.scratch import scratch_folder
 from spaces.tracing.outputs import tensors_in
 
 __all__ = ["Ncnn"]
@@ -52,8 +52,8 @@ class Ncnn(Runtime):
         if batch not in (None, 1):
             raise RunError(f"ncnn takes one image at a time; got a batch of {batch}. Use a batch size of 1.")
         given = example(inputs, 1)
-        with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
-            traced = Path(folder) / "traced.pt"
+        with scratch_folder() as folder:
+            traced = folder / "traced.pt"
             _traced(network, given).save(traced)
             _pnnx(traced, given, path)
         path.write_text(_with_sizes(_known(path.read_text()), given))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from fusion_ops.errors import RunError
 from reports.runtimes.program import any_batch, by_place, example, input_names, output_names
 from reports.runtimes.quantizing import Scope, calibration_batches, quantize_onnx
 from reports.runtimes.runtime import RUNTIMES, Runtime
+from reports.scratch import scratch_folder
 
 __all__ = ["OnnxRuntime"]
 
@@ -72,8 +72,8 @@ class OnnxRuntime(Runtime):
         """Write one ONNX file of eight bits; see `reports.runtimes.quantizing`."""
         self.require(to_run=True)
         calibration = calibration_batches(batches, batch)
-        with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
-            source = Path(folder) / self.file
+        with scratch_folder() as folder:
+            source = folder / self.file
             self.convert(network, calibration[0], source, batch=batch)
             return quantize_onnx(network, source, calibration, path, scope=self._scope).to_dict()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +15,7 @@ from reports.runtimes.onnxruntime import OnnxRuntime
 from reports.runtimes.program import MAX_BATCH, exported_program, input_names
 from reports.runtimes.quantizing import Scope
 from reports.runtimes.runtime import RUNTIMES, Runtime
+from reports.scratch import scratch_folder
 
 __all__ = ["OpenVino"]
 
@@ -58,8 +58,8 @@ class OpenVino(Runtime):
         One quantization for both runtimes: the same layers in int8, the same ranges.
         """
         self.require_int8()
-        with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
-            source = Path(folder) / "model.onnx"
+        with scratch_folder() as folder:
+            source = folder / "model.onnx"
             quantized = self._onnx.quantize(network, batches, source, batch=batch)
             _save(_openvino().convert_model(source), batches[0], path, batch)
         return quantized

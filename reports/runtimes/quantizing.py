@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ast
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -26,6 +25,7 @@ from fusion_ops.errors import FusionNasError, RunError
 from fusion_ops.operator import FusionOperator
 from reports.runtimes.program import input_names
 from reports.runtimes.quantized import Quantized, quantized_parts
+from reports.scratch import scratch_folder
 
 __all__ = ["Scope", "calibration_batches", "quantize_onnx", "weighing_operators"]
 
@@ -57,8 +57,8 @@ def quantize_onnx(
     """
     onnx = import_module("onnx")
     operators = weighing_operators(network)
-    with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
-        prepared = Path(folder) / "prepared.onnx"
+    with scratch_folder() as folder:
+        prepared = folder / "prepared.onnx"
         try:
             with _quiet():
                 import_module("onnxruntime.quantization").quant_pre_process(

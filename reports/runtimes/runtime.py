@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import RunError, SpecError
 from fusion_ops.registry import Registry
+from reports.scratch import scratch_folder
 from reports.shipped.verify import load_module
 from spaces.importing import imported, is_reference
 
@@ -56,6 +56,8 @@ class Runtime(ABC):
     """In which precisions it can be measured."""
     batches: ClassVar[bool] = True
     """Whether one file takes batches of several sizes."""
+    machine_code: ClassVar[bool] = False
+    """Whether a file runs only on the kind of processor and system that it was written on."""
     largest_batch: ClassVar[int | None] = None
     """The largest batch that it can take at all; `None`: up to `MAX_BATCH`."""
 
@@ -132,8 +134,8 @@ class Runtime(ABC):
             Exception: Whatever the runtime raises where it cannot run the network.
         """
         size = len(inputs[0])
-        with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
-            path = Path(folder) / self.file
+        with scratch_folder() as folder:
+            path = folder / self.file
             if precision == "int8":
                 self.quantize(network, calibration, path, batch=size)
             else:

@@ -30,6 +30,7 @@ class Tvm(Runtime):
     extra = "tvm"
     packages = ("apache-tvm",)
     verified = "0.27.0.post1"
+    machine_code = True
     runner = str(SHIPPED / "run_tvm.py")
 
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:

@@ -13,6 +13,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Format:
         file: Its name.
         load: Loads it.
         missing: Packages that it needs and that are not installed.
+        machine: The only kind of machine that it runs on; empty where it runs on every one.
         batches: Whether it takes several images at once.
         sample: The file that holds what it must return.
         limit: By how much it may differ from that.
@@ -49,6 +51,7 @@ class Format:
     file: str
     load: Callable[[Path], Network]
     missing: tuple[str, ...] = ()
+    machine: str = ""
     batches: bool = True
     sample: str = "sample.safetensors"
     limit: float = LIMIT
@@ -68,7 +71,9 @@ def formats(folder: Path) -> list[Format]:
         constants = constants_of(runner)
         file = str(constants.get("FILE", ""))
         if file and (folder / file).exists():
-            about = {key: known[file][key] for key in ("batches", "sample", "limit") if key in known.get(file, {})}
+            about = {
+                key: known[file][key] for key in ("machine", "batches", "sample", "limit") if key in known.get(file, {})
+            }
             found.append(Format(file, _by(runner), not_installed(constants.get("NEEDS", ())), **about))
     return found
 
@@ -84,6 +89,9 @@ def differences(folder: Path) -> dict[str, float | str]:
         if one.missing:
             needs = " and ".join(one.missing)
             out[one.file] = f"not compared: {needs} {'is' if len(one.missing) == 1 else 'are'} not installed"
+            continue
+        if one.machine not in ("", this_machine()):
+            out[one.file] = f"not compared: it is machine code for {one.machine}, and this is {this_machine()}"
             continue
         try:
             out[one.file] = _compared(one, folder)
@@ -157,6 +165,11 @@ def constants_of(path: Path) -> dict[str, Any]:
 def not_installed(names: Iterable[str]) -> tuple[str, ...]:
     """Return the packages that cannot be imported."""
     return tuple(name for name in names if not _importable(name))
+
+
+def this_machine() -> str:
+    """Return which kind of machine this is: `Linux x86_64`."""
+    return f"{platform.system()} {platform.machine()}"
 
 
 def load_module(path: Path) -> ModuleType:

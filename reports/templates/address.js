@@ -50,7 +50,7 @@
     const note = document.getElementById("left-out");
     if (!note) return;
     note.hidden = !rest.length;
-    note.textContent = `Not taken from the address: ${texts.join(", ")}. A limit is a measure of this report, “=” and a number.`;
+    note.textContent = `Not taken from the address: ${texts.join(", ")}. This report has no such measure or candidates, or the value is no number.`;
   };
 
   const arrive = () => {

@@ -23,6 +23,10 @@ class Candidate {
   }
   /** What its mark says when pointed at, escaped for Plotly. */
   get hover() {
+    return (this.#texts.hover ??= this.#pointedAt());
+  }
+
+  #pointedAt() {
     const { measures } = this.#data;
     const known = measures.filter(({ name }) => this.values[name] !== null);
     const lines = [
@@ -37,7 +41,6 @@ class Candidate {
     const escape = (text) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
     return [`<b>candidate ${this.number}</b>  ${escape(this.id)}`, ...lines.map(escape)].join("<br>");
   }
-
   #written(format) {
     return Object.fromEntries(this.#data.measures.map((measure) => [measure.name, format(measure, this.values[measure.name])]));
   }

@@ -41,7 +41,7 @@ report.candidateSelect = (select, chosen) => {
     fillOnce();
   }, { rootMargin: "400px" });
   near.observe(select);
-  report.onBudget(() => filled && fill());
+  report.onBudget(report.whenNear(select, () => filled && fill()));
   select.replaceChildren(option(chosen()));
   return { show, fill: fillOnce };
 };

@@ -62,6 +62,21 @@ const report = {
   onBudget(listener) {
     report.budgetListeners.push(listener);
   },
+  /** Return what does something as soon as an element is near the window: at once, or when it has come, then once. */
+  whenNear(element, action) {
+    let [near, due] = [true, false];
+    const seen = (entries) => {
+      near = entries.at(-1).isIntersecting;
+      if (!near || !due) return;
+      due = false;
+      action();
+    };
+    new IntersectionObserver(seen, { rootMargin: "400px" }).observe(element);
+    return () => {
+      if (near) action();
+      else due = true;
+    };
+  },
   /** Return in words what of a candidate is outside the budgets; empty where nothing is. */
   outside({ values }) {
     const broken = [...report.budgets].filter(([name, { allows }]) => !allows(values[name] ?? null));

@@ -48,6 +48,7 @@
   addEventListener("afterprint", () => {
     for (const details of opened) details.open = false;
     report.printing = false;
-    for (const chart of report.charts) chart.render();
+    // The boxes of charts have the window's size again once this is over.
+    setTimeout(() => report.charts.forEach((chart) => chart.render()));
   });
 }

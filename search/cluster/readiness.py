@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 from fusion_ops.errors import ConfigError, RunError
+from reports.scratch import PREFIX
 from search.cluster.exposure import token_source
 from search.cluster.ray_private import PROBE
-from search.cluster.scratch import PREFIX
 
 __all__ = ["require_cluster", "require_no_ray", "require_startable"]
 

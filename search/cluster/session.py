@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import RunError
+from reports.scratch import scratch_folder
 from search.cluster.ray_private import StartedProcesses, complaint, forming_cluster, reread_environment
-from search.cluster.scratch import scratch_folder
 from search.cluster.shipment import runtime_environment
 
 __all__ = ["RayStartError", "available_cpus", "ray_session", "room"]

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from fusion_ops.errors import ConfigError, RunError
+from reports.scratch import scratch_folder
 from search.cluster.exposure import token_source
-from search.cluster.scratch import scratch_folder
 from search.cluster.shipment import runtime_environment
 from search.config import SearchConfig
 

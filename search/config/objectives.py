@@ -103,6 +103,7 @@ def check_latency(settings: LatencyConfig, objectives: Sequence[str], document: 
     """Check that every runtime in which latency is measured is known, can be run here, and has the precision."""
     with document.placing("latency", "runtime"):
         _ = runtime_named(settings.runtime)
+    _check_timed_once(settings, objectives, document)
     for runtime in timed_runtimes(settings, objectives):
         with document.placing("latency", "precision"):
             if settings.precision not in runtime.precisions:
@@ -111,6 +112,18 @@ def check_latency(settings: LatencyConfig, objectives: Sequence[str], document: 
                     f"`latency.precision` in {runtime.title} must be one of {known}; got {settings.precision}."
                 )
         _check_batch_sizes(runtime, settings.batch_sizes, document)
+
+
+def _check_timed_once(settings: LatencyConfig, objectives: Sequence[str], document: Document) -> None:
+    """Check that no two objectives are the latency in one runtime, by a format's name or by `latency.runtime`."""
+    known: dict[type[Runtime], str] = {}
+    for index, name in enumerate(objectives):
+        if MEASURES[name].base == "latency":
+            runtime = runtime_named(settings.at(MEASURES[name].place).runtime)
+            first = known.setdefault(type(runtime), name)
+            if first != name:
+                with document.placing("objectives", index):
+                    raise ConfigError(f"`{first}` and `{name}` are both the latency in {runtime.title}; leave one out.")
 
 
 def _check_batch_sizes(runtime: Runtime, sizes: Sequence[int], document: Document) -> None:

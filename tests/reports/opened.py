@@ -47,11 +47,12 @@ class Opened:
             pytest.skip(f"no {AXE}; run `make node`, which needs npm")
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
         found = self.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-        assert [
-            (broken["id"], node["target"], node["failureSummary"])
-            for broken in found["violations"]
-            for node in broken["nodes"]
-        ] == []
+        broken = [
+            (rule["id"], node["target"], node["failureSummary"])
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+        assert not broken, "\n".join(map(str, broken))
 
     def read_through(self) -> None:
         """Scroll from top to bottom, until every chart is drawn."""

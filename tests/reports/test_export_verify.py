@@ -116,6 +116,18 @@ def test_a_format_has_its_own_limit_and_sample_where_config_says_so(copied: Path
     assert problem.endswith("at most 5e-01 is allowed")
 
 
+def test_machine_code_for_another_machine_is_not_run(copied: Path, tmp_path: Path) -> None:
+    config = copied / "config.json"
+    written = config.read_text()
+    config.write_text(written.replace('"batches": true', '"batches": true, "machine": "Linux riscv64"'))
+    (copied / "model.pt2").write_bytes(b"nothing that loads here")
+    said = f"not compared: it is machine code for Linux riscv64, and this is {verify.this_machine()}"
+    assert verify.differences(copied)["model.pt2"] == said
+    assert list(verify.problems({}, verify.differences(copied), copied)) == []
+    config.write_text(written.replace('"batches": true', f'"batches": true, "machine": "{verify.this_machine()}"'))
+    assert verify.differences(copied)["model.pt2"].startswith("fails: ")
+
+
 def test_nothing_of_packages_that_are_not_there_is_run(copied: Path) -> None:
     (copied / "run_other.py").write_text('import nowhere\nFILE = "model.pt2"\nNEEDS = ("nowhere.inside", "torch")\n')
     (copied / "run_pt2.py").unlink()

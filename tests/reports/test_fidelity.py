@@ -1,10 +1,13 @@
 """The panel that says how far an early epoch tells the end."""
 
+from dataclasses import replace
+
 import pytest
 
 import reports
 from reports.catalog import make_catalog
 from reports.fidelity import kendall
+from reports.html import environment_of
 from reports.panels.fidelity import fidelity_figure, fidelity_info
 from reports.run import load_run
 from tests.reports.conftest import EPOCHS
@@ -53,6 +56,19 @@ def test_a_late_operator_is_warned_of_with_the_floor_that_is_fair(info_of):
     assert warning.endswith("Early stops are unfair to it. Only whole trainings are fair to it: `search.pruner: none`.")
     (earlier,) = info_of("earlier", late=0.04, noise=0.01, seed=1).warnings
     assert earlier.endswith("Stops from epoch 4 on are fair: `search.min_epochs: 4`.")
+
+
+def test_a_hostile_operator_stays_text(info_of, make_run, space):
+    rows = planted(space, late=0.08)
+    run = load_run(make_run(rows))
+    catalog = make_catalog(run)
+    info = fidelity_info(run, catalog)
+    evil = "<script>alert(1)</script>"
+    biases = {evil: info.operators[LATE]}
+    shown = replace(info, operators=biases, warnings=(info.warnings[0].replace(LATE, evil),))
+    html = environment_of().get_template("panels/fidelity.html").render(info=shown, run=run, catalog=catalog)
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;alert(1)") == 2
 
 
 def test_little_evidence_is_said(info_of, make_run):

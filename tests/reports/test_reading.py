@@ -77,10 +77,8 @@ def test_the_panel_that_is_read_is_marked_and_in_sight(opened: Opened) -> None:
     page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
 
 
-def test_the_keyboard_goes_from_the_top_down(opened: Opened) -> None:
-    page = opened.page
-    page.evaluate("document.activeElement.blur(); scrollTo({ top: 0, behavior: 'instant' })")
-    page.mouse.click(2, 2)
+def test_the_keyboard_goes_from_the_top_down(open_report: Open, written: Path) -> None:
+    page = open_report(written).page
     page.keyboard.press("Tab")
     skip = page.locator(".skip")
     assert skip.evaluate("link => link === document.activeElement")
@@ -117,7 +115,7 @@ def test_on_paper_all_is_open_and_every_chart_is_drawn(open_report: Open, writte
             const charts = [...document.querySelectorAll(".chart")];
             window.paper = {
                 closed: document.querySelectorAll("details:not([open])").length,
-                drawn: charts.map((chart) => Boolean(chart.querySelector(".main-svg .plot"))),
+                drawn: charts.map((chart) => Boolean(chart.querySelector(".cartesianlayer .trace"))),
                 widths: charts.map((chart) => chart._fullLayout?.width),
                 ink: charts.map((chart) => chart._fullLayout?.font.color),
             };
@@ -134,7 +132,7 @@ def test_on_paper_all_is_open_and_every_chart_is_drawn(open_report: Open, writte
         "ink": [LIGHT["ink"]] * charts,
     }
     assert page.locator("details[open]").count() == 0
-    assert page.evaluate("document.getElementById('chart-tradeoff')._fullLayout.width") > 700
+    page.wait_for_function("() => document.getElementById('chart-tradeoff')._fullLayout.width > 700")
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 703, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") == 703

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 import reports
 from fusion_ops.errors import ConfigError, DataError
@@ -46,24 +45,46 @@ def test_columns_of_no_measure_are_parameters(table: pd.DataFrame) -> None:
     assert dict(record.counts) == {"complete": 55, "failed": 5}
 
 
-def test_means_of_a_parameters_values(table: pd.DataFrame) -> None:
-    record = table_record(table, OBJECTIVES)
-    (info,) = parameters_info(record)
-    assert info.name == "neck"
-    assert info.values[0].value == "pan"
+def test_what_the_values_of_a_parameter_do(table: pd.DataFrame) -> None:
+    info = parameters_info(table_record(table, OBJECTIVES))
+    (neck,) = info.parameters
+    assert (neck.name, info.beside, info.problem) == ("neck", ("lr",), "")
+    assert neck.share is not None
+    assert neck.share.evidence
     complete = table[table["state"] == "complete"]
-    for one in info.values:
-        sample = complete.loc[complete["neck"] == one.value, "map50"]
-        low, high = stats.t.interval(0.95, len(sample) - 1, sample.mean(), stats.sem(sample))
-        assert (one.n, one.best) == (len(sample), sample.max())
-        assert one.half is not None
-        assert (one.mean - one.half, one.mean + one.half) == (pytest.approx(low), pytest.approx(high))
+    for one in neck.values:
+        sample = complete.loc[complete["neck"] == one.cell.label, "map50"]
+        assert (one.cell.n, one.best) == (len(sample), sample.max())
+        assert one.cell.mean == pytest.approx(sample.mean())
+    best = neck.values[0].cell
+    assert (best.label, best.evidence) == ("pan", True)
+    assert best.low is not None
+    # It was planted: 0.1 more than the two others, each of a third.
+    assert best.low < 0.1 * 2 / 3 < (best.high or 0)
 
 
-def test_two_candidates_have_no_interval_and_losses_point_the_right_way() -> None:
-    table = pd.DataFrame({"error": [0.3, 0.1, 0.2, 0.25], "how": ["a", "a", "b", "b"]})
-    (info,) = parameters_info(table_record(table, {"error": "minimize"}))
-    assert [(one.value, one.half, one.best) for one in info.values] == [("a", None, 0.1), ("b", None, 0.2)]
+def test_losses_point_the_right_way_and_what_changes_together_is_not_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    how = rng.choice(["a", "b"], 40)
+    table = pd.DataFrame(
+        {"error": 0.3 - 0.1 * (how == "b") + 0.01 * rng.normal(size=40), "how": how, "same": how + "!"}
+    )
+    alone = parameters_info(table_record(table[["error", "how"]], {"error": "minimize"})).parameters
+    assert [one.cell.label for one in alone[0].values] == ["b", "a"]
+    assert alone[0].values[0].best == table["error"].min()
+    assert alone[0].values[0].cell.effect is not None
+    assert alone[0].values[0].cell.effect > 0
+    both = parameters_info(table_record(table, {"error": "minimize"})).parameters
+    assert {one.name: one.alike for one in both} == {"how": ("same",), "same": ("how",)}
+    assert not any(one.share is not None and one.share.evidence for one in both)
+    twins = table.assign(same=how)
+    same = parameters_info(table_record(twins, {"error": "minimize"})).parameters
+    assert {one.name: one.alike for one in same} == {"how": ("same",), "same": ("how",)}
+
+
+def test_importance_takes_the_objectives_of_any_table(table: pd.DataFrame) -> None:
+    found = reports.importance(table, OBJECTIVES, points=["neck"], beside=["lr"])
+    assert found["evidence"].tolist() == [True]
 
 
 def test_one_objective_grows_and_has_no_trade_off() -> None:
@@ -150,3 +171,18 @@ def test_in_a_browser(table: pd.DataFrame, tmp_path: Path, request: pytest.Fixtu
     assert page.locator("img").count() == 0
     assert page.title() == "table of candidates · fusion-nas"
     opened.expect_calm()
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_and_nothing_moves(
+    table: pd.DataFrame, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = reports.write_html(table, tmp_path / "t.html", objectives=OBJECTIVES)
+    opened = request.getfixturevalue("open_report")(path)
+    opened.read_through()
+    opened.expect_still()
+    opened.page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    for scheme in ("light", "dark"):
+        opened.page.emulate_media(color_scheme=scheme)
+        opened.expect_accessible()

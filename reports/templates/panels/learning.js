@@ -94,9 +94,10 @@
 
     const chart = report.chart(element, build);
     report.onSelect(() => chart.render());
+    const follow = report.whenNear(element, () => chart.render());
     report.onBudget(() => {
       listLeading();
-      chart.render();
+      follow();
     });
   }
 }

@@ -195,9 +195,10 @@
     show(entry);
     chart.render();
   });
+  const follow = report.whenNear(control("chart-tradeoff"), () => chart.render());
   report.onBudget(() => {
     showOutside();
     listFront(frontOf(...chosenAxes()), ...chosenAxes());
-    chart.render();
+    follow();
   });
 }

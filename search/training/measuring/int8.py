@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 from torch import nn
 
@@ -13,6 +11,7 @@ from fusion_ops.errors import CandidateError, RunError
 from reports.measures import INT8, MEASURES
 from reports.runtimes import RUNTIMES, Runtime, runtime_named
 from reports.runtimes.program_network import ProgramNetwork
+from reports.scratch import scratch_folder
 from search.training.job import Job
 from search.training.loop import DeviceData, evaluate
 from search.training.measuring.calibration import calibration_images
@@ -68,8 +67,8 @@ class Int8Qualities:
         remove_pulses(plain)
         images = calibration_images(self._data)
         self._beat()
-        with tempfile.TemporaryDirectory(prefix="fusion-nas-") as folder:
-            path = Path(folder) / runtime.file
+        with scratch_folder() as folder:
+            path = folder / runtime.file
             try:
                 runtime.quantize(plain, images, path)
                 self._beat()

@@ -110,3 +110,15 @@ def test_without_javascript_no_control_is_dead(written: Path, request: pytest.Fi
     assert page.locator("#configs table").is_visible()
     for name in ("#fronts-x", "#chart-fronts", "#chart-attainment"):
         assert not page.locator(name).is_visible()
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_and_nothing_moves(written: Path, request: pytest.FixtureRequest) -> None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    opened = request.getfixturevalue("open_report")(written)
+    opened.read_through()
+    opened.expect_still()
+    opened.page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    for scheme in ("light", "dark"):
+        opened.page.emulate_media(color_scheme=scheme)
+        opened.expect_accessible()

@@ -158,6 +158,16 @@ BAD = [
     ("objectives: accuracy", 1, "`objectives` must be a list; got text `accuracy`; write [accuracy]"),
     ("objectives:\n- accuracy\n- params\n- accuracy", 4, "objective `accuracy` is named twice"),
     ("objectives: [accuracy, latency@openvin]", 1, "unknown runtime `openvin`; did you mean `openvino`?"),
+    (
+        "objectives:\n- accuracy\n- latency@onnxruntime\n- latency@onnx",
+        4,
+        "`latency@onnxruntime` and `latency@onnx` are both the latency in ONNX Runtime; leave one out.",
+    ),
+    (
+        "objectives: [accuracy, latency, latency@openvino]\nlatency: {runtime: openvino}",
+        1,
+        "`latency` and `latency@openvino` are both the latency in OpenVINO; leave one out.",
+    ),
     ("objectives: [accuracy, params@openvino]", 1, "`params` has no place; got objective `params@openvino`."),
     ("objectives: [accuracy, latenci@openvino]", 1, "unknown objective `latenci@openvino`"),
     ("objectives: [accuracy, 'latency@mine:Phone']", 1, "`mine:Phone`: there is no module `mine`"),

@@ -1,4 +1,4 @@
-"""Folders of drivers that were killed go; those in use and those of others stay."""
+"""Folders of processes that were killed go; those in use and those of others stay."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from search.cluster import scratch
+from reports import scratch
 
 HOLDER = """
 import sys, time
-from search.cluster.scratch import scratch_folder
+from reports.scratch import scratch_folder
 with scratch_folder() as folder:
     print(folder, flush=True)
     time.sleep(60)

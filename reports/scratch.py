@@ -1,4 +1,4 @@
-"""Private folders for the time of a run, those of drivers that were killed removed."""
+"""Private folders for a while, those of processes that were killed removed."""
 
 from __future__ import annotations
 
