@@ -25,6 +25,8 @@ MOST_TRACE = 20_000
 MOST_COMPARED = 2_000
 STANDS_OUT = 0.05
 MOST_OPERATORS = 3
+# Fewer candidates have some operator more often by chance.
+LEAST_ALIKE = 3
 
 # What differs between errors of one kind, in this order: paths, addresses and ids, numbers.
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:|~)?(?:\.{0,2}[/\\][^\s/\\'\"`:,;()\[\]{}<>]+)+")
@@ -44,7 +46,7 @@ class FailureGroup:
         id: Id of its architecture.
         retrained: How many of them are retrainings.
         operators: Operators at more of their points than of all candidates' that were trained: name, share here, share
-            of all.
+            of all; from three candidates on.
         trace: Traceback of the first candidate; empty where the run kept none.
         file: The file that has it whole, from the run directory; empty where there is none.
         trace_cut: How many characters of it were cut at its beginning.
@@ -110,7 +112,8 @@ def _group(run: RunRecord, rows: pd.DataFrame, shares: pd.DataFrame) -> FailureG
     reason, number, name = str(first["reason"]), int(first["number"]), str(first["id"])
     here, everywhere = shares.loc[rows.index].mean(), shares.mean()
     standing_out = [(str(op), float(here[op]), float(everywhere[op])) for op in shares.columns]
-    standing_out = [one for one in standing_out if one[1] - one[2] > STANDS_OUT]
+    enough = len(rows) >= LEAST_ALIKE
+    standing_out = [one for one in standing_out if enough and one[1] - one[2] > STANDS_OUT]
     standing_out.sort(key=lambda one: one[2] - one[1])
     trace, file = _trace(run, name, number)
     return FailureGroup(
