@@ -182,6 +182,7 @@ def ncnn(path: Path, folder: Path) -> Run:
     if done.returncode or not (folder / "n.param").is_file():
         raise RuntimeError(f"pnnx: exit code {done.returncode}, {_last(done.stderr)}")
     network = package.Net()
+    network.opt.num_threads = 1
     for half in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
         setattr(network.opt, half, False)
     if network.load_param(str(folder / "n.param")) or network.load_model(str(folder / "n.bin")):
