@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
 from reports.candidate import TRAINED
+from reports.catalog import Catalog
+from reports.operator_shares import operator_shares
 from reports.run import RunRecord
-from spaces import Architecture
 
 __all__ = ["TRACE", "FailureGroup", "Failures", "failure_groups", "pattern"]
 
@@ -25,6 +25,8 @@ MOST_TRACE = 20_000
 MOST_COMPARED = 2_000
 STANDS_OUT = 0.05
 MOST_OPERATORS = 3
+# Fewer candidates have some operator more often by chance.
+LEAST_ALIKE = 3
 
 # What differs between errors of one kind, in this order: paths, addresses and ids, numbers.
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:|~)?(?:\.{0,2}[/\\][^\s/\\'\"`:,;()\[\]{}<>]+)+")
@@ -44,7 +46,7 @@ class FailureGroup:
         id: Id of its architecture.
         retrained: How many of them are retrainings.
         operators: Operators at more of their points than of all candidates' that were trained: name, share here, share
-            of all.
+            of all; from three candidates on.
         trace: Traceback of the first candidate; empty where the run kept none.
         file: The file that has it whole, from the run directory; empty where there is none.
         trace_cut: How many characters of it were cut at its beginning.
@@ -85,7 +87,7 @@ def pattern(reason: str) -> str:
     return _NUMBER.sub("#", _ID.sub("#", _PATH.sub("PATH", text)))
 
 
-def failure_groups(run: RunRecord) -> Failures:
+def failure_groups(run: RunRecord, catalog: Catalog) -> Failures:
     """Return the errors of a run: of failed candidates, and of those that did not fit the memory."""
     parts = [part for part in (run.table, run.contests, run.retrained) if len(part)]
     rows = pd.concat(parts) if parts else run.table
@@ -95,22 +97,23 @@ def failure_groups(run: RunRecord) -> Failures:
     failed = rows[wrong].sort_values("number", kind="stable")
     grouped = [group for _, group in failed.groupby(failed["reason"].map(pattern), sort=False)]
     grouped.sort(key=len, reverse=True)
-    usual = _shares(rows.loc[rows["state"].isin(TRAINED), "architecture"]) if grouped else {}
+    shares = operator_shares(rows[rows["state"].isin(TRAINED) | wrong] if grouped else failed, catalog)
     shown, further = grouped[:MOST_GROUPS], grouped[MOST_GROUPS:]
     return Failures(
-        tuple(_group(run, group, usual) for group in shown),
+        tuple(_group(run, group, shares) for group in shown),
         len(failed),
         (len(further), sum(map(len, further))),
         int((rows["retries"] > 0).sum()),
     )
 
 
-def _group(run: RunRecord, rows: pd.DataFrame, usual: Mapping[str, float]) -> FailureGroup:
+def _group(run: RunRecord, rows: pd.DataFrame, shares: pd.DataFrame) -> FailureGroup:
     first: Mapping[Any, Any] = rows.iloc[0].to_dict()
     reason, number, name = str(first["reason"]), int(first["number"]), str(first["id"])
-    here = _shares(rows["architecture"])
-    standing_out = [(op, share, usual.get(op, 0.0)) for op, share in here.items()]
-    standing_out = [one for one in standing_out if one[1] - one[2] > STANDS_OUT]
+    here, everywhere = shares.loc[rows.index].mean(), shares.mean()
+    standing_out = [(str(op), float(here[op]), float(everywhere[op])) for op in shares.columns]
+    enough = len(rows) >= LEAST_ALIKE
+    standing_out = [one for one in standing_out if enough and one[1] - one[2] > STANDS_OUT]
     standing_out.sort(key=lambda one: one[2] - one[1])
     trace, file = _trace(run, name, number)
     return FailureGroup(
@@ -125,17 +128,6 @@ def _group(run: RunRecord, rows: pd.DataFrame, usual: Mapping[str, float]) -> Fa
         file=file,
         trace_cut=max(len(trace) - MOST_TRACE, 0),
     )
-
-
-def _shares(architectures: Iterable[str]) -> dict[str, float]:
-    """Return at which share of all points of these networks each operator is."""
-    # Each text is read once: duplicates and retrainings have the same.
-    counts: Counter[str] = Counter()
-    for text, times in Counter(architectures).items():
-        for _, choice in Architecture.from_json(text).choices:
-            counts[choice.op] += times
-    total = counts.total()
-    return {name: count / total for name, count in sorted(counts.items())}
 
 
 def _trace(run: RunRecord, name: str, number: int) -> tuple[str, str]:

@@ -7,11 +7,12 @@ import pandas as pd
 from scipy.stats import mannwhitneyu
 
 from reports.candidate import TRAINED
+from reports.catalog import Catalog
 from reports.checks.check import HEALTH, Finding, HealthCheck, Status
 from reports.checks.subject import Subject
 from reports.failures import has_diverged
+from reports.operator_shares import operator_shares
 from reports.proportions import wilson
-from spaces import Architecture
 
 __all__ = ["failures", "gathering_operator"]
 
@@ -38,7 +39,7 @@ def failures(subject: Subject) -> Finding | None:
     said = f"{len(failed)} of {len(ended)} trainings failed"
     if diverged.any():
         said += f", {int(diverged.sum())} of them diverged"
-    operator = gathering_operator(ended["architecture"], diverged)
+    operator = gathering_operator(ended, diverged, subject.catalog)
     if operator:
         share_of = f"{said}; what diverged has `{operator}` at more points than what did not"
         advice = f"Lower `train.lr`, or leave `{operator}` out of `space.ops`."
@@ -51,12 +52,12 @@ def failures(subject: Subject) -> Finding | None:
     )
 
 
-def gathering_operator(architectures: pd.Series[str], diverged: pd.Series[bool]) -> str:
-    """Return the operator at which divergence gathers, if there is one; see `failures`."""
+def gathering_operator(ended: pd.DataFrame, diverged: pd.Series[bool], catalog: Catalog) -> str:
+    """Return the operator at which divergence gathers among trainings that ended, if there is one; see `failures`."""
     marks = diverged.to_numpy(np.bool_)
     if marks.sum() < LEAST_DIVERGED or marks.all():
         return ""
-    shares = _shares(architectures)
+    shares = operator_shares(ended, catalog)
     tested = {
         name: mannwhitneyu(shares.loc[marks, name], shares.loc[~marks, name], alternative="greater").pvalue
         for name in shares.columns
@@ -64,15 +65,6 @@ def gathering_operator(architectures: pd.Series[str], diverged: pd.Series[bool])
     }
     name = min(tested, key=lambda one: tested[one], default="")
     return name if name and tested[name] < LEVEL / len(tested) else ""
-
-
-def _shares(architectures: pd.Series[str]) -> pd.DataFrame:
-    """Return by operator at which share of its points each architecture has it."""
-    rows = []
-    for text in architectures:
-        operators = [choice.op for _, choice in Architecture.from_json(text).choices]
-        rows.append({name: operators.count(name) / len(operators) for name in set(operators)})
-    return pd.DataFrame(rows).fillna(0.0)
 
 
 def _status(share: float, least: Status) -> Status:

@@ -28,7 +28,7 @@ class ProvenanceInfo:
 
 def provenance_info(run: RunRecord, catalog: Catalog) -> ProvenanceInfo:
     """Return failures and provenance of a run."""
-    return ProvenanceInfo(failure_groups(run), provenance(run, catalog))
+    return ProvenanceInfo(failure_groups(run, catalog), provenance(run, catalog))
 
 
 PANELS.register("provenance")(Panel(11, "Failures and provenance", provenance_info, short="Provenance"))
