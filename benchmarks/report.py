@@ -263,9 +263,9 @@ def main() -> None:
         for count in asked.candidates:
             results["candidates"][str(count)] = found = measure(browser, space, count, asked.loads)
             print(count, json.dumps(found, indent=1), flush=True)
+            if asked.json:
+                asked.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         browser.close()
-    if asked.json:
-        asked.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
