@@ -7,13 +7,14 @@ What it shows
     - `times`: how long a ResNet-20 with the operator at every residual sum takes for one image on one thread, as a
       multiple of the same network with sums: the two take turns, and the ratio is that of the least times.
     Runtimes of which one environment cannot hold all are run one after the other; the JSON keeps what other calls
-    have found. `--page` writes the tables of `docs/deployment.md` from it.
+    have found. `--page` writes the tables of `docs/deployment.md` from it, and one of what `benchmarks/int8.py` has
+    found.
 
 Result
     `benchmarks/results/runtimes.json`, in words in `docs/deployment.md`.
 
 How to run
-    python benchmarks/runtimes.py [--only openvino …] [--json benchmarks/results/runtimes.json] [--page]
+    python benchmarks/runtimes.py [--only openvino …] [--untimed] [--json benchmarks/results/runtimes.json] [--page]
     make runtimes-table        # all runtimes, each in an environment of its own
 """
 
@@ -39,6 +40,7 @@ from reports.runtimes.conformance import LIMIT, OperatorNetwork, differences
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "runtimes.json", ROOT / "docs" / "deployment.md"
+INT8 = ROOT / "benchmarks" / "results" / "int8.json"
 ROUNDS, CALLS, REDUCTION = 60, 5, 4
 ON_LINUX = ("torch", "torch-compiled", "onnxruntime", "openvino", "executorch", "litert", "ncnn", "tvm")
 
@@ -51,22 +53,30 @@ def network(operator: str) -> torch.nn.Module:
     return space.build(space.uniform(operator, r=r)).eval()
 
 
-def measured(runtime: Runtime, operator: str, ours: Callable[[], object] | None) -> dict[str, Any]:
-    """Return what is found of one operator; `ours` runs the network of sums."""
-    row: dict[str, Any] = {}
+def compared(runtime: Runtime) -> dict[str, dict[str, Any]]:
+    """Return how far off each operator is: all in one file, or where that is refused, each in one of its own."""
+    names = fusion_ops.names()
     try:
-        row["difference"] = max(differences(runtime, OperatorNetwork([operator])).values())
+        found = differences(runtime, OperatorNetwork(names))
+        return {name: {"difference": max(found[f"{name}_{inputs}"] for inputs in (2, 3))} for name in names}
+    except Exception:
+        return {name: _alone(runtime, name) for name in names}
+
+
+def _alone(runtime: Runtime, operator: str) -> dict[str, Any]:
+    try:
+        return {"difference": max(differences(runtime, OperatorNetwork([operator])).values())}
     except Exception as error:
-        row["refused"] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return row
-    if ours is None:
-        return row
+        return {"refused": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"}
+
+
+def timed(runtime: Runtime, operator: str, ours: Callable[[], object]) -> dict[str, Any]:
+    """Return how many times as long a network with an operator takes as that of sums, which `ours` runs."""
     try:
         with runtime.ready(network(operator), [torch.randn(1, 3, 32, 32)], threads=1) as run:
-            row["times"] = round(ratio(ours, run), 3)
+            return {"times": round(ratio(ours, run), 3)}
     except Exception as error:
-        row["not_timed"] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    return row
+        return {"not_timed": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"}
 
 
 def ratio(first: Callable[[], object], second: Callable[[], object]) -> float:
@@ -82,25 +92,29 @@ def ratio(first: Callable[[], object], second: Callable[[], object]) -> float:
     return least[1] / least[0]
 
 
-def found_in(name: str) -> dict[str, Any]:
-    """Return what is found of all operators in one runtime."""
+def found_in(name: str, *, times: bool) -> Iterator[dict[str, Any]]:
+    """Yield what is found of the operators in one runtime, again after each that was timed: some take minutes."""
     runtime = RUNTIMES[name]
-    rows: dict[str, Any] = {}
+    about = {"version": runtime.version, "torch": torch.__version__, "cpu": platform.processor() or platform.machine()}
+    rows = compared(runtime)
+    print(f"{name}: {rows}", flush=True)
+    yield about | {"operators": rows}
+    if not times:
+        return
     with ExitStack() as held:
-        timed = None
         try:
-            timed = held.enter_context(runtime.ready(network("sum"), [torch.randn(1, 3, 32, 32)], threads=1))
+            ours = held.enter_context(runtime.ready(network("sum"), [torch.randn(1, 3, 32, 32)], threads=1))
         except Exception as error:
             print(f"{name}: not timed: {error}")
+            return
         for operator in fusion_ops.names():
-            rows[operator] = measured(runtime, operator, timed)
+            rows[operator] |= timed(runtime, operator, ours)
             print(f"{name} {operator}: {rows[operator]}", flush=True)
-    about = {"version": runtime.version, "torch": torch.__version__, "cpu": platform.processor() or platform.machine()}
-    return about | {"operators": rows}
+            yield about | {"operators": rows}
 
 
 def tables(results: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of the tables of the page: differences, then times."""
+    """Yield the lines of the tables of the page: differences, times, and what int8 costs."""
     shown = [name for name in ON_LINUX if name in results]
     heads = [f"{RUNTIMES[name].title} {str(results[name]['version']).partition('+')[0]}" for name in shown]
     for title, cell in (("largest difference", _difference), ("time, of the sum's", _times)):
@@ -110,6 +124,21 @@ def tables(results: dict[str, Any]) -> Iterator[str]:
             cells = [cell(results[name]["operators"].get(operator, {})) for name in shown]
             yield f"| `{operator}` | {' | '.join(cells)} |"
         yield ""
+    yield from int8_table(json.loads(INT8.read_text()))
+
+
+def int8_table(measured: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of what `benchmarks/int8.py` has found: what eight bits cost, of the operators measured there."""
+    found = {(row["operator"], row["runtime"]): row for row in measured["rows"] if row["form"] == "network"}
+    shown = list(dict.fromkeys(runtime for _, runtime in found))
+    heads = [f"{RUNTIMES[name].title} {measured['versions'][name]}" for name in shown]
+    yield f"| int8: error of the logits, images of another class | {' | '.join(heads)} |"
+    yield "|---" * (len(shown) + 1) + "|"
+    for operator in sorted({operator for operator, _ in found}):
+        rows = [found[operator, name] for name in shown]
+        cells = [f"{row['error']:.3f}, {100 * (1 - row['same_class']):.1f} %" for row in rows]
+        yield f"| `{operator}` | {' | '.join(cells)} |"
+    yield ""
 
 
 def _difference(row: dict[str, Any]) -> str:
@@ -127,6 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=ON_LINUX)
     parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--untimed", action="store_true", help="only compare: a minute in place of many")
     parser.add_argument("--page", action="store_true", help="only write the tables of docs/deployment.md")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -135,8 +165,9 @@ def main() -> None:
         torch.set_num_threads(1)
         for name in asked.only or [name for name in ON_LINUX if not RUNTIMES[name].missing()]:
             RUNTIMES[name].require()
-            results[name] = found_in(name)
-            asked.json.write_text(json.dumps(results, indent=1) + "\n")
+            for found in found_in(name, times=not asked.untimed):
+                results[name] = found
+                asked.json.write_text(json.dumps(results, indent=1) + "\n")
     text = PAGE.read_text()
     marked = re.compile(r"(<!-- tables -->\n).*?(<!-- end -->)", re.DOTALL)
     PAGE.write_text(marked.sub(lambda found: found[1] + "\n".join(tables(results)) + found[2], text))

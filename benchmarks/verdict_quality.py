@@ -24,7 +24,7 @@ Right or wrong is simulated by a probit: an image is classified rightly where th
 positive; so the true accuracy is known exactly.
 
 Result (Intel Xeon, one shared core, fifteen minutes, 2026-11-29; tables in `docs/verdict.md`): coverage 93 to 97 % in
-88 of 90 cells, but for 99 % right on 200 images with seeds of 3 × (98 %); wrong in 4.4 % on average, by seeds alone up
+88 of 90 cells, but for 99 % right on 200 images with seeds of 3 × (98 %); wrong in 4.5 % on average, by seeds alone up
 to 27 %, by images alone up to 35 %; power 78 to 81 %, over looks 76 to 81 %; picked among three or six, wrong in at
 most 3.4 %; whole retrainings take 45 % of the trainings of the fixed design that closes as many verdicts. Two
 networks alone take 73 % (`adaptive`).

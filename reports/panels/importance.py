@@ -13,7 +13,7 @@ from reports.panel import PANELS, Panel
 from reports.phrases import signed_points
 from reports.run import RunRecord
 
-__all__ = ["Bar", "ImportanceInfo", "ImportanceView", "importance_info"]
+__all__ = ["Bar", "ImportanceInfo", "ImportanceView", "importance_info", "view_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,12 @@ class ImportanceInfo:
 def importance_info(run: RunRecord, catalog: Catalog) -> ImportanceInfo:
     """Return the importance of each point for every quality."""
     return ImportanceInfo(
-        tuple(_view(measure, effects_of_run(run, catalog, measure)) for measure in qualities(catalog))
+        tuple(view_of(measure, effects_of_run(run, catalog, measure)) for measure in qualities(catalog))
     )
 
 
-def _view(measure: Measure, effects: Effects) -> ImportanceView:
+def view_of(measure: Measure, effects: Effects) -> ImportanceView:
+    """Return what is shown of one quality."""
     found = importance_of(effects)
     alone = tuple(line.name for line in effects.points if len(line.cells) < 2)
     if found is None:

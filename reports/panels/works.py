@@ -13,7 +13,7 @@ from reports.panel import PANELS, Panel
 from reports.phrases import signed_points, signed_range
 from reports.run import RunRecord
 
-__all__ = ["HeatCell", "HeatMap", "HeatRow", "WorksInfo", "WorksView", "works_info"]
+__all__ = ["HeatCell", "HeatMap", "HeatRow", "WorksInfo", "WorksView", "view_of", "works_info"]
 
 FEW = 3
 """A cell of fewer candidates is hatched."""
@@ -115,11 +115,12 @@ class WorksInfo:
 
 def works_info(run: RunRecord, catalog: Catalog) -> WorksInfo:
     """Return the effects of operators at points on every quality."""
-    views = tuple(_view(measure, effects_of_run(run, catalog, measure)) for measure in qualities(catalog))
+    views = tuple(view_of(measure, effects_of_run(run, catalog, measure)) for measure in qualities(catalog))
     return WorksInfo(views, beside_of(run))
 
 
-def _view(measure: Measure, effects: Effects) -> WorksView:
+def view_of(measure: Measure, effects: Effects) -> WorksView:
+    """Return what is shown of one quality."""
     lines = (*effects.points, *effects.ratios)
     known = [cell.effect for line in lines for cell in line.cells.values() if cell.effect is not None]
     largest = max(map(abs, known), default=0.0)

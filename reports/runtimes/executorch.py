@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 from torch.export import ExportedProgram
@@ -13,7 +14,7 @@ from reports.runtimes.apart import convert_apart
 from reports.runtimes.program import exported_program
 from reports.runtimes.runtime import RUNTIMES, Runtime
 
-__all__ = ["ExecuTorch"]
+__all__ = ["ExecuTorch", "lowered"]
 
 SHIPPED = Path(__file__).parents[1] / "shipped"
 LARGEST_BATCH = 64
@@ -42,6 +43,11 @@ class ExecuTorch(Runtime):
 
 def write(program: ExportedProgram, path: Path) -> None:
     """Write a program for XNNPACK."""
+    path.write_bytes(lowered(program).to_executorch().buffer)
+
+
+def lowered(program: ExportedProgram) -> Any:
+    """Return a program in ExecuTorch's operations, what XNNPACK takes over in delegates: an `EdgeProgramManager`."""
     exir = import_module("executorch.exir")
     xnnpack = import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
     # What is calculated of parameters alone would stand between the delegates.
@@ -49,10 +55,8 @@ def write(program: ExportedProgram, path: Path) -> None:
     # The verifier asks operations that return lists for the length of their first tensor, and so takes the example's
     # batch for the only one.
     settings = exir.EdgeCompileConfig(_check_ir_validity=False)
-    lowered = exir.to_edge_transform_and_lower(
-        known, partitioner=[xnnpack.XnnpackPartitioner()], compile_config=settings
-    )
-    path.write_bytes(lowered.to_executorch().buffer)
+    partitioners = [xnnpack.XnnpackPartitioner()]
+    return exir.to_edge_transform_and_lower(known, partitioner=partitioners, compile_config=settings)
 
 
 RUNTIMES.register("executorch")(ExecuTorch())

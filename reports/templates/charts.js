@@ -44,7 +44,7 @@ Object.assign(report, {
     };
     // Plotly's own buttons are inside: a figure may have such, an image may not.
     element.setAttribute("role", "figure");
-    const chart = { draw: render, render: () => drawn && render() };
+    const chart = { element, draw: render, render: () => drawn && render() };
     report.charts.push(chart);
     const near = new IntersectionObserver((seen) => {
       if (!seen.some((entry) => entry.isIntersecting)) return;

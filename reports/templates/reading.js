@@ -49,6 +49,11 @@
     for (const details of opened) details.open = false;
     report.printing = false;
     // The boxes of charts have the window's size again once this is over.
-    setTimeout(() => report.charts.forEach((chart) => chart.render()));
+    setTimeout(() => {
+      for (const chart of report.charts) {
+        chart.render();
+        if (chart.element.clientWidth && chart.element.matches(".js-plotly-plot")) Plotly.Plots.resize(chart.element);
+      }
+    });
   });
 }

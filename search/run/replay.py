@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from reports.run import CONFIG, RunRecord, load_run
 from search.run.replay_counts import Counts, Own, Truth, count, own, truth_of
 from search.run.replay_source import Source, source_of
 from search.strategy.pruners import PRUNERS, check_pruner, create_pruner
+from search.strategy.samplers import SAMPLERS
 from search.study.replay import Replayed, replayed
 
 __all__ = ["Replay", "Replays", "refuse_sampler", "replay"]
@@ -112,15 +114,18 @@ def refuse_sampler(run_dir: str | Path, sampler: str) -> None:
     """Say why a sampler cannot be replayed, and what to do instead.
 
     Raises:
-        ConfigError: Always.
+        UnknownNameError: No such sampler.
+        ConfigError: Any other time.
     """
+    _ = SAMPLERS[sampler]
     record = load_run(run_dir)
     source = source_of(record)
     known, there = len(source.trainings), source.space.size()
+    config = shlex.quote(str(record.path / CONFIG))
     raise ConfigError(
         f"a sampler cannot be replayed: {record.name} knows {known:,} of the {there:,} architectures of its space, "
         f"those that its own sampler chose, and nothing of any other that `{sampler}` would propose. Search once more "
-        f"with it: `fusion-nas launch {record.path / CONFIG} --set search.sampler={sampler} --run-dir DIR`."
+        f"with it: `fusion-nas launch {config} --set search.sampler={sampler} --run-dir DIR`."
     )
 
 

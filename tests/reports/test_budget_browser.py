@@ -336,6 +336,20 @@ def test_where_nothing_fits_the_page_says_what_would(opened: Opened) -> None:
     opened.expect_calm()
 
 
+def test_what_is_unknown_does_not_fit(opened: Opened) -> None:
+    page = opened.page
+    number(page, "latency").fill("9 ms")
+    number(page, "latency").press("Enter")
+    entries = entries_of(page)
+    unknown = [entry for entry in entries if entry["values"]["latency"] is None]
+    text = page.locator("#budget-count").inner_text()
+    assert text.startswith(f"{len(entries) - len(unknown)} of {len(entries)} candidates fit")
+    assert text.endswith(f"{len(unknown)} without a value of latency count as outside.")
+    page.evaluate("id => report.select(id)", unknown[0]["id"])
+    assert page.locator("#architecture-outside").text_content() == "Outside the budgets: latency unknown."
+    opened.expect_calm()
+
+
 EVIL = "a=b&c:<img src=x onerror=\"document.title='broken'\">\u2028"
 
 

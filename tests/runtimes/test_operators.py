@@ -84,6 +84,16 @@ def test_executorch_refuses_a_batch_that_it_planned_no_memory_for(tmp_path: Path
         program(images_of(65).numpy())
 
 
+@pytest.mark.parametrize("operator", [name for name in fusion_ops.names() if name not in ("eca", "parsenet")])
+def test_executorch_hands_an_operator_of_two_inputs_to_xnnpack_in_one_block(operator: str) -> None:
+    from reports.runtimes.executorch import LARGEST_BATCH, lowered
+
+    network = OperatorNetwork([operator])
+    del network.fused[f"{operator}_3"], network.maps[2]
+    graph = lowered(exported_program(network, [images_of(2)], largest=LARGEST_BATCH)).exported_program().graph
+    assert sum("executorch_call_delegate" in str(node.target) for node in graph.nodes) == 1
+
+
 def test_ncnn_names_the_layer_that_it_lacks(tmp_path: Path) -> None:
     class Folded(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:

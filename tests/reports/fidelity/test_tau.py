@@ -58,3 +58,16 @@ def test_of_equals_the_worse_is_taken_and_one_that_stands_for_several_takes_thei
     assert top_regret([0.5, 0.5], [0.9, 0.8], 1) == pytest.approx(0.1)
     assert top_regret([0.5, 0.4], [0.8, 0.9], 2) == 0
     assert top_regret([0.5, 0.4], [0.8, 0.9], 2, [3, 1]) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("apart", [8, 80])
+def test_its_error_is_that_of_leaving_out_one_at_a_time_with_and_without_ties(apart):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=80)
+    values = np.stack([x, 0.7 * x + 0.7 * rng.normal(size=80)])
+    x, y = values[0], np.where(values[1] >= np.sort(values[1])[-apart], values[1], -9.0)
+    left = [stats.kendalltau(np.delete(x, out), np.delete(y, out)).statistic for out in range(80)]
+    error = np.sqrt(79 / 80 * ((left - np.mean(left)) ** 2).sum())
+    found = kendall(x, y)
+    half = (np.arctanh(found.high) - np.arctanh(found.low)) / 2
+    assert half * (1 - found.value**2) / stats.t.ppf(0.975, 78) == pytest.approx(error, rel=0.05)

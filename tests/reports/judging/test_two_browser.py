@@ -93,10 +93,8 @@ def test_any_two_of_many_are_compared(
     assert pair_of(page) == (one.id, other.id)
     for bad in (f"#two:two={one.id}", "#two:two=__proto__,constructor", "#two:two=a,b,c&two=<img src=x>"):
         page.evaluate("hash => void (location.hash = hash)", bad)
-        page.wait_for_function(
-            "text => document.getElementById('left-out').textContent.includes(text)",
-            arg=bad.partition(":")[2].partition("&")[0],
-        )
+        told = "text => document.getElementById('left-out').textContent.includes(text)"
+        page.wait_for_function(told, arg=bad.partition(":")[2].partition("&")[0])
         assert pair_of(page) == first
     stopped = catalog.unranked[0]
     page.evaluate("id => report.select(id)", stopped.id)

@@ -15,6 +15,7 @@ import reports
 import spaces
 from fusion_ops.errors import DataError, SpecError, UnknownNameError
 from reports.marginal import effects_of, importance_of
+from reports.marginal.shares import _drawn
 from tests.reports.marginal.drawn import KINDS, NAMES, drawn, with_operator
 
 SEEDS = 20
@@ -131,6 +132,15 @@ def test_intervals_are_those_of_scipy_where_least_squares_is_enough() -> None:
     ours = next(one for one in found.points if one.name == "a")
     assert ours.value == pytest.approx(share(np.arange(400)), abs=0.01)
     assert (ours.low, ours.high) == (pytest.approx(other.low, abs=0.03), pytest.approx(other.high, abs=0.03))
+
+
+def test_shares_are_drawn_around_their_estimates() -> None:
+    rng = np.random.default_rng(14)
+    rows = drawn(rng, COUNT)
+    effects = effects_of(NAMES, rows, 2 * with_operator(rows, 3, "aff") + rng.normal(0, 0.5, COUNT))
+    assert effects.fitted is not None
+    found = _drawn([effects.points[3]], [1.0], (effects.fitted.noise, COUNT), 20_000, 0)
+    assert found[1:].mean(axis=0) == pytest.approx(found[0], rel=0.02)
 
 
 def test_optuna_ranks_the_same_point_first_where_it_is_plain() -> None:

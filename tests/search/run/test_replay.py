@@ -271,6 +271,7 @@ def test_bad_input_is_one_line_and_2(write, tmp_path, capsys):
         ((cut,), "replay needs candidates that were trained to their end"),
         ((bare,), "replay needs learning curves"),
         ((good, "-o", tmp_path / "no" / "folder" / "a.json"), "cannot write"),
+        ((good, "--sampler", "rnadom"), "random"),
         ((good, "--sampler", "random"), "a sampler cannot be replayed: good knows 4 of the"),
     ):
         assert in_process("replay", *arguments) == 2
