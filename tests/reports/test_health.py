@@ -124,6 +124,17 @@ class TestNoise:
         check = found("noise", rows, validation=validation)
         assert (check.status, check.numbers["neighbours"]) == (status, 3)
 
+    @pytest.mark.parametrize(
+        ("qualities", "status"), [((0.8, 0.801, 0.9), "pass"), ((0.8, 0.801, 0.802, 0.9), "warning")]
+    )
+    def test_half_of_the_neighbours_are_enough(
+        self, found: Found, planted: Callable[..., Rows], qualities: tuple[float, ...], status: str
+    ) -> None:
+        rows = planted(qualities, uniform=[])
+        for place, row in enumerate(rows):
+            row["params"] = 1000 * (place + 1)
+        assert found("noise", rows, validation=2000).status == status
+
     def test_noise_of_images_by_hand(self, found: Found, planted: Callable[..., Rows]) -> None:
         rows = planted([0.8, 0.8, 0.9], uniform=[])
         for place, row in enumerate(rows):
@@ -373,6 +384,12 @@ class TestLearning:
         assert check.status == status
         assert check.numbers["late_gain"] == pytest.approx(late)
         assert check.numbers["lead"] == pytest.approx(0.04)
+
+    def test_the_best_epoch_counts_not_the_last(self, found: Found, planted: Callable[..., Rows]) -> None:
+        rows = planted([0.94, 0.9, 0.9])
+        for row in rows:
+            row["curve"] = [0.5, 0.6, 0.7, 0.8, 0.85, 0.86, 0.9, 0.7]
+        assert found("learning", rows).numbers["late_gain"] == pytest.approx(0.04)
 
     def test_a_loss_falls(self, found: Found, planted: Callable[..., Rows]) -> None:
         rows = planted([0.94, 0.9, 0.9])
