@@ -82,6 +82,8 @@ def test_states_values_curves_and_parameters(url: str) -> None:
         assert row["started"] == trial.datetime_start.astimezone(UTC).isoformat(timespec="milliseconds")
         assert row["value"] == trial.value or trial.state != optuna.trial.TrialState.COMPLETE
     assert rows.loc[2, "reason"] == "pruned after 2 reported values"
+    # Optuna gives a pruned trial its last report as a value; it is none of a whole training.
+    assert rows["value"].notna().tolist() == [True, False, False, True, True]
     assert "note" not in rows.columns
     best = reports.rank(read.rows, read.objectives).iloc[0]
     assert best["number"] == optuna.load_study(study_name="plain", storage=url).best_trial.number
