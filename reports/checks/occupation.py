@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 __all__ = ["Occupation", "occupation"]
 
@@ -15,7 +16,7 @@ class Occupation:
     """What workers did with their time.
 
     Args:
-        workers: The most candidates that were in work at once.
+        workers: The most workers that had a candidate in work at once.
         there: Seconds during which at least one was.
         trained: Seconds in training, of all together.
     """
@@ -32,19 +33,32 @@ class Occupation:
 
 
 def occupation(table: pd.DataFrame) -> Occupation:
-    """Return what the workers of a candidates table did, by when candidates were begun and ended."""
+    """Return what the workers of a candidates table did, by when candidates were begun and ended.
+
+    A worker's next candidate is begun while it still trains the one before, so its candidates are one stretch of work.
+    """
     times = pd.DataFrame({name: _seconds(table[name]) for name in ("started", "finished")})
-    times["seconds"] = table["seconds"].fillna(0.0)
+    times["worker"], times["seconds"] = table["worker"], table["seconds"].fillna(0.0)
     times = times[(times["seconds"] > 0) & times["started"].notna() & (times["finished"] >= times["started"])]
     if times.empty:
         return Occupation(0, 0.0, 0.0)
-    moments = np.concatenate([times["started"], times["finished"]])
-    steps = np.repeat([1, -1], len(times))
-    # At one moment ends come before beginnings, so that a worker that goes from one to the next counts once.
+    stretches = np.concatenate([_stretches(own) for _, own in times.sort_values("started").groupby("worker")])
+    moments = stretches.T.ravel()
+    steps = np.repeat([1, -1], len(stretches))
+    # At one moment ends come before beginnings, so that a worker that takes another's place counts once.
     order = np.lexsort((steps, moments))
     busy = np.cumsum(steps[order])
     lengths = np.diff(moments[order], append=moments[order][-1])
     return Occupation(int(busy.max()), float(lengths[busy > 0].sum()), float(times["seconds"].sum()))
+
+
+def _stretches(times: pd.DataFrame) -> NDArray[np.float64]:
+    """Return begin and end of the stretches (n, 2) in which one worker had anything in work; times by their begin."""
+    ended = times["finished"].cummax()
+    first = (times["started"] > ended.shift()).cumsum()
+    joined = times.groupby(first).agg({"started": "min", "finished": "max"})
+    stretches: NDArray[np.float64] = joined.to_numpy(dtype=np.float64)
+    return stretches
 
 
 def _seconds(column: pd.Series[str]) -> pd.Series[float]:

@@ -220,7 +220,7 @@ def _warnings(measure: Measure, biases: Mapping[int, Sequence[Crossing]], epochs
 
 
 def _tau(tau: Tau | None) -> str:
-    return "–" if tau is None else f"{tau.value:.2f} ({tau.low:.2f} to {tau.high:.2f})"
+    return "–" if tau is None else f"{tau.value:.2f} ({tau.low:.2f} to {tau.high:.2f})".replace("-", "−")
 
 
 PANELS.register("fidelity")(Panel(9.5, "Fidelity", fidelity_info, figure=fidelity_figure))

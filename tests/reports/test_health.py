@@ -204,10 +204,10 @@ class TestStops:
 
 class TestBudget:
     def test_all_trials(self, found: Found, planted: Callable[..., Rows]) -> None:
-        check = found("budget", planted([0.9] * 37, seconds=60.0))
+        check = found("budget", planted([0.9] * 37, seconds=7.0))
         assert (check.status, check.reason) == (
             "pass",
-            "All 40 trials were trained; 20 workers trained 68 % of the time.",
+            "All 40 trials were trained; 2 workers trained 79 % of the time.",
         )
 
     @pytest.mark.parametrize(("trained", "status"), [(30, "warning"), (19, "fail")])
@@ -235,9 +235,19 @@ class TestBudget:
         table["seconds"] = [10.0, 20.0, 30.0, float("nan")]
         table["started"] = [f"2026-03-02T10:00:{at:02d}+00:00" for at in (0, 10, 5, 0)]
         table["finished"] = [f"2026-03-02T10:00:{at:02d}+00:00" for at in (10, 30, 35, 59)]
+        table["worker"] = ["a", "a", "b", ""]
         used = occupation(table)
         assert (used.workers, used.there, used.trained) == (2, 35.0, 60.0)
         assert used.share == pytest.approx(60 / 70)
+
+    def test_a_candidate_in_line_is_no_further_worker(self, make_table: Callable[..., Any]) -> None:
+        table = make_table(4)
+        table["seconds"] = [10.0, 20.0, 30.0, 5.0]
+        table["started"] = [f"2026-03-02T10:00:{at:02d}+00:00" for at in (0, 2, 5, 45)]
+        table["finished"] = [f"2026-03-02T10:00:{at:02d}+00:00" for at in (10, 30, 35, 50)]
+        table["worker"] = ["a", "a", "b", "b"]
+        used = occupation(table)
+        assert (used.workers, used.there, used.trained) == (2, 40.0, 65.0)
 
 
 class TestSurrogate:
