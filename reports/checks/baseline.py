@@ -50,6 +50,8 @@ def _searched(subject: Subject) -> Finding:
     if not uniform or comparison is None:
         return Finding("warning", NO_BASELINE, "Launch with `search.baselines: true`.")
     numbers = {"gain": comparison.gain, "mixed_on_front": len(mixed)}
+    if all(entry.operator is not None for entry in subject.catalog.ranked):
+        return Finding("unknown", "Only uniform networks were trained to the end.", "Search with more trials.", numbers)
     if not mixed:
         reason = f"No mixed architecture is on the front: {comparison.candidate.description} was best."
         return Finding("fail", reason, "Keep the uniform network, or search with more trials or epochs.", numbers)

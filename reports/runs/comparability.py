@@ -38,7 +38,13 @@ class Caveat:
 def caveats(sides: Sequence[Side]) -> tuple[Caveat, ...]:
     """Return what stands against comparing the runs, the gravest first; nothing when they differ in choices alone."""
     data = _data(sides)
-    found = (data, None if data else _split(sides), _space(sides), _training(sides), _machine(sides))
+    found = (
+        data,
+        None if data else _split(sides),
+        _space(sides, same_data=data is None),
+        _training(sides),
+        _machine(sides),
+    )
     return tuple(caveat for caveat in found if caveat is not None)
 
 
@@ -92,14 +98,18 @@ def _noise(sides: Sequence[Side]) -> str:
     return f" Other images alone move an accuracy of {100 * p:.1f} % by up to {100 * half:.1f} points, 19 times of 20."
 
 
-def _space(sides: Sequence[Side]) -> Caveat | None:
+def _space(sides: Sequence[Side], *, same_data: bool) -> Caveat | None:
     if len(_groups(sides, _spaces)) == 1:
         return None
     return Caveat(
         "space",
         "The networks around the fusion points differ.",
-        "Fronts and hypervolumes can be compared: they say which network gives more for its cost. Architectures "
-        "cannot: the same choice is at another place, and equal ids do not occur.",
+        (
+            "Fronts and hypervolumes can be compared: they say which network gives more for its cost. "
+            if same_data
+            else ""
+        )
+        + "Architectures cannot be compared: the same choice is at another place, and equal ids do not occur.",
     )
 
 

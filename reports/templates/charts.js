@@ -67,7 +67,7 @@ Object.assign(report, {
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       font: { ...layout.font, size: narrow ? 12 : 13 },
       margin: narrow ? { ...layout.margin, l: 44, r: Math.min(layout.margin.r, 32) } : layout.margin,
-      legend: narrow ? { ...layout.legend, entrywidth: 0.48, entrywidthmode: "fraction", font: { size: 11 } } : layout.legend,
+      legend: narrow ? { ...layout.legend, x: -0.2, itemwidth: 30, entrywidth: 0.48, entrywidthmode: "fraction", font: { size: 11 } } : layout.legend,
     };
     // Without a size of its own, the chart is as large as its box: that of the window, which is not yet a sheet.
     return { data, layout: report.printing ? { ...fitted, width: PAPER.width, height: PAPER.height } : fitted };

@@ -148,7 +148,7 @@ def _notes(found: Replays) -> Iterator[str]:
         )
     if any(one.counts.unknown for one in found.replays):
         yield (
-            f"{found.candidates - found.known} ends are not known. Where the run's audits (stops that ran on as a "
-            "check) say what such stops are worth, wrong stops are estimated, with a 95 % interval; else from none to "
-            "all of them"
+            f"Not known are the ends of {found.candidates - found.known}. Where the run's audits (stops that ran on "
+            "as a check) say what such stops are worth, wrong stops are estimated, with a 95 % interval; else from "
+            "none to all of them"
         )

@@ -88,7 +88,8 @@ def replay(
     Raises:
         UnknownNameError: No such pruner.
         ConfigError: A pruner makes no sense with the run's objectives.
-        SpecError: `seeds` is not a whole number of at least 0, or `min_epochs` none of at least 1.
+        SpecError: `seeds` is not a whole number of at least 0, or `min_epochs` none from 1 to
+            the run's epochs.
         RunError: There is no run, or none of its candidates was trained to its end.
     """
     _require_whole("seeds", seeds, 0)
@@ -97,6 +98,8 @@ def replay(
     names = _checked(pruners, record)
     source = source_of(record)
     if min_epochs is not None:
+        if min_epochs > source.epochs:
+            raise SpecError(f"`min_epochs` is at most the run's `train.epochs`, {source.epochs}; got {min_epochs}.")
         source = replace(source, min_epochs=min_epochs)
     truth = truth_of(source, record)
     return Replays(
@@ -146,7 +149,8 @@ def _checked(pruners: Sequence[str] | None, record: RunRecord) -> tuple[str, ...
 def _replay(name: str, record: RunRecord, source: Source, truth: Truth, seeds: int) -> Replay:
     orders = [np.arange(len(source.trainings))]
     orders += [np.random.default_rng(seed).permutation(len(source.trainings)) for seed in range(seeds)]
-    found = [count(_in_order(name, record, source, order), source, truth) for order in orders]
+    stops = name != "none"
+    found = [count(_in_order(name, record, source, order), source, truth, stops=stops) for order in orders]
     return Replay(name, found[0], tuple(found[1:]))
 
 

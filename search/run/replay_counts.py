@@ -156,17 +156,18 @@ def own(record: RunRecord, source: Source) -> Own:
     )
 
 
-def count(gone: Sequence[Replayed], source: Source, truth: Truth) -> Counts:
+def count(gone: Sequence[Replayed], source: Source, truth: Truth, *, stops: bool = True) -> Counts:
     """Return what the stops of a replay save and lose.
 
     Args:
         gone: What became of each training, in the run's order.
         source: The trainings.
         truth: What is known of their ends.
+        stops: Whether the pruner ever stops any.
     """
     stopped = np.array([one.fate == "stopped" for one in gone])
     complete = np.array([one.fate == "complete" for one in gone])
-    least, most = _epochs(gone, source)
+    least, most = _epochs(gone, source, stops=stops)
     pace = np.array([training.seconds for training in source.trainings])
     whole, seconds = _whole(source)
     expected, low, high = _wrong(stopped, truth)
@@ -189,9 +190,11 @@ def count(gone: Sequence[Replayed], source: Source, truth: Truth) -> Counts:
     )
 
 
-def _epochs(gone: Sequence[Replayed], source: Source) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the least and the most epochs of each training."""
-    steps = rungs(source.epochs)
+def _epochs(
+    gone: Sequence[Replayed], source: Source, *, stops: bool
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the least and the most epochs of each training: to its next chance to be stopped, and to the end."""
+    steps = [step for step in rungs(source.epochs) if step == source.epochs or (stops and step >= source.min_epochs)]
     least = [next(s for s in steps if s > one.epochs) if one.fate == "past" else one.epochs for one in gone]
     most = [source.epochs if one.fate == "past" else one.epochs for one in gone]
     return np.array(least, dtype=np.int64), np.array(most, dtype=np.int64)

@@ -98,6 +98,10 @@ class TestBaseline:
         assert check.status == "fail"
         assert check.numbers["mixed_on_front"] == 0
 
+    def test_uniform_networks_alone_say_nothing(self, found: Found, planted: Callable[..., Rows]) -> None:
+        check = found("baseline", planted([], uniform=[0.9, 0.8, 0.85]))
+        assert (check.status, check.advice) == ("unknown", "Search with more trials.")
+
     def test_no_uniform_network_is_a_warning(self, found: Found, planted: Callable[..., Rows]) -> None:
         check = found("baseline", planted([0.9, 0.92], uniform=[]))
         assert (check.status, check.advice) == ("warning", "Launch with `search.baselines: true`.")

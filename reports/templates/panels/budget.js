@@ -63,7 +63,7 @@
       const shown = report.data.measures.filter(({ name }) => byName.has(name) && best.values[name] !== null);
       const measures = shown.map((measure) => `${formats.shown(measure, best.values[measure.name])} ${measure.label}`).join(", ");
       said.push(" The best of them: ", report.pick(best), ", ", ...report.words(best.description), `, ${measures}.`);
-    } else if (set().length) said.push(` ${hints().join(" ") || "Each limit alone leaves none, or two exclude each other."}`);
+    } else if (set().length && complete.length) said.push(` ${hints().join(" ") || "Each limit alone leaves none, or two exclude each other."}`);
     const unknown = set().map(({ measure }) => [measure, entries.filter(({ values }) => values[measure.name] === null).length]);
     for (const [measure, count] of unknown.filter(([, count]) => count)) {
       said.push(` ${count} without a value of ${measure.label} count${count === 1 ? "s" : ""} as outside.`);

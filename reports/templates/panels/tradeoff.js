@@ -23,8 +23,15 @@
   };
 
   /** Return the range of an axis that holds the complete candidates with room around them. */
+  /** Return both ends of the interval of each retrained network. */
+  const barEnds = () => {
+    const halves = figure.data.find(({ meta }) => meta === "retrained")?.error_y?.array ?? [];
+    return retrained.flatMap(({ values }, place) =>
+      [-1, 1].map((sign) => ({ values: { [quality]: values[quality] === null ? null : values[quality] + sign * (halves[place] ?? 0) } })),
+    );
+  };
   const rangeOf = (name, log) => {
-    const known = [...entries.filter((entry) => entry.rank !== null), ...retrained]
+    const known = [...entries.filter((entry) => entry.rank !== null), ...retrained, ...(name === quality ? barEnds() : [])]
       .filter((entry) => entry.values[name] !== null && (!log || entry.values[name] > 0))
       .map((entry) => (log ? Math.log10(entry.values[name]) : entry.values[name]));
     if (!known.length) return undefined;

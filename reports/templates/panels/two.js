@@ -49,7 +49,7 @@
       if (!Number.isFinite(loss)) return ["", "–", ""];
       return loss === 0 ? ["=", "equal", ""] : loss < 0 ? ["▲", "better", "two-better"] : ["▼", "worse", "two-worse"];
     };
-    const ratio = (mine, theirs) => (theirs && Number.isFinite(mine / theirs) ? `${Number((mine / theirs).toPrecision(3))} ×` : "–");
+    const ratio = (mine, theirs) => (mine >= 0 && theirs > 0 && Number.isFinite(mine / theirs) ? `${Number((mine / theirs).toPrecision(3))} ×` : "–");
     const row = (label, measure, [mine, theirs], [sign, word, className], sure, kind = "") => {
       const known = mine !== null && theirs !== null;
       const mark = report.element("span", { class: `two-word ${known ? className : ""}` }, ...(known ? [report.element("span", { "aria-hidden": "true" }, `${sign} `), word] : ["–"]));
@@ -72,11 +72,12 @@
     const measureRow = (measure) => {
       const [mine, theirs] = [a, b].map(({ values }) => values[measure.name]);
       const difference = mine - theirs;
+      const known = mine !== null && theirs !== null;
       let [told, sure] = [true, "exact"];
-      if (mine === null || theirs === null) sure = "not measured of both";
+      if (!known) sure = "not measured of both";
       else if (measure.style === "milliseconds") [told, sure] = apart(measure, mine, theirs);
       else if (!["params", "flops"].includes(measure.name)) sure = "one seed each: no interval";
-      if (measure.quality && !(whole(a) && whole(b))) sure = "the last value of what was not trained to the end";
+      if (known && measure.quality && !(whole(a) && whole(b))) sure = "the last value of what was not trained to the end";
       const words = measure.quality ? `${measure.label}, validation` : measure.label;
       return row(words, measure, [mine, theirs], worth(measure, difference, told), sure);
     };

@@ -125,6 +125,7 @@ def test_another_network_is_another_space(make_run: Make, make_records: Records)
     assert wider != rows
     found = caveats(load_sides([make_run(rows, "a"), make_run(wider, "b")]))
     assert [caveat.what for caveat in found] == ["space"]
+    assert found[0].follows.startswith("Fronts and hypervolumes can be compared")
     assert "Fronts and hypervolumes can be compared" in found[0].follows
 
 

@@ -198,6 +198,7 @@ BAD = [
         2,
         "`search.one_epoch_baseline` needs `train.epochs` of at least 2; got 1",
     ),
+    ("search:\n  min_epochs: 5\ntrain:\n  epochs: 4", 2, "`search.min_epochs` is at most `train.epochs`, 4; got 5"),
     ("constraints: [3]", 1, "`constraints` must be a mapping of keys; got the list [3]"),
     ("storage:\n  url: postgres://u:pw@h/d", 2, "must start with `postgresql://`"),
     ("storage:\n  url: mysql://u:pw@h/d", 2, "`sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; got mysql://…"),

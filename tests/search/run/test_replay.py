@@ -115,11 +115,17 @@ def test_a_run_replayed_with_its_own_pruner_is_the_run(write, open_ledger, space
 
 
 def test_what_is_not_known_gives_bounds(write):
-    """Without stops the two that were stopped at 1 and 2 train 2 to 4, and 4, further epochs in all: 12 to 16."""
+    """Without stops those that were stopped at 1 and 2 train to the end; else at least to the next chance, 2 and 4."""
     run = write(curves(RISING[0], [0.4], [0.35, 0.5], RISING[3]))
     none = counts_of(run, "none")
-    assert (none.epochs, none.epochs_at_most, none.past, none.stopped) == (4 + 2 + 4 + 4, 16, 2, 0)
-    assert (none.saved, none.saved_at_most) == (0, pytest.approx(2 / 16))
+    assert (none.epochs, none.epochs_at_most, none.past, none.stopped, none.saved_at_most) == (16, 16, 2, 0, 0)
+    patient = counts_of(run, "patient")
+    assert (patient.epochs, patient.epochs_at_most, patient.past, patient.stopped) == (4 + 2 + 4 + 4, 16, 2, 0)
+    assert (patient.saved, patient.saved_at_most) == (0, pytest.approx(2 / 16))
+    late = search.Run(run).replay("patient", seeds=0, min_epochs=4).replays[0].counts
+    assert (late.epochs, late.epochs_at_most) == (16, 16)
+    with pytest.raises(SpecError, match=r"at most the run's `train\.epochs`, 4; got 5"):
+        search.Run(run).replay("patient", min_epochs=5)
     halved = counts_of(run, "asha")
     assert (halved.epochs, halved.epochs_at_most, halved.stopped, halved.unknown) == (10, 10, 2, 2)
     assert (halved.expected_wrong, halved.wrong_low, halved.wrong_high) == (None, 0, 2)
@@ -257,7 +263,7 @@ def test_what_is_not_known_is_said(write, capsys):
     out = " ".join(capsys.readouterr().out.split())
     assert "0 to 2, 2 unknown" in out
     assert "0 to 12 %" in out
-    assert "2 ends are not known" in out
+    assert "Not known are the ends of 2." in out
     assert "What they would have reached is not known" in out
 
 
