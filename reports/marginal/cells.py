@@ -20,7 +20,7 @@ from reports.marginal.adjusted import (
     searched_row,
 )
 from reports.marginal.design import Choice, Design, Row, make_design
-from reports.marginal.shrinkage import Fit, Sums, best_common, fit, fit_with, sums
+from reports.marginal.shrinkage import Fit, best_common, fit, fit_with, sums
 
 __all__ = ["ALIKE", "CERTAIN", "LEAST", "Cell", "Effects", "Line", "effects_of", "holm"]
 
@@ -168,23 +168,36 @@ def _fitted(design: Design, gain: Array) -> tuple[Fit, dict[Row, float]]:
     """Return the model in which rows that are sure to matter have ratios of their own, and p of each row, given it.
 
     With one ratio for all, a point that matters much would take all others along. The surest row comes first, then two
-    more, then four: what looks sure beside it may be no more than what it was changed together with.
+    more, then four: what looks sure beside it may be no more than what it was changed together with. A row must also be
+    likelier than that another which may matter does so in its place: of points that were always changed together,
+    either may be what matters.
     """
     known, first = sums(design, gain), fit(design, gain)
     varied = [row for row in design.rows if len(row.operators) > 1]
     ratios, entered, most = first.ratios, dict[Row, float](), 1
     while True:
         shared = _shared(design, entered)
-        plain = _p_of_rows(design, known, ratios, varied, shared)
-        plain |= {row: max(plain[row], p) for row, p in entered.items()}
-        p = dict(zip(varied, holm([plain[row] for row in varied]), strict=True))
-        new = [row for row in sorted(varied, key=plain.__getitem__) if p[row] <= CERTAIN and row not in entered]
+        found = {row: searched_row(design, known, ratios, row, shared) for row in varied}
+        plain = {row: max(p_of(tried), entered.get(row, 0.0)) for row, tried in found.items()}
+        rivals = {row: _rival(ratios, shared, row, found[row]) for row in varied if plain[row] <= ERROR}
+        p = dict(zip(varied, holm(list(plain.values())), strict=True))
+        new = list[Row]()
+        for row in sorted(varied, key=plain.__getitem__):
+            if p[row] > CERTAIN or len(new) == most:
+                break
+            others = [rival for other, rival in rivals.items() if other != row and other not in entered]
+            if row in entered:
+                continue
+            if _likelier([adjusted_row(design, known, rival, row) for rival in others], found[row]):
+                new.append(row)
+            else:
+                p[row] = 1.0
         if not new:
             return replace(fit_with(design, gain, ratios), explained=first.explained), p
         ratios = ratios.copy()
-        for row in new[:most]:
-            ratios[list(row.cells)], _ = best_ratios(searched_row(design, known, ratios, row, shared))
-        entered |= {row: plain[row] for row in new[:most]}
+        for row in new:
+            ratios[list(row.cells)] = rivals[row][list(row.cells)]
+            entered[row] = plain[row]
         ratios, most = best_common(known, ratios, _shared(design, entered)), 2 * most
 
 
@@ -196,28 +209,17 @@ def _shared(design: Design, apart: Iterable[Row]) -> NDArray[np.bool_]:
     return shared
 
 
-def _p_of_rows(
-    design: Design, known: Sums, ratios: Array, rows: Sequence[Row], shared: NDArray[np.bool_]
-) -> dict[Row, float]:
-    """Return p of each row.
+def _rival(ratios: Array, shared: NDArray[np.bool_], row: Row, searched: Sequence[Adjusted]) -> Array:
+    """Return the ratios, `(p,)`, with which a row explains the most by one of its own."""
+    mine, common = best_ratios(searched)
+    rival = np.where(shared, common, ratios)
+    rival[list(row.cells)] = mine
+    return rival
 
-    One that matters by it must be likelier, too, than that another which may matter does so in its place: of points
-    that were always changed together, either may be what matters.
-    """
-    found = {row: searched_row(design, known, ratios, row, shared) for row in rows}
-    p = {row: p_of(tried) for row, tried in found.items()}
-    rivals = {}
-    for row in rows:
-        if p[row] <= ERROR and shared[row.cells[0]]:
-            mine, common = best_ratios(found[row])
-            rivals[row] = np.where(shared, common, ratios)
-            rivals[row][list(row.cells)] = mine
-    for row in rows:
-        if p[row] <= CERTAIN and (others := [rival for other, rival in rivals.items() if other != row]):
-            beside = [adjusted_row(design, known, rival, row) for rival in others]
-            if p_against(beside, [*found[row], *beside]) > ERROR:
-                p[row] = 1.0
-    return p
+
+def _likelier(beside: Sequence[Adjusted], searched: Sequence[Adjusted]) -> bool:
+    """Return whether a row is likelier to matter than that any of its rivals, beside which it is, does so alone."""
+    return not beside or p_against(beside, [*searched, *beside]) <= ERROR
 
 
 def _point_lines(
