@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reports.marginal.design import Design, Row
-from reports.marginal.shrinkage import CELLS, Sums, best_common, inner
+from reports.marginal.shrinkage import CELLS, Sums, inner
 
-__all__ = ["Adjusted", "Posterior", "adjusted_ratios", "adjusted_row"]
+__all__ = [
+    "Adjusted",
+    "Posterior",
+    "adjusted_ratios",
+    "adjusted_row",
+    "best_ratios",
+    "p_against",
+    "p_of",
+    "searched_row",
+]
 
 Array = NDArray[np.float64]
 # Less than this share of what the columns have is rounding.
@@ -39,6 +50,7 @@ class Adjusted:
         left: `gain' V₀⁻¹ gain`.
         size: Number of candidates.
         scale: Trace of `X' X`.
+        volume: `log |V₀|`.
     """
 
     score: Array
@@ -46,39 +58,32 @@ class Adjusted:
     left: float
     size: int
     scale: float
+    volume: float
 
     @property
     def noise(self) -> float:
         """σ² with free effects; `inf` where no candidate is left to tell it."""
-        inverse, rank = self._inverse()
+        taken, rank = self.taken()
         rest = self.size - 1 - rank
-        return max(self.left - float(self.score @ inverse @ self.score), 0.0) / rest if rest > 0 else float("inf")
+        return max(self.left - taken, 0.0) / rest if rest > 0 else float("inf")
 
-    def p(self) -> float:
-        """Return p of: all effects are the same.
+    def evidence(self, taken: float = 0.0) -> float:
+        """Return the log of the most likelihood, σ² being free, where so much is taken off `left`; up to a constant."""
+        still = self.left - taken
+        return -0.5 * self.volume - 0.5 * (self.size - 1) * float(np.log(still)) if still > 0 else -np.inf
 
-        Of two tests the smaller p, doubled: all effects at once, and the one of them that differs most from all others
-        taken together, its p times k. The second sees more where a search has tried one of them nearly always. Both
-        are generalised F tests, exact for a known `D`: with the score `S` and the information `A`,
-        `F = (S' A⁺ S / k) / σ²` where σ² is of n - 1 - k candidates, k being the rank.
-        """
+    def taken(self) -> tuple[float, int]:
+        """Return what all effects take off `left`, and how many of them are free."""
         inverse, rank = self._inverse()
-        together = self._p_of(float(self.score @ inverse @ self.score), rank)
+        return float(self.score @ inverse @ self.score), rank
+
+    def taken_alone(self) -> list[float]:
+        """Return what each effect takes off `left` where all others are the same; 0 where nothing tells."""
         own = np.diag(self.information)
-        if len(own) < 3:
-            return together
-        alone = [
-            self._p_of(float(score**2 / mine), 1) if mine > LEAST_SEEN * self.scale else 1.0
-            for score, mine in zip(self.score, own, strict=True)
+        seen = own > LEAST_SEEN * self.scale
+        return [
+            float(score**2 / mine) if told else 0.0 for score, mine, told in zip(self.score, own, seen, strict=True)
         ]
-        return min(1.0, 2 * together, 2 * len(own) * min(alone))
-
-    def _p_of(self, taken: float, rank: int) -> float:
-        """Return p of what so many free effects take off `left`."""
-        from scipy.stats import f
-
-        rest, still = self.size - 1 - rank, self.left - taken
-        return float(f.sf(taken / rank / (still / rest), rank, rest)) if rank and rest > 0 and still > 0 else 1.0
 
     def free(self) -> tuple[Array, Array]:
         """Return the effects without shrinkage, and their covariance in units of σ²; each against the mean."""
@@ -86,17 +91,13 @@ class Adjusted:
         centring = np.eye(len(self.score)) - 1 / len(self.score)
         return centring @ inverse @ self.score, centring @ inverse @ centring
 
-    def best_ratio(self) -> float:
-        """Return the ratio of these effects that has the most evidence."""
-        return max(CELLS, key=lambda ratio: self._shrunk(ratio)[0])
-
     def posterior(self) -> Posterior:
         """Return what is known of the effects with shrinkage of their own, averaged by the evidence for it.
 
         What shrinkage takes off an effect counts as uncertainty, too: a single operator that stands out is shrunk by
         the company of the others.
         """
-        logs, means, variances = zip(*map(self._shrunk, OWN), strict=True)
+        logs, means, variances = zip(*map(self.shrunk, OWN), strict=True)
         shares = np.exp(np.array(logs) - max(logs))
         shares /= shares.sum()
         each = np.array(means)
@@ -104,7 +105,7 @@ class Adjusted:
         variance = shares @ (np.array(variances) + (each - expected) ** 2) + (self.free()[0] - expected) ** 2
         return Posterior(expected, np.sqrt(np.maximum(variance, 0.0)))
 
-    def _shrunk(self, ratio: float) -> tuple[float, Array, Array]:
+    def shrunk(self, ratio: float) -> tuple[float, Array, Array]:
         """Return the log evidence of a ratio; under it, expectations and variances of the effects against the mean."""
         unit = np.eye(len(self.score))
         centring = unit - 1 / len(self.score)
@@ -112,7 +113,7 @@ class Adjusted:
         mean = inverse @ self.score
         left = max(self.left - float(mean @ self.score), 1e-12 * self.left)
         volume = float(np.linalg.slogdet(unit + ratio**2 * self.information)[1])
-        log = -0.5 * volume - 0.5 * (self.size - 1) * float(np.log(left))
+        log = -0.5 * (volume + self.volume) - 0.5 * (self.size - 1) * float(np.log(left))
         return log, centring @ mean, left / (self.size - 1) * np.diag(centring @ inverse @ centring)
 
     def _inverse(self) -> tuple[Array, int]:
@@ -123,24 +124,74 @@ class Adjusted:
         return (kept / values[seen]) @ kept.T, int(seen.sum())
 
 
-def adjusted_row(
-    design: Design, known: Sums, ratios: Array, row: Row, searched: NDArray[np.bool_] | None = None
-) -> Adjusted:
-    """Return what is known of the operators at a row; those at the other rows count for what they do everywhere.
+def p_of(tried: Sequence[Adjusted]) -> float:
+    """Return p of: all effects are the same, where it is not known which shrinkage of the other columns is right.
+
+    The likelihood ratio of free effects and of none, each with the shrinkage that is the most likely *for it*:
+    were that of none taken for both, the other columns would take along what is the effects' own wherever a search
+    changed them together. With `n` candidates and `k` free effects the ratio `2 L` is judged as
+
+        F = (n - 1 - k) / k · (exp(2 L / (n - 1)) - 1)
+
+    which is the generalised F test, exact, where one shrinkage alone is tried. Of two tests the smaller p, doubled: all
+    effects at once, and the one of them that differs most from all others taken together, its p times their number. The
+    second sees more where a search has tried one of them nearly always.
 
     Args:
-        design: The candidates.
-        known: Their sums.
-        ratios: Ratios of all columns, `(p,)`.
-        row: The row.
-        searched: Which columns, `(p,)`, take the one ratio of the most evidence, without this row, in place of theirs.
+        tried: The same columns and candidates, under different shrinkage of all other columns.
     """
-    gram, to_gain = known.gram.copy(), known.to_gain.copy()
-    cells, counts = list(row.cells), [design.by_operator[code] for code in row.operators]
-    to_gain[counts] -= to_gain[cells]
-    gram[counts] -= gram[cells]
-    gram[:, counts] -= gram[:, cells]
-    return _adjusted(Sums(gram, to_gain, known.gain, known.size), ratios, cells, searched)
+    size, none = tried[0].size, max(one.evidence() for one in tried)
+    taken = [one.taken() for one in tried]
+    together = _p_of(
+        max(one.evidence(both) for one, (both, _) in zip(tried, taken, strict=True)) - none, size, taken[0][1]
+    )
+    if len(tried[0].score) < 3:
+        return together
+    each = zip(*(map(one.evidence, one.taken_alone()) for one in tried), strict=True)
+    alone = [_p_of(max(logs) - none, size, 1) for logs in each]
+    return min(1.0, 2 * together, 2 * len(alone) * min(alone))
+
+
+def p_against(rivals: Sequence[Adjusted], tried: Sequence[Adjusted]) -> float:
+    """Return p of: something else has the effects' place.
+
+    The inverse Bayes factor: where the likeliest rival is true, a factor of at least 1 / p for the effects has at most
+    the probability p (Markov's inequality). The effects are shrunk here, as the rivals are.
+
+    Args:
+        rivals: The columns under shrinkage of the others in which a rival has a place of its own.
+        tried: Under all shrinkage that may be right with the effects.
+    """
+    best = max(one.shrunk(ratio)[0] for one in tried for ratio in CELLS)
+    return float(np.exp(min(0.0, max(one.evidence() for one in rivals) - best)))
+
+
+def best_ratios(searched: Sequence[Adjusted]) -> tuple[float, float]:
+    """Return the ratio of a row's effects, and that of the searched columns, which together have the most evidence."""
+    every = itertools.product(CELLS, zip(CELLS, searched, strict=True))
+    own, (common, _) = max(every, key=lambda tried: tried[1][1].shrunk(tried[0])[0])
+    return own, common
+
+
+def _p_of(log_ratio: float, size: int, rank: int) -> float:
+    """Return p of a log likelihood ratio of so many free effects; 1 where no candidate is left to tell the noise."""
+    from scipy.stats import f
+
+    rest = size - 1 - rank
+    if rank == 0 or rest <= 0 or not np.isfinite(log_ratio):
+        return 1.0
+    return float(f.sf(rest / rank * np.expm1(max(2 * log_ratio / (size - 1), 0.0)), rank, rest))
+
+
+def adjusted_row(design: Design, known: Sums, ratios: Array, row: Row) -> Adjusted:
+    """Return what is known of the operators at a row; those at the other rows count for what they do everywhere."""
+    return _adjusted(_without(design, known, row), ratios, list(row.cells))
+
+
+def searched_row(design: Design, known: Sums, ratios: Array, row: Row, searched: NDArray[np.bool_]) -> list[Adjusted]:
+    """Return what `adjusted_row` does under each of `CELLS` as the one ratio of some columns, `(p,)`."""
+    apart = _without(design, known, row)
+    return [_adjusted(apart, np.where(searched, one, ratios), list(row.cells)) for one in CELLS]
 
 
 def adjusted_ratios(design: Design, known: Sums, ratios: Array, code: int) -> Adjusted:
@@ -148,20 +199,29 @@ def adjusted_ratios(design: Design, known: Sums, ratios: Array, code: int) -> Ad
     return _adjusted(known, ratios, [column for (one, _), column in design.by_ratio.items() if one == code])
 
 
-def _adjusted(known: Sums, ratios: Array, tested: list[int], searched: NDArray[np.bool_] | None = None) -> Adjusted:
-    others = np.setdiff1d(np.arange(len(ratios)), tested)
-    without = Sums(known.gram[np.ix_(others, others)], known.to_gain[others], known.gain, known.size)
-    kept = ratios[others]
-    if searched is not None:
-        kept = best_common(without, kept, searched[others])
-    columns = np.array(tested)
-    cross = known.gram[np.ix_(others, columns)]
-    solved = np.linalg.solve(inner(without.gram, kept), np.c_[without.to_gain, cross])
-    own = known.gram[np.ix_(columns, columns)]
+def _without(design: Design, known: Sums, row: Row) -> Sums:
+    """Return the sums where the counts of operators are those at the other rows."""
+    gram, to_gain = known.gram.copy(), known.to_gain.copy()
+    cells, counts = list(row.cells), [design.by_operator[code] for code in row.operators]
+    to_gain[counts] -= to_gain[cells]
+    gram[counts] -= gram[cells]
+    gram[:, counts] -= gram[:, cells]
+    return Sums(gram, to_gain, known.gain, known.size)
+
+
+def _adjusted(known: Sums, ratios: Array, tested: list[int]) -> Adjusted:
+    from scipy.linalg import cho_solve, cholesky
+
+    others, columns = np.setdiff1d(np.arange(len(ratios)), tested), np.array(tested)
+    kept, to_gain = ratios[others], known.to_gain[others]
+    cross, own = known.gram[np.ix_(others, columns)], known.gram[np.ix_(columns, columns)]
+    factor = cholesky(inner(known.gram[np.ix_(others, others)], kept), lower=True, overwrite_a=True, check_finite=False)
+    solved = cho_solve((factor, True), np.c_[to_gain, cross], check_finite=False)
     return Adjusted(
         score=known.to_gain[columns] - cross.T @ solved[:, 0],
         information=own - cross.T @ solved[:, 1:],
-        left=known.gain - float(solved[:, 0] @ without.to_gain),
+        left=known.gain - float(solved[:, 0] @ to_gain),
         size=known.size,
         scale=float(np.trace(own)),
+        volume=2 * float(np.log(np.diagonal(factor)).sum() + np.log(kept).sum()),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.marginal.adjusted import Adjusted, adjusted_ratios, adjusted_row
+from reports.marginal.adjusted import (
+    Adjusted,
+    adjusted_ratios,
+    adjusted_row,
+    best_ratios,
+    p_against,
+    p_of,
+    searched_row,
+)
 from reports.marginal.design import Choice, Design, Row, make_design
 from reports.marginal.shrinkage import Fit, best_common, fit, fit_with, sums
 
@@ -25,8 +33,6 @@ CERTAIN = 0.01
 ALIKE = 0.9
 """Points with at least this Cramér's V nearly always changed together."""
 ERROR = 0.05
-# How often it is looked again which points are sure to matter.
-PASSES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ class Line:
     Args:
         names: Points that always had the same operator as each other, or one operator.
         cells: What was tried, by label.
-        p: Of: it is all the same which of them is chosen; holds for all lines together.
+        p: Of: it is all the same which of them is chosen; holds for all lines together. 1, too, where another line may
+            matter in its place.
         evidence: Whether that is at most `CERTAIN`.
         adjusted: What the effects come from; `None` where there is nothing to tell.
     """
@@ -120,11 +127,11 @@ def effects_of(
     gains = np.asarray(gain, np.float64)
     design = make_design(points, chosen, beside)
     problem = _problem(design, gains)
-    fitted = None if problem else _fitted(design, gains)
+    fitted, p = (None, {}) if problem else _fitted(design, gains)
     return Effects(
         design=design,
         gain=gains,
-        points=_point_lines(design, gains, sign, fitted),
+        points=_point_lines(design, gains, sign, fitted, p),
         ratios=_ratio_lines(design, gains, sign, fitted),
         alike=_alike(design),
         fitted=fitted,
@@ -157,31 +164,67 @@ def _are(count: int) -> str:
     return {0: "are none", 1: "is 1"}.get(count, f"are {count}")
 
 
-def _fitted(design: Design, gain: Array) -> Fit:
-    """Return the model in which rows that are sure to matter have ratios of their own.
+def _fitted(design: Design, gain: Array) -> tuple[Fit, dict[Row, float]]:
+    """Return the model in which rows that are sure to matter have ratios of their own, and p of each row, given it.
 
-    With one ratio for all, a point that matters much would take all others along.
+    With one ratio for all, a point that matters much would take all others along. The surest row comes first, then two
+    more, then four: what looks sure beside it may be no more than what it was changed together with. A row must also be
+    likelier than that another which may matter does so in its place: of points that were always changed together,
+    either may be what matters.
     """
     known, first = sums(design, gain), fit(design, gain)
     varied = [row for row in design.rows if len(row.operators) > 1]
-    ratios, own = first.ratios, np.zeros(len(design.group), np.bool_)
-    for _ in range(PASSES):
-        found = [adjusted_row(design, known, ratios, row, searched=(design.group == 0) & ~own) for row in varied]
-        sure = [p <= CERTAIN for p in holm([one.p() for one in found])]
-        if not any(sure):
-            break
-        own, before = own.copy(), own
+    ratios, entered, most = first.ratios, dict[Row, float](), 1
+    while True:
+        shared = _shared(design, entered)
+        found = {row: searched_row(design, known, ratios, row, shared) for row in varied}
+        plain = {row: max(p_of(tried), entered.get(row, 0.0)) for row, tried in found.items()}
+        rivals = {row: _rival(ratios, shared, row, found[row]) for row in varied if plain[row] <= ERROR}
+        p = dict(zip(varied, holm(list(plain.values())), strict=True))
+        new = list[Row]()
+        for row in sorted(varied, key=plain.__getitem__):
+            if p[row] > CERTAIN or len(new) == most:
+                break
+            others = [rival for other, rival in rivals.items() if other != row and other not in entered]
+            if row in entered:
+                continue
+            if _likelier([adjusted_row(design, known, rival, row) for rival in others], found[row]):
+                new.append(row)
+            else:
+                p[row] = 1.0
+        if not new:
+            return replace(fit_with(design, gain, ratios), explained=first.explained), p
         ratios = ratios.copy()
-        for row, one in zip(varied, found, strict=True):
-            if sure[varied.index(row)]:
-                ratios[list(row.cells)], own[list(row.cells)] = one.best_ratio(), True
-        ratios = best_common(known, ratios, (design.group == 0) & ~own)
-        if (own == before).all():
-            break
-    return replace(fit_with(design, gain, ratios), explained=first.explained)
+        for row in new:
+            ratios[list(row.cells)] = rivals[row][list(row.cells)]
+            entered[row] = plain[row]
+        ratios, most = best_common(known, ratios, _shared(design, entered)), 2 * most
 
 
-def _point_lines(design: Design, gain: Array, sign: float, fitted: Fit | None) -> tuple[Line, ...]:
+def _shared(design: Design, apart: Iterable[Row]) -> NDArray[np.bool_]:
+    """Return which columns, `(p,)`, are cells of other rows than these."""
+    shared = np.equal(design.group, 0)
+    for row in apart:
+        shared[list(row.cells)] = False
+    return shared
+
+
+def _rival(ratios: Array, shared: NDArray[np.bool_], row: Row, searched: Sequence[Adjusted]) -> Array:
+    """Return the ratios, `(p,)`, with which a row explains the most by one of its own."""
+    mine, common = best_ratios(searched)
+    rival = np.where(shared, common, ratios)
+    rival[list(row.cells)] = mine
+    return rival
+
+
+def _likelier(beside: Sequence[Adjusted], searched: Sequence[Adjusted]) -> bool:
+    """Return whether a row is likelier to matter than that any of its rivals, beside which it is, does so alone."""
+    return not beside or p_against(beside, [*searched, *beside]) <= ERROR
+
+
+def _point_lines(
+    design: Design, gain: Array, sign: float, fitted: Fit | None, p: Mapping[Row, float]
+) -> tuple[Line, ...]:
     bare = []
     for row in design.rows:
         labels = [design.operators[code] for code in row.operators]
@@ -190,9 +233,9 @@ def _point_lines(design: Design, gain: Array, sign: float, fitted: Fit | None) -
     if fitted is None:
         return tuple(bare)
     known = sums(design, gain)
-    return _judged(
-        bare,
-        [adjusted_row(design, known, fitted.ratios, row) if len(row.operators) > 1 else None for row in design.rows],
+    return tuple(
+        _judged(line, adjusted_row(design, known, fitted.ratios, row), p[row]) if row in p else line
+        for line, row in zip(bare, design.rows, strict=True)
     )
 
 
@@ -206,7 +249,8 @@ def _ratio_lines(design: Design, gain: Array, sign: float, fitted: Fit | None) -
     if fitted is None:
         return tuple(bare)
     known = sums(design, gain)
-    return _judged(bare, [adjusted_ratios(design, known, fitted.ratios, code) for code in codes])
+    found = [adjusted_ratios(design, known, fitted.ratios, code) for code in codes]
+    return tuple(map(_judged, bare, found, holm([p_of([one]) for one in found])))
 
 
 def _cells(labels: Sequence[str], chosen: Sequence[NDArray[np.bool_]], values: Array) -> dict[str, Cell]:
@@ -216,16 +260,7 @@ def _cells(labels: Sequence[str], chosen: Sequence[NDArray[np.bool_]], values: A
     }
 
 
-def _judged(lines: Sequence[Line], adjusted: Sequence[Adjusted | None]) -> tuple[Line, ...]:
-    """Return the lines with what the model says of each; lines without it stay as they are."""
-    known = [one for one in adjusted if one is not None]
-    p = iter(holm([one.p() for one in known]))
-    return tuple(
-        line if one is None else _judged_line(line, one, next(p)) for line, one in zip(lines, adjusted, strict=True)
-    )
-
-
-def _judged_line(line: Line, adjusted: Adjusted, p: float) -> Line:
+def _judged(line: Line, adjusted: Adjusted, p: float) -> Line:
     """Return a line with its effects; there is evidence for one where the line's intervals hold together, too."""
     from scipy.stats import t
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import f as f_distribution
 
-from reports.marginal.adjusted import Adjusted, adjusted_ratios, adjusted_row
+from reports.marginal.adjusted import Adjusted, adjusted_ratios, adjusted_row, p_of, searched_row
 from reports.marginal.cells import holm
-from reports.marginal.design import Design, make_design
-from reports.marginal.shrinkage import best_common, evidence, fit, fit_with, sums
+from reports.marginal.design import Design, Row, make_design
+from reports.marginal.shrinkage import CELLS, best_common, evidence, fit, fit_with, sums
 from tests.reports.marginal.drawn import NAMES, drawn
 
 
@@ -97,11 +97,38 @@ def test_what_is_left_for_a_row_is_generalised_least_squares(
 ) -> None:
     row = design.rows[1]
     found = adjusted_row(design, sums(design, gain), ratios, row)
+    kept, others = apart(design, row)
+    check(found, design.columns[:, list(row.cells)], covariance(others, ratios[kept]), gain)
+
+
+def test_p_of_a_row_compares_what_is_most_likely_with_it_and_without(
+    design: Design, gain: np.ndarray, ratios: np.ndarray
+) -> None:
+    row, cells = design.rows[1], design.group == 0
+    gain = gain + 3 * design.columns[:, row.cells[2]]
+    kept, others = apart(design, row)
+    centred, inside = gain - gain.mean(), design.columns[:, list(row.cells)]
+    none, alone = [], []
+    for one in CELLS:
+        root = np.linalg.inv(np.linalg.cholesky(covariance(others, np.where(cells, one, ratios)[kept])))
+        white, values, volume = root @ inside, root @ centred, np.linalg.slogdet(root)[1]
+        left = [values @ values - (column @ values) ** 2 / (column @ column) for column in white.T]
+        none.append(volume - 14.5 * np.log(values @ values))
+        alone.append(volume - 14.5 * np.log(left))
+    # They are the most likely with different ratios of the others.
+    assert np.argmax(none) > np.argmax(np.max(alone, axis=1))
+    ratio = np.exp((np.max(alone) - max(none)) / 14.5)
+    expected = 2 * len(row.cells) * f_distribution.sf(28 * (ratio - 1), 1, 28)
+    assert p_of(searched_row(design, sums(design, gain), ratios, row, cells)) == pytest.approx(expected)
+
+
+def apart(design: Design, row: Row) -> tuple[list[int], np.ndarray]:
+    """The columns beside those of a row, where the operators at the row do not count."""
     others = design.columns.copy()
     for code, cell in zip(row.operators, row.cells, strict=True):
         others[:, design.by_operator[code]] -= others[:, cell]
-    kept = [column for column in range(len(ratios)) if column not in row.cells]
-    check(found, design.columns[:, list(row.cells)], covariance(others[:, kept], ratios[kept]), gain)
+    kept = [column for column in range(others.shape[1]) if column not in row.cells]
+    return kept, others[:, kept]
 
 
 def test_what_is_left_for_an_r_is_generalised_least_squares(
@@ -127,7 +154,7 @@ def check(found: Adjusted, columns: np.ndarray, matrix: np.ndarray, gain: np.nda
     whole = values @ values
     together = f_test(whole, left * (29 - rank), rank)
     alone = [f_test(whole, whole - (column @ values) ** 2 / (column @ column), 1) for column in white.T]
-    assert found.p() == pytest.approx(min(1, 2 * together, 2 * len(alone) * min(alone)))
+    assert p_of([found]) == pytest.approx(min(1, 2 * together, 2 * len(alone) * min(alone)))
 
 
 def f_test(whole: float, left: float, rank: int) -> float:
