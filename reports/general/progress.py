@@ -19,7 +19,7 @@ from reports.palette import LIGHT
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["progress_figure", "progress_info"]
+__all__ = ["is_dated", "progress_figure", "progress_info"]
 
 
 def progress_info(record: TableRecord) -> Growth | None:
@@ -67,6 +67,15 @@ def _ended(rows: pd.DataFrame) -> pd.Series[Any] | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def is_dated(record: TableRecord) -> bool:
+    """Return whether the progress goes by `finished`; else it goes by number.
+
+    Raises:
+        DataError: As `progress_info`.
+    """
+    return _ended(record.table[record.table["state"].isin(TRAINED)]) is not None
 
 
 def progress_figure(info: Growth) -> Figure:

@@ -46,8 +46,8 @@ def test_columns_of_no_measure_are_parameters(table: pd.DataFrame) -> None:
 
 
 def test_only_whole_names_are_set_aside_and_said(table: pd.DataFrame) -> None:
-    record = table_record(table.assign(latency_weight=1, clock_rate=2, test_accuracy=0.5, rank=1), OBJECTIVES)
-    assert record.parameters == ("neck", "lr", "latency_weight", "clock_rate")
+    record = table_record(table.assign(latency_ms_weight=1, clock_rate=2, test_accuracy=0.5, rank=1), OBJECTIVES)
+    assert record.parameters == ("neck", "lr", "latency_ms_weight", "clock_rate")
     assert record.missing[-2:] == (
         "column `rank` is set aside: a ranking has its own",
         "column `test_accuracy` is set aside: fusion-nas writes one of that name",
@@ -137,6 +137,15 @@ def test_what_ended_is_ordered_by_dates_or_numbers_alone(finished: Any, order: l
     info = progress_info(table_record(table, {"error": "minimize"}))
     assert info is not None
     assert list(info.epochs) == np.cumsum(table["epochs"].to_numpy()[order]).tolist()
+
+
+def test_the_page_says_by_what_the_progress_goes(tmp_path: Path) -> None:
+    table = pd.DataFrame({"error": [0.3, 0.1], "finished": ["2026-01-02", "2026-01-01"]})
+    for finished, said in ((table["finished"], "in which they ended"), ("soon", "in which they are numbered")):
+        path = reports.write_html(
+            table.assign(finished=finished), tmp_path / "t.html", objectives={"error": "minimize"}
+        )
+        assert said in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
