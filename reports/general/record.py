@@ -12,7 +12,7 @@ import pandas as pd
 from reports.candidate import STATES
 from reports.measures import MEASURES, Measure
 from reports.ranking import ranked
-from reports.tables.columns import MISSING, completed, require_epochs
+from reports.tables.columns import MISSING, completed, with_epochs
 from reports.tables.objectives import Objectives, quality_among, resolved
 from reports.tables.own_columns import is_beside, is_parameter
 
@@ -70,8 +70,7 @@ def table_record(table: pd.DataFrame, objectives: Objectives, name: str = "table
     quality_among(measures)
     if isinstance(table, pd.DataFrame):
         table = table.set_axis([str(column) for column in table.columns], axis=1)
-    whole = completed(table, measures)
-    require_epochs(table)
+    whole = with_epochs(completed(table, measures))
     others = [MEASURES[known] for known in MEASURES if MEASURES[known] not in measures]
     columns = {measure.column for measure in measures}
     beside = [one for one in others if one.column in table.columns and one.column not in columns]

@@ -13,7 +13,7 @@ from reports.candidate import STATES
 from reports.measures import Measure
 from reports.tables.own_columns import RESULTS
 
-__all__ = ["KINDS", "MISSING", "completed", "require_epochs"]
+__all__ = ["KINDS", "MISSING", "completed", "with_epochs"]
 
 KINDS: Final = ("search", "baseline", "control", "retrain")
 MISSING: Final = "missing"
@@ -53,15 +53,17 @@ def completed(table: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
     return out
 
 
-def require_epochs(table: pd.DataFrame) -> None:
-    """Check the epochs of a table that has them; a cell may be empty.
+def with_epochs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its epochs, where it has them, as numbers; an empty cell is NaN.
 
     Raises:
         DataError: A cell is no number of at least 0; the message names the row.
     """
-    if "epochs" in table.columns:
-        numbers = _numbers(table, "epochs")
-        _require(table, "epochs", numbers.isna() | ((numbers >= 0) & np.isfinite(numbers)), "a number of at least 0")
+    if "epochs" not in table.columns:
+        return table
+    numbers = _numbers(table, "epochs")
+    _require(table, "epochs", numbers.isna() | ((numbers >= 0) & np.isfinite(numbers)), "a number of at least 0")
+    return table.assign(epochs=numbers)
 
 
 def _require_columns(table: pd.DataFrame, measures: Iterable[Measure]) -> None:

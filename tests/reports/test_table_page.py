@@ -139,6 +139,16 @@ def test_what_ended_is_ordered_by_dates_or_numbers_alone(finished: Any, order: l
     assert list(info.epochs) == np.cumsum(table["epochs"].to_numpy()[order]).tolist()
 
 
+def test_epochs_may_be_texts_and_empty(tmp_path: Path, make_table: Callable[..., pd.DataFrame]) -> None:
+    table = pd.DataFrame({"error": [0.3, 0.1, 0.2], "epochs": ["3", "", "4.0"]})
+    info = progress_info(table_record(table, {"error": "minimize"}))
+    assert info is not None
+    assert info.epochs == (3, 3, 7)
+    odd = make_table(4).astype({"epochs": object})
+    odd["epochs"] = ["3", "", "4.0", None]
+    assert reports.write_html(odd, tmp_path / "t.html", objectives=["accuracy", "params"]).exists()
+
+
 def test_the_page_says_by_what_the_progress_goes(tmp_path: Path) -> None:
     table = pd.DataFrame({"error": [0.3, 0.1], "finished": ["2026-01-02", "2026-01-01"]})
     for finished, said in ((table["finished"], "in which they ended"), ("soon", "in which they are numbered")):
@@ -203,6 +213,9 @@ def test_wrong_architectures_are_named_by_row(make_table: Callable[..., pd.DataF
         table.loc[3, "architecture"] = value
         with pytest.raises(DataError, match=message):
             reports.write_html(table, tmp_path / "t.html", objectives=["accuracy", "params"])
+    odd = make_table(9).assign(epochs="q")
+    with pytest.raises(DataError, match="column `epochs` must be a number; got 'q' in row 0"):
+        reports.write_html(odd, tmp_path / "t.html", objectives=["accuracy", "params"])
     with pytest.raises(ConfigError, match="`accuracy` is to maximize wherever fusion-nas shows it, not to minimize"):
         reports.write_html(table, tmp_path / "t.html", objectives={"accuracy": "minimize"})
     assert list(tmp_path.iterdir()) == []

@@ -141,6 +141,7 @@ def test_a_reference_has_every_objective() -> None:
     ("reference", "message"),
     [
         ([0.5, 12], "a value of every objective, map50, gflops; got [0.5, 12]"),
+        (["map50", "gflops"], "a value of every objective, map50, gflops; got ['map50', 'gflops']"),
         ({"map50": 0, "gflops": "12"}, "a finite number of every objective; got '12' for `gflops`"),
         ({"map50": 0, "gflops": np.nan}, "got nan for `gflops`"),
     ],
