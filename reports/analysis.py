@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -69,7 +71,8 @@ def hypervolume(table: pd.DataFrame, objectives: Objectives, reference: Mapping[
             number without a unit, which compares parts of one table but no two tables.
 
     Raises:
-        SpecError: The reference lacks an objective, or has something else.
+        SpecError: The reference is no mapping, lacks an objective, or has something else, or a value is no finite
+            number.
         FusionNasError: As `rank`.
     """
     measures = resolved(objectives)
@@ -86,6 +89,10 @@ def hypervolume(table: pd.DataFrame, objectives: Objectives, reference: Mapping[
 
 def _bound(reference: Mapping[str, float], measures: tuple[Measure, ...]) -> list[float]:
     names = [measure.name for measure in measures]
-    if set(reference) != set(names):
-        raise SpecError(f"`reference` has a value of every objective, {', '.join(names)}; got {dict(reference)}.")
+    if not isinstance(reference, Mapping) or set(reference) != set(names):
+        got = dict(reference) if isinstance(reference, Mapping) else repr(reference)
+        raise SpecError(f"`reference` has a value of every objective, {', '.join(names)}; got {got}.")
+    for name, value in reference.items():
+        if not isinstance(value, Real) or not math.isfinite(value):
+            raise SpecError(f"`reference` has a finite number of every objective; got {value!r} for `{name}`.")
     return [measure.sign * float(reference[measure.name]) for measure in measures]

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from fusion_ops.errors import RunError
+from fusion_ops.errors import RunError, SpecError
 from reports import candidates
 from reports.commands import export_command, retrain_command
 from reports.measures import MEASURES, Measure, declare, described, quality_of
@@ -145,10 +146,12 @@ def load_run(run_dir: str | Path) -> RunRecord:
 
     Raises:
         RunError: The folder is missing, is no run, or is damaged; the message names the file.
-        SpecError: A user-defined module that the run imports cannot be imported.
+        SpecError: It is no path, or a user-defined module that the run imports cannot be imported.
         UnknownNameError: The run has an objective that this version does not know.
         ConfigError: No objective of the run says how good a network is.
     """
+    if not isinstance(run_dir, str | PathLike):
+        raise SpecError(f"a run is named by its directory, such as 'runs/a'; got {type(run_dir).__name__}.")
     path = Path(run_dir)
     config = read_config(path)
     make_importable(*_mapping(config.get("resolved")).get("folders") or ())

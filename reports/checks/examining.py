@@ -26,7 +26,7 @@ def health(run_dir: str | Path) -> list[Check]:
 
     Raises:
         RunError: The folder is no run, or is damaged; the message names it.
-        SpecError: An architecture belongs to a space or an operator that is not registered here.
+        SpecError: It is no path, or an architecture belongs to a space or an operator that is not registered here.
     """
     run = load_run(run_dir)
     return list(examine(run, make_catalog(run)))

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
-from reports.candidate import COLUMNS, STATES
-from reports.measures import AT, MEASURES, Measure
+from reports.candidate import STATES
+from reports.measures import MEASURES, Measure
 from reports.ranking import ranked
-from reports.tables.columns import MISSING, completed
+from reports.tables.columns import MISSING, completed, with_epochs
 from reports.tables.objectives import Objectives, quality_among, resolved
+from reports.tables.own_columns import is_beside, is_parameter
 
 __all__ = ["TableRecord", "table_record"]
-
-_RESULTS: Final = ("rank", "contribution", "knee", "miou")
-_BESIDE: Final = ("latency_", "memory_", "clock_", "test_")
 
 
 @dataclass(frozen=True)
@@ -70,21 +68,23 @@ def table_record(table: pd.DataFrame, objectives: Objectives, name: str = "table
     """
     measures = resolved(objectives)
     quality_among(measures)
-    whole = completed(table, measures)
+    if isinstance(table, pd.DataFrame):
+        table = table.set_axis([str(column) for column in table.columns], axis=1)
+    whole = with_epochs(completed(table, measures))
     others = [MEASURES[known] for known in MEASURES if MEASURES[known] not in measures]
     columns = {measure.column for measure in measures}
     beside = [one for one in others if one.column in table.columns and one.column not in columns]
     shown = tuple(one for one in beside if pd.to_numeric(table[one.column], errors="coerce").notna().any())
     for one in shown:
         whole[one.column] = pd.to_numeric(table[one.column], errors="coerce")
-    parameters = tuple(str(column) for column in table.columns if column not in columns and _is_parameter(str(column)))
-    missing = tuple(whole.attrs.get(MISSING, ()))
+    rest = [column for column in table.columns if column not in columns]
+    aside = [
+        f"column `{column}` is set aside: fusion-nas writes one of that name" for column in rest if is_beside(column)
+    ]
+    parameters = tuple(column for column in rest if is_parameter(column))
+    missing = tuple(dict.fromkeys((*whole.attrs.get(MISSING, ()), *aside)))
+    whole.attrs = {**whole.attrs, MISSING: missing}
     return TableRecord(name, whole, measures, (*measures, *shown), parameters, missing)
-
-
-def _is_parameter(column: str) -> bool:
-    known = {MEASURES[name].column for name in MEASURES}
-    return column not in (*COLUMNS, *_RESULTS, *known) and not column.startswith(_BESIDE) and AT not in column
 
 
 def _is_none(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -54,8 +54,9 @@ def effects(
         each other stand in one row, their names joined by commas. Without a model the effects are empty.
 
     Raises:
-        DataError: A column is missing.
-        SpecError: `of` is something else, or architectures are damaged or of several spaces.
+        DataError: It is no table, or a column is missing.
+        SpecError: `of` is something else, `points` or `beside` is no list, or architectures are damaged or of
+            several spaces.
         UnknownNameError: An objective that is no measure.
         ConfigError: No objective says how good a network is.
     """
@@ -104,8 +105,8 @@ def importance(
         operator as each other stand in one row. Without a model there is no row.
 
     Raises:
-        DataError: A column is missing.
-        SpecError: Architectures are damaged or of several spaces.
+        DataError: It is no table, or a column is missing.
+        SpecError: `points` or `beside` is no list, or architectures are damaged or of several spaces.
         UnknownNameError: An objective that is no measure.
         ConfigError: No objective says how good a network is.
     """
@@ -120,6 +121,13 @@ def effects_of_table(
     table: pd.DataFrame, quality: Measure, *, points: Sequence[str] | None = None, beside: Sequence[str] = ()
 ) -> Effects:
     """Return the effects on a quality; see `effects`."""
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(f"a table of candidates is a pandas.DataFrame; got {type(table).__name__}.")
+    for option, given in (("points", points), ("beside", beside)):
+        if isinstance(given, str):
+            raise SpecError(f"`{option}` is a list of columns; got {given!r}. Write [{given!r}].")
+        if given is not None and not isinstance(given, Iterable):
+            raise SpecError(f"`{option}` is a list of columns; got {given!r}.")
     named = () if points is None else points
     for column in (quality.column, *(["architecture"] if points is None else named), *beside):
         if column not in table.columns:

@@ -14,7 +14,7 @@ from fusion_ops.errors import ConfigError, DataError, SpecError
 from reports import candidates, html
 from reports.measures import MEASURES, Measure
 from reports.run import CONFIG, read_config
-from reports.tables.columns import completed
+from reports.tables.columns import completed, with_epochs
 from reports.tables.objectives import Objectives, resolved
 from spaces import Architecture, from_ref
 
@@ -37,7 +37,7 @@ def write_network_page(table: pd.DataFrame, objectives: Objectives, path: Path, 
     measures = resolved(objectives)
     for measure in measures:
         _require_unambiguous(measure)
-    rows = _records(completed(table, measures))
+    rows = _records(with_epochs(completed(table, measures)))
     with TemporaryDirectory() as folder:
         # The panels read a run directory; so that there is one way to read, they get one.
         run = Path(folder) / _file_name(name)

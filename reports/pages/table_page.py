@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from reports.general.parameters import parameters_info
-from reports.general.progress import progress_figure, progress_info
+from reports.general.progress import is_dated, progress_figure, progress_info
 from reports.general.record import TableRecord, table_record
 from reports.general.tradeoff import tradeoff_data, tradeoff_figure, tradeoff_info
 from reports.html import plain, rendered, require_assets, write_page
@@ -74,7 +74,7 @@ def _sections(record: TableRecord) -> list[dict[str, Any]]:
         made.append(drawn | {"figure": plain(tradeoff_figure(tradeoff))})
     made.append(section("table/ranking", "Ranking", record=record, rows=_rows(record)))
     figure = plain(progress_figure(progress)) if progress is not None else None
-    made.append(section("table/progress", "Progress", record=record, info=progress) | {"figure": figure})
+    made.append(section("table/progress", "Progress", dated=is_dated(record), info=progress) | {"figure": figure})
     if parameters.parameters:
         made.append(
             section(

@@ -11,10 +11,9 @@ from reports.ranking import ranked
 from reports.run import load_run
 from reports.tables.columns import completed
 from reports.tables.objectives import Objectives, resolved
+from reports.tables.own_columns import RESULTS
 
 __all__ = ["table_of_runs", "with_ranks"]
-
-_ADDED = ("rank", "contribution", "knee")
 
 
 def table_of_runs(folders: Sequence[str | Path]) -> pd.DataFrame:
@@ -43,5 +42,5 @@ def with_ranks(table: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
     measures = resolved(objectives)
     whole = completed(table, [measure for measure in measures if measure.column in table.columns])
     ranking = ranked(whole, measures).set_index("number")
-    added = {name: whole["number"].map(ranking[name]) for name in _ADDED}
+    added = {name: whole["number"].map(ranking[name]) for name in RESULTS}
     return whole.assign(**added).astype({"rank": "Int64", "knee": "boolean"})

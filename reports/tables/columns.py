@@ -11,8 +11,9 @@ import pandas as pd
 from fusion_ops.errors import DataError
 from reports.candidate import STATES
 from reports.measures import Measure
+from reports.tables.own_columns import RESULTS
 
-__all__ = ["KINDS", "MISSING", "completed"]
+__all__ = ["KINDS", "MISSING", "completed", "with_epochs"]
 
 KINDS: Final = ("search", "baseline", "control", "retrain")
 MISSING: Final = "missing"
@@ -23,7 +24,8 @@ def completed(table: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
     """Return a table with the columns that a ranking needs, each in its type.
 
     What is missing is completed: `number` by the row's place, `id` by the number, `state` by whether every objective
-    has a value, `kind` as `search`, `feasible` as true. `attrs["missing"]` says which.
+    has a value, `kind` as `search`, `feasible` as true. `attrs["missing"]` says which, and names what a
+    ranking replaces.
 
     Args:
         table: The candidates, one row each; see `docs/library.md` for the columns.
@@ -45,8 +47,23 @@ def completed(table: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
         else:
             out[name], said = complete(out, measures)
             missing += [said] if said else []
+    missing += [f"column `{name}` is set aside: a ranking has its own" for name in RESULTS if name in table.columns]
+    missing = list(dict.fromkeys(missing))
     out.attrs = {**table.attrs, MISSING: tuple(missing)} if missing else dict(table.attrs)
     return out
+
+
+def with_epochs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its epochs, where it has them, as numbers; an empty cell is NaN.
+
+    Raises:
+        DataError: A cell is no number of at least 0; the message names the row.
+    """
+    if "epochs" not in table.columns:
+        return table
+    numbers = _numbers(table, "epochs")
+    _require(table, "epochs", numbers.isna() | ((numbers >= 0) & np.isfinite(numbers)), "a number of at least 0")
+    return table.assign(epochs=numbers)
 
 
 def _require_columns(table: pd.DataFrame, measures: Iterable[Measure]) -> None:

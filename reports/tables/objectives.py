@@ -8,6 +8,7 @@ from typing import get_args
 
 from fusion_ops.errors import ConfigError, SpecError
 from reports.measures import MEASURES, Direction, Measure
+from reports.tables.own_columns import RESULTS
 
 __all__ = ["Objectives", "quality_among", "resolved"]
 
@@ -28,13 +29,17 @@ def resolved(objectives: Objectives) -> tuple[Measure, ...]:
 
     Raises:
         UnknownNameError: A name without a direction is no measure.
-        SpecError: There are none, one twice, or a direction is neither `maximize` nor `minimize`.
+        SpecError: There are none, one twice, one is called like a column of a ranking, or a direction is neither
+            `maximize` nor `minimize`.
     """
     if isinstance(objectives, str) or not isinstance(objectives, Sequence | Mapping):
         raise SpecError(f"`objectives` is a list of names or a mapping of name to direction; got {objectives!r}.")
     names = list(objectives)
     if not names or len(set(names)) < len(names):
         raise SpecError(f"`objectives` has at least one name, and none twice; got {names}.")
+    own = next((name for name in names if name in RESULTS), None)
+    if own is not None:
+        raise SpecError(f"`{own}` is a column that every ranking adds, so no objective; give the column another name.")
     if not isinstance(objectives, Mapping):
         return tuple(MEASURES[name] for name in names)
     measures = [_measure(name, direction) for name, direction in objectives.items()]

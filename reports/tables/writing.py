@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from fusion_ops.errors import DataError, RunError, SpecError
@@ -18,14 +22,17 @@ __all__ = ["SUFFIXES", "require_suffix", "write_table"]
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     """Write a table in the format that the file's suffix names, and return its path.
 
-    `.csv` is UTF-8 with a header. `.json` is a list of objects, one a row; what is not there is `null`. `.parquet`
+    `.csv` is UTF-8 with a header. `.json` is a list of objects, one a row, with every number as it is; what
+    is not there or not finite is `null`, dates are ISO 8601, and what JSON does not know is text. `.parquet`
     needs pyarrow.
 
     Raises:
         SpecError: Another suffix, or pyarrow is not installed.
-        DataError: A column cannot be written in that format; the message names it.
+        DataError: It is no table, or a column cannot be written in that format; the message names it.
         RunError: The file cannot be written; the message names it.
     """
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(f"a table is a pandas.DataFrame; got {type(table).__name__}.")
     target = Path(path)
     require_suffix(target)
     content = _FORMATS[target.suffix.lower()](table)
@@ -53,8 +60,30 @@ def _csv(table: pd.DataFrame) -> bytes:
 
 
 def _json(table: pd.DataFrame) -> bytes:
-    text: str = table.to_json(orient="records", indent=1, date_format="iso", force_ascii=True, double_precision=15)
-    return text.encode() + b"\n"
+    names = [str(name) for name in table.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"JSON has every column once; got `{twice}` {names.count(twice)} times. Rename one.")
+    columns = [[_json_value(value) for value in table.iloc[:, place]] for place in range(len(names))]
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return json.dumps(rows, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def _json_value(value: Any) -> Any:
+    """Return a cell as JSON has it. `json` writes a number by its shortest text that reads the same again."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _json_value(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(one) for one in value]
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, bool | int | str) else str(value)
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

@@ -88,8 +88,8 @@ def replay(
     Raises:
         UnknownNameError: No such pruner.
         ConfigError: A pruner makes no sense with the run's objectives.
-        SpecError: `seeds` is not a whole number of at least 0, or `min_epochs` none from 1 to
-            the run's epochs.
+        SpecError: `seeds` is not a whole number of at least 0, `min_epochs` none from 1 to the run's epochs, or
+            `pruners` no names.
         RunError: There is no run, or none of its candidates was trained to its end.
     """
     _require_whole("seeds", seeds, 0)
@@ -141,6 +141,10 @@ def _checked(pruners: Sequence[str] | None, record: RunRecord) -> tuple[str, ...
     if pruners is None:
         several = len(record.objectives) > 1
         return tuple(name for name in PRUNERS if name != "pareto" and not (several and PRUNERS[name].one_value))
+    if not isinstance(pruners, Sequence) or not all(isinstance(name, str) for name in pruners):
+        raise SpecError(f"`pruners` is the name of a pruner, or a list of names; got {pruners!r}.")
+    if not all(pruners):
+        raise SpecError(f"every pruner has a name; got {', '.join(map(repr, pruners))}. Leave out what is empty.")
     for name in pruners:
         check_pruner(name, record.objectives)
     return tuple(dict.fromkeys(pruners))

@@ -109,7 +109,8 @@ class Run:
         Raises:
             UnknownNameError: No such pruner.
             ConfigError: A pruner makes no sense with the run's objectives.
-            SpecError: `seeds` is not a whole number of at least 0, or `min_epochs` none of at least 1.
+            SpecError: `seeds` is not a whole number of at least 0, `min_epochs` none of at least 1, or `pruners` no
+                names.
             RunError: There is no run, or none of its candidates was trained to its end.
         """
         return replay(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,7 @@ def _opened(url: str) -> BaseStorage:
         return _journal(Path(url), url)
     file = Path(url.partition(":///")[2].partition("?")[0])
     if url.startswith("sqlite") and not file.is_file():
-        raise RunError(f"{_shown(url)} names the file {file}, which does not exist.")
+        raise RunError(f"{_shown(url)} names the file {file}, which {_is_none(file)}.")
     with _told(url):
         _require_tables(url)
         return RDBStorage(with_driver(url), engine_kwargs=engine_settings(url), skip_table_creation=True)
@@ -60,11 +61,29 @@ def _opened(url: str) -> BaseStorage:
 def _journal(file: Path, url: str) -> JournalStorage:
     if not file.is_file():
         raise RunError(
-            f"{file} does not exist; a study is named by its storage's URL, such as sqlite:///study.db, or the file of "
-            "its journal."
+            f"{file} {_is_none(file)}; a study is named by its storage's URL, such as sqlite:///study.db, or the file "
+            "of its journal."
         )
     with _told(url):
+        if not _is_journal(file):
+            raise RunError(
+                f"{file} is no journal of Optuna. A study in a database is named by its URL, such as sqlite:///study.db."
+            )
         return JournalStorage(JournalFileBackend(str(file)))
+
+
+def _is_none(file: Path) -> str:
+    return "is no file" if file.exists() else "does not exist"
+
+
+def _is_journal(file: Path) -> bool:
+    """Return whether a file begins as a journal does, with a line of JSON that has an operation, or is empty."""
+    with file.open("rb") as stream:
+        first = stream.readline()
+    try:
+        return not first or "op_code" in json.loads(first)
+    except (ValueError, TypeError):
+        return False
 
 
 def _require_tables(url: str) -> None:

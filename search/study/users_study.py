@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,6 +15,7 @@ from fusion_ops.errors import ConfigError, RunError, SpecError
 from reports.candidate import COLUMNS
 from reports.measures import MEASURES, Direction
 from reports.tables.objectives import resolved
+from reports.tables.own_columns import is_parameter
 from search.strategy.trials import every_trial, learning_curve, parameters, record
 from spaces import SearchSpace
 
@@ -26,6 +27,7 @@ _STATES: Final = {
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
 }
+_PARAMETER: Final = "parameter "
 _DIRECTIONS: Final[Mapping[StudyDirection, Direction]] = {
     StudyDirection.MAXIMIZE: "maximize",
     StudyDirection.MINIMIZE: "minimize",
@@ -59,7 +61,8 @@ def study_table(study: Study, objectives: Sequence[str] | None = None, space: Se
         space: The space that `space.suggest(trial)` was called of; then the table has architectures and exact costs.
 
     Raises:
-        ConfigError: There are more or fewer names than objectives.
+        ConfigError: There are more or fewer names than objectives, or one is empty or called like a column that is no
+            measure's.
         RunError: No trial is complete.
         SpecError: A trial's parameters are no architecture of the space; the message names trial and parameter.
     """
@@ -80,6 +83,16 @@ def _objectives(study: Study, given: Sequence[str] | None) -> dict[str, Directio
         raise ConfigError(
             f"study {study.study_name!r} has {len(directions)} objective{'s' if len(directions) > 1 else ''}, to "
             f"{' and '.join(directions)}; got the names {', '.join(names)}. Give each another one, in this order."
+        )
+    if not all(names):
+        raise ConfigError(
+            f"every objective of study {study.study_name!r} needs a name; got {', '.join(map(repr, names))}."
+        )
+    own = next((name for name in names if name in COLUMNS and name not in _measured_columns()), None)
+    if own is not None:
+        raise ConfigError(
+            f"objective `{own}` is called like a column that the table has of every candidate; give it another name, "
+            "in `objectives`, or on the command line in --objectives."
         )
     return dict(zip(names, directions, strict=True))
 
@@ -112,7 +125,7 @@ def _row(
         "retries": 0,
         "started": _utc(trial.datetime_start),
         "finished": _utc(trial.datetime_complete),
-        **_chosen(trial, space),
+        **_chosen(trial, space, {*objectives, *(measure.column for measure in measures)}),
         "curve": curve,
     }
 
@@ -130,7 +143,7 @@ def _reason(trial: FrozenTrial, curve: Sequence[float]) -> str:
 
 
 def _measured(trial: FrozenTrial) -> dict[str, float]:
-    columns = {MEASURES[name].column for name in MEASURES}
+    columns = _measured_columns()
     return {
         name: float(value)
         for name, value in trial.user_attrs.items()
@@ -138,16 +151,20 @@ def _measured(trial: FrozenTrial) -> dict[str, float]:
     }
 
 
-def _chosen(trial: FrozenTrial, space: SearchSpace | None) -> dict[str, Any]:
+def _measured_columns() -> set[str]:
+    return {MEASURES[name].column for name in MEASURES}
+
+
+def _chosen(trial: FrozenTrial, space: SearchSpace | None, objectives: Collection[str]) -> dict[str, Any]:
     """Return the parameters by column; those of fusion points are the architecture, with its id and exact costs."""
     given = parameters(trial)
     if space is None:
-        return {_column(name): value for name, value in given.items()}
+        return _named(given, objectives)
     chooser = _Chosen(trial, given)
     architecture = space.suggest(chooser)
     cost = space.cost(architecture)
     return {
-        **{_column(name): value for name, value in given.items() if name not in chooser.asked},
+        **_named({name: value for name, value in given.items() if name not in chooser.asked}, objectives),
         "id": architecture.id,
         "params": cost.params,
         "flops": cost.flops,
@@ -182,9 +199,15 @@ class _Chosen:
         return self.given[name]
 
 
-def _column(name: str) -> str:
-    taken = name in COLUMNS or name in {MEASURES[known].column for known in MEASURES}
-    return f"parameter {name}" if taken else name
+def _named(given: Mapping[str, Any], objectives: Collection[str]) -> dict[str, Any]:
+    """Return parameters by column; a choice of `None` is text, as an empty cell is what was not chosen at all."""
+    return {_column(name, objectives): "None" if value is None else value for name, value in given.items()}
+
+
+def _column(name: str, objectives: Collection[str]) -> str:
+    # What begins like that already gets it once more, so that no two parameters share a column.
+    taken = name in objectives or not is_parameter(name) or name.startswith(_PARAMETER)
+    return f"{_PARAMETER}{name}" if taken else name
 
 
 def _utc(moment: datetime | None) -> str:

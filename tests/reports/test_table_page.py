@@ -45,6 +45,23 @@ def test_columns_of_no_measure_are_parameters(table: pd.DataFrame) -> None:
     assert dict(record.counts) == {"complete": 55, "failed": 5}
 
 
+def test_only_whole_names_are_set_aside_and_said(table: pd.DataFrame) -> None:
+    record = table_record(table.assign(latency_ms_weight=1, clock_rate=2, test_accuracy=0.5, rank=1), OBJECTIVES)
+    assert record.parameters == ("neck", "lr", "latency_ms_weight", "clock_rate")
+    assert record.missing[-2:] == (
+        "column `rank` is set aside: a ranking has its own",
+        "column `test_accuracy` is set aside: fusion-nas writes one of that name",
+    )
+
+
+def test_columns_may_be_called_by_numbers(tmp_path: Path) -> None:
+    table = pd.DataFrame({"error": [0.3, 0.1, 0.2, 0.4], 0: ["a", "b", "a", "b"]})
+    record = table_record(table, {"error": "minimize"})
+    assert record.parameters == ("0",)
+    assert reports.write_html(table, tmp_path / "t.html", objectives={"error": "minimize"}).exists()
+    assert list(table.columns) == ["error", 0]
+
+
 def test_what_the_values_of_a_parameter_do(table: pd.DataFrame) -> None:
     info = parameters_info(table_record(table, OBJECTIVES))
     (neck,) = info.parameters
@@ -104,6 +121,60 @@ def test_progress_goes_by_when_they_ended(table: pd.DataFrame) -> None:
     assert last.share == progress_info(table_record(table[::-1].reset_index(drop=True), OBJECTIVES)).share  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("finished", "order"),
+    [
+        (["soon", "later", "now"], [0, 1, 2]),
+        (["2026-01-03", "2026-01-01T00:00:00+00:00", "2026-01-02"], [1, 2, 0]),
+        (["2026-01-01T10:00:00+02:00", "2026-01-01T09:00:00+00:00", "2026-01-01T08:30:00+00:00"], [0, 2, 1]),
+        (pd.to_datetime(["2026-01-03", "2026-01-02", "2026-01-01"]), [2, 1, 0]),
+        ([3, 10, 2.5], [2, 0, 1]),
+        ([3, 10, None], [0, 1, 2]),
+    ],
+)
+def test_what_ended_is_ordered_by_dates_or_numbers_alone(finished: Any, order: list[int]) -> None:
+    table = pd.DataFrame({"error": [0.3, 0.2, 0.1], "epochs": [1, 10, 100], "finished": finished})
+    info = progress_info(table_record(table, {"error": "minimize"}))
+    assert info is not None
+    assert list(info.epochs) == np.cumsum(table["epochs"].to_numpy()[order]).tolist()
+
+
+def test_epochs_may_be_texts_and_empty(tmp_path: Path, make_table: Callable[..., pd.DataFrame]) -> None:
+    table = pd.DataFrame({"error": [0.3, 0.1, 0.2], "epochs": ["3", "", "4.0"]})
+    info = progress_info(table_record(table, {"error": "minimize"}))
+    assert info is not None
+    assert info.epochs == (3, 3, 7)
+    odd = make_table(4).astype({"epochs": object})
+    odd["epochs"] = ["3", "", "4.0", None]
+    assert reports.write_html(odd, tmp_path / "t.html", objectives=["accuracy", "params"]).exists()
+
+
+def test_the_page_says_by_what_the_progress_goes(tmp_path: Path) -> None:
+    table = pd.DataFrame({"error": [0.3, 0.1], "finished": ["2026-01-02", "2026-01-01"]})
+    for finished, said in ((table["finished"], "in which they ended"), ("soon", "in which they are numbered")):
+        path = reports.write_html(
+            table.assign(finished=finished), tmp_path / "t.html", objectives={"error": "minimize"}
+        )
+        assert said in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"epochs": "q"}, "column `epochs` must be a number; got 'q' in row 0"),
+        ({"epochs": [1, None, np.inf]}, "column `epochs` must be a number of at least 0; got inf in row 2"),
+        ({"finished": [None, 5, "2026-01-01"]}, "must have dates or numbers, not both; got '2026-01-01' in row 2"),
+        ({"finished": ["2026-01-01", pd.Timestamp(2026, 1, 2), 5]}, "not both; got 5 in row 2"),
+    ],
+)
+def test_wrong_epochs_and_ends_are_named_by_row(columns: dict[str, Any], message: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({"error": [0.3, 0.2, 0.1]}).assign(**columns)
+    with pytest.raises(DataError) as raised:
+        reports.write_html(table, tmp_path / "t.html", objectives={"error": "minimize"})
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 def test_the_page_is_whole_and_escaped(table: pd.DataFrame, tmp_path: Path) -> None:
     page = Page(reports.write_html(table, tmp_path / "t.html", objectives=OBJECTIVES).read_text(encoding="utf-8"))
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
@@ -142,6 +213,9 @@ def test_wrong_architectures_are_named_by_row(make_table: Callable[..., pd.DataF
         table.loc[3, "architecture"] = value
         with pytest.raises(DataError, match=message):
             reports.write_html(table, tmp_path / "t.html", objectives=["accuracy", "params"])
+    odd = make_table(9).assign(epochs="q")
+    with pytest.raises(DataError, match="column `epochs` must be a number; got 'q' in row 0"):
+        reports.write_html(odd, tmp_path / "t.html", objectives=["accuracy", "params"])
     with pytest.raises(ConfigError, match="`accuracy` is to maximize wherever fusion-nas shows it, not to minimize"):
         reports.write_html(table, tmp_path / "t.html", objectives={"accuracy": "minimize"})
     assert list(tmp_path.iterdir()) == []

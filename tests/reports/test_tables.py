@@ -115,6 +115,8 @@ WRONG: list[tuple[Any, Any, type[FusionNasError], str]] = [
     (foreign(kind="trial"), FOREIGN, DataError, "column `kind` must be one of search, baseline, control, retrain"),
     (foreign(id=["a", "", "b", "c"]), FOREIGN, DataError, "column `id` must be not empty; got '' in row 1"),
     (foreign(feasible=[True, "maybe", True, True]), FOREIGN, DataError, "must be true or false; got 'maybe'"),
+    (foreign(rank=1), {"rank": "maximize"}, SpecError, "`rank` is a column that every ranking adds, so no objective"),
+    (foreign(knee=1), {"map50": "maximize", "knee": "minimize"}, SpecError, "`knee` is a column that every"),
     (pd.DataFrame([[1, 2, 3]], columns=["map50", "map50", "gflops"]), FOREIGN, DataError, "got `map50` 2 times"),
 ]  # fmt: skip
 
@@ -133,6 +135,45 @@ def test_what_is_wrong_is_one_line(table: Any, objectives: Any, error: type[Fusi
 def test_a_reference_has_every_objective() -> None:
     with pytest.raises(SpecError, match=r"`reference` has a value of every objective, map50, gflops"):
         reports.hypervolume(foreign(), FOREIGN, reference={"map50": 0})
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ([0.5, 12], "a value of every objective, map50, gflops; got [0.5, 12]"),
+        (["map50", "gflops"], "a value of every objective, map50, gflops; got ['map50', 'gflops']"),
+        ({"map50": 0, "gflops": "12"}, "a finite number of every objective; got '12' for `gflops`"),
+        ({"map50": 0, "gflops": np.nan}, "got nan for `gflops`"),
+    ],
+)
+def test_a_wrong_reference_is_one_line(reference: Any, message: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        reports.hypervolume(foreign(), FOREIGN, reference=reference)
+    assert message in str(raised.value)
+
+
+def test_wrong_arguments_are_one_line(tmp_path: Path) -> None:
+    wrong: Any = "small"
+    with pytest.raises(DataError, match=r"a table is a pandas\.DataFrame; got str"):
+        reports.write_table(wrong, tmp_path / "t.csv")
+    with pytest.raises(DataError, match=r"a table of candidates is a pandas\.DataFrame; got str"):
+        reports.effects(wrong, FOREIGN, points=["neck"])
+    for ask in (reports.effects, reports.importance):
+        with pytest.raises(SpecError, match=r"`points` is a list of columns; got 'neck'\. Write \['neck'\]"):
+            ask(foreign(neck="a"), FOREIGN, points="neck")
+        with pytest.raises(SpecError, match="`beside` is a list of columns; got 5"):
+            ask(foreign(neck="a"), FOREIGN, points=["neck"], beside=5)  # type: ignore[arg-type]
+    table: Any = foreign()
+    with pytest.raises(SpecError, match="a run is named by its directory, such as 'runs/a'; got DataFrame"):
+        reports.health(table)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_ranking_replaces_is_said() -> None:
+    table = foreign(number=[3, 4, 5, 6], id=list("abcd"), state="complete", rank=[8, 9, 8, 9])
+    ranking = reports.rank(table, FOREIGN)
+    assert ranking.attrs["missing"] == ("column `rank` is set aside: a ranking has its own",)
+    assert ranking["rank"].tolist() == [1, 1, 1, 2]
 
 
 # Files
@@ -154,6 +195,28 @@ def test_a_table_is_written_by_its_suffix(tmp_path: Path, suffix: str) -> None:
 def test_json_is_plain_objects_with_null(tmp_path: Path) -> None:
     path = reports.write_table(pd.DataFrame({"a": [1.5, np.nan]}), tmp_path / "t.json")
     assert json.loads(path.read_text()) == [{"a": 1.5}, {"a": None}]
+
+
+def test_json_keeps_every_number(tmp_path: Path) -> None:
+    numbers = [0.1 + 0.2, 1.2345678901234567e-9, 3.3e-22, 123456789.12345679]
+    whole = [2**53 + 1, 2**62, -1, 0]
+    path = reports.write_table(pd.DataFrame({"x": numbers, "n": whole}), tmp_path / "t.json")
+    rows = json.loads(path.read_text())
+    assert [row["x"] for row in rows] == numbers
+    assert [row["n"] for row in rows] == whole
+
+
+def test_json_of_what_json_does_not_know(tmp_path: Path) -> None:
+    table = pd.DataFrame({0: [np.inf, 1.0], "own": [Path("a"), pd.NaT], "day": pd.to_datetime(["2026-01-02", None])})
+    table = table.assign(curve=[[0.5, np.nan], None], yes=[np.bool_(True), pd.NA], n=pd.array([1, None], "Int64"))
+    rows = json.loads(reports.write_table(table, tmp_path / "t.json").read_text())
+    assert rows == [
+        {"0": None, "own": "a", "day": "2026-01-02T00:00:00", "curve": [0.5, None], "yes": True, "n": 1},
+        {"0": 1.0, "own": None, "day": None, "curve": None, "yes": None, "n": None},
+    ]
+    assert json.loads(reports.write_table(table[:0], tmp_path / "none.json").read_text()) == []
+    with pytest.raises(DataError, match="JSON has every column once; got `a` 2 times"):
+        reports.write_table(pd.DataFrame([[1, 2]], columns=["a", "a"]), tmp_path / "twice.json")
 
 
 def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ WRONG = [
     (("a", "--space", "resnet"), "`--space` is for --study"),
     (("a", "--table", "t.xlsx"), "a table is written as .csv, .json, .parquet, by the file's suffix; got t.xlsx"),
     (("--study", "sqlite:///none.db"), "names the file none.db, which does not exist"),
+    (("--study", "sqlite:///two.db", "--objectives", "accuracy,"), "needs a name; got 'accuracy', ''"),
     (("--study", "postgresql://me:secret@127.0.0.1:1/db?connect_timeout=1"), "postgresql://me:***@127.0.0.1:1/db"),
 ]
 
@@ -105,6 +106,7 @@ WRONG = [
 def test_bad_input_is_one_line(
     runs: list[str], here: Path, arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    optuna.create_study(storage="sqlite:///two.db", directions=["maximize", "minimize"])
     before = sorted(here.rglob("*"))
     assert fusion_nas("report", *arguments) == 2
     said = capsys.readouterr()

@@ -226,6 +226,8 @@ def test_of_several_qualities_the_study_has_the_curves(write, open_ledger, tmp_p
     [
         ("ahsa", 0, UnknownNameError, "asha"),
         ("asha", 0, ConfigError, "promotes the best of a rung by one value"),
+        (5, 0, SpecError, "`pruners` is the name of a pruner, or a list of names; got 5."),
+        (["auto", ""], 0, SpecError, "every pruner has a name; got 'auto', ''."),
         ("auto", -1, SpecError, "`seeds` must be a whole number of at least 0; got -1."),
     ],
 )
@@ -240,6 +242,12 @@ def test_bad_arguments(write, pruner, seeds, error, says):
 
 def in_process(*arguments: object) -> int:
     return errors.run(app.app, list(map(str, arguments)))
+
+
+def test_the_command_refuses_an_empty_name(write, capsys):
+    run = write(curves(*CROSSING))
+    assert in_process("replay", run, "--pruner", ",") == 2
+    assert "every pruner has a name; got '', ''" in capsys.readouterr().err
 
 
 def test_the_command_prints_a_table_and_writes_what_it_says(write, tmp_path, capsys):

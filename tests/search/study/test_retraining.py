@@ -84,7 +84,7 @@ def test_roles_recipes_and_test_measures_come_back_from_the_table(open_ledger, t
     assert list(read["recipe"]) == list(rows["recipe"])
     assert read["test_accuracy"].dtype == "float64"
     assert read["test_accuracy"].equals(rows["test_accuracy"])
-    assert list(read.columns)[: list(read.columns).index("role")] == list(table.COLUMNS)[:-2]
+    assert list(read.columns)[: list(read.columns).index("role")] == list(table.COLUMNS)[: table.COLUMNS.index("role")]
 
 
 def test_a_control_of_another_space_is_kept_and_read_again(open_ledger, space):

@@ -13,6 +13,8 @@ import pytest
 import reports
 import spaces
 from fusion_ops.errors import ConfigError, FusionNasError, RunError, SpecError
+from reports.general.record import table_record
+from reports.pages.tables import with_ranks
 from search.study.users_storage import open_study
 from search.study.users_study import study_table
 from search.training.job import Progress
@@ -134,11 +136,56 @@ def test_a_runs_own_study_needs_no_space(open_ledger: Callable[..., Any], tmp_pa
     assert read.rows["id"].tolist() == [one.architecture.id for one in ledger.candidates.values()]
 
 
+TAKEN = (
+    *("n", "latency", "latency_ms", "accuracy", "rank", "contribution", "knee", "miou", "seed", "parameter n"),
+    *("memory_inference_bytes", "clock_mhz_before", "test_accuracy", "latency_ms@openvino", "latency_drift_batch_8"),
+)
+FREE = ("memory_size", "latency_weight", "clock_rate", "test_split", "mail@home", "lr")
+
+
+@pytest.fixture
+def hostile() -> optuna.Study:
+    """A study whose parameters are called like its objectives and like columns of the table."""
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    for number in range(6):
+        distributions = {name: optuna.distributions.IntDistribution(0, 99) for name in (*TAKEN, *FREE)}
+        own = {name: 10 * number + place for place, name in enumerate((*TAKEN, *FREE))}
+        values = [0.5 + 0.01 * number, 1000.0 + number]
+        study.add_trial(optuna.trial.create_trial(params=own, distributions=distributions, values=values))
+    return study
+
+
+def test_a_parameter_never_replaces_an_objective_or_a_column(hostile: optuna.Study) -> None:
+    read = study_table(hostile, ["n", "latency"])
+    record = table_record(read.rows, read.objectives)
+    written = with_ranks(read.rows, read.objectives)
+    assert read.rows["n"].tolist() == [trial.values[0] for trial in hostile.trials]
+    assert read.rows["latency_ms"].tolist() == [trial.values[1] for trial in hostile.trials]
+    columns = {name: f"parameter {name}" for name in TAKEN} | {name: name for name in FREE}
+    assert set(record.parameters) == set(columns.values())
+    for name, column in columns.items():
+        assert written[column].tolist() == [trial.params[name] for trial in hostile.trials]
+    assert written["rank"].tolist() == [1] * 6
+
+
+def test_a_choice_of_none_is_a_value() -> None:
+    study = optuna.create_study()
+    study.enqueue_trial({"norm": None})
+    study.enqueue_trial({"norm": "batch"})
+    study.optimize(lambda trial: float(trial.suggest_categorical("norm", [None, "batch"]) is None), n_trials=2)
+    read = study_table(study)
+    record = table_record(read.rows, read.objectives)
+    assert [record.settings(row) for row in read.rows.to_dict("records")] == [{"norm": "None"}, {"norm": "batch"}]
+
+
 def test_what_cannot_be_read_is_one_line(url: str, space: SearchSpace, tmp_path: Path) -> None:
     file = tmp_path / "other.db"
     file.write_text("no database")
     empty = tmp_path / "empty.db"
     empty.touch()
+    text, lines = tmp_path / "notes.txt", tmp_path / "other.jsonl"
+    text.write_text("no journal")
+    lines.write_text('{"a": 1}\n')
     ours = spaces.create("resnet", depth=14, width=2, num_classes=3, in_channels=1, input_size=(8, 8))
     few = spaces.create("resnet", depth=8, width=2, num_classes=3, in_channels=1, input_size=(8, 8), ops=("sum", "sk"))
     cases: list[tuple[Callable[[], object], type[FusionNasError], str]] = [
@@ -148,6 +195,22 @@ def test_what_cannot_be_read_is_one_line(url: str, space: SearchSpace, tmp_path:
         (lambda: open_study(f"sqlite:///{file}"), RunError, "cannot be read as a storage of Optuna: file is not a"),
         (lambda: open_study(f"sqlite:///{empty}"), RunError, "it is no storage of Optuna"),
         (lambda: open_study(str(tmp_path / "none.journal")), RunError, "none.journal does not exist"),
+        (lambda: open_study(str(text)), RunError, "notes.txt is no journal of Optuna"),
+        (lambda: open_study(str(lines)), RunError, "other.jsonl is no journal of Optuna"),
+        (
+            lambda: open_study(url.removeprefix("sqlite:///")),
+            RunError,
+            "is no journal of Optuna. A study in a database",
+        ),
+        (lambda: open_study(str(tmp_path)), RunError, f"^{tmp_path} is no file; a study is named by"),
+        (lambda: open_study(f"sqlite:///{tmp_path}"), RunError, f"the file {tmp_path}, which is no file"),
+        (
+            lambda: study_table(open_study(url, "fused"), ["accuracy", ""]),
+            ConfigError,
+            "needs a name; got 'accuracy', ''",
+        ),
+        (lambda: study_table(open_study(url, "plain"), ["seconds"]), ConfigError, "`seconds` is called like a column"),
+        (lambda: study_table(open_study(url, "plain"), ["rank"]), SpecError, "`rank` is a column that every ranking"),
         (lambda: study_table(open_study(url, "empty")), RunError, "study 'empty' has no complete trial among 0"),
         (lambda: study_table(open_study(url, "plain"), ["a", "b"]), ConfigError, "has 1 objective, to minimize; got"),
         (lambda: study_table(open_study(url, "fused"), ["a", "a"]), ConfigError, "has 2 objectives, to maximize and"),
