@@ -26,11 +26,12 @@ _TAPS = 7
 
 @register("cbam")
 class CBAM(FusionOperator):
-    """Gates the sum twice: `u = 2σ(M(mean(x + y)) + M(max(x + y))) · (x + y)`, then `2σ(S [mean_c u, max_c u]) · u`.
+    """Gates the sum twice: `u = 2σ(M(GAP(z)) + M(GMP(z)))·z`, `z = x + y`, then `2σ(S [mean_c u, max_c u])·u`.
 
-    M: C → d → C are two 1×1 convolutions with a ReLU between, of the mean and of the maximum over all positions, with
-    `d = max(1, C // r)`; S is a convolution of 7 taps a dimension (7 × 7), of the mean and the maximum over the
-    channels to one channel; all are without bias. For N inputs the sum of all. `(B, C, *size), … -> (B, C, *size)`.
+    M: C → d → C are two 1×1 convolutions with a ReLU between, of the mean and of the maximum over all positions (GAP and
+    GMP), with `d = max(1, C // r)`; S is a convolution of 7 taps a dimension (7 × 7), of the mean and the maximum over
+    the channels, to one channel; all are without bias. For N inputs z is the sum of all.
+    `(B, C, *size), … -> (B, C, *size)`.
 
     Args:
         channels: C.
@@ -44,7 +45,7 @@ class CBAM(FusionOperator):
         SpecError: An argument is out of its range, or the inputs cannot be fused.
     """
 
-    formula = "2σ(S [mean u, max u] over channels)·u,  u = 2σ(M(mean z) + M(max z) over positions)·z,  z = x + y"
+    formula = "2σ(S [mean_c u, max_c u])·u,  u = 2σ(M(GAP(z)) + M(GMP(z)))·z,  z = x + y"
     source = "Woo et al. 2018, arXiv 1807.06521"
     reduces = True
     options: ClassVar = {"scale": ("inputs", "paper")}

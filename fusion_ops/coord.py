@@ -25,12 +25,13 @@ __all__ = ["Coord"]
 
 @register("coord")
 class Coord(FusionOperator):
-    """Gates the sum along its height and along its width: `2σ(A₁ f_h) · 2σ(A₂ f_w) · (x + y)`.
+    """Gates the sum along its height and its width: `2σ(A₁ h(mean_w z)) · 2σ(A₂ h(mean_h z)) · z`, `z = x + y`.
 
-    `f_h = W(mean_w(x + y))` has one position a row, `f_w = W(mean_h(x + y))` one a column, W: hard-swish of BN of a 1×1
-    convolution C → d, the same for both, `d = max(1, C // r)`; the A: d → C are 1×1 convolutions, all with bias. In
-    training the normalisation sees all rows and columns together. In one and three dimensions there are one and three
-    gates. For N inputs the sum of all. `(B, C, *size), … -> (B, C, *size)`.
+    The mean over the width has one position a row, that over the height one a column. h is the hard-swish of a
+    normalised 1×1 convolution W: C → d, `hswish(BN(W ·))`, the same for both, `d = max(1, C // r)`; the A: d → C are 1×1
+    convolutions; all have a bias. In training the normalisation sees all rows and columns together. In one and three
+    dimensions there are one and three gates. For N inputs z is the sum of all.
+    `(B, C, *size), … -> (B, C, *size)`.
 
     Args:
         channels: C.
@@ -44,7 +45,7 @@ class Coord(FusionOperator):
         SpecError: An argument is out of its range, or the inputs cannot be fused.
     """
 
-    formula = "2σ(A₁ W(mean z over width)) · 2σ(A₂ W(mean z over height)) · z,  z = x + y"
+    formula = "2σ(A₁ h(mean_w z)) · 2σ(A₂ h(mean_h z)) · z,  h = hard-swish of BN of W,  z = x + y"
     source = "Hou et al. 2021, arXiv 2103.02907"
     reduces = True
     options: ClassVar = {"scale": ("inputs", "paper")}

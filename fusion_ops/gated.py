@@ -24,9 +24,9 @@ __all__ = ["Gated"]
 
 @register("gated")
 class Gated(FusionOperator):
-    """Gates what is added to the identity: `y + 2σ(G(x))·x`, for N inputs `x_N + Σ_{i<N} 2σ(G_i(x_i))·x_i`.
+    """Gates what is added to the identity: `y + 2σ(E(x))·x`, for N inputs `x_N + Σ_{i<N} 2σ(E_i(x_i))·x_i`.
 
-    `G(x) = W₂ ReLU(W₁ GAP(x))`, W₁: C → d and W₂: d → C 1×1 convolutions with bias, `d = max(1, C // r)`. Each gated
+    `E(x) = W₂ ReLU(W₁ GAP(x))`, W₁: C → d and W₂: d → C 1×1 convolutions with bias, `d = max(1, C // r)`. Each gated
     input has its own. `(B, C, *size), … -> (B, C, *size)`.
 
     Args:
@@ -42,7 +42,7 @@ class Gated(FusionOperator):
         SpecError: An argument is out of its range, or the inputs cannot be fused.
     """
 
-    formula = "y + 2σ(G(x))·x,  G(x) = W₂ ReLU(W₁ GAP(x))"
+    formula = "y + 2σ(E(x))·x,  E(x) = W₂ ReLU(W₁ GAP(x))"
     source = "SE, Hu et al. 2018, arXiv 1709.01507"
     reduces = True
     options: ClassVar = {"identity": ("last", "first"), "scale": ("inputs", "paper")}

@@ -142,8 +142,9 @@ def test_the_command_line_lists_every_operator(
         cls = fusion_ops.operator(name)
         cost = fusion_ops.cost(FusionChoice(name, 4 if cls.reduces else None), (64, 64), 64, ((32, 32), (32, 32)))
         assert (entry["params"], entry["flops"]) == (cost.params, cost.flops)
-        assert entry["formula"] == cls.formula
+        assert (entry["formula"], entry["source"]) == (cls.formula, cls.source)
         assert entry["options"] == {key: list(values) for key, values in cls.options.items()}
     table = printed()
+    assert "arXiv 2003.04887" in " ".join(table.split())
     for name, entry in listed.items():
         assert re.search(rf"^{name} .*  {entry['params']:,} +{entry['flops']:,}$", table, re.MULTILINE), name
