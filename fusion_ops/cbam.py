@@ -28,7 +28,7 @@ _TAPS = 7
 class CBAM(FusionOperator):
     """Gates the sum twice: `u = 2σ(M(GAP(z)) + M(GMP(z)))·z`, `z = x + y`, then `2σ(S [mean_c u, max_c u])·u`.
 
-    M: C → d → C are two 1×1 convolutions with a ReLU between, of the mean and of the maximum over all positions (GAP and
+    M: C → d → C are two 1×1 convolutions with a ReLU between, of the mean and of the maximum over all positions (GAP,
     GMP), with `d = max(1, C // r)`; S is a convolution of 7 taps a dimension (7 × 7), of the mean and the maximum over
     the channels, to one channel; all are without bias. For N inputs z is the sum of all.
     `(B, C, *size), … -> (B, C, *size)`.

@@ -28,9 +28,9 @@ class Coord(FusionOperator):
     """Gates the sum along its height and its width: `2σ(A₁ h(mean_w z)) · 2σ(A₂ h(mean_h z)) · z`, `z = x + y`.
 
     The mean over the width has one position a row, that over the height one a column. h is the hard-swish of a
-    normalised 1×1 convolution W: C → d, `hswish(BN(W ·))`, the same for both, `d = max(1, C // r)`; the A: d → C are 1×1
-    convolutions; all have a bias. In training the normalisation sees all rows and columns together. In one and three
-    dimensions there are one and three gates. For N inputs z is the sum of all.
+    normalised 1×1 convolution W: C → d, `hswish(BN(W ·))`, the same for both, `d = max(1, C // r)`; the A: d → C are
+    1×1 convolutions; all have a bias. In training the normalisation sees all rows and columns together. In one
+    and three dimensions there are one and three gates. For N inputs z is the sum of all.
     `(B, C, *size), … -> (B, C, *size)`.
 
     Args:

@@ -8,9 +8,10 @@ from search.cli.app import AsJson, app
 
 CHANNELS, SIZE, R = 64, 32, 4
 LETTERS = (
-    "x, y: the inputs. σ: sigmoid. GAP, GMP: global average and maximum pooling. mean_c, mean_w, mean_h: over channels, "
-    "width, height. W, A, P: 1×1 convolutions; M: two of them, a ReLU between; S: 7×7. L: local stack of MS-CAM, 1×1 "
-    "convolution to C // r channels, BN, ReLU, 1×1 convolution back, BN; G: global stack, the same after GAP."
+    "x, y: the inputs. σ: sigmoid. GAP, GMP: global average and maximum pooling. mean_c, mean_w, mean_h: over "
+    "channels, width and height. W, A, P: 1×1 convolutions; M: two of them, a ReLU between; S: 7×7. L: local stack "
+    "of MS-CAM, 1×1 convolution to C // r channels, BN, ReLU, 1×1 convolution back, BN; G: global stack, "
+    "the same after GAP."
 )
 
 
