@@ -25,6 +25,7 @@ __all__ = [
     "between",
     "in_parts",
     "plus_product",
+    "plus_weighted",
     "portioned_sum",
     "portions",
     "selected",
@@ -200,10 +201,14 @@ def portioned_sum(features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tens
         features: N maps `(B, C, *size)`.
         weights: N weights that are broadcast over them: numbers, per channel, or per position.
     """
-    fused = features[0] * _as(weights[0], features[0].dtype)
-    for feature, weight in zip(features[1:], weights[1:], strict=True):
-        fused = plus_product(fused, _as(weight, feature.dtype), feature)
-    return fused
+    return plus_weighted(features[0] * _as(weights[0], features[0].dtype), features[1:], weights[1:])
+
+
+def plus_weighted(base: Tensor, features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+    """Return `base + Σ_i w_i x_i` in the precision of the features; see `portioned_sum`."""
+    for feature, weight in zip(features, weights, strict=True):
+        base = plus_product(base, _as(weight, feature.dtype), feature)
+    return base
 
 
 def softmax_sum(features: Sequence[Tensor], logits: Tensor | Sequence[Tensor], times: int) -> Tensor:
