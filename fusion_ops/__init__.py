@@ -14,6 +14,8 @@ from fusion_ops.counting import cost
 from fusion_ops.operator import FusionOperator, build, canonical, names, operator, recipe, register
 from fusion_ops.recipe import Recipe
 from fusion_ops.recording import WeightRecord, recorded_weights
+from fusion_ops.resamplers.resampler import FactorResampler, Resampler, register_resampler, resampler, resamplers
+from fusion_ops.resamplers.upsampling import Upsampling
 from fusion_ops.spelling import plain_spelling
 from fusion_ops.spread import Spread
 
@@ -43,14 +45,17 @@ __all__ = [
     "AsymBi",
     "BiFPN",
     "Cost",
+    "FactorResampler",
     "FusionChoice",
     "FusionOperator",
     "Modulate",
     "ParseNet",
     "Recipe",
+    "Resampler",
     "ScaledSum",
     "SplitAttention",
     "Spread",
+    "Upsampling",
     "WeightRecord",
     "build",
     "canonical",
@@ -62,4 +67,7 @@ __all__ = [
     "recipe",
     "recorded_weights",
     "register",
+    "register_resampler",
+    "resampler",
+    "resamplers",
 ]

@@ -41,7 +41,8 @@ class Encoding:
         sizes: `(s,)`, choices at each slot.
         ops: `(s, c)`, index of the choice's operator; -1 fills up.
         log_r: `(s, c)`, log₂ of the choice's ratio; 0 without one.
-        chances: `(s, c)`, probability of each choice when operators, then ratios, are drawn uniformly.
+        resamplers: `(s, c)`, index of the choice's resampler; 0 without one.
+        chances: `(s, c)`, probability of each choice when operators, ratios and resamplers are drawn uniformly.
         costs: For each exact measure `(s, c)`, what the choice adds; NaN fills up.
         fixed: For each exact measure, what the host network costs.
         distributions: Every trial parameter that the space can have.
@@ -55,6 +56,8 @@ class Encoding:
         shape = self.slots, int(self.sizes.max())
         self.ops = np.full(shape, -1)
         self.log_r, self.chances = np.zeros(shape), np.zeros(shape)
+        self.resamplers = np.zeros(shape, dtype=np.int64)
+        self._near = np.zeros((*shape, shape[1]), dtype=bool)
         self.costs = {name: np.full(shape, math.nan) for name in EXACT}
         host = space.host.cost()
         self.fixed = {name: float(getattr(host, name)) for name in EXACT}
@@ -66,9 +69,13 @@ class Encoding:
                 self.ops[s, c] = space.ops.index(choice.op)
                 self.log_r[s, c] = math.log2(choice.r) if choice.r else 0.0
                 self.chances[s, c] = 1.0 / len(slot.reductions) / max(len(slot.reductions[choice.op]), 1)
-                costs = [point.cost(choice) for point in slot.points]
+                self.chances[s, c] /= max(len(slot.resamplers), 1)
+                self.resamplers[s, c] = space.resamplers.index(choice.resampler) if slot.resamplers else 0
+                for other, another in enumerate(self.choices[s]):
+                    self._near[s, c, other] = slot.near(choice, another)
+                cost = slot.cost(choice)
                 for name in EXACT:
-                    self.costs[name][s, c] = sum(getattr(cost, name) for cost in costs)
+                    self.costs[name][s, c] = getattr(cost, name)
 
     def cost(self, name: str, codes: Codes) -> Values:
         """Return an exact cost of each of `(n, s)` codes."""
@@ -87,21 +94,21 @@ class Encoding:
         """Return `(count, s)` random codes.
 
         `chances`, `(s, c)`, says how likely each choice is, relative to the others of its slot; by default an operator
-        is drawn, then a ratio, each uniformly.
+        is drawn, then a ratio, then a resampler, each uniformly.
         """
         bounds = np.cumsum(self.chances if chances is None else chances, axis=1)
         places = rng.random((count, self.slots, 1)) * bounds[:, -1:]
         return np.asarray(np.minimum((places >= bounds).sum(axis=2), self.sizes - 1))
 
     def draw_one(self, rng: np.random.Generator) -> Code:
-        """Return a random code: at each slot an operator, then a ratio, each uniformly."""
+        """Return a random code: at each slot an operator, then a ratio, then a resampler, each uniformly."""
         return np.asarray(self.draw(rng, 1)[0])
 
     def neighbors(self, code: Code) -> Codes:
-        """Return `(n, s)`: every code that differs in one slot."""
+        """Return `(n, s)`: every code that differs in one decision of a slot, its operator and ratio or its resampler."""
         slots = np.repeat(self._rows, self.sizes)
         choices = np.concatenate([np.arange(size) for size in self.sizes.tolist()])
-        other = choices != code[slots]
+        other = self._near[slots, code[slots], choices]
         out = np.repeat(code[None], int(other.sum()), axis=0)
         out[np.arange(len(out)), slots[other]] = choices[other]
         return out
