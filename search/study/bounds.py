@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fusion_ops.errors import Infeasible
-from reports.dominance import non_dominated
+from reports.fronts.dominance import non_dominated
 from reports.measures import MEASURES
 from spaces import SearchSpace
 
