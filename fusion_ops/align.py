@@ -92,12 +92,7 @@ def matched(
         return tuple(features)
     check_shapes(features, (channels,) * inputs if isinstance(channels, int) else channels, dims)
     size = features[0].shape[2:]
-    return tuple(
-        feature
-        if feature.shape[2:] == size
-        else interpolated(feature, size)
-        for feature in features
-    )
+    return tuple(feature if feature.shape[2:] == size else interpolated(feature, size) for feature in features)
 
 
 def _plainly_fit(features: Sequence[Tensor], channels: int, inputs: int, dims: int | None) -> bool:

@@ -57,7 +57,7 @@ def create(name: str, **settings: Any) -> SearchSpace:
 
 
 def from_ref(ref: SpaceRef, **choices: Any) -> SearchSpace:
-    """Return the space whose host network `ref` describes, with `ops`, `reductions`, `tie`, `resamplers` from `choices`.
+    """Return the space whose host network `ref` describes, with `ops`, `reductions`, `tie`, `resamplers` of `choices`.
 
     It was verified when it was created.
     """

@@ -97,7 +97,7 @@ class EncoderGeometry:
         return -(-height // stride), -(-width // stride)
 
     def before(self, level: int) -> tuple[int, int] | None:
-        """Return height and width of the next deeper level, which is brought to this one's; `None` if they are equal."""
+        """Return the size of the next deeper level, which is brought to this one's; `None` if they are equal."""
         deeper = self.size(level + 1)
         return None if deeper == self.size(level) else deeper
 

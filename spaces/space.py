@@ -339,7 +339,7 @@ def check_resamplers(name: str, host: HostNetwork, resamplers: Sequence[str]) ->
 
     Raises:
         UnknownNameError: No such resampler.
-        SpecError: None or one twice is named, no point has inputs of two sizes, or one does not relate those of a point.
+        SpecError: None or one twice is named, no point has inputs of two sizes, or one does not relate a point's.
     """
     _check_distinct("resamplers", resamplers)
     for one in resamplers:
@@ -348,7 +348,7 @@ def check_resamplers(name: str, host: HostNetwork, resamplers: Sequence[str]) ->
     if not resampled and tuple(resamplers) != DEFAULT_RESAMPLERS:
         raise SpecError(
             f"`resamplers` are for points whose inputs differ in size, and no point of this space (`{name}`) has such; "
-            f"got {list(resamplers)}. Leave `resamplers` out."
+            f"got {list(resamplers)}. Leave `resamplers` out; what a network of your own resizes, it resizes itself."
         )
     for point, one in itertools.product(resampled, resamplers):
         try:

@@ -28,8 +28,8 @@ __all__ = ["UNet", "UNetModule", "UpBlock"]
 class UpBlock(nn.Module):
     """A step of the decoder: `F(fusion(U(deeper), skip))`, F is 3×3 conv-BN-ReLU twice.
 
-    U is a 1×1 convolution to C channels and the resampler, bilinear by default; the fusion gives 2 C channels, as the published
-    concatenation does. `(B, D, h, w), (B, C, H, W) -> (B, C, H, W)`.
+    U is a 1×1 convolution to C channels and the resampler, bilinear by default; the fusion gives 2 C channels, as the
+    published concatenation does. `(B, D, h, w), (B, C, H, W) -> (B, C, H, W)`.
 
     Args:
         deeper: D, 2 C but for rounding.

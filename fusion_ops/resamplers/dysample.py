@@ -9,6 +9,7 @@ channels, there are 2 groups, or one.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +29,8 @@ class DySample(FactorResampler):
     """Samples where learned offsets point: `y[i] = x((i + ½)/f − ½ + o[i])`, `o = shuffle(0.25·(W x + b))`.
 
     W is a 1×1 convolution to 2 g f² channels, an offset for each of g groups of channels; between positions and beyond
-    edges values are those of `bilinear`. `(B, C, h, w), (H, W) -> (B, C, H, W)`. `2gf²(C + 1)` parameters. Starts exactly
-    as `bilinear`.
+    edges values are those of `bilinear`. `(B, C, h, w), (H, W) -> (B, C, H, W)`. `2gf²(C + 1)` parameters. Starts
+    exactly as `bilinear`.
 
     Args:
         channels: C.
@@ -61,11 +62,12 @@ class DySample(FactorResampler):
     def _places(self, x: Tensor) -> Tensor:
         """Return where each position is sampled, from −1 to 1: `(B, 2, g, H, W)`, x before y."""
         height, width = x.shape[2:]
-        kind = {"device": x.device, "dtype": torch.promote_types(x.dtype, torch.float32)}
+        kind: Any = {"device": x.device, "dtype": torch.promote_types(x.dtype, torch.float32)}
         rows, columns = torch.arange(height, **kind)[:, None] + 0.5, torch.arange(width, **kind) + 0.5
         across, down = (self.offset(x) * SCOPE + self.init_pos).unflatten(1, (2, -1)).unbind(1)
         places = torch.stack([(columns + across) * 2 / width - 1, (rows + down) * 2 / height - 1], dim=1)
-        return functional.pixel_shuffle(places.flatten(1, 2), self.factor).unflatten(1, (2, self.groups))
+        shuffled: Tensor = functional.pixel_shuffle(places.flatten(1, 2), self.factor)
+        return shuffled.reshape(-1, 2, self.groups, *shuffled.shape[2:])
 
     @classmethod
     def cost(cls, channels: int, factor: int, positions: int) -> Cost:
@@ -74,7 +76,7 @@ class DySample(FactorResampler):
 
 
 def _starts(factor: int, groups: int) -> Tensor:
-    """Return where the f × f positions lie in theirs of the smaller map, x, then y, for each group: `(1, 2gf², 1, 1)`."""
+    """Return where f × f positions lie in theirs of the smaller map, x, then y, for each group: `(1, 2gf², 1, 1)`."""
     line = (torch.arange(factor) + 0.5) / factor - 0.5
     columns, rows = line.expand(factor, factor), line[:, None].expand(factor, factor)
     return torch.stack([columns, rows])[:, None].expand(2, groups, factor, factor).reshape(1, -1, 1, 1).clone()

@@ -18,8 +18,8 @@ class Resampler(nn.Module, ABC):
     """Enlarges a feature map: `(B, C, *size), size' -> (B, C, *size')`.
 
     A subclass that works at any ratio of sizes has a constructor without arguments; all others are a
-    `FactorResampler`. A class method `cost(channels, factor, positions)` may say what it costs, `positions` those of the
-    smaller map; else that is counted.
+    `FactorResampler`. A class method `cost(channels, factor, positions)` may say what it costs, `positions` those of
+    the smaller map; else that is counted.
 
     Attributes:
         formula: What it computes, in one line.

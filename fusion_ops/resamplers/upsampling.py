@@ -75,7 +75,7 @@ class Upsampling:
 
 def _refusal(cls: type[Resampler], wanted: Upsampling) -> str:
     """Return why a resampler does not do what is wanted; empty where it does."""
-    if len(wanted.after) != 2 and not cls.any_dims:  # noqa: PLR2004 - height and width
+    if len(wanted.after) != 2 and not cls.any_dims:
         return "resamples maps of two spatial dimensions"
     if wanted.factor is None and not cls.any_ratio:
         return "enlarges maps by one whole factor f, h = ⌈H / f⌉ and w = ⌈W / f⌉"
@@ -83,7 +83,7 @@ def _refusal(cls: type[Resampler], wanted: Upsampling) -> str:
 
 
 @cache
-def _counted(cls: type[Resampler], wanted: Upsampling) -> Cost:  # noqa: ARG001 - another class may get the name
+def _counted(cls: type[Resampler], wanted: Upsampling) -> Cost:
     """Count on tensors without values."""
     with torch.device("meta"), torch.no_grad():
         module = wanted.recipe().build().eval()

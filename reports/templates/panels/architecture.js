@@ -30,8 +30,14 @@
       const cells = rows[point].cells;
       cells[2].textContent = values.op;
       cells[3].textContent = values.r ?? "–";
-      [cells[4].textContent, cells[4].title] = [params, exactParams.toLocaleString("en-US")];
-      [cells[5].textContent, cells[5].title] = [flops, exactFlops.toLocaleString("en-US")];
+      const resampler = rows[point].querySelector(".resampler");
+      if (resampler && data.resampled.includes(point)) resampler.textContent = report.resampler(entry.chosen[point]);
+      const fill = (name, text, exact) => {
+        const cell = rows[point].querySelector(name);
+        [cell.textContent, cell.title] = [text, exact.toLocaleString("en-US")];
+      };
+      fill(".params", params, exactParams);
+      fill(".flops", flops, exactFlops);
     });
   };
 

@@ -105,7 +105,7 @@ class Encoding:
         return np.asarray(self.draw(rng, 1)[0])
 
     def neighbors(self, code: Code) -> Codes:
-        """Return `(n, s)`: every code that differs in one decision of a slot, its operator and ratio or its resampler."""
+        """Return `(n, s)`: every code that differs in one operator with its ratio, or in one resampler."""
         slots = np.repeat(self._rows, self.sizes)
         choices = np.concatenate([np.arange(size) for size in self.sizes.tolist()])
         other = self._near[slots, code[slots], choices]
