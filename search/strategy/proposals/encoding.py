@@ -64,6 +64,7 @@ class Encoding:
         self._params = [[slot.params(choice) for choice in slot.choices] for slot in space.slots]
         self.distributions = _distributions(self._params)
         self._rows = np.arange(self.slots)
+        self._each = np.array([len(slot.resamplers) if len(slot.resamplers) > 1 else 0 for slot in space.slots])
         for s, slot in enumerate(space.slots):
             for c, choice in enumerate(self.choices[s]):
                 self.ops[s, c] = space.ops.index(choice.op)
@@ -114,9 +115,20 @@ class Encoding:
         return out
 
     def mutate(self, codes: Codes, changes: npt.ArrayLike, rng: np.random.Generator) -> Codes:
-        """Return `(n, s)` codes with so many slots of each, a number or `(n,)`, drawn anew: uniformly, each slot's."""
+        """Return `(n, s)` codes with so many slots of each, a number or `(n,)`, drawn anew: uniformly, each slot's.
+
+        Where there are several resamplers, either the operator with its ratio or the resampler is.
+        """
         order = rng.random(codes.shape).argsort(axis=1).argsort(axis=1)
         drawn = (rng.random(codes.shape) * self.sizes).astype(np.int64)
+        if (each := self._each).any():
+            several = np.maximum(each, 1)  # choices stand by operator and ratio, each with all resamplers
+            other = np.where(
+                rng.random(codes.shape) < 0.5,
+                codes - codes % several + drawn % several,
+                drawn - drawn % several + codes % several,
+            )
+            drawn = np.where(each > 0, other, drawn)
         return np.where(order < np.reshape(changes, (-1, 1)), drawn, codes)
 
     def params(self, code: Code) -> dict[str, Any]:
