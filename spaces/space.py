@@ -354,7 +354,7 @@ def check_resamplers(name: str, host: HostNetwork, resamplers: Sequence[str]) ->
         try:
             point.upsampling(one)
         except SpecError as error:
-            raise SpecError(f"at {point.name} {error}") from None
+            raise SpecError(f"`resamplers` at {point.name}: {error}") from None
 
 
 def _decision(slot: Slot, architecture: Architecture) -> FusionChoice:
