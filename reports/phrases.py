@@ -122,7 +122,7 @@ def _mix(architecture: Architecture) -> str:
         counts[choice.op] = counts.get(choice.op, 0) + 1
     parts = [f"{count} × `{op}`" for op, count in sorted(counts.items(), key=lambda item: -item[1])]
     if len(parts) == 1:
-        return f"`{next(iter(counts))}` everywhere, with different settings"
+        return f"`{next(iter(counts))}` everywhere, with different settings{_resampled(architecture)}"
     return f"a mix of {', '.join(parts[:-1])} and {parts[-1]}{_resampled(architecture)}"
 
 

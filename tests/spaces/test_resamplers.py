@@ -256,7 +256,7 @@ def test_a_host_of_the_users_own_says_what_it_resamples() -> None:
             params = sum(parameter.numel() for parameter in network.parameters())
             assert space.cost(architecture) == Cost(params, counter.get_total_flops())
         with pytest.raises(
-            SpecError, match="`resamplers` at merge: `dysample` enlarges.*got 3 × 3 to 4 × 4. Use one of bilinear"
+            SpecError, match=r"`resamplers` at merge: `dysample` enlarges.*got 3 × 3 to 4 × 4. Use one of bilinear"
         ):
             spaces.create("pair", size=4, resamplers=["bilinear", "dysample"])
         assert spaces.create("pair", size=4, ops=["sum"], resamplers=["bilinear", "nearest"]).size() == 2

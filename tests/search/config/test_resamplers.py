@@ -10,7 +10,10 @@ from fusion_ops.errors import ConfigError
 from search.config import SearchConfig
 from search.training import data
 
-FPN = "space: {name: fpn, width: 4, levels: 2, resamplers: %s}\ndata: {name: cluttered_digits, task: segmentation, images: 60}\nobjectives: [miou]\n"
+FPN = """space: {name: fpn, width: 4, levels: 2, resamplers: %s}
+data: {name: cluttered_digits, task: segmentation, images: 60}
+objectives: [miou]
+"""
 
 
 def loaded(tmp_path: Path, text: str) -> SearchConfig:
