@@ -13,10 +13,12 @@
   const drawNodes = (entry) => {
     for (const node of document.querySelectorAll("#architecture .node")) {
       const point = Number(node.dataset.point);
-      const { text, symbol } = chosen(entry, point);
+      const { text, operator, symbol } = chosen(entry, point);
       const [, , params, flops] = data.costs[point][text];
       node.querySelector("use").setAttribute("href", `#${symbol}`);
-      node.querySelector(".op").textContent = text;
+      node.querySelector(".op").textContent = operator;
+      const resampler = node.querySelector(".resampler");
+      if (resampler) resampler.textContent = `↑ ${report.resampler(entry.chosen[point])}`;
       node.querySelector(".params").textContent = `${params} params`;
       node.querySelector(".flops").textContent = `${flops} FLOPs`;
     }

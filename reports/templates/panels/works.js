@@ -6,10 +6,7 @@
   show();
 
   /** Return an operator with its options, without r, as the table has it. */
-  const operators = report.data.choices.map(({ values, text }) => {
-    const whole = values.resampler === undefined ? text : text.replace(` after ${values.resampler}`, "");
-    return values.r === undefined ? whole : whole.replace(` r=${values.r}`, "");
-  });
+  const operators = report.data.choices.map(({ values, operator }) => (values.r === undefined ? operator : operator.replace(` r=${values.r}`, "")));
   const counted = report.data.entries.filter(({ state, kind }) => state === "complete" && ["search", "baseline"].includes(kind));
   const has = ({ point, operator, resampler, r }, { chosen }) => {
     if (resampler !== undefined) return report.resampler(chosen[Number(point)]) === resampler;

@@ -91,7 +91,9 @@ def test_the_page_tells_operators_and_resamplers_apart(opened: Opened) -> None:
     for identifier in list(entries)[:6]:
         page.locator("#architecture-select").select_option(identifier)
         chosen = [client["choices"][place] for place in entries[identifier]["chosen"]]
-        assert page.locator("#architecture .node .op").all_text_contents() == [one["text"] for one in chosen]
+        assert page.locator("#architecture .node .op").all_text_contents() == [one["operator"] for one in chosen]
+        drawn = [one["values"].get("resampler", "bilinear") for one in chosen[-2:]]
+        assert page.locator("#architecture .node .resampler").all_text_contents() == [f"↑ {one}" for one in drawn]
         cells = page.locator("#point-rows tr").evaluate_all(
             "rows => rows.map(row => [...row.cells].map(c => c.textContent))"
         )
