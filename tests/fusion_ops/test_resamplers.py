@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
@@ -235,24 +237,21 @@ def test_a_choice_with_a_resampler() -> None:
     assert fusion_ops.build(choice.operator, (C, C), C) is not None
 
 
-def test_a_resampler_of_the_users_own_is_counted() -> None:
-    @fusion_ops.register_resampler("transposed")
-    class Transposed(fusion_ops.FactorResampler):
-        """A transposed convolution. `(B, C, h, w), (H, W) -> (B, C, H, W)`."""
-
-        formula = "W* x"
-
-        def __init__(self, channels: int, factor: int) -> None:
-            super().__init__(channels, factor)
-            self.conv = nn.ConvTranspose2d(channels, channels, factor, factor, bias=False)
-
-        def enlarge(self, x: Tensor) -> Tensor:
-            enlarged: Tensor = self.conv(x)
-            return enlarged
-
+def test_the_page_has_every_formula_and_exact_figure_and_its_code_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operators.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^## Resamplers\n(.*?)(?=^## )", page, re.DOTALL | re.MULTILINE)
+    words = " ".join(text.split())
+    for name in EVERY:
+        assert f"| `{name}` | `{fusion_ops.resampler(name).formula}` |" in words
+    for name in LEARNED:
+        cost = Upsampling(name, 64, (16, 16), (32, 32)).cost()
+        said = (f"{cost.params:,} parameters and {cost.flops:,}", f"{cost.params:,} and {cost.flops:,}")
+        assert any(f"`{name}` {one}" in words for one in said)
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     try:
+        exec(compile(code, "operators.md", "exec"), {})  # noqa: S102 - the page's own
         wanted = Upsampling("transposed", C, (5, 4), (10, 8))
-        assert wanted.cost() == Cost(4 * C * C, 2 * 4 * C * C * 20)
+        assert wanted.cost() == Cost(4 * C * C + C, 2 * 4 * C * C * 20)
         assert wanted.recipe().build()(torch.randn(1, C, 5, 4), (10, 8)).shape == (1, C, 10, 8)
     finally:
-        del RESAMPLERS._entries["transposed"]
+        RESAMPLERS._entries.pop("transposed", None)
