@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,7 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED, Dataset, Split, Task, channel_statistics
+from search.training.data.coverage import coverage
+from search.training.data.dataset import (
+    IGNORED,
+    Dataset,
+    Split,
+    Task,
+    channel_statistics,
+    constant_channels,
+)
 from search.training.settings import DataSection
 
 __all__ = ["TEST_FRACTION", "TEST_SEED", "assembled", "class_numbers", "stratified"]
@@ -30,6 +39,8 @@ def assembled(
     train: Split,
     validation: Split | None = None,
     test: Split | None = None,
+    *,
+    notices: Sequence[str] = (),
 ) -> Dataset:
     """Return the data set of these parts.
 
@@ -49,14 +60,15 @@ def assembled(
     for name, part in parts.items():
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
-    mean, std = channel_statistics(train.images)
     task = _task(train.labels)
     try:
+        told = (*notices, *constant_channels(train.images))
+        mean, std = channel_statistics(train.images)
         dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
     _warn_of_overlap(dataset)
-    return dataset
+    return replace(dataset, notices=(*told, *coverage(dataset)))
 
 
 def class_numbers(splits: Iterable[Split]) -> list[str]:
