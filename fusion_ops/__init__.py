@@ -14,6 +14,8 @@ from fusion_ops.counting import cost
 from fusion_ops.operator import FusionOperator, build, canonical, names, operator, recipe, register
 from fusion_ops.recipe import Recipe
 from fusion_ops.recording import WeightRecord, recorded_weights
+from fusion_ops.resamplers.resampler import FactorResampler, Resampler, register_resampler, resampler, resamplers
+from fusion_ops.resamplers.upsampling import Upsampling
 from fusion_ops.spelling import plain_spelling
 from fusion_ops.spread import Spread
 
@@ -55,6 +57,7 @@ __all__ = [
     "BiFPN",
     "Coord",
     "Cost",
+    "FactorResampler",
     "FusionChoice",
     "FusionOperator",
     "Gate",
@@ -64,11 +67,13 @@ __all__ = [
     "ParseNet",
     "Product",
     "Recipe",
+    "Resampler",
     "Scaled",
     "ScaledSum",
     "SoftmaxSum",
     "SplitAttention",
     "Spread",
+    "Upsampling",
     "WeightRecord",
     "build",
     "canonical",
@@ -80,4 +85,7 @@ __all__ = [
     "recipe",
     "recorded_weights",
     "register",
+    "register_resampler",
+    "resampler",
+    "resamplers",
 ]

@@ -17,9 +17,10 @@ LETTERS = (
 
 @app.command()
 def ops(as_json: AsJson = False) -> None:
-    """List the fusion operators with formula, options, cost and source.
+    """List the fusion operators with formula, options, cost and source, and the resamplers.
 
-    The costs are those of one operator for two inputs of 64 channels and 32 × 32 positions, with r = 4.
+    The costs are those of one operator for two inputs of 64 channels and 32 × 32 positions, with r = 4, and of one
+    resampler from half that size.
 
     Example: fusion-nas ops --json
     """
@@ -29,9 +30,10 @@ def ops(as_json: AsJson = False) -> None:
     found = [_description(name) for name in fusion_ops.names()]
     if as_json:
         sample = {"channels": CHANNELS, "size": [SIZE, SIZE], "r": R, "inputs": 2}
-        print_json({"sample": sample, "operators": found})
+        print_json({"sample": sample, "operators": found, "resamplers": _resamplers()})
     else:
         _print(found)
+        _print_resamplers(_resamplers())
 
 
 def _description(name: str) -> dict[str, Any]:
@@ -49,6 +51,36 @@ def _description(name: str) -> dict[str, Any]:
         "params": cost.params,
         "flops": cost.flops,
     }
+
+
+def _resamplers() -> list[dict[str, Any]]:
+    import fusion_ops
+
+    half, whole = (SIZE // 2, SIZE // 2), (SIZE, SIZE)
+    found = []
+    for name in fusion_ops.resamplers():
+        cls, cost = fusion_ops.resampler(name), fusion_ops.Upsampling(name, CHANNELS, half, whole).cost()
+        about = {"name": name, "formula": cls.formula, "any_ratio": cls.any_ratio}
+        found.append({**about, "params": cost.params, "flops": cost.flops})
+    return found
+
+
+def _print_resamplers(found: list[dict[str, Any]]) -> None:
+    from search.cli.console import print_table, print_text
+
+    rows = [
+        (
+            entry["name"],
+            "any" if entry["any_ratio"] else "whole factor f",
+            entry["formula"],
+            f"{entry['params']:,}",
+            f"{entry['flops']:,}",
+        )
+        for entry in found
+    ]
+    print_text("")
+    print_table(("resampler", "ratio of sizes", "formula"), ("parameters", "FLOPs"), rows)
+    print_text(f"\nFrom {SIZE // 2} × {SIZE // 2} to {SIZE} × {SIZE}, where the inputs of a point differ in size.")
 
 
 def _print(found: list[dict[str, Any]]) -> None:
