@@ -23,11 +23,11 @@ def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto", *,
 
     Args:
         images: `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`; uint8.
-        labels: `(N,)` or `(N, H, W)`; whole numbers.
+        labels: `(N,)`, `(N, K)` or masks `(N, H, W)`, whole numbers; or floating-point values `(N, …)`.
         where: How messages call the arrays, for example `data.npz: train`.
         layout: Where the channels are; `auto` takes the axis that has 1, 3 or 4 entries.
-        user_defined: Whether labels may be floating-point, of any shape `(N, …)`, for a user-defined loss; and whether
-            images may be a tuple: images, and whatever else the network takes, floating-point `(N, …)`.
+        user_defined: Whether images may be a tuple: images, and whatever else the network takes, floating-point
+            `(N, …)`.
 
     Raises:
         DataError: An array has a wrong type, shape, or length, a mask has a value beyond 255, or it is not clear which
@@ -35,7 +35,7 @@ def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto", *,
     """
     several = user_defined and isinstance(images, tuple | list) and len(images) > 0
     images, *others = images if several else (images,)
-    target = _floats if user_defined and _is_floating(labels) else _labels
+    target = _floats if _is_floating(labels) else _labels
     split = Split(
         _images(images, f"{where} images", layout),
         target(labels, f"{where} labels"),
@@ -59,16 +59,16 @@ def _images(value: Any, where: str, layout: Layout) -> Tensor:
 
 
 def _labels(value: Any, where: str) -> Tensor:
-    """Return labels `(N,)` as int64, or masks `(N, H, W)` as uint8."""
+    """Return labels `(N,)` or `(N, K)` as int64, or masks `(N, H, W)` as uint8."""
     array = _array(value, where)
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "iub":
         raise DataError(f"{where} must be whole numbers; got {_kind(array)}.")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim == 1:
+    if array.ndim in (1, 2):
         return torch.from_numpy(array.astype(np.int64))
     if array.ndim != 3:
-        raise DataError(f"{where} must be (N,), or masks (N, H, W); got shape {array.shape}.")
+        raise DataError(f"{where} must be (N,), (N, K), or masks (N, H, W); got shape {array.shape}.")
     if array.dtype == np.uint8:
         return _tensor(array)
     wrong = np.argwhere((array < 0) | (array > IGNORED))

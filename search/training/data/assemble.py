@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED, Dataset, Split, Task, channel_statistics
+from search.training.data.dataset import IGNORED, Dataset, Split, channel_statistics
+from search.training.data.learned import learned
 from search.training.settings import DataSection
 
 __all__ = ["TEST_FRACTION", "TEST_SEED", "assembled", "class_numbers", "stratified"]
@@ -34,25 +34,33 @@ def assembled(
     """Return the data set of these parts.
 
     Without a test part, 20 % of the training images become it, by a constant seed; without a validation part,
-    `val_fraction` of what is left, by `seed`. Labels `(N,)` make it classification, with the share taken of every
-    class; masks make it segmentation, floating-point labels a task for a user-defined loss. Images that are in two
-    parts are logged as a warning.
+    `val_fraction` of what is left, by `seed`; of classification the share is taken of every class. The task is what
+    labels show, or `data.task`; see `learned`. Images that are in two parts are logged as a warning.
+
+    Args:
+        section: The `data` section.
+        classes: Names of the classes; none: their numbers.
+        train: The training part.
+        validation: The validation part.
+        test: The test part.
 
     Raises:
         DataError: What `Dataset` finds wrong, or too few images to divide.
     """
-    if test is None:
-        train, test = _divided(section, train, TEST_FRACTION, TEST_SEED, "test")
-    if validation is None:
-        train, validation = _divided(section, train, section.val_fraction, section.seed, "validation")
-    parts = {"train": train, "validation": validation, "test": test}
+    there = {"train": train, "validation": validation, "test": test}
+    task, parts = learned(section, {name: part for name, part in there.items() if part is not None})
+    if "test" not in parts:
+        parts["train"], parts["test"] = _divided(section, parts["train"], TEST_FRACTION, TEST_SEED, "test")
+    if "validation" not in parts:
+        fraction, seed = section.val_fraction, section.seed
+        parts["train"], parts["validation"] = _divided(section, parts["train"], fraction, seed, "validation")
     for name, part in parts.items():
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
-    mean, std = channel_statistics(train.images)
-    task = _task(train.labels)
+    mean, std = channel_statistics(parts["train"].images)
+    names = tuple(classes) or tuple(class_numbers(parts.values()))
     try:
-        dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)
+        dataset = Dataset(section.name, task, classes=names, mean=mean, std=std, **parts)
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
     _warn_of_overlap(dataset)
@@ -60,10 +68,16 @@ def assembled(
 
 
 def class_numbers(splits: Iterable[Split]) -> list[str]:
-    """Return names for classes that have none: `0` to the largest label; none where labels are floating-point."""
+    """Return names for classes that have none: `0` to the largest label, or a number a column of labels `(N, K)`.
+
+    There are none where labels are floating-point.
+    """
     splits = tuple(splits)
     if any(split.labels.is_floating_point() for split in splits):
         return []
+    columns = next((split.labels.shape[1] for split in splits if split.labels.ndim == 2), None)
+    if columns is not None:
+        return [str(column) for column in range(columns)]
     known = [split.labels[split.labels != IGNORED] if split.labels.ndim == 3 else split.labels for split in splits]
     largest = max((int(labels.max()) for labels in known if labels.numel()), default=-1)
     if largest >= MOST_CLASSES:
@@ -84,15 +98,9 @@ def stratified(
     return np.setdiff1d(indices, part), part
 
 
-def _task(labels: Tensor) -> Task:
-    if labels.is_floating_point():
-        return "user_defined"
-    return "classification" if labels.ndim == 1 else "segmentation"
-
-
 def _divided(section: DataSection, split: Split, fraction: float, seed: int, name: str) -> tuple[Split, Split]:
     indices = np.arange(len(split))
-    by_class = _task(split.labels) == "classification"
+    by_class = split.labels.dtype == torch.int64 and split.labels.ndim == 1
     labels = split.labels.numpy() if by_class else np.zeros(len(split), dtype=np.int64)
     rest, part = stratified(labels, indices, fraction, seed) if len(indices) else (indices, indices)
     if not len(rest) or not len(part):

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError
+from search.training.tasks import TASKS, LearningTask, Task
+from search.training.tasks.segmentation import IGNORED
 
 __all__ = ["IGNORED", "PART_NAMES", "Dataset", "Split", "Task", "channel_statistics", "check_pairs"]
 
-Task = Literal["classification", "segmentation", "user_defined"]
-IGNORED = 255
 # By part of a data set: what a folder, a file or a split with it may be called.
 PART_NAMES = {"train": ("train",), "validation": ("val", "validation", "valid"), "test": ("test",)}
 COUNTED = 2**24
-_LABELS: dict[Task, tuple[int | None, torch.dtype, str]] = {
-    "classification": (1, torch.int64, "int64 labels (N,)"),
-    "segmentation": (3, torch.uint8, "uint8 masks (N, H, W)"),
-    "user_defined": (None, torch.float32, "float32 labels (N, …)"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +25,9 @@ class Split:
 
     Args:
         images: `(N, C, H, W)`, uint8.
-        labels: Classification: `(N,)`, int64. Segmentation: `(N, H, W)`, uint8, 255 for unknown pixels. Anything else
-            that a user-defined loss takes, such as boxes: `(N, …)`, float32.
+        labels: Classification: `(N,)`, int64. Multi-label classification: `(N, K)`, uint8, 1 for every class that an
+            image has, else 0. Segmentation: `(N, H, W)`, uint8, 255 for unknown pixels. Regression: `(N,)` or `(N, D)`,
+            float32. Anything else that a user-defined loss takes, such as boxes: `(N, …)`, float32.
         others: What the network takes beside images, in the order of its arguments: `(N, …)`, float32.
     """
 
@@ -54,7 +50,8 @@ class Dataset:
     Args:
         name: Registered name.
         task: What is learned.
-        classes: Names of the classes; label k is the k-th. None where labels are floating-point.
+        classes: Names of the classes; label k is the k-th. Of a regression the names of its values, or none; none where
+            labels are for a user-defined loss.
         train: What is trained on.
         validation: What the search compares candidates on.
         test: What the search never sees.
@@ -62,8 +59,8 @@ class Dataset:
         std: By channel; that of the training images, unless the user gives another.
 
     Raises:
-        DataError: A split is empty or malformed, sizes differ, there are fewer than two classes, a label
-            is out of range, a training class is missing, or a channel is constant.
+        DataError: A split is empty or malformed, sizes differ, there are too few classes, a label is out of range,
+            nothing can be learned of the training labels, or a channel is constant.
     """
 
     name: str
@@ -77,12 +74,11 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        if self.task != "user_defined":
-            self._check_number_of_classes()
+        self._check_number_of_classes()
         for name, split in self.parts.items():
             self._check(name, split)
-        if self.task != "user_defined":
-            self._check_presence()
+        if problem := self.learning.training_problem(self.train.labels, self.classes):
+            raise self._error(problem)
         channels = self.input_shape[0]
         if len(self.mean) != channels or len(self.std) != channels or not all(std > 0 for std in self.std):
             raise self._error(
@@ -94,6 +90,16 @@ class Dataset:
     def parts(self) -> dict[str, Split]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def learning(self) -> LearningTask:
+        """What is learned, with all that is particular to it."""
+        return TASKS[self.task]
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of a network's prediction for one image: classes, or values, first."""
+        return self.learning.output_shape(self.train.labels, len(self.classes))
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -123,25 +129,15 @@ class Dataset:
         return DataError(f"data set {self.name}: {message}")
 
     def _check_number_of_classes(self) -> None:
-        if len(self.classes) < 2:
-            raise self._error(f"a data set has at least two classes; got {list(self.classes)}.")
-        if len(self.classes) > IGNORED and self.task == "segmentation":
-            raise self._error(f"segmentation has at most {IGNORED} classes; got {len(self.classes)}.")
-
-    def _check_presence(self) -> None:
-        present = torch.unique(self.train.labels)
-        present = present[present != IGNORED] if self.task == "segmentation" else present
-        if len(present) < 2:
-            only = [self.classes[int(label)] for label in present]
-            raise self._error(f"training images have at least two classes; got {only}.")
+        least = self.learning.least_classes
+        if len(self.classes) < least:
+            raise self._error(f"{self.task} needs at least {_counted(least)}; got {list(self.classes)}.")
 
     def _check(self, name: str, split: Split) -> None:
         images, labels = split.images, split.labels
-        ndim, dtype, words = _LABELS[self.task]
-        wrong = labels.dtype != dtype or labels.ndim != (ndim or labels.ndim)
-        if images.ndim != 4 or images.dtype != torch.uint8 or wrong:
+        if images.ndim != 4 or images.dtype != torch.uint8 or not self.learning.has_form(labels):
             raise self._error(
-                f"{name} needs uint8 images (N, C, H, W) and {words}; got {images.dtype} "
+                f"{name} needs uint8 images (N, C, H, W) and {self.learning.labels}; got {images.dtype} "
                 f"{tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
             )
         check_pairs(split, f"data set {self.name}: {name}")
@@ -155,19 +151,12 @@ class Dataset:
         if [other.shape[1:] for other in split.others] != [other.shape[1:] for other in self.train.others]:
             shapes = [[tuple(other.shape[1:]) for other in part.others] for part in (split, self.train)]
             raise self._error(f"other inputs have one shape in all parts; {name} has {shapes[0]}, train {shapes[1]}.")
-        if self.task != "user_defined":
-            self._check_classes(name, labels)
+        if problem := self.learning.problem(labels, self.classes):
+            raise self._error(f"{name} {problem}")
 
-    def _check_classes(self, name: str, labels: Tensor) -> None:
-        outside = (labels < 0) | (labels >= len(self.classes))
-        if self.task == "segmentation":
-            outside &= labels != IGNORED
-        if outside.any():
-            first = outside.nonzero()[0]
-            raise self._error(
-                f"{name} labels are 0 … {len(self.classes) - 1}; image {int(first[0])} has label "
-                f"{int(labels[tuple(first)])}."
-            )
+
+def _counted(classes: int) -> str:
+    return f"{'two' if classes == 2 else 'one'} class{'es' if classes > 1 else ''}"
 
 
 def check_pairs(split: Split, where: str) -> None:

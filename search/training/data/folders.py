@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
-from search.training.data.assemble import assembled, class_numbers
+from search.training.data.assemble import assembled
 from search.training.data.cache import files_in
 from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.pictures import MaskSection, PictureSection, decoded, stacked
@@ -62,7 +62,7 @@ class MaskFolder(MaskSection, FileSection):
 def load_mask_folder(section: MaskFolder) -> Dataset:
     """Return the images of a folder with their masks."""
     splits = {name: _masked(folder, section) for name, folder in _parts_in(section.existing()).items()}
-    return assembled(section, section.classes or class_numbers(splits.values()), **splits)
+    return assembled(section, section.classes, **splits)
 
 
 def _masked(folder: Path, section: MaskFolder) -> Split:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError, nearest
 from search.training.data.arrays import Layout, split_from
-from search.training.data.assemble import assembled, class_numbers
+from search.training.data.assemble import assembled
 from search.training.data.dataset import Dataset, Split
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
@@ -37,7 +37,7 @@ class NpzSection(FileSection):
 
 
 def load_npz(section: NpzSection) -> Dataset:
-    """Return the data set in a NumPy archive: labels `(N,)` or masks `(N, H, W)`."""
+    """Return the data set in a NumPy archive: labels `(N,)` or `(N, K)`, values `(N, D)`, or masks `(N, H, W)`."""
     path = section.existing()
     arrays = _arrays(path)
     splits: dict[str, Split] = {}
@@ -48,7 +48,7 @@ def load_npz(section: NpzSection) -> Dataset:
             raise DataError(f"{path}: array `{missing}_{short}` is missing; got {', '.join(arrays) or 'none'}.")
         if images is not None:
             splits[part] = split_from(images, labels, f"{path}: {part}", section.layout)
-    classes = section.classes or [str(name) for name in arrays.get("classes", ())] or class_numbers(splits.values())
+    classes = section.classes or [str(name) for name in arrays.get("classes", ())]
     return assembled(section, classes, **splits)
 
 

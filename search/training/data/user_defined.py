@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 
 from fusion_ops.errors import DataError, FusionNasError, SpecError, nearest
 from search.training.data.arrays import Layout, split_from
-from search.training.data.assemble import assembled, class_numbers
+from search.training.data.assemble import assembled
 from search.training.data.cache import shared
 from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.source import CachedSection, DatasetSource
@@ -100,7 +100,7 @@ def _dataset(returned: Any, section: UserDefinedSection) -> Dataset:
         got = ", ".join(map(str, given)) or "nothing"
         raise DataError(f"`{section.name}` must return a mapping with {', '.join(KEYS)}, at least `train`; got {got}.")
     splits = {key: _split(given[key], f"`{section.name}` {key}", section.layout) for key in PART_NAMES if key in given}
-    classes = given["classes"] if "classes" in given else class_numbers(splits.values())
+    classes = given.get("classes", ())
     if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
         raise DataError(f"`{section.name}` classes must be a list of names; got {classes!r}.")
     return assembled(section, classes, **splits)
