@@ -19,7 +19,6 @@ from search.training.data import Dataset
 from search.training.metrics import said_by_image, tells_by_image
 from search.training.prediction import takes_whole_output
 from search.training.settings import TrainConfig
-from search.training.tasks import TrainingLabels
 from search.training.user_objectives import user_functions
 from spaces.importing import imported, is_reference
 
@@ -108,5 +107,4 @@ def _spread(part: Tensor) -> Tensor:
 def _outputs(labels: Tensor, dataset: Dataset) -> Tensor:
     """Return random predictions for these labels, in their unit: `(B, K)`, `(B, K, H, W)`, or as labels are."""
     outputs = torch.randn((len(labels), *dataset.output_shape), generator=torch.Generator().manual_seed(0))
-    known = TrainingLabels(dataset.learning, dataset.train.labels, len(dataset.classes))
-    return dataset.learning.in_units(outputs, known)
+    return dataset.learning.in_units(outputs, dataset.known)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.tasks import TASKS, LearningTask, Task
+from search.training.tasks import TASKS, LearningTask, Task, TrainingLabels
 from search.training.tasks.segmentation import IGNORED
 
 __all__ = ["IGNORED", "PART_NAMES", "Dataset", "Split", "Task", "channel_statistics", "check_pairs"]
@@ -97,6 +97,11 @@ class Dataset:
         return TASKS[self.task]
 
     @property
+    def known(self) -> TrainingLabels:
+        """The labels that are trained on, and what follows from them."""
+        return TrainingLabels(self.learning, self.train.labels, len(self.classes))
+
+    @property
     def output_shape(self) -> tuple[int, ...]:
         """Shape of a network's prediction for one image: classes, or values, first."""
         return self.learning.output_shape(self.train.labels, len(self.classes))
@@ -121,6 +126,7 @@ class Dataset:
             "input_shape": list(self.input_shape),
             "mean": list(self.mean),
             "std": list(self.std),
+            **self.learning.facts(self.known),
             **({"other_shapes": [list(shape) for shape in self.other_shapes]} if self.train.others else {}),
             **{name: len(split) for name, split in self.parts.items()},
         }

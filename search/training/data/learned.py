@@ -23,11 +23,6 @@ from search.training.tasks import Task
 
 __all__ = ["learned"]
 
-FLOATING = (
-    "for values to predict write `data.task: regression`, and for labels of any other meaning a user-defined "
-    "`train.loss` (`module:function`)"
-)
-
 
 def learned(section: DataSection, parts: Mapping[str, Split]) -> tuple[Task, dict[str, Split]]:
     """Return the task, and the parts of the set with labels in its form.
@@ -56,10 +51,9 @@ def _shown(labels: Tensor) -> Task:
 
 def _converted(labels: Tensor, task: Task, where: str) -> Tensor:
     """Return labels in the form that a task wants."""
-    convert = _WAYS.get(task)
     if labels.ndim == 3 and not labels.is_floating_point() and task != "segmentation":
         raise DataError(f"{where}: masks are for segmentation; got `data.task: {task}`. Leave it out.")
-    return labels if convert is None else convert(labels, where)
+    return _WAYS[task](labels, where) if task in _WAYS else labels
 
 
 def _to_numbers(labels: Tensor, where: str) -> Tensor:
@@ -110,10 +104,18 @@ def _to_values(labels: Tensor, where: str) -> Tensor:
     return labels.float()
 
 
+def _to_masks(labels: Tensor, where: str) -> Tensor:
+    """Return masks as they are."""
+    if labels.ndim != 3 or labels.is_floating_point():
+        raise DataError(f"{where}: segmentation needs masks (N, H, W); got labels {tuple(labels.shape)}.")
+    return labels
+
+
 _WAYS: Mapping[Task, Callable[[Tensor, str], Tensor]] = {
     "classification": _to_numbers,
     "multilabel": _to_columns,
     "regression": _to_values,
+    "segmentation": _to_masks,
     "user_defined": lambda labels, _: labels.float(),
 }
 

@@ -7,6 +7,7 @@ of any size train alike. Everything that is measured has the unit of the labels:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -125,6 +126,10 @@ class _Regression(LearningTask):
             return function(outputs.float().reshape(labels.shape), (labels - known.mean) / known.std)
 
         return mean_error
+
+    def facts(self, known: TrainingLabels) -> dict[str, Any]:
+        """Return by what a prediction is brought to the unit of the labels."""
+        return {"targets": {"mean": known.mean.flatten().tolist(), "std": known.std.flatten().tolist()}}
 
     def in_units(self, outputs: Tensor, known: TrainingLabels) -> Tensor:
         """Return predictions in the unit of the labels, and in their form: `(B,)` for labels `(N,)`."""

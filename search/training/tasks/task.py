@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -158,6 +158,10 @@ class LearningTask(ABC):
         self, name: str, known: TrainingLabels, *, label_smoothing: float = 0.0, class_weights: ClassWeights = None
     ) -> Loss:
         """Return a loss of this name: from outputs `(B, …)` and labels to the mean of a batch, a scalar in float32."""
+
+    def facts(self, known: TrainingLabels) -> dict[str, Any]:
+        """Return what a run notes of its labels, and an export needs to know, as JSON-ready values."""
+        return {}
 
     def soft(self, labels: Tensor, classes: int) -> Tensor:
         """Return labels as probabilities `(B, K)` float32, which its loss takes, too."""
