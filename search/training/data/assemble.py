@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED, Dataset, Split, channel_statistics
+from search.training.data.coverage import coverage
+from search.training.data.dataset import IGNORED, Dataset, Split, channel_statistics, constant_channels
 from search.training.data.learned import learned
 from search.training.settings import DataSection
 
@@ -30,6 +32,8 @@ def assembled(
     train: Split,
     validation: Split | None = None,
     test: Split | None = None,
+    *,
+    notices: Sequence[str] = (),
 ) -> Dataset:
     """Return the data set of these parts.
 
@@ -43,6 +47,7 @@ def assembled(
         train: The training part.
         validation: The validation part.
         test: The test part.
+        notices: What was done to them, a sentence each.
 
     Raises:
         DataError: What `Dataset` finds wrong, or too few images to divide.
@@ -57,14 +62,15 @@ def assembled(
     for name, part in parts.items():
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
-    mean, std = channel_statistics(parts["train"].images)
     names = tuple(classes) or tuple(class_numbers(parts.values()))
     try:
+        told = (*notices, *constant_channels(parts["train"].images))
+        mean, std = channel_statistics(parts["train"].images)
         dataset = Dataset(section.name, task, classes=names, mean=mean, std=std, **parts)
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
     _warn_of_overlap(dataset)
-    return dataset
+    return replace(dataset, notices=(*told, *coverage(dataset)))
 
 
 def class_numbers(splits: Iterable[Split]) -> list[str]:
