@@ -59,6 +59,13 @@ def test_every_measure_is_complete(name: str) -> None:
     assert measure.exact == (name in ("params", "flops"))
 
 
+def test_an_error_in_int8_is_a_quality_taken_elsewhere_and_no_cost() -> None:
+    placed = MEASURES["mae@int8"]
+    assert (placed.label, placed.column, placed.direction) == ("MAE in int8", "mae@int8", "minimize")
+    assert not placed.cost
+    assert MEASURES["latency@openvino"].cost
+
+
 def test_flops_say_what_they_count() -> None:
     assert MEASURES["flops"].note == "2 × multiply-adds, one input"
 
