@@ -172,3 +172,10 @@ def test_a_list_that_is_no_label_is_named(load, tmp_path, kind, rows, names, say
     with pytest.raises(DataError, match=says) as caught:
         load("huggingface", path=str(tmp_path / "saved"))
     assert "\n" not in str(caught.value)
+
+
+def test_lists_of_one_number_are_the_numbers_of_classes(load, tmp_path):
+    several(tmp_path / "saved", "int64", [[0], [1]] * 10)
+    dataset = load("huggingface", path=str(tmp_path / "saved"), task="multilabel")
+    assert dataset.classes == ("0", "1")
+    assert {tuple(label) for label in dataset.train.labels.tolist()} == {(1, 0), (0, 1)}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reports.comparison import miou_values
 from reports.measures import MEASURES
-from search.training.tasks import TASKS
+from search.training.tasks import TASKS, TrainingLabels
 from tests.search.training.tasks.references import CASES, Case, values
 
 PAIRS = [(case, name) for case in CASES for name in case.references]
@@ -103,3 +103,36 @@ def test_the_verdict_of_measures_is_about_images_that_differ() -> None:
     for case in CASES:
         for name, found in by_image(case).items():
             assert found.std() > 0, name
+
+
+def draws(task: str, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return what two networks give for images of a test set, and their labels."""
+    if task == "regression":
+        labels = torch.randn(count, generator=generator)
+        noise = torch.randn(2, count, generator=generator)
+        return labels + 0.5 * noise[0], labels + 0.6 * noise[1], labels
+    labels = torch.randint(3, (count,), generator=generator)
+    truth = torch.nn.functional.one_hot(labels, 3)
+    first, second = (truth * 1.5 + torch.randn(count, 3, generator=generator) for _ in range(2))
+    if task == "classification":
+        return first, second, labels
+    return first - 0.75, second - 0.75, truth.to(torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [("classification", "balanced_accuracy"), ("classification", "f1"), ("multilabel", "map"), ("regression", "r2")],
+)
+def test_images_vary_by_as_much_as_the_difference_between_test_sets_does(task: str, name: str) -> None:
+    generator, images, seen, said = torch.Generator().manual_seed(0), 200, [], []
+    for _ in range(300):
+        first, second, labels = draws(task, images, generator)
+        known = TrainingLabels(TASKS[task], labels, 3)
+        kept = []
+        for outputs in (first, second):
+            kept.append(TASKS[task].by_image(known, (name,)))
+            kept[-1].add(outputs, labels)
+        difference = kept[0].values()[name].double() - kept[1].values()[name].double()
+        seen.append(float(difference.mean()))
+        said.append(float(difference.var()) / images)
+    assert np.mean(said) / np.var(seen) == pytest.approx(1.0, abs=0.2)
