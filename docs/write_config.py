@@ -26,6 +26,7 @@ from spaces.host import HOSTS
 NAMES: Mapping[str, Iterable[str]] = {
     "space.name": HOSTS,
     "space.ops": fusion_ops.names(),
+    "space.resamplers": fusion_ops.resamplers(),
     "data.name": DATASETS,
     "data.task": TASKS,
     "train.augment": AUGMENTATIONS,

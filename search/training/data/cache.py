@@ -151,8 +151,9 @@ def _read(entry: Path) -> Dataset | None:
             raise ValueError("a file has another size than when it was written")
         others = range(len(noted.get("other_shapes", ())))
         splits = {part: _split(entry, part, others) for part in PART_NAMES}
-        known = {key: tuple(noted.get(key, ())) for key in ("classes", "mean", "std", "notices")}
-        return Dataset(noted["name"], noted["task"], **known, **splits)
+        classes, mean, std, notices = (tuple(noted.get(key, ())) for key in ("classes", "mean", "std", "notices"))
+        train, validation, test = (splits[part] for part in ("train", "validation", "test"))
+        return Dataset(noted["name"], noted["task"], classes, train, validation, test, mean, std, notices)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, DataError) as error:

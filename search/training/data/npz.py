@@ -19,8 +19,7 @@ from search.training.data.assemble import assembled
 from search.training.data.class_values import ClassSection
 from search.training.data.dataset import Dataset, Split
 from search.training.data.depth import Range, tell_of_unused_range
-from search.training.data.labels import coded, numbered
-from search.training.data.learned import learned
+from search.training.data.labels import coded
 from search.training.data.notices import Notices
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
@@ -63,10 +62,8 @@ def load_npz(section: NpzSection) -> Dataset:
     labels, names = coded({part: found for part, (_, found) in pairs.items()}, values, place)
     splits = {part: split(part) for part in pairs}
     names = names or tuple(str(name) for name in arrays.get("classes", ()))
-    _, splits = learned(section, splits)
-    names, splits = numbered(splits, names, values, notices, place)
     tell_of_unused_range(section.range, notices)
-    return assembled(section, names, **splits, notices=notices.told())
+    return assembled(section, names, **splits, notices=notices.told(), values=values, place=place)
 
 
 def _pairs(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
