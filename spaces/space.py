@@ -92,6 +92,8 @@ class SearchSpace:
             the same hidden width are the same network and count once.
         tie: `none`: every point chooses for itself; `stage`: the points of a stage choose together;
             `all`: one choice for the whole network.
+        standing: The ratios that a narrower space had before, in their order: where ratios give one network, the
+            earliest of these names it, so that what was named in the narrower space keeps its name; else the smallest.
 
     Raises:
         SpecError: `ops` or `reductions` is empty, repeats itself or has impossible values.
@@ -106,6 +108,7 @@ class SearchSpace:
         ops: Sequence[str] = DEFAULT_OPS,
         reductions: Sequence[int] = DEFAULT_REDUCTIONS,
         tie: Tie = "none",
+        standing: Sequence[int] = (),
     ) -> None:
         _check_distinct("ops", ops)
         _check_distinct("reductions", reductions)
@@ -118,11 +121,22 @@ class SearchSpace:
         self.ops = tuple(ops)
         self.reductions = tuple(sorted(reductions))
         self.tie = tie
+        self.standing = tuple(r for r in dict.fromkeys(standing) if r in self.reductions)
         self._unverified: tuple[str, ...] = ()
         self.slots = tuple(
-            Slot(label, points, {op: _distinct_ratios(op, points, self.reductions) for op in self.ops})
+            Slot(label, points, {op: _distinct_ratios(op, points, self._naming) for op in self.ops})
             for label, points in _groups(host.fusion_points, tie)
         )
+
+    @property
+    def choosing(self) -> dict[str, Any]:
+        """What it was made with besides its host network."""
+        return {"ops": self.ops, "reductions": self.reductions, "tie": self.tie, "standing": self.standing}
+
+    @property
+    def _naming(self) -> tuple[int, ...]:
+        """The ratios, those first that give their name to others of equal width."""
+        return tuple(dict.fromkeys((*self.standing, *self.reductions)))
 
     @property
     def ref(self) -> SpaceRef:
@@ -299,7 +313,7 @@ def _distinct_ratios(op: str, points: Sequence[FusionPoint], ratios: Sequence[in
     by_width: dict[tuple[int, ...], int] = {}
     for r in ratios:
         by_width.setdefault(tuple(cls.width(point.out_channels, r) for point in points), r)
-    return tuple(by_width.values())
+    return tuple(sorted(by_width.values()))
 
 
 def _groups(points: Sequence[FusionPoint], tie: Tie) -> Iterator[tuple[str, tuple[FusionPoint, ...]]]:

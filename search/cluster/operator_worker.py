@@ -81,8 +81,7 @@ class RemoteTimer:
         size = {"num_cpus": self._job.cpus, "num_gpus": self._job.gpus}
         self._worker = ray.remote(OperatorWorker).options(**size).remote()
         self._ask(math.inf, "__ray_ready__")
-        choices = {"ops": self._space.ops, "reductions": self._space.reductions, "tie": self._space.tie}
-        self._ask(self._patience, "prepare", self._job, self._space.ref, choices)
+        self._ask(self._patience, "prepare", self._job, self._space.ref, self._space.choosing)
         return str(self._ask(math.inf, "hold"))
 
     def time(self, what: Operator | Architecture) -> float | str:
