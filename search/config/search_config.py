@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from reports.space_stages import stages, standing
+from reports.run.space_stages import stages, standing
 from search.config.data import check_augment, check_data, located, resolved_data
 from search.config.document import Document, read_file
 from search.config.errors import config_error

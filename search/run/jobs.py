@@ -10,7 +10,7 @@ from typing import Any
 from safetensors.torch import save
 
 from reports.measures import AT, MEASURES
-from reports.run import FORMAT
+from reports.run.run import FORMAT
 from search.cluster.session import RayStartError
 from search.config import SearchConfig
 from search.config.objectives import measured_in

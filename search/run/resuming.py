@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from reports.run import read_config
+from reports.run.run import read_config
 from search.config import SearchConfig
 from search.run.driver import Driver
 from search.run.planning import plan

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fusion_ops.errors import ConfigError, RunError
-from reports.space_stages import stages
+from reports.run.space_stages import stages
 from search.config import SearchConfig
 from search.strategy.trials import CONFIG
 

@@ -17,7 +17,7 @@ from optuna import Study
 from optuna.samplers import BaseSampler
 
 from fusion_ops.errors import ConfigError
-from reports.space_stages import SpaceStage, noted, stages
+from reports.run.space_stages import SpaceStage, noted, stages
 from search.config import SearchConfig
 from search.run.same_config import MAY_GROW, space_of_study, state_config
 from search.study.opening import create_study

@@ -17,7 +17,7 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from reports.candidate import Candidate
+from reports.candidates.candidate import Candidate
 
 __all__ = [
     "CONFIG",

@@ -14,8 +14,8 @@ import yaml
 
 import search
 from fusion_ops.errors import ConfigError, RunError
-from reports.run import load_run
-from reports.space_stages import stages
+from reports.run.run import load_run
+from reports.run.space_stages import stages
 from search.config import SearchConfig
 from search.run.driver import Driver
 from search.run.jobs import begun

@@ -62,7 +62,7 @@ def told(open_ledger, narrow):
 
 
 def retraining(number: int, architecture: Architecture):
-    from reports.candidate import Candidate
+    from reports.candidates.candidate import Candidate
 
     return Candidate(number, architecture, "retrain", 7, 1, 1, series="retrained", role="finalist", recipe="default")
 
