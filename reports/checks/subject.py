@@ -67,7 +67,8 @@ class Subject:
         Those that break a constraint are left out, unless all do.
         """
         values = [entry.values[self.quality.name] for entry in self.catalog.complete]
-        return np.array(sorted(filter(None.__ne__, values), key=self.quality.loss), dtype=np.float64)
+        known = [value for value in values if value is not None]
+        return np.array(sorted(known, key=self.quality.loss), dtype=np.float64)
 
     @cached_property
     def images(self) -> int | None:

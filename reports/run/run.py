@@ -127,7 +127,8 @@ class RunRecord:
     @property
     def constraints(self) -> dict[str, float]:
         """The bounds by measure: at most on a cost or a loss, at least on any other quality."""
-        return known_bounds(_mapping(self.config.get("constraints")))
+        bounds = known_bounds(_mapping(self.config.get("constraints")))
+        return {name: bound for name, bound in bounds.items() if name in MEASURES}
 
     @cached_property
     def beyond(self) -> pd.DataFrame:

@@ -202,7 +202,7 @@ def test_a_run_is_widened_killed_resumed_reported_and_retrained(tmp_path: Path):
     new = table[len(before) :]
     assert new["architecture"].str.contains('"eca"').any()
     assert list(new["kind"]).count("baseline") >= 1
-    again = fusion_nas("retrain", run, "--top", 1, "--seeds", 1)
+    again = fusion_nas("retrain", run, "--top", 1, "--seeds", 2)
     assert again.returncode == 0, again.stderr
     report = (run / "report.html").read_text()
     assert f"sum, aff, eca; until {stages(kept(run)['resolved'])[0].until[:10]}" in report
