@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["WIDENED", "SpaceStage", "noted", "stages", "standing"]
 
 WIDENED = "widened"
+_UNTIL = "until"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,29 +18,26 @@ class SpaceStage:
 
     Args:
         until: When the space was widened: ISO 8601, UTC.
-        ops: The operators that it had until then.
-        reductions: Its ratios r.
+        choices: What it had until then, by key of the section `space`: `ops`, `reductions`, `resamplers`.
     """
 
     until: str
-    ops: tuple[str, ...]
-    reductions: tuple[int, ...]
+    choices: Mapping[str, list[Any]]
 
 
 def stages(resolved: Mapping[str, Any]) -> tuple[SpaceStage, ...]:
     """Return what a run's space held before, the earliest first, from what its config notes under `resolved`."""
     kept = resolved.get(WIDENED) or ()
-    return tuple(SpaceStage(one["until"], tuple(one["ops"]), tuple(one["reductions"])) for one in kept)
+    return tuple(
+        SpaceStage(one[_UNTIL], {key: list(value) for key, value in one.items() if key != _UNTIL}) for one in kept
+    )
 
 
 def noted(earlier: Sequence[SpaceStage]) -> dict[str, Any]:
     """Return what the config notes of it."""
-    rows = [asdict(stage) for stage in earlier]
-    return {
-        WIDENED: [{key: value if isinstance(value, str) else list(value) for key, value in r.items()} for r in rows]
-    }
+    return {WIDENED: [{_UNTIL: stage.until, **stage.choices} for stage in earlier]}
 
 
 def standing(earlier: Sequence[SpaceStage]) -> tuple[int, ...]:
     """Return the ratios that give their name to others of equal width; see `spaces.SearchSpace`."""
-    return tuple(dict.fromkeys(r for stage in earlier for r in sorted(stage.reductions)))
+    return tuple(dict.fromkeys(r for stage in earlier for r in sorted(stage.choices.get("reductions", ()))))

@@ -27,7 +27,7 @@ MAY_CHANGE = (
     "storage.url",
 )
 # What a wider space has more of; see `search.run.widening`.
-MAY_GROW = ("space.ops", "space.reductions")
+MAY_GROW = ("space.ops", "space.reductions", "space.resamplers")
 # A run may go on elsewhere: its data are known by their checksums, and a seed gives the same network on any device.
 ELSEWHERE = ("data.path", "train.device")
 
@@ -38,7 +38,7 @@ def require_changeable(keys: Iterable[str]) -> None:
         if not _is_among(key, MAY_CHANGE) and key not in MAY_GROW:
             raise ConfigError(
                 f"`{key}` of a run cannot change; a resume takes {', '.join(MAY_CHANGE)}, and more of "
-                f"{' and '.join(MAY_GROW)}. Launch a new run."
+                f"{', '.join(MAY_GROW)}. Launch a new run."
             )
 
 
@@ -71,13 +71,15 @@ def require_same(study: Any, config: SearchConfig) -> None:
 
 def space_of_study(study: Any, config: SearchConfig) -> dict[str, list[Any]] | None:
     """Return the choices of a study's space where the run's has more of them: as the run had them before."""
-    earlier = [{"ops": list(one.ops), "reductions": list(one.reductions)} for one in stages(config.resolved)]
+    earlier = [dict(stage.choices) for stage in stages(config.resolved)]
     stated = study.user_attrs.get(CONFIG)
     if stated is None:  # of a version that did not write it down; a study that was told anew has it
         return earlier[0] if earlier else None
-    there = {key.partition(".")[2]: stated.get(key) for key in MAY_GROW}
+    # A study of an earlier version lacks the keys that are new; one that was told anew has all.
+    there = {key.partition(".")[2]: stated[key] for key in MAY_GROW if key in stated}
+    found = next((was for was in earlier if all(was.get(key) == value for key, value in there.items())), None)
     now = config.to_dict()["space"]
-    return there if there in earlier and any(now[key] != value for key, value in there.items()) else None
+    return found if found is not None and any(now[key] != value for key, value in found.items()) else None
 
 
 def _fixed(config: SearchConfig) -> dict[str, Any]:

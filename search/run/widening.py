@@ -48,8 +48,8 @@ def widened_config(path: Path, overrides: Mapping[str, Any]) -> SearchConfig:
     config = SearchConfig.load(path, overrides={**overrides, **grown})
     if all(_value(before, key) == value for key, value in grown.items()):
         return config
-    was = {key.partition(".")[2]: tuple(_value(before, key)) for key in MAY_GROW}
-    earlier = (*stages(config.resolved), SpaceStage(utc_now(), **was))
+    was = {key.partition(".")[2]: _value(before, key) for key in MAY_GROW}
+    earlier = (*stages(config.resolved), SpaceStage(utc_now(), was))
     return config.model_copy(update={"resolved": config.resolved | noted(earlier)})
 
 
@@ -76,7 +76,7 @@ def in_wider_space(
         remove_narrower(study)
         return study
     directory.write_config(config.to_dict() | {"resolved": config.resolved | {"study": study.study_name}})
-    narrow = SearchSpace(space.name, space.host, **space.choosing | was)
+    narrow = SearchSpace(space.name, space.host, **space.selection | was)
     create = partial(create_study, directory.study, config.storage.url, config.objectives, sampler)
     wider, strangers = retell(study, create, narrow, space)
     state_config(wider, config)

@@ -92,9 +92,9 @@ def test_a_wider_space_takes_the_old_candidates_in_and_begins_with_its_new_unifo
     assert config["space"]["reductions"] == [4, 2]
     assert config["resolved"]["study"] == "fusion-nas run (2)"
     (stage,) = stages(config["resolved"])
-    assert (stage.ops, stage.reductions) == (("sum", "aff"), (4,))
+    assert stage.choices == {"ops": ["sum", "aff"], "reductions": [4], "resamplers": ["bilinear"]}
     (event,) = events(run, "widened")
-    assert event["was"] == {"ops": ["sum", "aff"], "reductions": [4]}
+    assert event["was"] == stage.choices
 
 
 def test_a_driver_that_was_killed_between_config_and_study_goes_on_from_there(run: Path):
@@ -116,7 +116,7 @@ def test_a_space_can_be_widened_again_and_the_same_choices_change_nothing(run: P
     assert kept(run) == first
     reopen(run, {"space.ops": "[sum, aff, eca, concat]"})
     assert kept(run)["resolved"]["study"] == "fusion-nas run (3)"
-    assert [one.ops for one in stages(kept(run)["resolved"])] == [("sum", "aff"), ("sum", "aff", "eca")]
+    assert [one.choices["ops"] for one in stages(kept(run)["resolved"])] == [["sum", "aff"], ["sum", "aff", "eca"]]
 
 
 def test_a_ratio_of_equal_width_does_not_rename_what_was_trained(run: Path):
@@ -142,7 +142,7 @@ def test_a_ratio_of_equal_width_does_not_rename_what_was_trained(run: Path):
         ({"space.ops": "[sum, eca]"}, "without aff. Give space.ops=[sum, aff, eca], or launch a new run."),
         ({"space.reductions": "[2]"}, "without 4. Give space.reductions=[4, 2], or launch a new run."),
         ({"space.depth": 14}, "`space.depth` of a run cannot change; a resume takes search.trials,"),
-        ({"space.tie": "stage"}, "more of space.ops and space.reductions. Launch a new run."),
+        ({"space.tie": "stage"}, "more of space.ops, space.reductions, space.resamplers. Launch a new run."),
         ({"space.ops": "[sum, aff, ecca]"}, "ecca"),
         ({"space.ops": "eca"}, "space.ops"),
     ],
