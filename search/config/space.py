@@ -125,10 +125,16 @@ def _place(error: SpecError, settings: Mapping[str, Any]) -> KeyPath:
     """Return the path of the setting that an error is about: the one that has or that is the name in it."""
     if isinstance(error, UnknownNameError):
         for key, value in settings.items():
-            if isinstance(value, tuple) and error.name in value:
-                return ("space", key, value.index(error.name))
+            for at, entry in enumerate(value if isinstance(value, tuple) else ()):
+                if _names(entry, error.name):
+                    return ("space", key, at)
     named = (key for key in re.findall(r"`(\w+)`", str(error)) if key in settings)
     return ("space", *list(named)[:1])
+
+
+def _names(entry: object, name: str) -> bool:
+    """Return whether an entry of a list is a name, or has options after it."""
+    return entry == name or (isinstance(entry, str) and entry.split()[:1] == [name])
 
 
 def _model(name: str) -> type[BaseModel]:
