@@ -126,6 +126,8 @@ class SearchSpace:
         tie: `none`: every point chooses for itself; `stage`: the points of a stage choose together;
             `all`: one choice for the whole network.
         resamplers: What to choose from, at points whose inputs differ in size, to bring the smaller one to size.
+        standing: The ratios that a narrower space had before, in their order: where ratios give one network, the
+            earliest of these names it, so that what was named in the narrower space keeps its name; else the smallest.
 
     Raises:
         SpecError: `ops`, `reductions` or `resamplers` is empty, repeats itself or has impossible values; or a
@@ -142,6 +144,7 @@ class SearchSpace:
         reductions: Sequence[int] = DEFAULT_REDUCTIONS,
         tie: Tie = "none",
         resamplers: Sequence[str] = DEFAULT_RESAMPLERS,
+        standing: Sequence[int] = (),
     ) -> None:
         ops = _variants(ops)
         _check_distinct("reductions", reductions)
@@ -156,18 +159,22 @@ class SearchSpace:
         self.reductions = tuple(sorted(reductions))
         self.tie = tie
         self.resamplers = tuple(resamplers)
+        self.standing = tuple(r for r in dict.fromkeys(standing) if r in self.reductions)
         self._unverified: tuple[str, ...] = ()
         self.slots = tuple(self._slot(label, points) for label, points in _groups(host.fusion_points, tie))
 
     def _slot(self, label: str, points: tuple[FusionPoint, ...]) -> Slot:
         resampled = any(point.before is not None for point in points)
-        ratios = {op: _distinct_ratios(op, points, self.reductions) for op in self.ops}
+        # Those first that give their name to others of equal width.
+        naming = tuple(dict.fromkeys((*self.standing, *self.reductions)))
+        ratios = {op: _distinct_ratios(op, points, naming) for op in self.ops}
         return Slot(label, points, ratios, self.resamplers if resampled else ())
 
     @property
     def selection(self) -> dict[str, Any]:
         """What may be chosen, by the names of the arguments: a space of another host takes the same with `**`."""
-        return {"ops": self.ops, "reductions": self.reductions, "tie": self.tie, "resamplers": self.resamplers}
+        names = ("ops", "reductions", "tie", "resamplers", "standing")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def ref(self) -> SpaceRef:
@@ -397,7 +404,7 @@ def _distinct_ratios(op: str, points: Sequence[FusionPoint], ratios: Sequence[in
     by_width: dict[tuple[int, ...], int] = {}
     for r in ratios:
         by_width.setdefault(tuple(cls.width(point.out_channels, r) for point in points), r)
-    return tuple(by_width.values())
+    return tuple(sorted(by_width.values()))
 
 
 def _groups(points: Sequence[FusionPoint], tie: Tie) -> Iterator[tuple[str, tuple[FusionPoint, ...]]]:
