@@ -86,7 +86,8 @@ class CBAM(FusionOperator):
         return (channel * self._place_gate(summed * channel),) * self.inputs
 
     def _channel_gate(self, z: Tensor) -> Tensor:
-        return torch.sigmoid(self.by_channel(self.pool(z)) + self.by_channel(_largest(z, *range(2, z.ndim)))) * self.times
+        largest = _largest(z, *range(2, z.ndim))
+        return torch.sigmoid(self.by_channel(self.pool(z)) + self.by_channel(largest)) * self.times
 
     def _place_gate(self, u: Tensor) -> Tensor:
         seen = torch.cat([u.mean(dim=1, keepdim=True), _largest(u, 1)], dim=1)
