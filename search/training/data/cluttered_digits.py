@@ -95,8 +95,8 @@ def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
         splits[name] = Split(drawn, masks if masked else targets)
     mean, std = channel_statistics(splits["train"].images)
     classes = ("background", *DIGITS) if masked else DIGITS
-    parts = (splits[part] for part in ("train", "validation", "test"))
-    dataset = Dataset("cluttered_digits", section.task, classes, *parts, mean, std)
+    train, rest = splits["train"], (splits["validation"], splits["test"])
+    dataset = Dataset("cluttered_digits", section.task, classes, train, *rest, mean, std)
     return replace(dataset, notices=tuple(coverage(dataset)))
 
 
