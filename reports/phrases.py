@@ -31,7 +31,7 @@ _LOWER = {"+": "lower", "−": "higher"}
 
 def uniform_operator(architecture: Architecture) -> str | None:
     """Return the operator that stands at every point, or `None` where they differ."""
-    operators = {choice.op for _, choice in architecture.choices}
+    operators = {choice.name for _, choice in architecture.choices}
     return operators.pop() if len(operators) == 1 else None
 
 
@@ -156,7 +156,7 @@ def _place(indices: Sequence[int], names: Sequence[str]) -> str:
 def _mix(architecture: Architecture) -> str:
     counts: dict[str, int] = {}
     for _, choice in architecture.choices:
-        counts[choice.op] = counts.get(choice.op, 0) + 1
+        counts[choice.name] = counts.get(choice.name, 0) + 1
     parts = [f"{count} × `{op}`" for op, count in sorted(counts.items(), key=lambda item: -item[1])]
     if len(parts) == 1:
         return f"`{next(iter(counts))}` everywhere, with different settings{_resampled(architecture)}"

@@ -23,8 +23,9 @@ def baseline_beaten(subject: Subject) -> Finding | None:
     """
     if subject.judged is not None:
         return _retrained(subject.judged)
-    if len(subject.qualities) == 0:
-        return Finding("unknown", "No candidate is complete yet.")
+    if not subject.catalog.ranked or len(subject.qualities) == 0:
+        within = " and within the constraints" if subject.catalog.beyond else " yet"
+        return Finding("unknown", f"No candidate is complete{within}.")
     if (random := _random_search(subject)) is not None:
         return random
     return _searched(subject)

@@ -13,6 +13,7 @@ from reports.measures import MEASURES, Measure
 from reports.phrases import gained, ratio, signed_points, signed_range
 from reports.proportions import difference_interval
 from reports.run.catalog import Catalog, Entry
+from reports.run.none_ranked import NoneRanked, none_ranked
 from reports.run.run import RunRecord
 from reports.run.second_looks import repeated
 
@@ -116,12 +117,12 @@ def search_verdict(run: RunRecord, catalog: Catalog) -> SearchVerdict:
     against_sum = _compare(catalog, best, total, images) if comparison is not None else None
     if comparison is not None and total is comparison.reference:
         against_sum = None
-    outcome = _outcome(best, comparison)
+    outcome, none = _outcome(best, comparison), none_ranked(run)
     return SearchVerdict(
         outcome=outcome,
-        headline=_headline(outcome, run.table),
-        sentence=_sentence(outcome, catalog, best, comparison, run.table),
-        evidence=_evidence(outcome, comparison, against_sum),
+        headline=_HEADLINES[outcome] if none is None else f"No verdict: {none.headline}.",
+        sentence=_sentence(outcome, catalog, best, comparison, none),
+        evidence=_evidence(outcome, comparison, against_sum) if none is None else (none.advice,) * bool(none.advice),
         best=best,
         comparison=comparison,
         against_sum=against_sum,
@@ -137,11 +138,6 @@ _HEADLINES: Mapping[Outcome, str] = {
     "keep_sum": "Keep the sum.",
     "not_enough": "Not enough evidence: one seed each.",
 }
-
-
-def _headline(outcome: Outcome, table: pd.DataFrame) -> str:
-    unmet = outcome == "no_candidate" and (table["state"] == "complete").any()
-    return "No verdict: no candidate meets the constraints." if unmet else _HEADLINES[outcome]
 
 
 def _reference(catalog: Catalog, best: Entry | None) -> Entry | None:
@@ -202,13 +198,10 @@ def _outcome(best: Entry | None, comparison: Comparison | None) -> Outcome:
 
 
 def _sentence(
-    outcome: Outcome, catalog: Catalog, best: Entry | None, comparison: Comparison | None, table: pd.DataFrame
+    outcome: Outcome, catalog: Catalog, best: Entry | None, comparison: Comparison | None, none: NoneRanked | None
 ) -> str:
-    if best is None:
-        complete = int((table["state"] == "complete").sum())
-        if complete:
-            return f"None of the {complete} complete candidates meets the constraints; the table says by how much."
-        return f"Nothing can be said before one candidate is trained to its end.{_failures(table)}"
+    if best is None or none is not None:
+        return none.sentence if none is not None else "No candidate has a quality."
     measure = catalog.quality
     reached = f"{measure.format(best.values[measure.name])} {measure.label}"
     if outcome == "keep_sum":
@@ -233,14 +226,6 @@ def _over(measure: Measure, gain: float) -> str:
     if measure.direction == "maximize":
         return f"{signed_points(measure, gain)} over"
     return f"{gained(measure, gain)} {measure.label} than"
-
-
-def _failures(table: pd.DataFrame) -> str:
-    """Return how many candidates failed, and why the last of them did."""
-    reasons = table.loc[table["state"] == "failed", "reason"]
-    if reasons.empty:
-        return ""
-    return f" {len(reasons)} failed, the last one with: {str(reasons.iloc[-1]).rstrip('.')}."
 
 
 def _evidence(outcome: Outcome, comparison: Comparison | None, against_sum: Comparison | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError
 
+from reports.run.space_stages import stages, standing
 from search.config.data import check_augment, check_data, located, resolved_data
 from search.config.document import Document, read_file
 from search.config.errors import config_error
@@ -133,7 +134,8 @@ class SearchConfig(Section):
             ConfigError: The space has no such setting, a setting has an impossible value, or it does not
                 fit the data set.
         """
-        return create_space(self.space, dataset, self._document, self.train.output)
+        earlier = standing(stages(self.resolved))
+        return create_space(self.space, dataset, self._document, self.train.output, earlier)
 
     def check_network(self, space: SearchSpace, dataset: Dataset) -> None:
         """Run a user-defined network on images of the data set, in training and in evaluation.

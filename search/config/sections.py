@@ -24,7 +24,8 @@ class SpaceConfig(Section):
 
     Args:
         name: The host.
-        ops: Fusion operators to choose from at every fusion point; `fusion-nas ops` lists them.
+        ops: Fusion operators to choose from at every fusion point; `fusion-nas ops` lists them. Options follow a name:
+            `scaled per=channel`.
         reductions: Reduction ratios r to choose from, for the operators that have one.
         tie: Which fusion points share one choice: `none` of them, those of a `stage`, or `all`.
         resamplers: What to choose from to bring the smaller input to size, at points whose inputs differ in size.

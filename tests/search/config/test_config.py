@@ -135,6 +135,12 @@ BAD = [
     ("space:\n  name: resnt", 2, "unknown space `resnt`; did you mean `resnet`?; known: resnet"),
     ("space:\n  ops: []", 2, "`space.ops` must name at least one entry"),
     ("space:\n  ops: [sum, sum]", 2, "none twice"),
+    (
+        "space:\n  ops: [sum, aff per=channel]",
+        2,
+        "`space.ops`: `aff` has no option `per`; known: context, initial, scale",
+    ),
+    ("space:\n  ops: [sum, afff context=local]", 2, "unknown fusion operator `afff`; did you mean `aff`?"),
     ("space:\n  ops: sum", 2, "`space.ops` must be a list; got text `sum`; write [sum]."),
     ("space:\n  ops:\n  - sum\n  - aaf", 4, "unknown fusion operator `aaf`; did you mean `aff`?"),
     ("space:\n  ops: [sum, no]", 2, '`space.ops[1]` must be text; got false (written `no`); write it in quotes: "no".'),
