@@ -37,6 +37,7 @@ class FusionOperator(nn.Module, ABC):
 
     Attributes:
         formula: What it computes, in one line.
+        source: Who published it, in one line; empty where nobody has.
         reduces: Whether it has a channel reduction ratio r.
         options: Its further options and the values that each may take, the default first.
         any_channels: Whether it takes inputs of any channels, told by a keyword `in_channels`; in front of
@@ -44,6 +45,7 @@ class FusionOperator(nn.Module, ABC):
     """
 
     formula: ClassVar[str]
+    source: ClassVar[str] = ""
     reduces: ClassVar[bool] = False
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     any_channels: ClassVar[bool] = False

@@ -8,14 +8,16 @@ from search.cli.app import AsJson, app
 
 CHANNELS, SIZE, R = 64, 32, 4
 LETTERS = (
-    "x, y: the inputs. σ: sigmoid. GAP: global average pooling. W, A, P: 1×1 convolutions. L: local stack of MS-CAM, "
-    "1×1 convolution to C // r channels, BN, ReLU, 1×1 convolution back, BN; G: global stack, the same after GAP."
+    "x, y: the inputs. σ: sigmoid. GAP, GMP: global average and maximum pooling. mean_c, mean_w, mean_h: over "
+    "channels, width and height. W, A, P: 1×1 convolutions; M: two of them, a ReLU between; S: 7×7. L: local stack "
+    "of MS-CAM, 1×1 convolution to C // r channels, BN, ReLU, 1×1 convolution back, BN; G: global stack, "
+    "the same after GAP."
 )
 
 
 @app.command()
 def ops(as_json: AsJson = False) -> None:
-    """List the fusion operators with formula, options and cost, and the resamplers.
+    """List the fusion operators with formula, options, cost and source, and the resamplers.
 
     The costs are those of one operator for two inputs of 64 channels and 32 × 32 positions, with r = 4, and of one
     resampler from half that size.
@@ -43,6 +45,7 @@ def _description(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "formula": operator.formula,
+        "source": operator.source,
         "reduces": operator.reduces,
         "options": {key: list(values) for key, values in operator.options.items()},
         "params": cost.params,
@@ -89,12 +92,13 @@ def _print(found: list[dict[str, Any]]) -> None:
             "yes" if entry["reduces"] else "no",
             entry["formula"],
             "; ".join(f"{key}: {', '.join(values)}" for key, values in entry["options"].items()) or "–",
+            entry["source"] or "–",
             f"{entry['params']:,}",
             f"{entry['flops']:,}",
         )
         for entry in found
     ]
-    print_table(("operator", "r", "formula", "options"), ("parameters", "FLOPs"), rows)
+    print_table(("operator", "r", "formula", "options", "source"), ("parameters", "FLOPs"), rows)
     print_text(
         f"\nThe costs are those of one operator for two inputs of {CHANNELS} channels and {SIZE} × {SIZE} positions, "
         f"with r = {R}. FLOPs are 2 × multiply-adds for one image. The first value of an option is its default.\n\n"

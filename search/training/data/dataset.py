@@ -10,13 +10,20 @@ from torch import Tensor
 
 from fusion_ops.errors import DataError
 
-__all__ = ["IGNORED", "PART_NAMES", "Dataset", "Split", "Task", "channel_statistics", "check_pairs"]
+__all__ = [
+    "IGNORED",
+    "PART_NAMES",
+    "Dataset",
+    "Split",
+    "Task",
+    "check_pairs",
+    "images_by_class",
+]
 
 Task = Literal["classification", "segmentation", "user_defined"]
 IGNORED = 255
 # By part of a data set: what a folder, a file or a split with it may be called.
 PART_NAMES = {"train": ("train",), "validation": ("val", "validation", "valid"), "test": ("test",)}
-COUNTED = 2**24
 _LABELS: dict[Task, tuple[int | None, torch.dtype, str]] = {
     "classification": (1, torch.int64, "int64 labels (N,)"),
     "segmentation": (3, torch.uint8, "uint8 masks (N, H, W)"),
@@ -60,10 +67,11 @@ class Dataset:
         test: What the search never sees.
         mean: By channel, of images scaled to 0 … 1: the network gets (images / 255 − mean) / std.
         std: By channel; that of the training images, unless the user gives another.
+        notices: What was left out, scaled, or read in a way that the user did not ask for, a sentence each.
 
     Raises:
         DataError: A split is empty or malformed, sizes differ, there are fewer than two classes, a label
-            is out of range, a training class is missing, or a channel is constant.
+            is out of range, or a training class is missing.
     """
 
     name: str
@@ -74,6 +82,7 @@ class Dataset:
     test: Split
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -106,6 +115,14 @@ class Dataset:
         """Shapes of what the network takes beside an image."""
         return tuple(tuple(other.shape[1:]) for other in self.train.others)
 
+    def sizes(self) -> dict[str, Any]:
+        """Return the images of each part, and by part those of its smallest and its largest class."""
+        images: dict[str, Any] = {name: len(split) for name, split in self.parts.items()}
+        if not self.classes:
+            return images
+        by_part = {name: images_by_class(split.labels, len(self.classes)) for name, split in self.parts.items()}
+        return images | {"images_a_class": {name: [int(n.min()), int(n.max())] for name, n in by_part.items()}}
+
     def info(self) -> dict[str, Any]:
         """Return what a run notes about its data, as JSON-ready values."""
         return {
@@ -116,7 +133,8 @@ class Dataset:
             "mean": list(self.mean),
             "std": list(self.std),
             **({"other_shapes": [list(shape) for shape in self.other_shapes]} if self.train.others else {}),
-            **{name: len(split) for name, split in self.parts.items()},
+            **self.sizes(),
+            **({"notices": list(self.notices)} if self.notices else {}),
         }
 
     def _error(self, message: str) -> DataError:
@@ -189,20 +207,11 @@ def check_pairs(split: Split, where: str) -> None:
         raise DataError(f"{where}: a mask has the size of its image; got {sizes}.")
 
 
-def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation by channel of uint8 images scaled to 0 … 1.
-
-    They come from the histogram of the 256 values, without a float copy of the images, and are rounded to
-    six digits, so that what is written down is what was trained with.
-    """
-    means, stds = [], []
-    values = torch.arange(256, dtype=torch.float64) / 255
-    for channel in images.unbind(dim=1):
-        # In pieces, because counting takes eight times the memory of what is counted.
-        pieces = torch.split(channel, max(1, COUNTED // max(1, channel[0].numel())))
-        counts = sum(torch.bincount(piece.flatten(), minlength=256) for piece in pieces)
-        shares = torch.as_tensor(counts).double() / channel.numel()
-        mean = float(shares @ values)
-        means.append(round(mean, 6))
-        stds.append(round(float(shares @ (values - mean) ** 2) ** 0.5, 6))
-    return tuple(means), tuple(stds)
+def images_by_class(labels: Tensor, classes: int) -> Tensor:
+    """Return how many images each class has, `(K,)` int64: with masks, those in which it has a pixel."""
+    if labels.ndim == 1:
+        return torch.bincount(labels, minlength=classes)
+    counts = torch.zeros(classes, dtype=torch.int64)
+    for mask in labels:
+        counts += torch.bincount(mask.flatten(), minlength=IGNORED + 1)[:classes] > 0
+    return counts
