@@ -68,12 +68,10 @@ def test_a_pyramid(tmp_path: Path) -> None:
     table = check_sound(run, 6)
     check_costs(table)
     assert any("merge1.resampler" in trial.params for trial in trials(run))
-    resumed = fusion_nas("resume", run, "--set", "search.trials=7")
-    assert resumed.returncode == 0, resumed.stderr
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "merge1 resampler" in page
     assert ">resampler</th>" in page
-    check_export(run, tmp_path / "out", check_sound(run, 7))
+    check_export(run, tmp_path / "out", table)
 
 
 def measured(run: Path) -> LatencyTable:
