@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fusion_ops import Cost, FusionChoice, operator
+from fusion_ops import Cost, FusionChoice, FusionOperator, operator
 from fusion_ops.choice import BILINEAR
 from fusion_ops.errors import SpecError
 from spaces.architecture import Architecture
 from spaces.point import FusionPoint
 
-__all__ = ["Slot", "Trial", "distinct_ratios"]
+__all__ = ["Slot", "Trial", "class_of", "distinct_ratios"]
 
 
 class Trial(Protocol):
@@ -43,7 +43,7 @@ class Slot:
     @property
     def choices(self) -> tuple[FusionChoice, ...]:
         """Every choice, in the order of the operators, ratios and resamplers."""
-        operators = (FusionChoice(op, r) for op, ratios in self.reductions.items() for r in (ratios or (None,)))
+        operators = (FusionChoice.named(op, r) for op, ratios in self.reductions.items() for r in (ratios or (None,)))
         return tuple(choice.after(name) for choice in operators for name in (self.resamplers or (BILINEAR,)))
 
     def at(self, point: FusionPoint, choice: FusionChoice) -> FusionChoice:
@@ -72,9 +72,9 @@ class Slot:
         """Return the trial parameters of one of the choices: none for what there is no choice of."""
         params: dict[str, Any] = {}
         if len(self.reductions) > 1:
-            params[f"{self.name}.op"] = choice.op
-        if len(self.reductions[choice.op]) > 1:
-            params[f"{self.name}.{choice.op}.r"] = choice.r
+            params[f"{self.name}.op"] = choice.name
+        if len(self.reductions[choice.name]) > 1:
+            params[f"{self.name}.{choice.name}.r"] = choice.r
         if len(self.resamplers) > 1:
             params[f"{self.name}.resampler"] = choice.resampler
         return params
@@ -127,22 +127,27 @@ class Slot:
         if r is None or not ratios:
             if r is not None:
                 raise SpecError(f"`{op}` has no reduction ratio; got r={r}.")
-            return FusionChoice(op, ratios[0] if ratios else None)
+            return FusionChoice.named(op, ratios[0] if ratios else None)
         same = [known for known in ratios if self._widths(op, known) == self._widths(op, r)]
         if not same:
             raise SpecError(f"r={r} of `{op}` is not in this space at {self.name}; it has {list(ratios)}.")
-        return FusionChoice(op, same[0])
+        return FusionChoice.named(op, same[0])
 
     def _widths(self, op: str, r: int) -> tuple[int, ...]:
-        return tuple(operator(op).width(point.out_channels, r) for point in self.points)
+        return tuple(class_of(op).width(point.out_channels, r) for point in self.points)
+
+
+def class_of(op: str) -> type[FusionOperator]:
+    """Return the class of an operator that a space names, with or without options."""
+    return operator(FusionChoice.named(op).op)
 
 
 def distinct_ratios(op: str, points: Sequence[FusionPoint], ratios: Sequence[int]) -> tuple[int, ...]:
     """Return the ratios that give different networks at these points, the first of equals; none without a ratio."""
-    cls = operator(op)
+    cls = class_of(op)
     if not cls.reduces:
         return ()
     by_width: dict[tuple[int, ...], int] = {}
     for r in ratios:
         by_width.setdefault(tuple(cls.width(point.out_channels, r) for point in points), r)
-    return tuple(by_width.values())
+    return tuple(sorted(by_width.values()))
