@@ -105,7 +105,7 @@ class Catalog:
     @property
     def operators(self) -> tuple[str, ...]:
         """Every operator that occurs, by name."""
-        return tuple(sorted({choice.op for _, choice in self.costs}))
+        return tuple(sorted({choice.name for _, choice in self.costs}))
 
     @property
     def resamplers(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.candidates.candidate import STATES, TRAINED
 from reports.measures import MEASURES, Measure
-from reports.phrases import decrease, ratio, signed_points, signed_range
+from reports.phrases import gained, ratio, signed_points, signed_range
 from reports.proportions import difference_interval
 from reports.run.catalog import Catalog, Entry
 from reports.run.none_ranked import NoneRanked, none_ranked
@@ -210,15 +210,22 @@ def _sentence(
         return f"No candidate was better than `sum` everywhere, which reaches {reached} with {costs}.{behind}"
     if comparison is None:
         return f"{_capital(best.description)} reaches {reached}; no network with one operator is complete."
-    gain = f"{signed_points(measure, comparison.gain)}{decrease(measure)}"
+    gain = _over(measure, comparison.gain)
     costs = " and ".join(comparison.costs[:2])
     reference = comparison.reference.description
     if best.operator is not None:
         return (
             f"{_capital(best.description)} was best, and no mixed architecture was better: "
-            f"{gain} over {reference}, with {costs}."
+            f"{gain} {reference}, with {costs}."
         )
-    return f"{_capital(best.description)}: {gain} over the best uniform network ({reference}), with {costs}."
+    return f"{_capital(best.description)}: {gain} the best uniform network ({reference}), with {costs}."
+
+
+def _over(measure: Measure, gain: float) -> str:
+    """Return a gain up to the network that it is a gain over."""
+    if measure.direction == "maximize":
+        return f"{signed_points(measure, gain)} over"
+    return f"{gained(measure, gain)} {measure.label} than"
 
 
 def _evidence(outcome: Outcome, comparison: Comparison | None, against_sum: Comparison | None) -> tuple[str, ...]:
@@ -251,7 +258,7 @@ def _noise(comparison: Comparison) -> str:
 
 
 def _against(comparison: Comparison) -> str:
-    gain = signed_points(comparison.measure, comparison.gain)
+    gain = gained(comparison.measure, comparison.gain)
     if comparison.interval is None:
         return f"{gain}, with {' and '.join(comparison.costs[:2])}."
     interval = signed_range(comparison.measure, comparison.interval)

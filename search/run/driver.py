@@ -215,6 +215,7 @@ class Driver:
             gpus=gpus,
             imports=config.imports,
             folders=config.folders,
+            bounded=tuple(config.constraints),
         )
 
     def _stopped(self) -> bool:

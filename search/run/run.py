@@ -24,7 +24,6 @@ from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.device import place, resolve_device
 from search.training.loop import DeviceData, evaluate
-from search.training.prediction import prediction_of
 from search.training.user_objectives import user_functions
 
 __all__ = ["Run", "validation"]
@@ -180,8 +179,8 @@ def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
 
     def measure(model: nn.Module) -> dict[str, float]:
         device = resolve_device(config.train.device)
-        loaded = DeviceData(data.load(config.data), device)
-        select = prediction_of(config.train.output)
+        loaded = DeviceData(data.load(config.data), device, config.asked)
+        select = loaded.prediction_of(config.train.output)
         return evaluate(place(model, device), loaded, config.train.batch_size, metrics, select)
 
     return measure

@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from fusion_ops.errors import DataError
 from search.training.data.class_values import ClassValues
 from search.training.data.coverage import coverage
-from search.training.data.dataset import Dataset, Split, Task
+from search.training.data.dataset import Dataset, Split
 from search.training.data.labels import Place, numbered
+from search.training.data.learned import learned
 from search.training.data.normalisation import normalisation
 from search.training.data.notices import Notices
 from search.training.settings import DataSection
@@ -43,9 +43,8 @@ def assembled(
     """Return the data set of these parts.
 
     Without a test part, 20 % of the training images become it, by a constant seed; without a validation part,
-    `val_fraction` of what is left, by `seed`. Labels `(N,)` make it classification, with the share taken of every
-    class; masks make it segmentation, floating-point labels a task for a user-defined loss. Images that are in two
-    parts are logged as a warning.
+    `val_fraction` of what is left, by `seed`; of classification the share is taken of every class. The task is what
+    labels show, or `data.task`; see `learned`. Images that are in two parts are logged as a warning.
 
     Args:
         section: The `data` section.
@@ -66,12 +65,13 @@ def assembled(
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
     told = Notices()
+    task, there = learned(section, there)
     names, there = numbered(there, classes, values or ClassValues(), told, place or _place(section))
     parts = _divided(section, there)
     try:
         dataset = Dataset(
             section.name,
-            _task(train.labels),
+            task,
             names,
             parts["train"],
             parts["validation"],
@@ -102,12 +102,6 @@ def stratified(
     return np.setdiff1d(indices, part), part
 
 
-def _task(labels: Tensor) -> Task:
-    if labels.is_floating_point():
-        return "user_defined"
-    return "classification" if labels.ndim == 1 else "segmentation"
-
-
 def _divided(section: DataSection, parts: Mapping[str, Split]) -> dict[str, Split]:
     """Return all parts; those that are missing are set apart from the training images."""
     found = dict(parts)
@@ -122,7 +116,7 @@ def _divided(section: DataSection, parts: Mapping[str, Split]) -> dict[str, Spli
 
 def _set_apart(section: DataSection, split: Split, fraction: float, seed: int, name: str) -> tuple[Split, Split]:
     indices = np.arange(len(split))
-    by_class = _task(split.labels) == "classification"
+    by_class = split.labels.dtype == torch.int64 and split.labels.ndim == 1
     labels = split.labels.numpy() if by_class else np.zeros(len(split), dtype=np.int64)
     rest, part = stratified(labels, indices, fraction, seed) if len(indices) else (indices, indices)
     if not len(rest) or not len(part):
