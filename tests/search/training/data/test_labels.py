@@ -117,7 +117,7 @@ def test_classes_of_one_image_are_told(load, path):
     for part, doing in (("validation", "validated"), ("test", "tested")):
         said = told(dataset, f"never {doing}")
         assert said.startswith("2 of 4 classes (emu, yak) are never")
-        assert f"the {part} part has no image of them, and train at most 1" in said
+        assert f"none of their images is in the {part} part, and at most 1 of one class in train" in said
     assert dataset.info()["images_a_class"] == {"train": [1, 9], "validation": [0, 2], "test": [0, 3]}
     assert load("npz", path=path).notices == dataset.notices  # from the cache
 
