@@ -76,7 +76,7 @@ def assembled(
             parts["train"],
             parts["validation"],
             parts["test"],
-            *normalisation(parts["train"].images, told),
+            *normalisation(parts["train"].images, told, notices),
             (*notices, *told.told()),
         )
     except DataError as error:
