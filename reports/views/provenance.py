@@ -122,6 +122,7 @@ def _seeds(run: RunRecord) -> Iterator[Fact]:
 def _splits(run: RunRecord) -> Iterator[Fact]:
     data, found = _section(run, "data"), run.dataset
     yield Fact("data set", _said(found.get("name") or data.get("name")))
+    yield Fact("task", _said(found.get("task")))
     if data.get("path"):
         yield Fact("from", masked(str(data["path"])))
     yield Fact("validation images are", _made(data))
