@@ -179,7 +179,7 @@ def test_new_uniform_networks_take_no_more_than_there_is_room_for(run: Path):
 def test_patience_counts_from_the_widening_on(run: Path):
     narrow = reopen(run, {"search.patience": 1})
     assert narrow.ledger.stall.reached
-    assert not reopen(run, WIDER).ledger.stall.reached
+    assert not reopen(run, WIDER | {"search.patience": 1}).ledger.stall.reached
 
 
 @pytest.mark.slow
