@@ -43,7 +43,9 @@ def test_the_data_have_fingerprints(begun: Driver) -> None:
     kept = SearchConfig.load(begun.directory.config).resolved
     assert kept["fingerprints"] == {name: digest(split) for name, split in begun.dataset.parts.items()}
     assert len(set(kept["fingerprints"].values())) == 3
-    assert [state.keys() for state in kept["code"]] == [{"folder", "commit", "changed"}] * len(kept["folders"])
+    assert [state.keys() for state in kept["code"]] == [{"folder", "commit", "repository", "changed"}] * len(
+        kept["folders"]
+    )
 
 
 @pytest.fixture
@@ -67,7 +69,11 @@ def repository(tmp_path: Path) -> Callable[..., str]:
 def test_the_state_of_the_users_code_is_known(repository: Callable[..., str], tmp_path: Path) -> None:
     folder = str(tmp_path / "code")
     commit = repository("rev-parse", "HEAD")
-    assert code_states([folder, folder]) == [{"folder": folder, "commit": commit, "changed": 0}]
+    known = {"commit": commit, "repository": folder}
+    assert code_states([folder, folder]) == [{"folder": folder, **known, "changed": 0}]
+    (tmp_path / "code" / "nets").mkdir()
+    within = f"{folder}/nets"
+    assert code_states([within]) == [{"folder": within, **known, "changed": 0}]
     (tmp_path / "code" / "model.py").write_text("a = 2\n")
     (tmp_path / "code" / "new.py").write_text("")
     assert code_states([folder])[0]["changed"] == 2
@@ -75,7 +81,7 @@ def test_the_state_of_the_users_code_is_known(repository: Callable[..., str], tm
 
 def test_code_under_no_version_control_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    unknown = [{"folder": str(tmp_path), "commit": None, "changed": None}]
+    unknown = [{"folder": str(tmp_path), "commit": None, "repository": None, "changed": None}]
     assert code_states([str(tmp_path)]) == unknown
     monkeypatch.setenv("PATH", "")
     assert code_states([str(tmp_path)]) == unknown
