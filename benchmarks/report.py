@@ -9,10 +9,10 @@ What it shows
                 importances, parallel coordinates, slices, empirical distribution, timeline.
     dashboard   `optuna-dashboard` on an SQLite file: a server; its page of the study.
 
-    A page is interactive when its document is, its files have come, and the last task of 50 ms or more is over that
-    is followed by two seconds without one. These are the browser's own performance entries; Chromium is headless,
-    1280 × 900. Each page is loaded in turn, several times in fresh profiles; the median is kept. Size is that of the
-    file, of the dashboard all that it sends.
+    A page is interactive when its document is, its files have come, no answer is awaited, and the last task of 50 ms or
+    more is over that is followed by two seconds without one. These are the browser's own performance entries; Chromium
+    is headless, 1280 × 900. Each page is loaded in turn, several times in fresh profiles; the median is kept. Size is
+    that of the file, of the dashboard all that it sends.
 
     Each way has a time limit, to write its file and to become interactive. Whoever takes longer is stopped there and is
     told with `> LIMIT`, in the table and as `over` in the JSON; it is not loaded again.
@@ -48,7 +48,7 @@ import optuna
 import yaml
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 from playwright.sync_api import TimeoutError as TooLate
 
 import reports
@@ -186,21 +186,26 @@ def load(browser: Browser, address: str, limit: float) -> dict[str, float] | Non
     # What a busy page does not answer in time is over the limit, too.
     page.set_default_timeout(1000 * limit)
     page.add_init_script(WATCH)
+    # A page that waits for its server is quiet, but not interactive.
+    awaited = set[Request]()
+    page.on("request", awaited.add)
+    for ended in ("requestfinished", "requestfailed"):
+        page.on(ended, awaited.discard)
     try:
         page.goto(address)
-        return _interactive(page, time.monotonic() + limit)
+        return _interactive(page, awaited, time.monotonic() + limit)
     except TooLate:
         return None
     finally:
         context.close()
 
 
-def _interactive(page: Page, until: float) -> dict[str, float] | None:
+def _interactive(page: Page, awaited: set[Request], until: float) -> dict[str, float] | None:
     while time.monotonic() < until:
         page.wait_for_timeout(250)
         seen = page.evaluate(READ)
         busy = max([seen["ready"], *(end for _, end in seen["tasks"])])
-        if seen["now"] - busy > 1000 * QUIET:
+        if not awaited and seen["now"] - busy > 1000 * QUIET:
             return {"interactive": busy, **{name: seen[name] for name in ("painted", "sent", "nodes")}}
     return None
 
