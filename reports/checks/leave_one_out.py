@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from reports.marginal.decisions import decisions
 from reports.marginal.design import make_design
 from reports.marginal.shrinkage import fit, left_out
-from reports.marginal.table import choice_of
 from reports.run.catalog import Catalog
 from spaces import Architecture
 
@@ -81,7 +81,6 @@ def leave_one_out(catalog: Catalog) -> Predictions | None:
 
 def predicted(networks: Sequence[Architecture], measured: Values) -> Predictions:
     """Return what the model predicts of networks of one space, each from all others; see `leave_one_out`."""
-    points = [name for name, _ in networks[0].choices]
-    design = make_design(points, [[choice_of(choice) for _, choice in one.choices] for one in networks])
+    design = make_design(*decisions(networks))
     mean, deviation = left_out(design, measured, fit(design, measured))
     return Predictions(mean, deviation, measured, "an additive model of the operators")

@@ -17,6 +17,7 @@ from reports.retrained.record import read_retrain_record
 from reports.run.catalog import Catalog
 from reports.run.latencies import protocol
 from reports.run.run import CONFIG, RunRecord
+from reports.run.space_stages import SpaceStage, stages
 from reports.run.workers import Worker, read_workers
 from reports.views.repositories import repositories
 
@@ -66,6 +67,7 @@ def provenance(run: RunRecord, catalog: Catalog) -> Provenance:
     """Return where the numbers of a run come from; what an older version did not record is said to be so."""
     text = masked(_text(run.path / CONFIG))
     sections = {
+        "Space": _choices(run),
         "Seeds": _seeds(run),
         "Splits": _splits(run),
         "Software": _software(run),
@@ -79,6 +81,29 @@ def provenance(run: RunRecord, catalog: Catalog) -> Provenance:
         text[:MOST_CONFIG],
         max(len(text) - MOST_CONFIG, 0),
     )
+
+
+def _choices(run: RunRecord) -> Iterator[Fact]:
+    """Yield what there was to choose from, also before the space was widened."""
+    earlier = stages(_resolved(run))
+    for key, label in (("ops", "operators"), ("reductions", "ratios r"), ("resamplers", "resamplers")):
+        if key not in _section(run, "space"):
+            continue  # of a version that did not write it down, or had no such choice
+        now, parts = _listed(_section(run, "space").get(key)), []
+        for stage in earlier:
+            before = _listed(stage.choices.get(key))
+            if before != now:
+                parts.append(f"until {stage.until[:19].replace('T', ' ')} UTC ({_begun(run, stage)}) {before}")
+        yield Fact(label, "; ".join((now, *parts)))
+
+
+def _begun(run: RunRecord, stage: SpaceStage) -> str:
+    count = int((run.table["started"].astype(str) < stage.until).sum())
+    return f"{count} candidate{'s' if count != 1 else ''}"
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list | tuple) and values else NOT_RECORDED
 
 
 def _seeds(run: RunRecord) -> Iterator[Fact]:
@@ -104,10 +129,21 @@ def _splits(run: RunRecord) -> Iterator[Fact]:
     prints = _mapping(_resolved(run).get("fingerprints"))
     for name in ("train", "validation", "test"):
         size = found.get(name)
-        yield Fact(f"{name} images", f"{size:,}" if isinstance(size, int) else NOT_RECORDED)
+        yield Fact(f"{name} images", _images(size, _mapping(found.get("images_a_class")).get(name)))
     for name in ("train", "validation", "test"):
         yield Fact(f"fingerprint of {name}", _said(prints.get(name)), exact=name in prints)
     yield Fact("test images are", "never seen by the search; shown once to each retrained network")
+    for notice in found.get("notices") or ():
+        yield Fact("notice", masked(str(notice)))
+
+
+def _images(size: Any, by_class: Any) -> str:
+    if not isinstance(size, int):
+        return NOT_RECORDED
+    if not isinstance(by_class, Sequence) or len(by_class) != 2:
+        return f"{size:,}"
+    least, most = by_class
+    return f"{size:,}, {least:,} a class" if least == most else f"{size:,}, {least:,} to {most:,} a class"
 
 
 def _made(data: Mapping[str, Any]) -> str:
@@ -183,7 +219,12 @@ def _space(architecture: str) -> str:
 
 
 def _unrepeatable(run: RunRecord) -> Iterator[str]:
-    used = occupation(run.table)
+    used, earlier = occupation(run.table), stages(_resolved(run))
+    if earlier:
+        yield (
+            f"The space was widened during the search: {_begun(run, earlier[-1])} were proposed from fewer choices, so "
+            "that what came later is in fewer of them."
+        )
     if run.environment.get("gpus"):
         yield "GPU kernels add in an order of their own: trainings of one seed differ in the last digits, then in more."
     if used.workers > 1:

@@ -13,8 +13,9 @@ from rich.table import Table
 
 import reports
 from fusion_ops.errors import DataError
-from reports.candidates.table import FILE
 from reports.measures import MEASURES
+from reports.run.none_ranked import none_ranked
+from reports.run.run import load_run
 from search.cli.console import print_table
 from search.cli.power import power_of_launch
 from search.config import SearchConfig
@@ -45,14 +46,20 @@ def print_plan(config: SearchConfig) -> None:
             _add_space(table, stated)
             Console().print(table)
         raise
-    info = dataset.info()
-    table.add_row("data", f"{dataset.name}: {info['train']:,} train, {info['validation']:,} validation images")
+    table.add_row("data", f"{dataset.name}: {_images(dataset.sizes())}")
     table.add_row("search", f"{config.search.trials} candidates of {config.train.epochs} epochs")
     table.add_row("objectives", ", ".join(config.objectives))
     _add_space(table, space)
     for head, line in zip_longest(("power",), power_of_launch(config, dataset), fillvalue=""):
         table.add_row(head, line)
     Console().print(table)
+
+
+def _images(sizes: Mapping[str, Any]) -> str:
+    """Return how many images there are to train on and to validate on, and of which classes."""
+    said = f"{sizes['train']:,} train, {sizes['validation']:,} validation images"
+    least, most = sizes.get("images_a_class", {}).get("train", (None, None))
+    return said if least is None else f"{said}, to train on {least:,} to {most:,} a class"
 
 
 def _add_space(table: Table, space: SearchSpace) -> None:
@@ -79,32 +86,17 @@ def print_run(run: Run) -> None:
     candidates = candidates[candidates["series"] == ""]
     why = ending(status, config.to_dict())
     ranked = reports.rank(candidates, config.objectives)
-    if ranked.empty and (candidates["state"] == "complete").any():
-        typer.echo(_nearest(candidates, config), err=True)
-        raise typer.Exit(3)
-    if ranked.empty:
-        typer.echo(f"no candidate is complete; {why or f'see the reasons in {run.path / FILE}'}", err=True)
-        raise typer.Exit(1)
+    if ranked.empty and (none := none_ranked(load_run(run.path))) is not None:
+        typer.echo(none.line.replace("`", ""), err=True)
+        if why and not none.nearest:
+            typer.echo(why, err=True)
+        raise typer.Exit(3 if none.nearest else 1)
     _print_front(ranked[ranked["rank"] == 1].head(SHOWN), config)
     typer.echo(f"\nreport  {run.path / 'report.html'}")
     typer.echo(f"export  fusion-nas export {run.path} -o DIR --pick best|knee|ID")
     typer.echo(f"verdict fusion-nas retrain {run.path}")
     if why:
         typer.echo(why)
-
-
-def _nearest(candidates: pd.DataFrame, config: SearchConfig) -> str:
-    """Return that no complete candidate meets the constraints, and the best value of each that was missed."""
-    complete = candidates[candidates["state"] == "complete"]
-    parts = []
-    for name, bound in config.constraints.items():
-        measure = MEASURES[name]
-        best = float((measure.sign * complete[measure.column]).min() * measure.sign)
-        if measure.sign * best > measure.sign * bound:
-            sign = ">=" if measure.direction == "maximize" else "<="
-            parts.append(f"{name} {sign} {measure.exactly(bound)} (the best has {measure.exactly(best)})")
-    missed = " and ".join(parts) or "all constraints at the same time"
-    return f"no candidate of {len(complete)} complete ones meets {missed}"
 
 
 def _print_front(front: pd.DataFrame, config: SearchConfig) -> None:

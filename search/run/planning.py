@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     """Check all that can be checked before anything starts, and return the space and the data set.
 
-    What was left alone in a user-defined network is told as warnings of the log.
+    What was left alone in a user-defined network, and what was done to the data unasked, is logged as warnings.
 
     Raises:
         ConfigError: The config cannot be carried out here.
@@ -37,6 +37,8 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     require_runtimes(config.latency, config.objectives)
     require_int8(config.latency, config.objectives)
     dataset = data.load(config.data)
+    for notice in dataset.notices:
+        logger.warning("notice: data set %s: %s", dataset.name, notice)
     config.check_task(dataset)
     space = config.create_space(dataset)
     for notice in space.notices:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED, Dataset, Split, Task, channel_statistics
+from search.training.data.class_values import ClassValues
+from search.training.data.coverage import coverage
+from search.training.data.dataset import Dataset, Split
+from search.training.data.labels import Place, numbered
+from search.training.data.learned import learned
+from search.training.data.normalisation import normalisation
+from search.training.data.notices import Notices
 from search.training.settings import DataSection
 
-__all__ = ["TEST_FRACTION", "TEST_SEED", "assembled", "class_numbers", "stratified"]
+__all__ = ["TEST_FRACTION", "TEST_SEED", "assembled", "stratified"]
 
 TEST_FRACTION = 0.2
 TEST_SEED = 20_260_101
-MOST_CLASSES = 100_000
 
 logger = logging.getLogger(__name__)
 
@@ -30,45 +35,58 @@ def assembled(
     train: Split,
     validation: Split | None = None,
     test: Split | None = None,
+    *,
+    notices: Sequence[str] = (),
+    values: ClassValues | None = None,
+    place: Place | None = None,
 ) -> Dataset:
     """Return the data set of these parts.
 
     Without a test part, 20 % of the training images become it, by a constant seed; without a validation part,
-    `val_fraction` of what is left, by `seed`. Labels `(N,)` make it classification, with the share taken of every
-    class; masks make it segmentation, floating-point labels a task for a user-defined loss. Images that are in two
-    parts are logged as a warning.
+    `val_fraction` of what is left, by `seed`; of classification the share is taken of every class. The task is what
+    labels show, or `data.task`; see `learned`. Images that are in two parts are logged as a warning.
+
+    Args:
+        section: The `data` section.
+        classes: Names of the classes; none: their values.
+        train: Training images.
+        validation: Validation images, where the set has a part for them.
+        test: Test images, likewise.
+        notices: What a user has to know of how the images were read.
+        values: Which value is which class, where labels are numbered by that already.
+        place: From a part and an index in it to how messages call that label.
 
     Raises:
         DataError: What `Dataset` finds wrong, or too few images to divide.
     """
-    if test is None:
-        train, test = _divided(section, train, TEST_FRACTION, TEST_SEED, "test")
-    if validation is None:
-        train, validation = _divided(section, train, section.val_fraction, section.seed, "validation")
-    parts = {"train": train, "validation": validation, "test": test}
-    for name, part in parts.items():
+    given = {"train": train, "validation": validation, "test": test}
+    there = {name: part for name, part in given.items() if part is not None}
+    for name, part in there.items():
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
-    mean, std = channel_statistics(train.images)
-    task = _task(train.labels)
+    told = Notices()
+    task, there = learned(section, there)
+    names, there = numbered(there, classes, values or ClassValues(), told, place or _place(section))
+    parts = _divided(section, there)
     try:
-        dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)
+        dataset = Dataset(
+            section.name,
+            task,
+            names,
+            parts["train"],
+            parts["validation"],
+            parts["test"],
+            *normalisation(parts["train"].images, told),
+            (*notices, *told.told()),
+        )
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
     _warn_of_overlap(dataset)
-    return dataset
+    return replace(dataset, notices=(*dataset.notices, *coverage(dataset)))
 
 
-def class_numbers(splits: Iterable[Split]) -> list[str]:
-    """Return names for classes that have none: `0` to the largest label; none where labels are floating-point."""
-    splits = tuple(splits)
-    if any(split.labels.is_floating_point() for split in splits):
-        return []
-    known = [split.labels[split.labels != IGNORED] if split.labels.ndim == 3 else split.labels for split in splits]
-    largest = max((int(labels.max()) for labels in known if labels.numel()), default=-1)
-    if largest >= MOST_CLASSES:
-        raise DataError(f"labels are numbers of classes, from 0; got {largest}.")
-    return [str(label) for label in range(largest + 1)]
+def _place(section: DataSection) -> Place:
+    return lambda part, index: f"data set {section.name}: {part} labels, image {index}"
 
 
 def stratified(
@@ -84,15 +102,21 @@ def stratified(
     return np.setdiff1d(indices, part), part
 
 
-def _task(labels: Tensor) -> Task:
-    if labels.is_floating_point():
-        return "user_defined"
-    return "classification" if labels.ndim == 1 else "segmentation"
+def _divided(section: DataSection, parts: Mapping[str, Split]) -> dict[str, Split]:
+    """Return all parts; those that are missing are set apart from the training images."""
+    found = dict(parts)
+    for name, fraction, seed in (
+        ("test", TEST_FRACTION, TEST_SEED),
+        ("validation", section.val_fraction, section.seed),
+    ):
+        if name not in found:
+            found["train"], found[name] = _set_apart(section, found["train"], fraction, seed, name)
+    return found
 
 
-def _divided(section: DataSection, split: Split, fraction: float, seed: int, name: str) -> tuple[Split, Split]:
+def _set_apart(section: DataSection, split: Split, fraction: float, seed: int, name: str) -> tuple[Split, Split]:
     indices = np.arange(len(split))
-    by_class = _task(split.labels) == "classification"
+    by_class = split.labels.dtype == torch.int64 and split.labels.ndim == 1
     labels = split.labels.numpy() if by_class else np.zeros(len(split), dtype=np.int64)
     rest, part = stratified(labels, indices, fraction, seed) if len(indices) else (indices, indices)
     if not len(rest) or not len(part):

@@ -28,7 +28,7 @@ from search.training.data.dataset import PART_NAMES, Dataset, Split
 
 __all__ = ["cached", "default_folder", "files_in", "files_state", "shared"]
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = "dataset.json"
 KINDS = ("images", "labels")
 
@@ -151,8 +151,9 @@ def _read(entry: Path) -> Dataset | None:
             raise ValueError("a file has another size than when it was written")
         others = range(len(noted.get("other_shapes", ())))
         splits = {part: _split(entry, part, others) for part in PART_NAMES}
-        classes, mean, std = (tuple(noted[key]) for key in ("classes", "mean", "std"))
-        return Dataset(noted["name"], noted["task"], classes=classes, mean=mean, std=std, **splits)
+        classes, mean, std, notices = (tuple(noted.get(key, ())) for key in ("classes", "mean", "std", "notices"))
+        train, validation, test = (splits[part] for part in ("train", "validation", "test"))
+        return Dataset(noted["name"], noted["task"], classes, train, validation, test, mean, std, notices)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, DataError) as error:
@@ -177,4 +178,5 @@ def _tensors(dataset: Dataset) -> dict[str, Tensor]:
 
 
 def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+    # The order of keys counts: that of `data.classes` says which class is which.
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

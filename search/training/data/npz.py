@@ -6,6 +6,7 @@ Archives that hold Python objects (pickles) are not read.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError, nearest
 from search.training.data.arrays import Layout, split_from
-from search.training.data.assemble import assembled, class_numbers
+from search.training.data.assemble import assembled
+from search.training.data.class_values import ClassSection
 from search.training.data.dataset import Dataset, Split
+from search.training.data.depth import Range, tell_of_unused_range
+from search.training.data.labels import coded
+from search.training.data.notices import Notices
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
 __all__ = ["NpzSection", "load_npz"]
@@ -24,32 +29,54 @@ PARTS = {"train": "train", "val": "validation", "test": "test"}
 KNOWN = (*(f"{kind}_{part}" for part in PARTS for kind in "xy"), "classes")
 
 
-class NpzSection(FileSection):
+class NpzSection(ClassSection, FileSection):
     """The `data` section of `npz`.
+
+    Without `classes`, their names are the array `classes` of the archive, else their numbers.
 
     Args:
         layout: Where the images' channels are: `nchw`, `nhwc`, or `auto`: the axis of 1, 3 or 4 entries.
-        classes: Names of the classes; empty: the array `classes` of the archive, else their numbers.
+        range: Of images that are not uint8: the values that become 0 and 255. `null`: 0 and 65535 for uint16; others
+            are refused.
     """
 
     layout: Layout = "auto"
-    classes: tuple[str, ...] = ()
+    range: Range | None = None
 
 
 def load_npz(section: NpzSection) -> Dataset:
-    """Return the data set in a NumPy archive: labels `(N,)` or masks `(N, H, W)`."""
-    path = section.existing()
+    """Return the data set in a NumPy archive: labels `(N,)` or `(N, K)`, values `(N, D)`, or masks `(N, H, W)`."""
+    path, values, notices = section.existing(), section.values, Notices()
     arrays = _arrays(path)
-    splits: dict[str, Split] = {}
+    pairs = _pairs(arrays, path)
+
+    def place(part: str, index: int) -> str:
+        return f"{path}: {part} labels, image {index}"
+
+    def split(part: str) -> Split:
+        images, where = pairs[part][0], f"{path}: {part}"
+        return split_from(
+            images, labels[part], where, section.layout, values=values, given=section.range, notices=notices
+        )
+
+    labels, names = coded({part: found for part, (_, found) in pairs.items()}, values, place)
+    splits = {part: split(part) for part in pairs}
+    names = names or tuple(str(name) for name in arrays.get("classes", ()))
+    tell_of_unused_range(section.range, notices)
+    return assembled(section, names, **splits, notices=notices.told(), values=values, place=place)
+
+
+def _pairs(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """Return images and labels of the parts that there are."""
+    pairs = {}
     for short, part in PARTS.items():
         images, labels = arrays.get(f"x_{short}"), arrays.get(f"y_{short}")
         if (images is None) != (labels is None) or (part == "train" and images is None):
             missing = "x" if images is None else "y"
             raise DataError(f"{path}: array `{missing}_{short}` is missing; got {', '.join(arrays) or 'none'}.")
-        if images is not None:
-            splits[part] = split_from(images, labels, f"{path}: {part}", section.layout)
-    classes = section.classes or [str(name) for name in arrays.get("classes", ())] or class_numbers(splits.values())
-    return assembled(section, classes, **splits)
+        if images is not None and labels is not None:
+            pairs[part] = (images, labels)
+    return pairs
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -10,9 +10,11 @@ from pydantic import ConfigDict
 
 from fusion_ops.errors import DataError, FusionNasError, SpecError, nearest
 from search.training.data.arrays import Layout, split_from
-from search.training.data.assemble import assembled, class_numbers
+from search.training.data.assemble import assembled
 from search.training.data.cache import shared
 from search.training.data.dataset import PART_NAMES, Dataset, Split
+from search.training.data.depth import Range, tell_of_unused_range
+from search.training.data.notices import Notices
 from search.training.data.source import CachedSection, DatasetSource
 from spaces.importing import imported
 
@@ -23,7 +25,7 @@ FORMS = (
     "(each a pair of arrays) and `classes`"
 )
 KEYS = (*PART_NAMES, "classes")
-OFFERED = ("path", "val_fraction", "seed", "layout")
+OFFERED = ("path", "val_fraction", "seed", "layout", "range")
 
 
 class UserDefinedSection(CachedSection):
@@ -31,11 +33,13 @@ class UserDefinedSection(CachedSection):
 
     Args:
         layout: Where the images' channels are: `nchw`, `nhwc`, or `auto`: the axis of 1, 3 or 4 entries.
+        range: Of images that are not uint8: the values that become 0 and 255.
     """
 
     model_config = ConfigDict(extra="allow")
 
     layout: Layout = "auto"
+    range: Range | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -99,21 +103,26 @@ def _dataset(returned: Any, section: UserDefinedSection) -> Dataset:
     if "train" not in given or not given.keys() <= set(KEYS):
         got = ", ".join(map(str, given)) or "nothing"
         raise DataError(f"`{section.name}` must return a mapping with {', '.join(KEYS)}, at least `train`; got {got}.")
-    splits = {key: _split(given[key], f"`{section.name}` {key}", section.layout) for key in PART_NAMES if key in given}
-    classes = given["classes"] if "classes" in given else class_numbers(splits.values())
+    notices = Notices()
+    splits = {
+        key: _split(given[key], f"`{section.name}` {key}", section, notices) for key in PART_NAMES if key in given
+    }
+    tell_of_unused_range(section.range, notices)
+    classes = given.get("classes", ())
     if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
         raise DataError(f"`{section.name}` classes must be a list of names; got {classes!r}.")
-    return assembled(section, classes, **splits)
+    return assembled(section, classes, **splits, notices=notices.told(), values=None, place=None)
 
 
-def _split(value: Any, where: str, layout: Layout) -> Split:
+def _split(value: Any, where: str, section: UserDefinedSection, notices: Notices) -> Split:
     if isinstance(value, Split):
         return value
     if isinstance(value, Mapping) and set(value) == {"images", "labels"}:
         value = (value["images"], value["labels"])
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DataError(f"{where} must be a pair (images, labels); got {type(value).__name__}.")
-    return split_from(value[0], value[1], where, layout, user_defined=True)
+    images, labels = value
+    return split_from(images, labels, where, section.layout, user_defined=True, given=section.range, notices=notices)
 
 
 USER_DEFINED = DatasetSource(None, load_user_defined, UserDefinedSection)

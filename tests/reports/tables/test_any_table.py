@@ -122,6 +122,11 @@ def test_an_unset_truth_value_is_told_apart(table: pd.DataFrame, tmp_path: Path)
     reports.write_html(table, tmp_path / "t.html", objectives=OBJECTIVES)
 
 
+def test_no_parameters_have_no_effects(table: pd.DataFrame) -> None:
+    assert reports.effects(table, OBJECTIVES, points=[]).empty
+    assert reports.importance(table, OBJECTIVES, points=[]).empty
+
+
 def test_what_is_not_finite_stands_behind_and_is_counted(table: pd.DataFrame, tmp_path: Path) -> None:
     table.loc[:3, "map50"] = [np.nan, np.inf, -np.inf, 0.99]
     table.loc[4, "gflops"] = -np.inf

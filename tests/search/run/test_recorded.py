@@ -14,7 +14,7 @@ from reports.views.failure_groups import TRACE
 from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
 from search.run.driver import Driver
-from search.run.jobs import _begun
+from search.run.jobs import begun as begin
 from search.run.planning import plan
 from search.run.user_code import code_states
 from search.strategy.trials import PREDICTED
@@ -36,7 +36,7 @@ def begun(tmp_path: Path) -> Driver:
     """A run that has begun, as `launch` begins it, with nothing trained."""
     config, directory = SearchConfig.from_dict(CONFIG), RunDirectory(tmp_path / "run")
     directory.create()
-    return _begun(config, directory, *plan(config), False)
+    return begin(config, directory, *plan(config), tensorboard=False)
 
 
 def test_the_data_have_fingerprints(begun: Driver) -> None:

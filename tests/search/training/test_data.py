@@ -9,7 +9,7 @@ from fusion_ops.errors import DataError, UnknownNameError
 from search.training import data
 from search.training.data import Dataset, Split
 from search.training.data.assemble import stratified
-from search.training.data.dataset import channel_statistics
+from search.training.data.normalisation import channel_statistics
 from search.training.settings import DataConfig
 
 
@@ -85,6 +85,7 @@ def test_info_is_what_a_run_notes(digits):
         "train": 1151,
         "validation": 287,
         "test": 359,
+        "images_a_class": {"train": [111, 117], "validation": [28, 29], "test": [35, 37]},
     }
 
 
@@ -194,7 +195,7 @@ def test_masks_may_leave_pixels_out():
         ({"test": masks(1, dtype=torch.int64)}, r"uint8 masks .* torch\.int64"),
         ({"validation": masks(0, 3)}, "validation labels are 0 … 2; image 1 has label 3"),
         ({"validation": masks(0, 1, size=(2, 3))}, r"images \(2, 2\) and masks \(2, 3\)"),
-        ({"classes": tuple(map(str, range(256)))}, "segmentation has at most 255 classes; got 256"),
+        ({"classes": tuple(map(str, range(256)))}, "train masks have at most 255 classes; got 256"),
     ],
 )
 def test_what_is_wrong_with_masks_is_named(change, says):
