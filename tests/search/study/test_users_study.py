@@ -261,7 +261,7 @@ def test_a_study_without_a_complete_trial_says_what_it_has() -> None:
 
 def test_objectives_that_are_all_costs_are_one_line() -> None:
     study = studied(lambda trial: trial.suggest_float("x", 0, 1))
-    with pytest.raises(ConfigError, match="needs one of accuracy, .*, or another quality with its direction"):
+    with pytest.raises(ConfigError, match=r"needs one of accuracy, .*, or another quality with its direction"):
         study_table(study, ["latency"])
     for name in ("loss", "seconds per image"):
         assert study_table(study, [name]).objectives == {name: "minimize"}
