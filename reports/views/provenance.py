@@ -19,6 +19,7 @@ from reports.run.latencies import protocol
 from reports.run.run import CONFIG, RunRecord
 from reports.run.space_stages import SpaceStage, stages
 from reports.run.workers import Worker, read_workers
+from reports.views.repositories import repositories
 
 __all__ = ["NOT_RECORDED", "Fact", "Provenance", "provenance"]
 
@@ -163,16 +164,8 @@ def _software(run: RunRecord) -> Iterator[Fact]:
     if not isinstance(code, Sequence) or isinstance(code, str):
         yield Fact("your code", NOT_RECORDED)
         return
-    for state in filter(None, map(_mapping, code)):
-        yield Fact(f"code in {state.get('folder')}", _code(state), exact=True)
-
-
-def _code(state: Mapping[str, Any]) -> str:
-    if not state.get("commit"):
-        return "under no version control that was found"
-    changed = state.get("changed")
-    dirty = "" if not changed else f", and {changed} changed file{'s' if changed != 1 else ''}"
-    return f"git {state['commit']}{dirty}"
+    for found in repositories(code):
+        yield Fact(f"code in {' and '.join(found.folders)}", found.state, exact=True)
 
 
 def _hardware(run: RunRecord) -> Iterator[Fact]:
