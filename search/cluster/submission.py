@@ -75,7 +75,8 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str, *, tensorboar
 
 
 def _require_absolute(config: SearchConfig, run_dir: str | Path) -> None:
-    for name, value in (("--run-dir", run_dir), ("data.path", config.data.path)):
+    files = {f"data.{key}": value for key, value in config.data.division_files.items()}
+    for name, value in {"--run-dir": run_dir, "data.path": config.data.path, **files}.items():
         if value is not None and not Path(value).is_absolute():
             raise ConfigError(f"`{name}` must be an absolute path on the head node with `--submit`; got `{value}`.")
 

@@ -37,6 +37,8 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     require_runtimes(config.latency, config.objectives)
     require_int8(config.latency, config.objectives)
     dataset = data.load(config.data)
+    for notice in dataset.notices:
+        logger.warning("notice: %s", notice)
     config.check_task(dataset)
     space = config.create_space(dataset)
     for notice in space.notices:

@@ -26,7 +26,7 @@ MAY_CHANGE = (
     "storage.url",
 )
 # A run may go on elsewhere: its data are known by their checksums, and a seed gives the same network on any device.
-ELSEWHERE = ("data.path", "train.device")
+ELSEWHERE = ("data.path", "data.groups", "data.split", "train.device")
 
 
 def require_changeable(keys: Iterable[str]) -> None:

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion_ops.errors import DataError
 from search.training.data.dataset import IGNORED, Dataset, Split, Task, channel_statistics
+from search.training.data.division import divided
 from search.training.settings import DataSection
 
-__all__ = ["TEST_FRACTION", "TEST_SEED", "assembled", "class_numbers", "stratified"]
+__all__ = ["assembled", "class_numbers"]
 
-TEST_FRACTION = 0.2
-TEST_SEED = 20_260_101
 MOST_CLASSES = 100_000
-
-logger = logging.getLogger(__name__)
 
 
 def assembled(
@@ -31,32 +24,43 @@ def assembled(
     validation: Split | None = None,
     test: Split | None = None,
 ) -> Dataset:
-    """Return the data set of these parts.
+    """Return the data set of these parts; those that are missing are set apart from the training images.
 
-    Without a test part, 20 % of the training images become it, by a constant seed; without a validation part,
-    `val_fraction` of what is left, by `seed`. Labels `(N,)` make it classification, with the share taken of every
-    class; masks make it segmentation, floating-point labels a task for a user-defined loss. Images that are in two
-    parts are logged as a warning.
+    `divided` says how. Labels `(N,)` make it classification, masks segmentation, floating-point labels a task for a
+    user-defined loss. Images that are in two parts are a notice.
+
+    Args:
+        section: The `data` section.
+        classes: Names of the classes.
+        train: Training images.
+        validation: Validation images, where the set has a part for them.
+        test: Test images, likewise.
 
     Raises:
-        DataError: What `Dataset` finds wrong, or too few images to divide.
+        DataError: What `Dataset` finds wrong, or what `divided` does.
     """
-    if test is None:
-        train, test = _divided(section, train, TEST_FRACTION, TEST_SEED, "test")
-    if validation is None:
-        train, validation = _divided(section, train, section.val_fraction, section.seed, "validation")
-    parts = {"train": train, "validation": validation, "test": test}
-    for name, part in parts.items():
+    given = {"train": train, "validation": validation, "test": test}
+    there = {name: part for name, part in given.items() if part is not None}
+    for name, part in there.items():
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
-    mean, std = channel_statistics(train.images)
-    task = _task(train.labels)
+    parts, told = divided(section, there)
+    mean, std = channel_statistics(parts["train"].images)
+    notices = (*told, *_overlaps(section.name, parts))
     try:
-        dataset = Dataset(section.name, task, classes=tuple(classes), mean=mean, std=std, **parts)
+        return Dataset(
+            section.name,
+            _task(train.labels),
+            tuple(classes),
+            parts["train"],
+            parts["validation"],
+            parts["test"],
+            mean,
+            std,
+            notices,
+        )
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
-    _warn_of_overlap(dataset)
-    return dataset
 
 
 def class_numbers(splits: Iterable[Split]) -> list[str]:
@@ -71,51 +75,23 @@ def class_numbers(splits: Iterable[Split]) -> list[str]:
     return [str(label) for label in range(largest + 1)]
 
 
-def stratified(
-    labels: NDArray[np.int64], indices: NDArray[np.int64], fraction: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide `indices` of all images into the rest and a part with `fraction` of every class, both ascending."""
-    rng = np.random.default_rng(seed)
-    chosen = []
-    for label in np.unique(labels[indices]):
-        members = rng.permutation(indices[labels[indices] == label])
-        chosen.append(members[: round(fraction * len(members))])
-    part = np.sort(np.concatenate(chosen))
-    return np.setdiff1d(indices, part), part
-
-
 def _task(labels: Tensor) -> Task:
     if labels.is_floating_point():
         return "user_defined"
     return "classification" if labels.ndim == 1 else "segmentation"
 
 
-def _divided(section: DataSection, split: Split, fraction: float, seed: int, name: str) -> tuple[Split, Split]:
-    indices = np.arange(len(split))
-    by_class = _task(split.labels) == "classification"
-    labels = split.labels.numpy() if by_class else np.zeros(len(split), dtype=np.int64)
-    rest, part = stratified(labels, indices, fraction, seed) if len(indices) else (indices, indices)
-    if not len(rest) or not len(part):
-        hint = ", or change `data.val_fraction`" if name == "validation" else ""
-        raise DataError(
-            f"data set {section.name}: {len(split)} images are too few to set {100 * fraction:g}% of every class apart "
-            f"as {name}; add images or a {name} part{hint}."
-        )
-    kept, taken = (split.at(torch.from_numpy(index)) for index in (rest, part))
-    return kept, taken
-
-
-def _warn_of_overlap(dataset: Dataset) -> None:
+def _overlaps(name: str, parts: Mapping[str, Split]) -> Iterator[str]:
+    """Yield a notice for each two parts that share images."""
     digests = {
         part: [hashlib.blake2b(image.numpy().tobytes(), digest_size=16).digest() for image in split.images]
-        for part, split in dataset.parts.items()
+        for part, split in parts.items()
     }
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
         known = set(digests[first])
         shared = [index for index, digest in enumerate(digests[second]) if digest in known]
         if shared:
-            logger.warning(
-                "data set %s: %d images of %s are in %s, too (the first is image %d of %s); what is measured on them "
-                "is too good.",
-                dataset.name, len(shared), second, first, shared[0], second,
-            )  # fmt: skip
+            yield (
+                f"data set {name}: {len(shared)} images of {second} are in {first}, too (the first is image "
+                f"{shared[0]} of {second}); what is measured on them is too good."
+            )

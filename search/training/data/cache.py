@@ -28,7 +28,7 @@ from search.training.data.dataset import PART_NAMES, Dataset, Split
 
 __all__ = ["cached", "default_folder", "files_in", "files_state", "shared"]
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = "dataset.json"
 KINDS = ("images", "labels")
 
@@ -91,7 +91,12 @@ def shared(dataset: Dataset, folder: str | None) -> Dataset:
     digest = hashlib.blake2b(digest_size=16)
     for tensor in _tensors(dataset).values():
         digest.update(tensor.contiguous().numpy().data)
-    settings = {"name": dataset.name, "cache": folder, "info": dataset.info(), "content": digest.hexdigest()}
+    settings = {
+        "name": dataset.name,
+        "cache": folder,
+        "info": [dataset.info(), dataset.notices],
+        "content": digest.hexdigest(),
+    }
     return cached(settings, None, lambda: dataset)
 
 
@@ -131,7 +136,7 @@ def _write(dataset: Dataset, entry: Path) -> Dataset:
         for name, tensor in _tensors(dataset).items():
             np.save(partial / f"{name}.npy", tensor.numpy(), allow_pickle=False)
         sizes = {file.name: file.stat().st_size for file in partial.iterdir()}
-        description = dataset.info() | {"format": FORMAT, "files": sizes}
+        description = dataset.info() | {"format": FORMAT, "files": sizes, "notices": list(dataset.notices)}
         (partial / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
         for other in entry.parent.iterdir():
             if other.is_dir() and other != partial:
@@ -151,8 +156,9 @@ def _read(entry: Path) -> Dataset | None:
             raise ValueError("a file has another size than when it was written")
         others = range(len(noted.get("other_shapes", ())))
         splits = {part: _split(entry, part, others) for part in PART_NAMES}
-        classes, mean, std = (tuple(noted[key]) for key in ("classes", "mean", "std"))
-        return Dataset(noted["name"], noted["task"], classes=classes, mean=mean, std=std, **splits)
+        classes, mean, std, notices = (tuple(noted[key]) for key in ("classes", "mean", "std", "notices"))
+        train, validation, test = (splits[part] for part in ("train", "validation", "test"))
+        return Dataset(noted["name"], noted["task"], classes, train, validation, test, mean, std, notices)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, DataError) as error:

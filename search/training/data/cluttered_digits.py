@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusion_ops.errors import DataError
-from search.training.data.assemble import TEST_FRACTION, TEST_SEED, stratified
 from search.training.data.dataset import Dataset, Split, channel_statistics
 from search.training.data.digits import DIGITS, read_digits
-from search.training.data.source import DATASETS, CachedSection, DatasetSource, PathlessSection
+from search.training.data.division import TEST_FRACTION, TEST_SEED, stratified
+from search.training.data.source import DATASETS, CachedSection, ComposedSection, DatasetSource
 
 __all__ = ["ClutteredDigits", "Scenery", "compose", "load_cluttered_digits", "sources"]
 
@@ -40,7 +40,7 @@ PRIME = 1_000_003
 Scale = Annotated[float, Field(ge=0.5, le=4)]
 
 
-class ClutteredDigits(PathlessSection, CachedSection):
+class ClutteredDigits(ComposedSection, CachedSection):
     """The `data` section of `cluttered_digits`.
 
     Args:
@@ -93,7 +93,8 @@ def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
         splits[name] = Split(drawn, masks if masked else targets)
     mean, std = channel_statistics(splits["train"].images)
     classes = ("background", *DIGITS) if masked else DIGITS
-    return Dataset("cluttered_digits", section.task, classes=classes, mean=mean, std=std, **splits)
+    train, valid, test = (splits[part] for part in counts)
+    return Dataset("cluttered_digits", section.task, classes, train, valid, test, mean, std)
 
 
 def sources(seed: int) -> dict[str, NDArray[np.int64]]:

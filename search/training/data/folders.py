@@ -52,7 +52,8 @@ def _classified(root: Path, classes: list[str], section: ImageFolder) -> Split:
         labels += [classes.index(folder.name)] * len(found)
     if not files:
         raise DataError(f"{root} is empty; it needs one folder a class.")
-    return Split(stacked(files, lambda path: section.pixels(decoded(path))), torch.tensor(labels))
+    images = stacked(files, lambda path: section.pixels(decoded(path)))
+    return Split(images, torch.tensor(labels), names=_names(files, section))
 
 
 class MaskFolder(MaskSection, FileSection):
@@ -66,8 +67,10 @@ def load_mask_folder(section: MaskFolder) -> Dataset:
 
 
 def _masked(folder: Path, section: MaskFolder) -> Split:
-    both = stacked(_pairs(folder), lambda pair: _image_and_mask(*pair, section), lambda pair: str(pair[0]))
-    return Split(both[:, :-1].contiguous(), both[:, -1].contiguous())
+    pairs = _pairs(folder)
+    both = stacked(pairs, lambda pair: _image_and_mask(*pair, section), lambda pair: str(pair[0]))
+    names = _names([image for image, _ in pairs], section)
+    return Split(both[:, :-1].contiguous(), both[:, -1].contiguous(), names=names)
 
 
 def _image_and_mask(path: Path, mask_path: Path, section: MaskFolder) -> NDArray[np.uint8]:
@@ -90,6 +93,12 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
         if alone:
             raise DataError(f"{names[kind][alone[0]]} has no file of the same name in `{other}`.")
     return [(path, names["masks"][name]) for name, path in names["images"].items()]
+
+
+def _names(files: list[Path], section: FileSection) -> tuple[str, ...]:
+    """Return the paths of image files relative to `data.path`, which files and functions that divide the set use."""
+    root = section.existing()
+    return tuple(file.relative_to(root).as_posix() for file in files)
 
 
 def _parts_in(root: Path) -> dict[str, Path]:

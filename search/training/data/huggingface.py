@@ -19,6 +19,7 @@ from fusion_ops.errors import DataError, nearest
 from search.training.data.assemble import assembled, class_numbers
 from search.training.data.cache import files_in
 from search.training.data.dataset import PART_NAMES, Dataset, Split
+from search.training.data.groups import as_groups
 from search.training.data.pictures import MaskSection, decoded, stacked
 from search.training.data.source import DATASETS, DatasetSource
 from search.training.settings import Text
@@ -108,7 +109,7 @@ def _parts(opened: Any) -> dict[str, Any]:
 def _split(table: Any, part: str, section: HuggingFace) -> Split:
     import datasets
 
-    for column in (section.image, section.label):
+    for column in filter(None, (section.image, section.label, section.group_column)):
         if column not in table.column_names:
             known = ", ".join(table.column_names)
             hint = nearest(column, table.column_names)
@@ -117,12 +118,21 @@ def _split(table: Any, part: str, section: HuggingFace) -> Split:
     images = stacked(rows, lambda row: section.pixels(read(row)), lambda row: f"row {row}")
     if isinstance(table.features[section.label], datasets.Image):
         drawn, where = _pictures(table, section.label, part), f"data set huggingface, {part}, row"
-        return Split(images, stacked(rows, lambda row: section.mask(drawn(row), f"{where} {row}")))
+        masks = stacked(rows, lambda row: section.mask(drawn(row), f"{where} {row}"))
+        return Split(images, masks, groups=_groups(table, part, section))
     labels = table.with_format(None)[section.label][:]
     wrong = next((row for row, label in enumerate(labels) if not isinstance(label, int)), None)
     if wrong is not None:
         raise DataError(f"data set huggingface, {part}, row {wrong}: labels are whole numbers; got {labels[wrong]!r}.")
-    return Split(images, torch.tensor(labels, dtype=torch.int64))
+    return Split(images, torch.tensor(labels, dtype=torch.int64), groups=_groups(table, part, section))
+
+
+def _groups(table: Any, part: str, section: HuggingFace) -> tuple[str, ...]:
+    """Return the group of each row, where `data.groups` names a column."""
+    if section.group_column is None:
+        return ()
+    values = table.with_format(None)[section.group_column][:]
+    return as_groups(values, f"data set huggingface, {part}, column `{section.group_column}`")
 
 
 def _pictures(table: Any, column: str, part: str) -> Callable[[int], Image.Image]:

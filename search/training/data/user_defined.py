@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ConfigDict
@@ -13,6 +14,7 @@ from search.training.data.arrays import Layout, split_from
 from search.training.data.assemble import assembled, class_numbers
 from search.training.data.cache import shared
 from search.training.data.dataset import PART_NAMES, Dataset, Split
+from search.training.data.groups import as_groups
 from search.training.data.source import CachedSection, DatasetSource
 from spaces.importing import imported
 
@@ -99,21 +101,41 @@ def _dataset(returned: Any, section: UserDefinedSection) -> Dataset:
     if "train" not in given or not given.keys() <= set(KEYS):
         got = ", ".join(map(str, given)) or "nothing"
         raise DataError(f"`{section.name}` must return a mapping with {', '.join(KEYS)}, at least `train`; got {got}.")
-    splits = {key: _split(given[key], f"`{section.name}` {key}", section.layout) for key in PART_NAMES if key in given}
+    splits = {key: _split(given[key], f"`{section.name}` {key}", section) for key in PART_NAMES if key in given}
     classes = given["classes"] if "classes" in given else class_numbers(splits.values())
     if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
         raise DataError(f"`{section.name}` classes must be a list of names; got {classes!r}.")
     return assembled(section, classes, **splits)
 
 
-def _split(value: Any, where: str, layout: Layout) -> Split:
+def _split(value: Any, where: str, section: UserDefinedSection) -> Split:
     if isinstance(value, Split):
         return value
-    if isinstance(value, Mapping) and set(value) == {"images", "labels"}:
-        value = (value["images"], value["labels"])
+    groups: tuple[str, ...] = ()
+    if isinstance(value, Mapping):
+        column = section.group_column
+        if column is not None:
+            groups = _groups(value, column, where)
+        keys = {"images", "labels"} | ({column} if column is not None else set())
+        value = (value["images"], value["labels"]) if set(value) == keys else value
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DataError(f"{where} must be a pair (images, labels); got {type(value).__name__}.")
-    return split_from(value[0], value[1], where, layout, user_defined=True)
+    split = split_from(value[0], value[1], where, section.layout, user_defined=True)
+    if groups and len(groups) != len(split):
+        raise DataError(f"{where}: every image has a group; got {len(split)} images and {len(groups)} groups.")
+    return replace(split, groups=groups)
+
+
+def _groups(part: Mapping[str, Any], column: str, where: str) -> tuple[str, ...]:
+    if column not in part:
+        raise DataError(
+            f"{where}: `data.groups: {column}` needs `{column}` beside images and labels; got {_keys(part)}."
+        )
+    return as_groups(part[column], f"{where} {column}")
+
+
+def _keys(part: Mapping[str, Any]) -> str:
+    return ", ".join(map(str, part)) or "nothing"
 
 
 USER_DEFINED = DatasetSource(None, load_user_defined, UserDefinedSection)

@@ -82,7 +82,7 @@ NAN[3, 1, 2, 4] = np.nan
         ({"x_train": X, "y_train": Y[1:]}, "got 20 images and 19 labels"),
         ({"x_train": X, "y_train": Y - 1}, r"labels are 0 … 0|at least two classes"),
         ({"x_train": X, "y_train": Y * 0}, r"at least two classes; got \['0'\]"),
-        ({"x_train": X[:0], "y_train": Y[:0]}, "0 images are too few"),
+        ({"x_train": X[:0], "y_train": Y[:0]}, "train is empty; got images"),
         ({"x_train": X[:, 0, 0], "y_train": Y}, r"\(N, H, W\); got shape \(20, 6\)"),
         ({"x_train": X[:, :, :3, :3], "y_train": Y}, "does not show which axis has the channels"),
         ({"x_train": X, "y_train": np.zeros((20, 5, 5), int)}, r"images \(5, 6\) and masks \(5, 5\)"),
