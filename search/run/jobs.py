@@ -138,7 +138,6 @@ def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[s
         "format": FORMAT,
         "study": study,
         "dataset": dataset.info(),
-        "notices": list(dataset.notices),
         # A search does not touch the test images; that they stay what they are is all that it notes.
         "test_digest": digest(dataset.test),
         "environment": describe_environment(measured_in(config.latency, config.objectives)),

@@ -38,7 +38,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     require_int8(config.latency, config.objectives)
     dataset = data.load(config.data)
     for notice in dataset.notices:
-        logger.warning("notice: %s", notice)
+        logger.warning("notice: data set %s: %s", dataset.name, notice)
     config.check_task(dataset)
     space = config.create_space(dataset)
     for notice in space.notices:

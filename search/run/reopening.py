@@ -24,6 +24,9 @@ from spaces import SearchSpace
 
 __all__ = ["reopened", "resumable", "study_name"]
 
+# What a run notes of its data that may be worded in another way, or was not noted by earlier versions.
+TOLD = ("notices",)
+
 
 def reopened(
     config: SearchConfig,
@@ -39,9 +42,9 @@ def reopened(
     Raises:
         RunError: The data, the network or the config have changed since the launch, or there is no usable study.
     """
-    seen = config.resolved.get("dataset")
-    if seen != dataset.info():
-        raise RunError(f"the data set has changed since the run was launched: {_changes(seen, dataset.info())}.")
+    seen, now = (_compared(info) for info in (config.resolved.get("dataset"), dataset.info()))
+    if seen != now:
+        raise RunError(f"the data set has changed since the run was launched: {_changes(seen, now)}.")
     _require_same_images(config, dataset)
     # A run of a version that did not write it down is taken as it is.
     if config.resolved.get("network", space.host.fingerprint) != space.host.fingerprint:
@@ -99,6 +102,11 @@ def resumable(directory: RunDirectory, command: str = "resume") -> Iterator[None
             yield
     except KeyboardInterrupt:
         raise Interrupted(how_to_resume(read_status(directory.path))) from None
+
+
+def _compared(info: Any) -> Any:
+    """Return what must stay: not what is merely told of it."""
+    return {key: info[key] for key in info if key not in TOLD} if isinstance(info, Mapping) else info
 
 
 def _changes(before: Any, after: Mapping[str, Any]) -> str:

@@ -23,6 +23,8 @@ def assembled(
     train: Split,
     validation: Split | None = None,
     test: Split | None = None,
+    *,
+    notices: Sequence[str] = (),
 ) -> Dataset:
     """Return the data set of these parts; those that are missing are set apart from the training images.
 
@@ -35,6 +37,7 @@ def assembled(
         train: Training images.
         validation: Validation images, where the set has a part for them.
         test: Test images, likewise.
+        notices: What a user has to know of how the images were read.
 
     Raises:
         DataError: What `Dataset` finds wrong, or what `divided` does.
@@ -44,9 +47,9 @@ def assembled(
     for name, part in there.items():
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
-    parts, told = divided(section, there)
+    parts, of_division = divided(section, there)
     mean, std = channel_statistics(parts["train"].images)
-    notices = (*told, *_overlaps(section.name, parts))
+    told = (*notices, *of_division, *_overlaps(parts))
     try:
         return Dataset(
             section.name,
@@ -57,7 +60,7 @@ def assembled(
             parts["test"],
             mean,
             std,
-            notices,
+            told,
         )
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
@@ -81,7 +84,7 @@ def _task(labels: Tensor) -> Task:
     return "classification" if labels.ndim == 1 else "segmentation"
 
 
-def _overlaps(name: str, parts: Mapping[str, Split]) -> Iterator[str]:
+def _overlaps(parts: Mapping[str, Split]) -> Iterator[str]:
     """Yield a notice for each two parts that share images."""
     digests = {
         part: [hashlib.blake2b(image.numpy().tobytes(), digest_size=16).digest() for image in split.images]
@@ -92,6 +95,6 @@ def _overlaps(name: str, parts: Mapping[str, Split]) -> Iterator[str]:
         shared = [index for index, digest in enumerate(digests[second]) if digest in known]
         if shared:
             yield (
-                f"data set {name}: {len(shared)} images of {second} are in {first}, too (the first is image "
-                f"{shared[0]} of {second}); what is measured on them is too good."
+                f"{len(shared)} images of {second} are in {first}, too (the first is image "
+                f"{shared[0]} of {second}); what is measured on them is too good"
             )

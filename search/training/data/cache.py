@@ -94,7 +94,7 @@ def shared(dataset: Dataset, folder: str | None) -> Dataset:
     settings = {
         "name": dataset.name,
         "cache": folder,
-        "info": [dataset.info(), dataset.notices],
+        "info": dataset.info(),
         "content": digest.hexdigest(),
     }
     return cached(settings, None, lambda: dataset)
@@ -136,7 +136,7 @@ def _write(dataset: Dataset, entry: Path) -> Dataset:
         for name, tensor in _tensors(dataset).items():
             np.save(partial / f"{name}.npy", tensor.numpy(), allow_pickle=False)
         sizes = {file.name: file.stat().st_size for file in partial.iterdir()}
-        description = dataset.info() | {"format": FORMAT, "files": sizes, "notices": list(dataset.notices)}
+        description = dataset.info() | {"format": FORMAT, "files": sizes}
         (partial / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
         for other in entry.parent.iterdir():
             if other.is_dir() and other != partial:
@@ -156,7 +156,7 @@ def _read(entry: Path) -> Dataset | None:
             raise ValueError("a file has another size than when it was written")
         others = range(len(noted.get("other_shapes", ())))
         splits = {part: _split(entry, part, others) for part in PART_NAMES}
-        classes, mean, std, notices = (tuple(noted[key]) for key in ("classes", "mean", "std", "notices"))
+        classes, mean, std, notices = (tuple(noted.get(key, ())) for key in ("classes", "mean", "std", "notices"))
         train, validation, test = (splits[part] for part in ("train", "validation", "test"))
         return Dataset(noted["name"], noted["task"], classes, train, validation, test, mean, std, notices)
     except FileNotFoundError:

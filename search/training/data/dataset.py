@@ -126,6 +126,7 @@ class Dataset:
             "std": list(self.std),
             **({"other_shapes": [list(shape) for shape in self.other_shapes]} if self.train.others else {}),
             **{name: len(split) for name, split in self.parts.items()},
+            **({"notices": list(self.notices)} if self.notices else {}),
         }
 
     def _error(self, message: str) -> DataError:

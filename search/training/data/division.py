@@ -43,7 +43,7 @@ def divided(section: DataSection, given: Mapping[str, Split]) -> tuple[dict[str,
     """
     parts = with_groups(section, _named(given))
     unlabelled = parts.pop("test") if _is_unlabelled(parts.get("test")) else None
-    notices = [] if unlabelled is None else [_left_out(section, unlabelled)]
+    notices = [] if unlabelled is None else [_left_out(unlabelled)]
     if section.split is not None:
         parts = _by_file(section, parts, unlabelled)
     notices.append(straddling(section, parts))
@@ -108,10 +108,10 @@ def _is_unlabelled(split: Split | None) -> bool:
     return bool((labels == IGNORED).all() if labels.dtype == torch.uint8 else (labels < 0).all())
 
 
-def _left_out(section: DataSection, unlabelled: Split) -> str:
+def _left_out(unlabelled: Split) -> str:
     return (
-        f"data set {section.name}: none of the {len(unlabelled):,} test images has a label, so they are left out; a "
-        "search does not need them, `retrain` does."
+        f"none of the {len(unlabelled):,} test images has a label, so they are left out; a "
+        "search does not need them, `retrain` does"
     )
 
 

@@ -124,9 +124,9 @@ def straddling(section: DataSection, parts: Mapping[str, Split]) -> str:
     first = next(iter(several))
     shown = " and ".join(f"{count} in {part}" for part, count in several[first].items())
     return (
-        f"data set {section.name}: {len(several)} of {len(where)} groups of `data.groups: {section.groups}` are in "
+        f"{len(several)} of {len(where)} groups of `data.groups: {section.groups}` are in "
         f"more than one part, as the parts are given, with {images:,} images (`{first}`: {shown}); what is measured on "
-        "them is too good. `data.split` can give whole groups to one part."
+        "them is too good; `data.split` can give whole groups to one part"
     )
 
 
@@ -138,8 +138,8 @@ def held_apart(section: DataSection, parts: Mapping[str, Split]) -> str:
         for part, split in parts.items()
     )
     return (
-        f"data set {section.name}: {_counted(groups, 'group')} of `data.groups: {section.groups}` held apart, none in "
-        f"two parts: {', '.join(each)}."
+        f"{_counted(groups, 'group')} of `data.groups: {section.groups}` held apart, none in "
+        f"two parts: {', '.join(each)}"
     )
 
 
