@@ -173,9 +173,10 @@ class SearchConfig(Section):
             config = cls.model_validate(values)
         except ValidationError as error:
             raise config_error(error, cls, document) from None
+        folders = tuple(folders)
         config._folders = _import(config, document, folders)
         check_space(config.space, document)
-        config = config.model_copy(update={"data": located(config.data, config.folders)})
+        config = config.model_copy(update={"data": located(config.data, (*map(str, folders), *config.folders))})
         task = check_data(config.data, document)
         check_objectives(config.objectives, config.data.name, task, document)
         check_latency(config.latency, config.objectives, document)

@@ -22,10 +22,14 @@ __all__ = ["plan", "resources"]
 logger = logging.getLogger(__name__)
 
 
-def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
+def plan(config: SearchConfig, given: data.Dataset | None = None) -> tuple[SearchSpace, data.Dataset]:
     """Check all that can be checked before anything starts, and return the space and the data set.
 
-    What was left alone in a user-defined network is told as warnings of the log.
+    What was left alone in a user-defined network, and how data were read and divided, is told as warnings of the log.
+
+    Args:
+        config: The config.
+        given: The data set, where it is not the one that the config names.
 
     Raises:
         ConfigError: The config cannot be carried out here.
@@ -36,7 +40,7 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
     require_no_ray()
     require_runtimes(config.latency, config.objectives)
     require_int8(config.latency, config.objectives)
-    dataset = data.load(config.data)
+    dataset = data.load(config.data) if given is None else given
     for notice in dataset.notices:
         logger.warning("notice: data set %s: %s", dataset.name, notice)
     config.check_task(dataset)

@@ -21,7 +21,7 @@ from fusion_ops.errors import DataError
 from search.training.data.dataset import Dataset, Split, channel_statistics
 from search.training.data.digits import DIGITS, read_digits
 from search.training.data.division import TEST_FRACTION, TEST_SEED, stratified
-from search.training.data.source import DATASETS, CachedSection, ComposedSection, DatasetSource
+from search.training.data.source import DATASETS, CachedSection, DatasetSource, PathlessSection, UndividedSection
 
 __all__ = ["ClutteredDigits", "Scenery", "compose", "load_cluttered_digits", "sources"]
 
@@ -40,7 +40,7 @@ PRIME = 1_000_003
 Scale = Annotated[float, Field(ge=0.5, le=4)]
 
 
-class ClutteredDigits(ComposedSection, CachedSection):
+class ClutteredDigits(PathlessSection, UndividedSection, CachedSection):
     """The `data` section of `cluttered_digits`.
 
     Args:

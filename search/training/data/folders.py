@@ -36,7 +36,7 @@ def load_image_folder(section: ImageFolder) -> Dataset:
         found = ", ".join(classes) or "none"
         raise DataError(f"{parts['train']} needs one folder a class, at least two; got {found}.")
     return assembled(
-        section, classes, **{name: _classified(folder, classes, section) for name, folder in parts.items()}
+        section, classes, **{name: _classified(folder, classes, section) for name, folder in parts.items()}, notices=()
     )
 
 
@@ -63,7 +63,7 @@ class MaskFolder(MaskSection, FileSection):
 def load_mask_folder(section: MaskFolder) -> Dataset:
     """Return the images of a folder with their masks."""
     splits = {name: _masked(folder, section) for name, folder in _parts_in(section.existing()).items()}
-    return assembled(section, section.classes or class_numbers(splits.values()), **splits)
+    return assembled(section, section.classes or class_numbers(splits.values()), **splits, notices=())
 
 
 def _masked(folder: Path, section: MaskFolder) -> Split:

@@ -69,7 +69,7 @@ def load_huggingface(section: HuggingFace) -> Dataset:
         classes = section.classes or names or class_numbers(splits.values())
         # On Windows and NFS a mapped file cannot be removed.
         del tables
-    return assembled(section, classes, **splits)
+    return assembled(section, classes, **splits, notices=())
 
 
 def _opened(section: HuggingFace, scratch: str) -> Any:

@@ -52,7 +52,7 @@ def load_npz(section: NpzSection) -> Dataset:
             split = split_from(images, labels, f"{path}: {part}", section.layout)
             splits[part] = replace(split, groups=_groups(arrays, short, section, len(split)))
     classes = section.classes or [str(name) for name in arrays.get("classes", ())] or class_numbers(splits.values())
-    return assembled(section, classes, **splits)
+    return assembled(section, classes, **splits, notices=())
 
 
 def _groups(arrays: dict[str, NDArray[Any]], part: str, section: NpzSection, images: int) -> tuple[str, ...]:

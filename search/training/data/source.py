@@ -16,7 +16,7 @@ from search.training.data.dataset import Dataset, Task
 from search.training.data.division import division_state
 from search.training.settings import DataConfig, DataSection, Text
 
-__all__ = ["DATASETS", "CachedSection", "ComposedSection", "DatasetSource", "FileSection", "PathlessSection"]
+__all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection", "UndividedSection"]
 
 NORMALISATION = ("mean", "std")
 S = TypeVar("S", bound=DataSection)
@@ -36,15 +36,15 @@ class PathlessSection(DataSection):
         return path
 
 
-class ComposedSection(PathlessSection):
-    """The `data` section of a set whose images are composed, part by part: it is not divided."""
+class UndividedSection(DataSection):
+    """The `data` section of a set whose parts are what they are, so that no key divides it."""
 
     @field_validator("groups", "split")
     @classmethod
     def _undivided(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
             raise ValueError(
-                f"data set {info.data['name']} composes its parts and is not divided; got `data.{info.field_name}: "
+                f"data set {info.data['name']} has parts that are not divided anew; got `data.{info.field_name}: "
                 f"{value}`. Leave it out."
             )
         return value

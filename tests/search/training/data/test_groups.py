@@ -262,7 +262,5 @@ def test_what_is_wrong_with_groups_is_named(load, archive, monkeypatch, groups, 
 
 
 def test_a_set_that_is_composed_is_not_divided(load):
-    with pytest.raises(
-        DataError, match=r"composes its parts and is not divided; got `data\.groups: who`\. Leave it out"
-    ):
+    with pytest.raises(DataError, match=r"has parts that are not divided anew; got `data\.groups: who`\. Leave it out"):
         load("cluttered_digits", groups="who")
