@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from search.config.data import check_augment, check_data, located, resolved_data
 from search.config.document import Document, read_file
 from search.config.errors import config_error
+from search.config.main_module import named_functions, require_modules
 from search.config.network import check_network
 from search.config.objectives import check_constraints, check_latency, check_objectives, check_search
 from search.config.recipe import recipe_train
@@ -105,6 +106,15 @@ class SearchConfig(Section):
         values["storage"]["url"] = self.storage.public_url
         return values
 
+    def check_program(self) -> None:
+        """Check that what is needed where this program is not, by exports and reports, is not defined by it.
+
+        Raises:
+            ConfigError: The network is, or an operator, a space, a data set or an augmentation that is registered.
+        """
+        ops = tuple(self.space.settings.get("ops", ()))
+        require_modules(self.to_dict(), ops, self._document)
+
     def check_task(self, dataset: Dataset) -> None:
         """Check that objectives, constraints and augmentation fit a data set, once it is loaded.
 
@@ -165,6 +175,7 @@ class SearchConfig(Section):
 
     @classmethod
     def _checked(cls, document: Document, folders: Iterable[Path]) -> Self:
+        named_functions(document)
         # A section whose keys are all commented out is null in YAML.
         values = {
             key: value for key, value in document.values.items() if value is not None or key not in cls.model_fields

@@ -7,9 +7,11 @@ import logging
 import torch
 
 from fusion_ops.errors import ConfigError
+from search.cluster.by_value import by_value
 from search.cluster.readiness import require_cluster, require_no_ray, require_startable
 from search.cluster.session import available_cpus
 from search.config import SearchConfig
+from search.config.main_module import main_references
 from search.config.objectives import require_int8, require_runtimes
 from search.study.bounds import require_reachable
 from search.study.storage import require_storage
@@ -38,6 +40,8 @@ def plan(config: SearchConfig, given: data.Dataset | None = None) -> tuple[Searc
         RunError: Ray cannot be started or joined here, or the storage cannot be used.
     """
     require_no_ray()
+    config.check_program()
+    by_value(main_references(config.to_dict()))
     require_runtimes(config.latency, config.objectives)
     require_int8(config.latency, config.objectives)
     dataset = data.load(config.data) if given is None else given
