@@ -1,4 +1,4 @@
-"""Whole runs from a script and from a notebook: data handed to `launch`, and functions that only these programs have."""
+"""Whole runs from a script and a notebook: data handed to `launch`, and functions that only these programs have."""
 
 from __future__ import annotations
 
