@@ -22,12 +22,12 @@ from typing import Any
 
 import ops
 
-from reports.arm import Arm, recipes_of
-from reports.arms import arms
 from reports.comparison import compare, simultaneous
 from reports.judging.candidate import control
 from reports.phrases import uniform_operator
-from reports.run import load_run
+from reports.retrained.arm import Arm, recipes_of
+from reports.retrained.arms import arms
+from reports.run.run import load_run
 
 REFERENCES = {"sum": "the sum", "matched_params": "its parameters", "matched_flops": "its FLOPs"}
 

@@ -41,7 +41,7 @@ from search_problems import Problem, Synthetic, Table, problem
 import fusion_ops
 import search
 import spaces
-from reports.volume import hypervolume
+from reports.fronts.volume import hypervolume
 from search.strategy.proposals.encoding import key
 from search.strategy.trials import operator_latency
 from spaces.latency import LatencyTable, Operator, operators

@@ -29,7 +29,7 @@ import ops
 
 import search
 from reports.judging import judgement_of
-from reports.run import load_run
+from reports.run.run import load_run
 from search.config import SearchConfig
 
 HERE = Path(__file__).parent / "planted"

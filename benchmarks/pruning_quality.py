@@ -31,8 +31,8 @@ from typing import Any
 
 import numpy as np
 
-from reports.dominance import non_dominated
-from reports.volume import hypervolume
+from reports.fronts.dominance import non_dominated
+from reports.fronts.volume import hypervolume
 from search.run.environment import describe_environment
 from search.strategy.pruners.history import Curve
 from search.strategy.pruners.rule import ParetoRule

@@ -48,7 +48,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import reports
 import spaces
-from reports import candidates
+from reports.candidates import table as candidates
 from spaces import SearchSpace
 
 OBJECTIVES = ("accuracy", "params")

@@ -37,8 +37,8 @@ from search_curves import draw_curves
 from search_problems import Problem, problem
 
 import search
-from reports.dominance import non_dominated
-from reports.volume import hypervolume
+from reports.fronts.dominance import non_dominated
+from reports.fronts.volume import hypervolume
 from search.training.schedule import rungs
 
 CHECKS = (20, 40, 60, 80, 100, 150, 200)

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from reports.arm import Arm, Part
 from reports.comparison import Looks
 from reports.judging.judgement import judge
 from reports.measures import MEASURES
-from reports.participant import CONTROLS, Participant
+from reports.retrained.arm import Arm, Part
+from reports.retrained.participant import CONTROLS, Participant
 from search.study.adaptive_planner import AdaptivePlanner
 from search.study.planner import Result, Wanted
 from spaces import create

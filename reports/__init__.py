@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from reports.analysis import hypervolume, knee, pareto
     from reports.checks import health
     from reports.comparison import compare
     from reports.exporting import export
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
     from reports.marginal import effects, importance
     from reports.pages.notebook import show
     from reports.pages.writing import write_html
-    from reports.ranking import rank
+    from reports.tables.analysis import hypervolume, knee, pareto
+    from reports.tables.ranking import rank
     from reports.tables.writing import write_table
 else:
     # Unseen by type checkers, which would take any name for one of the package.
@@ -42,11 +42,11 @@ else:
         "effects": "reports.marginal",
         "export": "reports.exporting",
         "health": "reports.checks",
-        "hypervolume": "reports.analysis",
-        "knee": "reports.analysis",
-        "pareto": "reports.analysis",
+        "hypervolume": "reports.tables.analysis",
+        "knee": "reports.tables.analysis",
+        "pareto": "reports.tables.analysis",
         "importance": "reports.marginal",
-        "rank": "reports.ranking",
+        "rank": "reports.tables.ranking",
         "show": "reports.pages.notebook",
         "verdict": "reports.judging",
         "write_html": "reports.pages.writing",

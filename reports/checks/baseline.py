@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from reports.checks.check import HEALTH, Finding, HealthCheck, Status
 from reports.checks.subject import Subject
-from reports.growth import Growth, growth
 from reports.judging import words
 from reports.judging.judgement import Judgement
 from reports.phrases import signed_points, signed_range
-from reports.search_verdict import Comparison
+from reports.run.growth import Growth, growth
+from reports.run.search_verdict import Comparison
 
 __all__ = ["baseline_beaten"]
 

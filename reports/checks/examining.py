@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from reports.catalog import Catalog, make_catalog
 from reports.checks.check import HEALTH, SEVERITY, Check, Finding
 from reports.checks.subject import Subject
-from reports.run import RunRecord, load_run
+from reports.run.catalog import Catalog, make_catalog
+from reports.run.run import RunRecord, load_run
 
 __all__ = ["examine", "health"]
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mannwhitneyu
 
-from reports.candidate import TRAINED
-from reports.catalog import Catalog
+from reports.candidates.candidate import TRAINED
 from reports.checks.check import HEALTH, Finding, HealthCheck, Status
 from reports.checks.subject import Subject
-from reports.failures import has_diverged
-from reports.operator_shares import operator_shares
 from reports.proportions import wilson
+from reports.retrained.failures import has_diverged
+from reports.run.catalog import Catalog
+from reports.run.operator_shares import operator_shares
 
 __all__ = ["failures", "gathering_operator"]
 

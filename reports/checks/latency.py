@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reports.checks.check import HEALTH, Finding, HealthCheck
 from reports.checks.subject import Subject
-from reports.latencies import drifted, timed
 from reports.measures import DRIFT
+from reports.run.latencies import drifted, timed
 
 __all__ = ["latency_steady"]
 

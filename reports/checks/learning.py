@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from reports.checks.check import HEALTH, Finding, HealthCheck
 from reports.checks.subject import Subject
-from reports.margin import verdict_margin
 from reports.phrases import signed_points
+from reports.retrained.margin import verdict_margin
 
 __all__ = ["late_gains", "learning_finished"]
 

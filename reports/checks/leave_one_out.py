@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.catalog import Catalog, Entry
+from reports.run.catalog import Catalog, Entry
 
 __all__ = ["LEAST", "Predictions", "leave_one_out"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from reports.audits import audit
 from reports.checks.chance import Z95
 from reports.checks.check import HEALTH, Finding, HealthCheck
 from reports.checks.subject import Subject
+from reports.run.audits import audit
 
 __all__ = ["stops_audited"]
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError, RunError
-from reports.candidate import TRAINED
-from reports.catalog import Catalog
+from reports.candidates.candidate import TRAINED
 from reports.judging import judgement_of
 from reports.judging.judgement import Judgement
 from reports.measures import Measure
-from reports.run import RunRecord
-from reports.search_verdict import SearchVerdict, search_verdict
+from reports.run.catalog import Catalog
+from reports.run.run import RunRecord
+from reports.run.search_verdict import SearchVerdict, search_verdict
 
 __all__ = ["Subject"]
 

@@ -20,7 +20,7 @@ from reports.exporting.int8_record import WrittenInt8
 from reports.exporting.retrained import OverSeeds, Retrainings, retrainings_of
 from reports.exporting.simplify import Simplification, Timed
 from reports.measures import MEASURES
-from reports.run import CONFIG, RunRecord
+from reports.run.run import CONFIG, RunRecord
 from reports.runtimes.folding import Folded
 from reports.runtimes.runtime import installed_version
 from spaces import Architecture, SearchSpace, from_ref

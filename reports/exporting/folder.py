@@ -31,7 +31,7 @@ from reports.exporting.simplify import Evaluate, Timed
 from reports.exporting.simplify import simplify as simplify_network
 from reports.exporting.weights import load_weights
 from reports.phrases import describe
-from reports.run import load_run
+from reports.run.run import load_run
 from reports.runtimes import Runtime
 from reports.runtimes.comparing import fits, returned
 from reports.runtimes.folding import Folded

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fusion_ops.errors import RunError
 from reports.exporting.weights import removed_for
-from reports.run import RunRecord
+from reports.run.run import RunRecord
 
 __all__ = ["picked", "require_weights"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from reports.measures import MEASURES, Measure, tested
-from reports.run import RunRecord
+from reports.run.run import RunRecord
 
 __all__ = ["OverSeeds", "Retrainings", "retrainings_of"]
 

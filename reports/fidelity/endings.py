@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports import candidates
-from reports.run import RunRecord
-from reports.second_looks import repeated
+from reports.candidates import table as candidates
+from reports.run.run import RunRecord
+from reports.run.second_looks import repeated
 from spaces import Architecture
 
 __all__ = ["LEAST_AUDITS", "Endings", "endings"]

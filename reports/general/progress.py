@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from fusion_ops.errors import DataError
-from reports import candidates
-from reports.candidate import TRAINED
-from reports.figure_style import TITLE, layout
+from reports.candidates import table as candidates
+from reports.candidates.candidate import TRAINED
+from reports.drawing.figure_style import TITLE, layout
+from reports.drawing.palette import LIGHT
 from reports.general.record import TableRecord
-from reports.growth import Growth, grown
-from reports.palette import LIGHT
+from reports.run.growth import Growth, grown
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

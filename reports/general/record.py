@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from reports.candidate import STATES
+from reports.candidates.candidate import STATES
 from reports.measures import MEASURES, Measure
-from reports.ranking import ranked
 from reports.tables.columns import MISSING, completed, with_epochs
 from reports.tables.objectives import Objectives, quality_among, resolved
 from reports.tables.own_columns import is_beside, is_parameter
+from reports.tables.ranking import ranked
 
 __all__ = ["TableRecord", "table_record"]
 

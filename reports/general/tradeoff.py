@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from reports import candidates
-from reports.dominance import non_dominated
-from reports.figure_style import axis, layout
+from reports.candidates import table as candidates
+from reports.drawing.figure_style import axis, layout
+from reports.drawing.palette import LIGHT
+from reports.fronts.dominance import non_dominated
 from reports.general.record import TableRecord
 from reports.measures import Measure
-from reports.palette import LIGHT
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reports.arm import Arm
-from reports.failures import FailedNetwork
 from reports.judging.contenders import contenders
 from reports.measures import Measure
+from reports.retrained.arm import Arm
+from reports.retrained.failures import FailedNetwork
 
 __all__ = [
     "ablations",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from reports.failures import FailedNetwork
 from reports.judging.judgement import Compared, Judgement
 from reports.judging.rules import Outcome
+from reports.retrained.failures import FailedNetwork
 
 __all__ = ["OUTCOME_WORDS", "failed_elsewhere", "failed_of", "outcome_words"]
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.arm import Arm, recipes_of
 from reports.comparison import Contrast, compare, of_the_best, simultaneous
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
 from reports.comparison.comparing import CONFIDENCE, contrast, over_looks
 from reports.comparison.sequential import Looks
-from reports.failures import NO_FAILURES, FailedNetwork, Failures
 from reports.judging.candidate import (
     ablations,
     best_uniform,
@@ -30,7 +28,9 @@ from reports.judging.record import Entry, Verdict
 from reports.judging.rules import Outcome, Ruling, despite_divergence, over_recipes, under_recipe
 from reports.judging.search_scores import Agreement, Curse, agreement, curse
 from reports.measures import Measure
-from reports.participant import CONTROLS
+from reports.retrained.arm import Arm, recipes_of
+from reports.retrained.failures import NO_FAILURES, FailedNetwork, Failures
+from reports.retrained.participant import CONTROLS
 
 __all__ = ["Compared", "Earned", "Judgement", "Missing", "UnderRecipe", "judge"]
 

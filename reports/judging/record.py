@@ -10,8 +10,8 @@ from typing import Any
 
 from fusion_ops.errors import RunError
 from reports.atomic import write_text
-from reports.failures import NO_FAILURES, FailedNetwork, Failures
 from reports.judging.rules import OUTCOMES, Outcome
+from reports.retrained.failures import NO_FAILURES, FailedNetwork, Failures
 
 __all__ = ["FILE", "Entry", "Verdict", "read_verdict", "write_verdict"]
 

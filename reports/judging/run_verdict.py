@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.arms import (
+from reports.comparison.sequential import Looks
+from reports.judging.judgement import Judgement, judge
+from reports.judging.record import Verdict, read_verdict, write_verdict
+from reports.retrained.arms import (
     arms,
     awaited_controls,
     entered_finalists,
@@ -13,11 +16,8 @@ from reports.arms import (
     recipes,
     seed_range,
 )
-from reports.comparison.sequential import Looks
-from reports.judging.judgement import Judgement, judge
-from reports.judging.record import Verdict, read_verdict, write_verdict
-from reports.margin import verdict_margin
-from reports.run import RunRecord, load_run
+from reports.retrained.margin import verdict_margin
+from reports.run.run import RunRecord, load_run
 
 __all__ = ["judgement_of", "save_verdict", "verdict"]
 

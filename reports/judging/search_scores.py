@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.arm import Arm
 from reports.comparison import Estimate, rank_agreement, winners_curse
 from reports.comparison.arrays import LEAST_SEEDS
 from reports.measures import Measure
+from reports.retrained.arm import Arm
 
 __all__ = ["Agreement", "Curse", "agreement", "curse"]
 

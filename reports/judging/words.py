@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from reports.arm import Arm, recipes_of
 from reports.comparison import Estimate
 from reports.judging.failure_words import OUTCOME_WORDS, failed_elsewhere, failed_of, outcome_words
 from reports.judging.judgement import Compared, Judgement
@@ -13,6 +12,7 @@ from reports.judging.rules import Reason
 from reports.judging.showable import showable
 from reports.measures import MEASURES, Measure
 from reports.phrases import decrease, describe, ratio, signed_points, signed_range, uniform_operator
+from reports.retrained.arm import Arm, recipes_of
 
 __all__ = [
     "AGAINST",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from reports.candidates import RANKED_KINDS
-from reports.catalog import Catalog, Entry
+from reports.candidates.table import RANKED_KINDS
 from reports.marginal.cells import Effects, effects_of
 from reports.marginal.table import choice_of, standardised
 from reports.measures import Measure
-from reports.run import RunRecord
+from reports.run.catalog import Catalog, Entry
+from reports.run.run import RunRecord
 
 __all__ = ["beside_of", "effects_of_run", "qualities"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fusion_ops import FusionChoice
 from fusion_ops.errors import DataError, SpecError
-from reports.candidates import RANKED_KINDS
+from reports.candidates.table import RANKED_KINDS
 from reports.marginal.cells import Effects, effects_of
 from reports.marginal.design import Choice
 from reports.marginal.shares import importance_of

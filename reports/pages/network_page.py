@@ -11,9 +11,10 @@ import pandas as pd
 import yaml
 
 from fusion_ops.errors import ConfigError, DataError, SpecError
-from reports import candidates, html
+from reports.candidates import table as candidates
+from reports.html import document as html
 from reports.measures import MEASURES, Measure
-from reports.run import CONFIG, read_config
+from reports.run.run import CONFIG, read_config
 from reports.tables.columns import completed, with_epochs
 from reports.tables.objectives import Objectives, resolved
 from spaces import Architecture, from_ref

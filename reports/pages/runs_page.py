@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from reports.html import plain, rendered, require_assets, write_page
+from reports.html.document import plain, rendered, require_assets, write_page
 from reports.measures import MEASURES, Measure
 from reports.pages.section import client_without_candidates, section
 from reports.runs.comparability import caveats

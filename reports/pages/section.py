@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from reports.html import environment_of
+from reports.html.document import environment_of
 from reports.measures import Measure
 
 __all__ = ["client_without_candidates", "section"]

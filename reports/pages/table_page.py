@@ -14,7 +14,7 @@ from reports.general.parameters import parameters_info
 from reports.general.progress import is_dated, progress_figure, progress_info
 from reports.general.record import TableRecord, table_record
 from reports.general.tradeoff import tradeoff_data, tradeoff_figure, tradeoff_info
-from reports.html import plain, rendered, require_assets, write_page
+from reports.html.document import plain, rendered, require_assets, write_page
 from reports.pages.network_page import has_architectures, write_network_page
 from reports.pages.section import client_without_candidates, section
 from reports.phrases import signed_points, signed_range

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.ranking import ranked
-from reports.run import load_run
+from reports.run.run import load_run
 from reports.tables.columns import completed
 from reports.tables.objectives import Objectives, resolved
 from reports.tables.own_columns import RESULTS
+from reports.tables.ranking import ranked
 
 __all__ = ["table_of_runs", "with_ranks"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusion_ops.errors import ConfigError
-from reports import html
+from reports.html import document as html
 from reports.pages.runs_page import write_runs
 from reports.pages.table_page import write_table_page
 from reports.tables.objectives import Objectives

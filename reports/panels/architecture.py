@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion_ops import Cost, FusionChoice
-from reports.catalog import Catalog, Entry
-from reports.diagram import Stage, stages
+from reports.drawing.diagram import Stage, stages
+from reports.drawing.palette import OperatorStyle, operator_styles
 from reports.measures import MEASURES, Measure
-from reports.palette import OperatorStyle, operator_styles
-from reports.panel import PANELS, Panel
-from reports.run import RunRecord
+from reports.panels.panel import PANELS, Panel
+from reports.run.catalog import Catalog, Entry
+from reports.run.run import RunRecord
 from spaces import FusionPoint
 
 __all__ = ["ArchitectureInfo", "PointRow", "architecture_data", "architecture_info", "point_rows"]
@@ -111,4 +111,4 @@ def _head(run: RunRecord) -> tuple[str, str]:
     return reads, f"{len(classes)} classes" if isinstance(classes, list | tuple) and classes else ""
 
 
-PANELS.register("architecture")(Panel(5, "Architecture", architecture_info, data=architecture_data))
+PANELS.register("architecture")(Panel(7, "Architecture", architecture_info, data=architecture_data))

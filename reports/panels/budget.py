@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.catalog import Catalog
 from reports.measures import Measure
-from reports.panel import PANELS, Panel
-from reports.run import RunRecord
+from reports.panels.panel import PANELS, Panel
+from reports.run.catalog import Catalog
+from reports.run.run import RunRecord
 
 __all__ = ["BudgetInfo", "Limit", "budget_info"]
 
@@ -59,4 +59,4 @@ def _steps(catalog: Catalog, measure: Measure) -> tuple[float, ...]:
     return tuple(sorted({value for value in values if value is not None}))
 
 
-PANELS.register("budget")(Panel(3, "Budgets", budget_info))
+PANELS.register("budget")(Panel(4, "Budgets", budget_info))

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.catalog import Catalog
+from reports.drawing.figure_style import TITLE, layout
+from reports.drawing.palette import LIGHT
 from reports.fidelity import Crossing, Endings, Tau, crossings, endings, fair_floor, kendall, top_regret
-from reports.figure_style import TITLE, layout
 from reports.measures import Measure
-from reports.palette import LIGHT
-from reports.panel import PANELS, Panel
+from reports.panels.panel import PANELS, Panel
 from reports.phrases import decrease, signed_points, signed_range
-from reports.run import RunRecord
-from reports.rungs import rungs
+from reports.run.catalog import Catalog
+from reports.run.run import RunRecord
+from reports.run.rungs import rungs
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -223,4 +223,4 @@ def _tau(tau: Tau | None) -> str:
     return "–" if tau is None else f"{tau.value:.2f} ({tau.low:.2f} to {tau.high:.2f})".replace("-", "−")
 
 
-PANELS.register("fidelity")(Panel(9.5, "Fidelity", fidelity_info, figure=fidelity_figure))
+PANELS.register("fidelity")(Panel(12, "Fidelity", fidelity_info, figure=fidelity_figure))

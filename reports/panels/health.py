@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reports.catalog import Catalog
 from reports.checks import WORDS, Check, Status, examine
 from reports.checks.check import SEVERITY
-from reports.panel import PANELS, Panel
-from reports.run import RunRecord
+from reports.panels.panel import PANELS, Panel
+from reports.run.catalog import Catalog
+from reports.run.run import RunRecord
 
 __all__ = ["HealthInfo", "health_info"]
 
@@ -50,4 +50,4 @@ def health_info(run: RunRecord, catalog: Catalog) -> HealthInfo:
     return HealthInfo(examine(run, catalog))
 
 
-PANELS.register("health")(Panel(1.5, "Health", health_info))
+PANELS.register("health")(Panel(2, "Health", health_info))

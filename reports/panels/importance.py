@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.catalog import Catalog
 from reports.marginal.cells import Effects
 from reports.marginal.run_effects import effects_of_run, qualities
 from reports.marginal.shares import Share, importance_of
 from reports.measures import Measure
-from reports.panel import PANELS, Panel
+from reports.panels.panel import PANELS, Panel
 from reports.phrases import signed_points
-from reports.run import RunRecord
+from reports.run.catalog import Catalog
+from reports.run.run import RunRecord
 
 __all__ = ["Bar", "ImportanceInfo", "ImportanceView", "importance_info", "view_of"]
 
@@ -106,4 +106,4 @@ def _point(measure: Measure, share: Share, effects: Effects) -> Bar:
     return Bar(share.name, 100 * share.value, 100 * share.low, 100 * share.high, share.evidence, span, best)
 
 
-PANELS.register("importance")(Panel(8, "Importance of each fusion point", importance_info, short="Importance"))
+PANELS.register("importance")(Panel(10, "Importance of each fusion point", importance_info, short="Importance"))

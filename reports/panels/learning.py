@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports.audits import Audit, audit
-from reports.catalog import Catalog, Entry
-from reports.figure_style import TITLE, axis, layout
-from reports.palette import LIGHT
-from reports.panel import PANELS, Panel
-from reports.run import RunRecord
-from reports.second_looks import SecondLooks, repeated, second_looks
+from reports.drawing.figure_style import TITLE, axis, layout
+from reports.drawing.palette import LIGHT
+from reports.panels.panel import PANELS, Panel
+from reports.run.audits import Audit, audit
+from reports.run.catalog import Catalog, Entry
+from reports.run.run import RunRecord
+from reports.run.second_looks import SecondLooks, repeated, second_looks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -184,4 +184,4 @@ def _rounded(value: float) -> float | None:
     return round(value, 5) if math.isfinite(value) else None
 
 
-PANELS.register("learning")(Panel(9, "Learning curves", learning_info, figure=learning_figure, short="Learning"))
+PANELS.register("learning")(Panel(11, "Learning curves", learning_info, figure=learning_figure, short="Learning"))

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fusion_ops.errors import DataError, RunError
-from reports.catalog import Catalog
-from reports.forest import Forest, Labelled, forest
 from reports.judging import judgement_of
 from reports.judging.judgement import Judgement
 from reports.judging.rules import Outcome
 from reports.measures import ABSENT, MEASURES, Measure
-from reports.panel import PANELS, Panel
+from reports.panels.panel import PANELS, Panel
 from reports.phrases import signed_points
-from reports.point_record import Effect, PointEffects, PointRecord, read_points
-from reports.retrained_view import RetrainedView, retrained_view
-from reports.run import RunRecord
-from reports.weight_rows import WeightRow, WeightScale, weight_rows
+from reports.retrained.point_record import Effect, PointEffects, PointRecord, read_points
+from reports.run.catalog import Catalog
+from reports.run.run import RunRecord
+from reports.views.forest import Forest, Labelled, forest
+from reports.views.retrained import RetrainedView, retrained_view
+from reports.views.weight_rows import WeightRow, WeightScale, weight_rows
 
 __all__ = ["Gain", "PointsInfo", "points_info"]
 
@@ -34,7 +34,7 @@ class _Interval:
 
 @dataclass(frozen=True, slots=True)
 class _LeantOn:
-    """Trained networks compared with themselves, an operator less; see `reports.forest.Drawn`."""
+    """Trained networks compared with themselves, an operator less; see `reports.views.forest.Drawn`."""
 
     recipe: str
     seeds: int
@@ -172,4 +172,4 @@ def _cost(one: PointEffects, name: str) -> str:
     return f"{sign}{MEASURES[name].format(abs(value))}"
 
 
-PANELS.register("points")(Panel(3, "What each fusion point does", points_info, short="Fusion points"))
+PANELS.register("points")(Panel(5, "What each fusion point does", points_info, short="Fusion points"))

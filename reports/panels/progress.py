@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports.catalog import Catalog
-from reports.figure_style import TITLE, layout
-from reports.growth import Growth, growth
-from reports.palette import LIGHT
-from reports.panel import PANELS, Panel
-from reports.run import RunRecord
+from reports.drawing.figure_style import TITLE, layout
+from reports.drawing.palette import LIGHT
+from reports.panels.panel import PANELS, Panel
+from reports.run.catalog import Catalog
+from reports.run.growth import Growth, growth
+from reports.run.run import RunRecord
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -80,4 +80,4 @@ def _compared(searches: tuple[Growth, ...]) -> str:
     return f"Reached at the end: {', '.join(ends[:-1])} and {ends[-1]}. One run each: chance is not excluded."
 
 
-PANELS.register("progress")(Panel(10, "Progress", progress_info, figure=progress_figure, data=progress_data))
+PANELS.register("progress")(Panel(13, "Progress", progress_info, figure=progress_figure, data=progress_data))

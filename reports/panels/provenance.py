@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.catalog import Catalog
-from reports.failure_groups import Failures, failure_groups
-from reports.panel import PANELS, Panel
-from reports.provenance import Provenance, provenance
-from reports.run import RunRecord
+from reports.panels.panel import PANELS, Panel
+from reports.run.catalog import Catalog
+from reports.run.run import RunRecord
+from reports.views.failure_groups import Failures, failure_groups
+from reports.views.provenance import Provenance, provenance
 
 __all__ = ["ProvenanceInfo", "provenance_info"]
 
@@ -31,4 +31,4 @@ def provenance_info(run: RunRecord, catalog: Catalog) -> ProvenanceInfo:
     return ProvenanceInfo(failure_groups(run, catalog), provenance(run, catalog))
 
 
-PANELS.register("provenance")(Panel(11, "Failures and provenance", provenance_info, short="Provenance"))
+PANELS.register("provenance")(Panel(14, "Failures and provenance", provenance_info, short="Provenance"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from reports.catalog import Catalog, Entry
+from reports.drawing.palette import OperatorStyle, operator_styles
 from reports.measures import Measure
-from reports.palette import OperatorStyle, operator_styles
-from reports.panel import PANELS, Panel
-from reports.run import RunRecord
+from reports.panels.panel import PANELS, Panel
+from reports.run.catalog import Catalog, Entry
+from reports.run.run import RunRecord
 
 __all__ = ["RankingInfo", "RankingRow", "ranking_data", "ranking_info"]
 
@@ -77,4 +77,4 @@ def _checkpoint(run: RunRecord, entry: Entry) -> str:
     return path.relative_to(run.path).as_posix() if path.is_file() else ""
 
 
-PANELS.register("ranking")(Panel(4, "Ranking", ranking_info, data=ranking_data))
+PANELS.register("ranking")(Panel(6, "Ranking", ranking_info, data=ranking_data))

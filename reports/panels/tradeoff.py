@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reports.catalog import Catalog, Entry
-from reports.dominance import non_dominated
-from reports.figure_style import axis, layout
-from reports.latencies import LatencyInfo, latency_info
+from reports.drawing.figure_style import axis, layout
+from reports.drawing.palette import LIGHT, OperatorStyle, operator_styles
+from reports.fronts.dominance import non_dominated
 from reports.measures import MEASURES, Measure
-from reports.palette import LIGHT, OperatorStyle, operator_styles
-from reports.panel import PANELS, Panel
-from reports.retrained_marks import RetrainedMark, retrained_marks
-from reports.run import RunRecord
+from reports.panels.panel import PANELS, Panel
+from reports.retrained.marks import RetrainedMark, retrained_marks
+from reports.run.catalog import Catalog, Entry
+from reports.run.latencies import LatencyInfo, latency_info
+from reports.run.run import RunRecord
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -227,4 +227,4 @@ def _retrained(info: TradeoffInfo) -> dict[str, Any]:
     }
 
 
-PANELS.register("tradeoff")(Panel(2, "Trade-off", tradeoff_info, figure=tradeoff_figure, data=tradeoff_data))
+PANELS.register("tradeoff")(Panel(3, "Trade-off", tradeoff_info, figure=tradeoff_figure, data=tradeoff_data))

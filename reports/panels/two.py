@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fusion_ops.errors import DataError, RunError
-from reports.catalog import Catalog, Entry
-from reports.latencies import spread_column
-from reports.panel import PANELS, Panel
-from reports.retrained_pairs import Retrained, retrained_networks
-from reports.run import RunRecord
+from reports.panels.panel import PANELS, Panel
+from reports.retrained.pairs import Retrained, retrained_networks
+from reports.run.catalog import Catalog, Entry
+from reports.run.latencies import spread_column
+from reports.run.run import RunRecord
 
 __all__ = ["TwoInfo", "two_data", "two_info"]
 
@@ -70,4 +70,4 @@ def two_data(info: TwoInfo) -> dict[str, Any]:
     }
 
 
-PANELS.register("two")(Panel(6, "Compare two", two_info, data=two_data))
+PANELS.register("two")(Panel(8, "Compare two", two_info, data=two_data))

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fusion_ops.errors import DataError, RunError
-from reports.audits import Audit, audit
-from reports.catalog import Catalog
 from reports.checks import WORDS, Check, Status, examine
 from reports.judging import judgement_of
 from reports.judging.judgement import Judgement
 from reports.measures import MEASURES, Measure
-from reports.panel import PANELS, Panel
+from reports.panels.panel import PANELS, Panel
 from reports.phrases import duration, signed_points
-from reports.retrained_view import RetrainedView, retrained_view
-from reports.run import RunRecord
-from reports.search_verdict import Budget, Comparison, SearchVerdict, search_verdict
+from reports.run.audits import Audit, audit
+from reports.run.catalog import Catalog
+from reports.run.run import RunRecord
+from reports.run.search_verdict import Budget, Comparison, SearchVerdict, search_verdict
+from reports.views.retrained import RetrainedView, retrained_view
 
 __all__ = ["IntervalBar", "VerdictInfo", "verdict_info"]
 

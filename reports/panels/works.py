@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.catalog import Catalog
 from reports.marginal.cells import Cell, Effects, Line
 from reports.marginal.run_effects import beside_of, effects_of_run, qualities
 from reports.measures import Measure
-from reports.panel import PANELS, Panel
+from reports.panels.panel import PANELS, Panel
 from reports.phrases import signed_points, signed_range
-from reports.run import RunRecord
+from reports.run.catalog import Catalog
+from reports.run.run import RunRecord
 
 __all__ = ["HeatCell", "HeatMap", "HeatRow", "WorksInfo", "WorksView", "view_of", "works_info"]
 
@@ -191,4 +191,4 @@ def _finding(measure: Measure, line: Line, cell: Cell, *, ratio: bool) -> str:
     return f"{subject}: {signed_points(measure, effect)} ({signed_range(measure, (low, high), (effect,))})"
 
 
-PANELS.register("works")(Panel(7, "What works where", works_info, short="What works"))
+PANELS.register("works")(Panel(9, "What works where", works_info, short="What works"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.dominance import Points
+from reports.fronts.dominance import Points
 
 __all__ = ["Surface", "attained", "surfaces"]
 

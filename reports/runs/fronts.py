@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from reports import candidates
-from reports.dominance import Points, non_dominated
-from reports.figure_style import axis, layout
+from reports.candidates import table as candidates
+from reports.drawing.figure_style import axis, layout
+from reports.drawing.palette import LIGHT
+from reports.fronts.dominance import Points, non_dominated
 from reports.measures import Measure
-from reports.palette import LIGHT
 from reports.runs.attainment import Surface, surfaces
 from reports.runs.configs import Repeats
 from reports.runs.picks import Pick, picked

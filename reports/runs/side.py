@@ -11,7 +11,7 @@ import pandas as pd
 
 from fusion_ops.errors import ConfigError, RunError
 from reports.measures import MEASURES, Measure
-from reports.run import RunRecord, load_run, read_config
+from reports.run.run import RunRecord, load_run, read_config
 
 __all__ = ["MOST", "Side", "load_sides", "shared_measures"]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports import candidates
-from reports.candidate import TRAINED
-from reports.dominance import Points
+from reports.candidates import table as candidates
+from reports.candidates.candidate import TRAINED
+from reports.fronts.dominance import Points
+from reports.fronts.volume import MARGIN, hypervolume
 from reports.measures import MEASURES, Measure
 from reports.runs.side import Side
-from reports.volume import MARGIN, hypervolume
 
 __all__ = ["Volume", "VolumesInfo", "volumes_info"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fusion_ops.errors import DataError
-from reports.candidate import STATES
+from reports.candidates.candidate import STATES
 from reports.measures import Measure
 from reports.tables.own_columns import RESULTS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from reports.candidate import COLUMNS
+from reports.candidates.candidate import COLUMNS
 from reports.measures import MEASURES
 
 __all__ = ["RESULTS", "is_beside", "is_parameter"]

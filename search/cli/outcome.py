@@ -13,7 +13,7 @@ from rich.table import Table
 
 import reports
 from fusion_ops.errors import DataError
-from reports.candidates import FILE
+from reports.candidates.table import FILE
 from reports.measures import MEASURES
 from search.cli.console import print_table
 from search.cli.power import power_of_launch

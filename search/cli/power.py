@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reports.margin import margin_of
 from reports.measures import MEASURES, Measure, quality_of
 from reports.phrases import signed_points
+from reports.retrained.margin import margin_of
 from search.config import SearchConfig
 from search.run.margin_ahead import margin_ahead
 from search.run.power import (

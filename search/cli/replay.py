@@ -40,7 +40,7 @@ def replay(
     """
     import json
 
-    from reports.run import load_run
+    from reports.run.run import load_run
     from search.cli.console import print_json
     from search.run.replay import refuse_sampler
     from search.run.replay import replay as replayed

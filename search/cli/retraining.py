@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import typer
 
-from reports import candidates as table
-from reports.candidate import RETRAINED
+from reports.candidates import table
+from reports.candidates.candidate import RETRAINED
 from reports.judging import in_words, judgement_of
 from reports.measures import MEASURES, Measure, quality_of, tested
-from reports.participant import Participant
 from reports.phrases import describe, duration
-from reports.retrain_record import RetrainRecord, read_retrain_record
-from reports.run import load_run, read_config
+from reports.retrained.participant import Participant
+from reports.retrained.record import RetrainRecord, read_retrain_record
+from reports.run.run import load_run, read_config
 from search.cli.console import print_lines, print_table, print_text
 from search.cli.errors import verdict_code
 from search.cli.power import power_of_retraining

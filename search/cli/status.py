@@ -17,7 +17,7 @@ def status(run_dir: RunDir, as_json: AsJson = False) -> None:
 
     Example: fusion-nas status runs/a --json
     """
-    from reports.run import read_config
+    from reports.run.run import read_config
     from search.watching.status import ending, read_status
 
     found = read_status(run_dir)

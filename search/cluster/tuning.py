@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from reports.candidate import Candidate
+from reports.candidates.candidate import Candidate
 from search.cluster.ray_private import kill_workers
 from search.cluster.worker import CandidateTrainable
 from search.study.ledger import Ledger

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fusion_ops.errors import ConfigError
-from reports.retrain_record import DEFAULT_RECIPE
+from reports.retrained.record import DEFAULT_RECIPE
 from search.config.document import Document, KeyPath, read_file
 from search.config.errors import config_error
 from search.training.settings import TrainConfig

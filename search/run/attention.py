@@ -12,7 +12,7 @@ from reports.exporting.documents import select
 from reports.exporting.pick import picked, require_weights
 from reports.exporting.simplify import Evaluate
 from reports.exporting.weights import load_weights
-from reports.run import load_run
+from reports.run.run import load_run
 from search.run.run import validation
 from spaces import Architecture, SearchSpace
 from spaces.operator_paths import build_with_paths

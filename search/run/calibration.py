@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from reports.run import read_config
+from reports.run.run import read_config
 from search.config import SearchConfig
 from search.study.run_directory import RunDirectory
 from search.training import data

@@ -11,9 +11,9 @@ from typing import Any
 
 import reports
 from fusion_ops.errors import RunError
-from reports import candidates as table
-from reports.candidate import Candidate
-from reports.workers import WORKERS_FILE, read_workers
+from reports.candidates import table
+from reports.candidates.candidate import Candidate
+from reports.run.workers import WORKERS_FILE, read_workers
 from search.cluster.by_value import by_value
 from search.cluster.session import ray_session, room
 from search.cluster.supervisor import supervised

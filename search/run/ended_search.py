@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusion_ops.errors import RunError
-from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
-from reports.run import read_config
+from reports.retrained.record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
+from reports.run.run import read_config
 from search.cluster.by_value import by_value
 from search.config import SearchConfig
 from search.config.main_module import main_references

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.candidate import Candidate
-from reports.participant import Participant
+from reports.candidates.candidate import Candidate
+from reports.retrained.participant import Participant
 from search.cluster.session import available_cpus
 from search.config import SearchConfig
 from search.run.planning import resources

@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler
 from safetensors.torch import save
 
 from reports.measures import AT, MEASURES
-from reports.run import FORMAT, read_config
+from reports.run.run import FORMAT, read_config
 from search.cluster.session import RayStartError
 from search.config import SearchConfig
 from search.config.objectives import measured_in

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fusion_ops.errors import RunError
-from reports import candidates as table
-from reports.retrain_record import RetrainRecord
-from reports.test_outcomes import Outcomes, outcomes_path, read_outcomes
+from reports.candidates import table
+from reports.retrained.outcomes import Outcomes, outcomes_path, read_outcomes
+from reports.retrained.record import RetrainRecord
 from search.study.ledger import Ledger
 
 __all__ = ["kept_outcomes"]

@@ -20,14 +20,14 @@ from fusion_ops.errors import RunError
 from reports.comparison import miou_values
 from reports.exporting.simplify import TOLERANCE
 from reports.exporting.weights import load_weights
-from reports.margin import verdict_margin
 from reports.measures import Measure
 from reports.phrases import duration
-from reports.point_effects import are_finite, effects, weights_of
-from reports.point_record import PointEffects, PointRecord, Weights
-from reports.run import RunRecord
+from reports.retrained.margin import verdict_margin
+from reports.retrained.outcomes import stacked
+from reports.retrained.point_effects import are_finite, effects, weights_of
+from reports.retrained.point_record import PointEffects, PointRecord, Weights
+from reports.run.run import RunRecord
 from reports.runtimes import runtime_named
-from reports.test_outcomes import stacked
 from search.config import SearchConfig
 from search.training.data import Dataset
 from search.training.device import resolve_device

@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 
 from fusion_ops.errors import FusionNasError, RunError
-from reports.arm import Arm
 from reports.judging import judgement_of
-from reports.margin import verdict_margin
-from reports.point_record import PointRecord, read_points, write_points
-from reports.run import RunRecord, load_run
+from reports.retrained.arm import Arm
+from reports.retrained.margin import verdict_margin
+from reports.retrained.point_record import PointRecord, read_points, write_points
+from reports.run.run import RunRecord, load_run
 from search.config import SearchConfig
 from search.run.point_study import PointStudy
 from search.training.data import Dataset

@@ -17,8 +17,8 @@ from reports.comparison.comparing import CONFIDENCE
 from reports.comparison.power import POWER
 from reports.comparison.sequential import Looks
 from reports.measures import Measure
-from reports.retrain_record import RetrainRecord
-from reports.test_outcomes import Outcomes
+from reports.retrained.outcomes import Outcomes
+from reports.retrained.record import RetrainRecord
 
 __all__ = [
     "Power",

@@ -10,7 +10,7 @@ from optuna import Study
 from optuna.samplers import BaseSampler
 
 from fusion_ops.errors import RunError
-from reports import candidates
+from reports.candidates import table as candidates
 from search.config import SearchConfig
 from search.run.same_config import require_same
 from search.run.signals import Interrupted

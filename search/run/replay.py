@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fusion_ops.errors import ConfigError, SpecError
-from reports.run import CONFIG, RunRecord, load_run
+from reports.run.run import CONFIG, RunRecord, load_run
 from search.run.replay_counts import Counts, Own, Truth, count, own, truth_of
 from search.run.replay_source import Source, source_of
 from search.strategy.pruners import PRUNERS, check_pruner, create_pruner

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reports import candidates
-from reports.audits import audit
-from reports.dominance import non_dominated, scaled
+from reports.candidates import table as candidates
+from reports.fronts.dominance import non_dominated, scaled
+from reports.fronts.volume import hypervolume
 from reports.proportions import wilson
-from reports.run import RunRecord
-from reports.rungs import rungs
-from reports.second_looks import repeated
-from reports.volume import hypervolume
+from reports.run.audits import audit
+from reports.run.run import RunRecord
+from reports.run.rungs import rungs
+from reports.run.second_looks import repeated
 from search.run.replay_source import Source
 from search.study.replay import Replayed
 

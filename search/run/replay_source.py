@@ -10,11 +10,11 @@ import optuna
 import pandas as pd
 
 from fusion_ops.errors import RunError
-from reports import candidates
-from reports.candidate import TRAINED
+from reports.candidates import table as candidates
+from reports.candidates.candidate import TRAINED
 from reports.measures import MEASURES
-from reports.run import RunRecord
-from reports.second_looks import repeated
+from reports.run.run import RunRecord
+from reports.run.second_looks import repeated
 from search.config import SearchConfig
 from search.config.space import CHOICES
 from search.run.reopening import study_name

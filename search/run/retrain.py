@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from optuna.samplers import RandomSampler
 
 from fusion_ops.errors import RunError
-from reports import candidates as table
+from reports.candidates import table
 from reports.judging import save_verdict
 from reports.measures import MEASURES, Measure
-from reports.participant import Participant, merged
-from reports.retrain_record import RetrainRecord
-from reports.test_outcomes import Outcomes, read_scores, stacked
+from reports.retrained.outcomes import Outcomes, read_scores, stacked
+from reports.retrained.participant import Participant, merged
+from reports.retrained.record import RetrainRecord
 from search.config import SearchConfig
 from search.run.budget import Budget
 from search.run.driver import Driver

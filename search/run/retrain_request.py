@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import ConfigError
-from reports.retrain_record import DEFAULT_RECIPE, RetrainRecord
+from reports.retrained.record import DEFAULT_RECIPE, RetrainRecord
 from search.config.document import Document, shown
 from search.config.recipe import SECTION, read_recipe, recipe_document, recipe_name
 

@@ -10,9 +10,9 @@ import pandas as pd
 from torch import nn
 
 import reports
-from reports import candidates as table
+from reports.candidates import table
 from reports.pages.notebook import HEIGHT, ShownReport, require_height, shown
-from reports.run import read_config
+from reports.run.run import read_config
 from search.config import SearchConfig
 from search.run.calibration import calibration
 from search.run.replay import SEEDS, Replays, replay

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import RunError
 from reports.exporting.simplify import Timed
-from reports.run import read_config
+from reports.run.run import read_config
 from reports.runtimes import runtime_named
 from search.config import SearchConfig
 from search.run.environment import describe_environment

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from reports.candidate import TERMINAL, Candidate
+from reports.candidates.candidate import TERMINAL, Candidate
 from search.config import SearchConfig
 from search.run.budget import Budget
 from search.study.controls import one_epoch_controls, random_controls, top_controls

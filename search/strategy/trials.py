@@ -15,7 +15,7 @@ from optuna import Trial
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from reports.candidate import Candidate
+from reports.candidates.candidate import Candidate
 
 __all__ = [
     "CONFIG",

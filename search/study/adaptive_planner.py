@@ -13,7 +13,7 @@ from reports.comparison import SeedPlan, of_the_best
 from reports.judging.divergence import on_shared_seeds
 from reports.judging.rules import despite_divergence
 from reports.measures import Measure
-from reports.participant import CONTROLS, Participant
+from reports.retrained.participant import CONTROLS, Participant
 from search.study.planner import FixedPlanner, Result, Wanted, leader, validated
 
 __all__ = ["HOPELESS", "AdaptivePlanner", "Scores"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from fusion_ops import Cost
 from fusion_ops.errors import Infeasible
-from reports.dominance import non_dominated
+from reports.fronts.dominance import non_dominated
 from reports.measures import MEASURES
 from spaces import SearchSpace
 

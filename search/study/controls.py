@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from reports.candidate import TRAINED, Candidate
-from reports.dominance import ranks
+from reports.candidates.candidate import TRAINED, Candidate
+from reports.fronts.dominance import ranks
+from reports.fronts.volume import shares
 from reports.measures import MEASURES
-from reports.volume import shares
 from search.study.bounds import broken, exact
 from search.study.ledger import Ledger
 from search.study.repeats import ONE_EPOCH

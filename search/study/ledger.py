@@ -14,7 +14,7 @@ from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
 from fusion_ops.errors import RunError
-from reports.candidate import TERMINAL, TRAINED, Candidate
+from reports.candidates.candidate import TERMINAL, TRAINED, Candidate
 from reports.measures import MEASURES
 from search.strategy import trials as stored
 from search.study.bounds import broken, exact, excesses

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from fusion_ops import FusionChoice
-from reports import candidates as table
+from reports.candidates import table
 from reports.measures import quality_of
-from reports.participant import CONTROLS, NoControl, Participant, merged
 from reports.phrases import uniform_operator
-from reports.ranking import rank
+from reports.retrained.participant import CONTROLS, NoControl, Participant, merged
+from reports.tables.ranking import rank
 from search.study.bounds import broken, exact
 from search.study.ledger import Ledger
 from spaces import Architecture, SearchSpace

@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from reports.judging.contenders import contenders
-from reports.participant import Participant
-from reports.retrain_record import DEFAULT_RECIPE
+from reports.retrained.participant import Participant
+from reports.retrained.record import DEFAULT_RECIPE
 
 __all__ = ["FixedPlanner", "Planner", "Result", "Wanted", "leader", "seed_list", "validated"]
 

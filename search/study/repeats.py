@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reports.candidate import Candidate
+from reports.candidates.candidate import Candidate
 
 __all__ = ["ONE_EPOCH", "Repeats"]
 

@@ -11,7 +11,7 @@ from optuna.pruners import BasePruner
 
 from fusion_ops.errors import SpecError
 from reports.measures import MEASURES
-from reports.rungs import rungs
+from reports.run.rungs import rungs
 from search.study.ledger import Ledger
 from search.study.opening import memory_study
 from search.training.job import Progress

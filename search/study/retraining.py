@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from reports.candidate import RETRAINED, TERMINAL, Candidate
-from reports.failures import has_diverged
-from reports.participant import Participant
+from reports.candidates.candidate import RETRAINED, TERMINAL, Candidate
+from reports.retrained.failures import has_diverged
+from reports.retrained.participant import Participant
 from search.study.ledger import Ledger
 from search.study.planner import Planner, Result, Wanted, leader
 from search.study.run_directory import utc_now

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from fusion_ops.errors import RunError
-from reports.retrain_record import RETRAIN_FILE, RetrainRecord
+from reports.retrained.record import RETRAIN_FILE, RetrainRecord
 from search.training.disk import write_whole
 
 __all__ = ["CHECKPOINTS", "CONFIG", "LOCK", "RunDirectory", "holder", "last_holder", "utc_now"]

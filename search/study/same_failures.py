@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from reports.candidate import Candidate
+from reports.candidates.candidate import Candidate
 
 __all__ = ["LOST", "SameFailures"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.dominance import non_dominated
+from reports.fronts.dominance import non_dominated
 
 __all__ = ["Stall"]
 

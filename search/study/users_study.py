@@ -12,7 +12,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from fusion_ops.errors import ConfigError, RunError, SpecError
-from reports.candidate import COLUMNS
+from reports.candidates.candidate import COLUMNS
 from reports.measures import MEASURES, Direction
 from reports.tables.objectives import resolved
 from reports.tables.own_columns import is_parameter

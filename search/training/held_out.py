@@ -27,7 +27,7 @@ class Examination:
 
     Args:
         measures: The measures of the task and the user's own, by name.
-        images: By measure, what each image got, as `reports.test_outcomes.Outcomes` describes it, of one seed.
+        images: By measure, what each image got, of one seed; see `reports.retrained.outcomes.Outcomes`.
     """
 
     measures: Mapping[str, float]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fusion_ops.registry import Registry
-from reports.rungs import rungs
+from reports.run.rungs import rungs
 
 __all__ = ["SCHEDULES", "learning_rate", "rungs"]
 

@@ -52,7 +52,7 @@ def as_number(name: str, value: Any, *, what: str = "number") -> float:
         name: Name of the function.
         value: What it returned.
         what: What the error calls it. The reason of a failed training says so whether a quality or a cost was none:
-            `reports.failures` takes the one for a divergence, not the other.
+            `reports.retrained.failures` takes the one for a divergence, not the other.
 
     Raises:
         CandidateError: It is no finite number.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.atomic import write_text
-from reports.candidate import Candidate
+from reports.candidates.candidate import Candidate
 from search.study.ledger import Ledger
 from search.study.run_directory import utc_now
 from search.watching.time_left import TimeLeft

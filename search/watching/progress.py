@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reports.candidate import TERMINAL, TRAINED, Candidate
+from reports.candidates.candidate import TERMINAL, TRAINED, Candidate
 from reports.measures import MEASURES
 from reports.phrases import duration
 from search.study.ledger import Ledger

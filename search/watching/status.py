@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from reports import candidates as table
-from reports.candidate import RETRAINED, STATES, TERMINAL, TRAINED
+from reports.candidates import table
+from reports.candidates.candidate import RETRAINED, STATES, TERMINAL, TRAINED
 from reports.measures import quality_of
-from reports.run import read_config
+from reports.run.run import read_config
 from search.study.run_directory import RunDirectory, holder, last_holder
 from search.watching.files import last_event, read_live
 

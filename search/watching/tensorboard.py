@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import ConfigError
-from reports.candidate import TERMINAL, Candidate
+from reports.candidates.candidate import TERMINAL, Candidate
 
 __all__ = ["TensorBoardFiles", "require_tensorboard"]
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from itertools import dropwhile
 
-from reports.candidate import TRAINED
+from reports.candidates.candidate import TRAINED
 from search.study.ledger import Ledger
 from search.study.retraining import Retraining
 

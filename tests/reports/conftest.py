@@ -15,7 +15,7 @@ import torch
 import yaml
 
 import spaces
-from reports import candidates
+from reports.candidates import table as candidates
 from spaces import Architecture, SearchSpace
 from tests.reports import exportable
 

@@ -18,7 +18,7 @@ from torch import nn
 import reports
 from fusion_ops import Cost, FusionChoice
 from fusion_ops.errors import FusionNasError
-from reports import candidates
+from reports.candidates import table as candidates
 from spaces import Architecture, SearchSpace
 
 ACCURACY = 0.90625

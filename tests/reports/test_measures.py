@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
-from reports.candidates import COLUMNS
+from reports.candidates.table import COLUMNS
 from reports.measures import MEASURES, declare, described, quality_of
 
 

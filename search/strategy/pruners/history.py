@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.dominance import non_dominated
+from reports.fronts.dominance import non_dominated
 from search.strategy.curves import Forecast, fit, jitter
 
 __all__ = ["Curve", "Fitted", "History", "features"]

@@ -6,7 +6,7 @@ import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from reports.dominance import non_dominated
+from reports.fronts.dominance import non_dominated
 from reports.measures import MEASURES
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Values

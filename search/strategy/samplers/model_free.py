@@ -6,7 +6,7 @@ import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from reports.dominance import non_dominated, ranks
+from reports.fronts.dominance import non_dominated, ranks
 from search.strategy.proposals.encoding import Code
 from search.strategy.samplers.proposing import SAMPLERS, ProposingSampler
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reports.dominance import ranks
+from reports.fronts.dominance import ranks
 from reports.measures import MEASURES
 from search.strategy.observations import Observation
 from search.strategy.proposals.encoding import Code, Codes, Encoding, Values

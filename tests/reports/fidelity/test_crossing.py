@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reports.fidelity import Endings, crossings, endings, fair_floor
-from reports.run import load_run
+from reports.run.run import load_run
 from tests.reports.conftest import EPOCHS
 from tests.reports.late_curves import BETTER, LATE, planted, trainings
 

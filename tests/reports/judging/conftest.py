@@ -14,11 +14,11 @@ from safetensors.numpy import save_file
 
 import spaces
 from fusion_ops import FusionChoice
-from reports import candidates
-from reports.arm import Arm, Part
-from reports.participant import ROLES
-from reports.retrain_record import RETRAIN_FILE, RetrainRecord
-from reports.test_outcomes import outcomes_path
+from reports.candidates import table as candidates
+from reports.retrained.arm import Arm, Part
+from reports.retrained.outcomes import outcomes_path
+from reports.retrained.participant import ROLES
+from reports.retrained.record import RETRAIN_FILE, RetrainRecord
 from spaces import Architecture, SearchSpace
 
 IMAGES = 1000

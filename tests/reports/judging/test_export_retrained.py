@@ -15,9 +15,9 @@ from torch import nn
 import reports
 import spaces
 from fusion_ops.errors import RunError
-from reports import candidates
-from reports.arm import Arm
-from reports.run import load_run
+from reports.candidates import table as candidates
+from reports.retrained.arm import Arm
+from reports.run.run import load_run
 from spaces import Architecture, SearchSpace
 
 DATASET = {

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from fusion_ops.errors import DataError, SpecError
-from reports.arm import Arm
 from reports.comparison.sequential import Looks
-from reports.failures import FailedNetwork, Failures
 from reports.judging.candidate import candidate_id
 from reports.judging.judgement import Judgement, judge
 from reports.judging.rules import Outcome, Ruling
 from reports.judging.words import evidence, headline
 from reports.measures import MEASURES
+from reports.retrained.arm import Arm
+from reports.retrained.failures import FailedNetwork, Failures
 from spaces import Architecture
 
 ACCURACY = MEASURES["accuracy"]

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from reports.arm import Arm
-from reports.html import write_html
+from reports.html.document import write_html
 from reports.judging import save_verdict
-from reports.point_record import POINTS_FILE, read_points
+from reports.retrained.arm import Arm
+from reports.retrained.point_record import POINTS_FILE, read_points
 from search.config import SearchConfig
 from search.run.points import keep_points
 from search.training import data

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import reports
-from reports.arm import Arm
-from reports.catalog import make_catalog
-from reports.palette import DARK, LIGHT
+from reports.drawing.palette import DARK, LIGHT
 from reports.panels.points import Gain, PointsInfo, points_info
-from reports.point_record import POINTS_FILE, Effect, PointEffects, write_points
-from reports.run import load_run
-from tests.reports.test_points import point_of, record_of
+from reports.retrained.arm import Arm
+from reports.retrained.point_record import POINTS_FILE, Effect, PointEffects, write_points
+from reports.run.catalog import make_catalog
+from reports.run.run import load_run
+from tests.reports.retrained.test_points import point_of, record_of
 
 MakeRun = Callable[..., Path]
 MakeArm = Callable[..., Arm]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import reports
-from reports.arm import Arm
-from reports.palette import DARK, LIGHT
+from reports.drawing.palette import DARK, LIGHT
+from reports.retrained.arm import Arm
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

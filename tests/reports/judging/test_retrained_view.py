@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 import reports
-from reports import candidates
-from reports.arm import Arm
-from reports.arms import arms
-from reports.catalog import make_catalog
-from reports.failures import FailedNetwork, Failures
-from reports.forest import MARKS
+from reports.candidates import table as candidates
 from reports.judging.judgement import judge
 from reports.measures import MEASURES
 from reports.panels.tradeoff import tradeoff_data, tradeoff_figure, tradeoff_info
 from reports.panels.verdict import verdict_info
-from reports.retrained_marks import retrained_marks
-from reports.retrained_view import RetrainedView, retrained_view
-from reports.run import load_run
+from reports.retrained.arm import Arm
+from reports.retrained.arms import arms
+from reports.retrained.failures import FailedNetwork, Failures
+from reports.retrained.marks import retrained_marks
+from reports.run.catalog import make_catalog
+from reports.run.run import load_run
+from reports.views.forest import MARKS
+from reports.views.retrained import RetrainedView, retrained_view
 from spaces import Architecture
 
 MakeRun = Callable[..., Path]

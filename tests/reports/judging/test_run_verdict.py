@@ -13,14 +13,14 @@ from safetensors.numpy import load_file, save_file
 
 import reports
 from fusion_ops.errors import RunError
-from reports import candidates
-from reports.arm import Arm
-from reports.arms import arms
-from reports.catalog import make_catalog
+from reports.candidates import table as candidates
 from reports.judging import in_words, judgement_of, save_verdict
 from reports.judging.record import read_verdict
-from reports.retrain_record import RETRAIN_FILE
-from reports.run import load_run
+from reports.retrained.arm import Arm
+from reports.retrained.arms import arms
+from reports.retrained.record import RETRAIN_FILE
+from reports.run.catalog import make_catalog
+from reports.run.run import load_run
 
 MakeRun = Callable[..., Path]
 Study = Callable[..., Sequence[Arm]]

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import reports
-from reports.arm import Arm
-from reports.arms import arms
-from reports.catalog import make_catalog
 from reports.comparison.sequential import Looks
-from reports.margin import verdict_margin
 from reports.panels.two import TwoInfo, reference_of, two_data, two_info
-from reports.retrained_pairs import retrained_networks
-from reports.run import load_run
+from reports.retrained.arm import Arm
+from reports.retrained.arms import arms
+from reports.retrained.margin import verdict_margin
+from reports.retrained.pairs import retrained_networks
+from reports.run.catalog import make_catalog
+from reports.run.run import load_run
 
 MakeRun = Callable[..., Path]
 MakeArm = Callable[..., Arm]

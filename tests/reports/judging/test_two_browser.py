@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import reports
-from reports.arm import Arm
-from reports.catalog import make_catalog
-from reports.retrained_pairs import retrained_networks
-from reports.run import load_run
+from reports.retrained.arm import Arm
+from reports.retrained.pairs import retrained_networks
+from reports.run.catalog import make_catalog
+from reports.run.run import load_run
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

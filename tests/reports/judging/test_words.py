@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from scipy.stats import norm
 
-from reports.arm import Arm
 from reports.judging.judgement import Judgement, judge
 from reports.judging.words import evidence, headline, sentence
 from reports.measures import MEASURES
-from reports.retrained_view import retrained_view
+from reports.retrained.arm import Arm
+from reports.views.retrained import retrained_view
 
 Study = Callable[..., Sequence[Arm]]
 WHY = "no control: the host has no width. no control: `concat` costs less."

@@ -11,7 +11,7 @@ import pytest
 from optuna._hypervolume import compute_hypervolume
 
 from fusion_ops.errors import ConfigError, FusionNasError, RunError
-from reports import candidates
+from reports.candidates import table as candidates
 from reports.measures import MEASURES
 from reports.runs.comparability import caveats
 from reports.runs.configs import Difference, differences, repeats

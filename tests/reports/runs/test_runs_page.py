@@ -12,7 +12,7 @@ import reports
 from fusion_ops.errors import ConfigError, SpecError
 from reports.runs.side import load_sides
 from tests.reports.conftest import config, write_run
-from tests.reports.test_html import Page
+from tests.reports.html.test_html import Page
 
 EVIL = "<b>\"b' %{x} {{7*7}} $x$ &amp;<img src=x onerror=\"document.title='broken'\">\u2028" + "unbroken" * 12
 

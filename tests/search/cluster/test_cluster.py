@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 
 import search
 from fusion_ops.errors import ConfigError, RunError
-from reports.test_outcomes import read_outcomes
+from reports.retrained.outcomes import read_outcomes
 from search.cluster.readiness import require_cluster
 from search.cluster.shipment import PACKAGES
 from tests.clusters import TOKEN, Cluster

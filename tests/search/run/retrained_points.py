@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from fusion_ops.errors import RunError
-from reports.participant import Participant
-from reports.point_record import POINTS_FILE, PointRecord, read_points
-from reports.retrain_record import read_retrain_record
-from reports.run import load_run
+from reports.retrained.participant import Participant
+from reports.retrained.point_record import POINTS_FILE, PointRecord, read_points
+from reports.retrained.record import read_retrain_record
+from reports.run.run import load_run
 from search.config import SearchConfig
 from search.run.planning import plan
 from search.run.point_study import Allowance, PointStudy

@@ -13,7 +13,7 @@ import yaml
 import search
 import spaces
 from fusion_ops.errors import RunError
-from reports import candidates
+from reports.candidates import table as candidates
 from search.run.attention import described
 from search.run.run import Run, validation
 from tests.reports.exportable import record, write_checkpoint, write_run

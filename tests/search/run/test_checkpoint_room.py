@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reports import candidates
+from reports.candidates import table as candidates
 from search.run.checkpoint_room import make_room
 from tests.runs import check_sound, events, fusion_nas
 

@@ -14,9 +14,9 @@ import spaces
 from reports.comparison import Spread, detectable
 from reports.comparison.sequential import Looks
 from reports.measures import MEASURES
-from reports.participant import Participant
-from reports.retrain_record import RetrainRecord
-from reports.test_outcomes import KeptValues, Outcomes
+from reports.retrained.outcomes import KeptValues, Outcomes
+from reports.retrained.participant import Participant
+from reports.retrained.record import RetrainRecord
 from search.cli.power import power_of_launch
 from search.config import SearchConfig
 from search.run.power import assumed_power, gain_of_single_trainings, looks_at, measured_powers

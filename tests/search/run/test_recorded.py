@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reports import candidates
-from reports.failure_groups import TRACE
-from reports.workers import read_workers
+from reports.candidates import table as candidates
+from reports.run.workers import read_workers
+from reports.views.failure_groups import TRACE
 from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
 from search.run.driver import Driver

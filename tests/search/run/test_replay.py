@@ -12,7 +12,7 @@ import yaml
 
 import search
 from fusion_ops.errors import ConfigError, RunError, SpecError, UnknownNameError
-from reports import candidates
+from reports.candidates import table as candidates
 from reports.measures import Measure, declare
 from search.cli import app, errors, replay  # noqa: F401 - the import registers the command
 from search.run.replay import Replays

@@ -22,8 +22,8 @@ from safetensors.numpy import load_file, save_file
 
 import reports
 from fusion_ops.errors import FusionNasError, RunError
-from reports.retrain_record import RETRAIN_FILE, RetrainRecord, read_retrain_record
-from reports.test_outcomes import read_outcomes
+from reports.retrained.outcomes import read_outcomes
+from reports.retrained.record import RETRAIN_FILE, RetrainRecord, read_retrain_record
 from search.cli.errors import exit_code
 from search.config import SearchConfig
 from search.run.jobs import resume

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fusion_ops.errors import ConfigError
-from reports.retrain_record import RetrainRecord
+from reports.retrained.record import RetrainRecord
 from search.run.retrain_request import RetrainRequest, limits_of, parse_seeds
 
 

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 import search
 import spaces
-from reports.volume import hypervolume
+from reports.fronts.volume import hypervolume
 from search.strategy.observations import Observation
 from search.strategy.proposals.design import STRATA
 from search.strategy.proposals.encoding import Encoding

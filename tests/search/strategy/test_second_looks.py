@@ -13,9 +13,9 @@ from optuna.trial import TrialState
 
 import search
 import spaces
-from reports import candidates as table
-from reports.candidate import Candidate
-from reports.second_looks import SecondLooks, second_looks
+from reports.candidates import table
+from reports.candidates.candidate import Candidate
+from reports.run.second_looks import SecondLooks, second_looks
 from search.strategy.observations import Observation, Observations
 from search.strategy.proposals.encoding import Encoding
 from search.strategy.surrogate.evidence import Yardstick

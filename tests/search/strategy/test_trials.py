@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 import search
-from reports.candidate import Candidate
+from reports.candidates.candidate import Candidate
 from search.strategy import trials
 from search.strategy.pruners import create_pruner
 from search.training.job import Progress

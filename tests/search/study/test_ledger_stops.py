@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 import spaces
 from fusion_ops.errors import Infeasible
-from reports import candidates as table
+from reports.candidates import table
 from search.strategy.pruners import ParetoPruner
 from search.strategy.pruners.rule import ParetoRule
 from search.strategy.samplers import create_sampler

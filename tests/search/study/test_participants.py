@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import spaces
 from fusion_ops import FusionChoice
-from reports.participant import NoControl, Participant, merged
+from reports.retrained.participant import NoControl, Participant, merged
 from search.study.participants import ablations, choose_participants, finalists, original
 from search.training.job import Progress
 
@@ -168,8 +168,8 @@ def test_merging_keeps_order_and_every_role_once(space):
 
 
 def test_finalists_need_no_knee(open_ledger, space, accuracies):
-    from reports import candidates as table
-    from reports.ranking import rank
+    from reports.candidates import table
+    from reports.tables.ranking import rank
 
     ledger = searched(open_ledger, accuracies)
     ranked = rank(table.frame(ledger.records(), ledger.objectives), ledger.objectives).assign(knee=False)

@@ -8,14 +8,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from reports.arm import Arm, Part
 from reports.comparison import SeedPlan
 from reports.comparison.comparing import contrast
 from reports.comparison.components import components
 from reports.comparison.family import of_the_best
 from reports.judging.candidate import candidate_id
 from reports.measures import MEASURES
-from reports.participant import Participant
+from reports.retrained.arm import Arm, Part
+from reports.retrained.participant import Participant
 from search.study.adaptive_planner import HOPELESS, AdaptivePlanner
 from search.study.planner import FixedPlanner, Result, Wanted, leader, seed_list
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from fusion_ops.errors import RunError
-from reports.test_outcomes import read_outcomes
+from reports.retrained.outcomes import read_outcomes
 from search.cli import app, errors, launch  # noqa: F401 - the import registers the command
 from search.study.opening import create_study
 from search.study.storage import open_storage, require_storage

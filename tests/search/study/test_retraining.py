@@ -9,9 +9,9 @@ from optuna.trial import TrialState
 
 import spaces
 from fusion_ops.errors import CandidateError
-from reports import candidates as table
-from reports.candidate import RETRAINED
-from reports.participant import Participant
+from reports.candidates import table
+from reports.candidates.candidate import RETRAINED
+from reports.retrained.participant import Participant
 from search.strategy.observations import Observations
 from search.strategy.proposals.encoding import Encoding
 from search.study.participants import ablations, choose_participants

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fusion_ops.errors import CandidateError
-from reports.failures import has_diverged
+from reports.retrained.failures import has_diverged
 from search import data
 from search.training.files import FolderFiles
 from search.training.job import Job

@@ -1,0 +1,1 @@
+"""A candidate, and the table of all of them."""

@@ -1,0 +1,1 @@
+"""Colours, the style of figures, and the diagram of a network."""

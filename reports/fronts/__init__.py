@@ -1,0 +1,1 @@
+"""Dominance and hypervolume: which rows of numbers are as good as any other."""

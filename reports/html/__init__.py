@@ -1,0 +1,1 @@
+"""The page: its document, its panels, what it hands to the browser."""

@@ -1,0 +1,62 @@
+"""What the page's script knows of every candidate, JSON-ready: columns, of which `candidate.js` makes candidates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fusion_ops import FusionChoice
+from reports.candidates.candidate import ON_PAGE
+from reports.drawing.palette import OperatorStyle, operator_styles
+from reports.measures import Measure
+from reports.run.catalog import Catalog
+from reports.run.commands import export_command_around
+from reports.run.run import RunRecord
+
+__all__ = ["client_data"]
+
+
+def client_data(run: RunRecord, catalog: Catalog) -> dict[str, Any]:
+    """Return the candidates, the measures and the name of the run."""
+    choices = list(dict.fromkeys(choice for entry in catalog.entries for _, choice in entry.architecture.choices))
+    styles = operator_styles(choice.op for choice in choices)
+    return {
+        "run": run.name,
+        "objectives": list(run.objectives),
+        "quality": catalog.quality.name,
+        "measures": [_measure(measure) for measure in catalog.measures],
+        "points": [point.name for point in catalog.points],
+        "choices": [_choice(choice, styles[choice.op]) for choice in choices],
+        "command": export_command_around(run.path) if run.has_weights else [],
+        "columns": _columns(catalog, choices),
+        "first": catalog.first.id if catalog.first is not None else None,
+    }
+
+
+def _columns(catalog: Catalog, choices: list[FusionChoice]) -> dict[str, Any]:
+    """Return what is known of all candidates, a list each, in the catalog's order; `values` has one a measure."""
+    place = {choice: index for index, choice in enumerate(choices)}
+    names = (*ON_PAGE, "rank", "contribution", "knee", "description")
+    chosen = [dict(entry.architecture.choices) for entry in catalog.entries]
+    return {
+        **{name: [getattr(entry, name) for entry in catalog.entries] for name in names},
+        "chosen": [[place[one[point.name]] for point in catalog.points] for one in chosen],
+        "values": {
+            measure.name: [entry.values[measure.name] for entry in catalog.entries] for measure in catalog.measures
+        },
+    }
+
+
+def _measure(measure: Measure) -> dict[str, Any]:
+    return {
+        "name": measure.name,
+        "label": measure.label,
+        "column": measure.column,
+        "sign": measure.sign,
+        "style": measure.style,
+        "unit": measure.unit,
+        "quality": measure.quality,
+    }
+
+
+def _choice(choice: FusionChoice, style: OperatorStyle) -> dict[str, Any]:
+    return {"values": choice.to_dict(), "text": str(choice), "symbol": style.key, "letter": style.letter}

@@ -1,0 +1,1 @@
+"""What was trained again: its record, the outcomes of its test images, what each point earned."""

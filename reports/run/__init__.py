@@ -1,0 +1,1 @@
+"""One run as it was left behind: its files, and what they say of the search itself."""

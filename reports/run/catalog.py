@@ -1,0 +1,164 @@
+"""Every candidate of a run with its architecture: what the panels show and the page's script knows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pandas as pd
+
+from fusion_ops import Cost, FusionChoice
+from fusion_ops.errors import SpecError
+from reports.candidates import table as candidates
+from reports.candidates.candidate import Candidate
+from reports.measures import Measure
+from reports.phrases import describe, uniform_operator
+from reports.run.run import RunRecord
+from spaces import Architecture, FusionPoint, from_ref
+
+__all__ = ["Catalog", "Entry", "make_catalog"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry(Candidate):
+    """A candidate as its row of the table has it, and its place among the others; its curve is of the quality alone.
+
+    Args:
+        values: Measures by name; of a candidate that is not complete, the quality after its last epoch.
+        rank: Pareto rank; `None` unless complete.
+        contribution: Share of the front's hypervolume; `None` unless complete.
+        knee: Whether it is the front's knee.
+    """
+
+    values: Mapping[str, float | None]
+    rank: int | None = None
+    contribution: float | None = None
+    knee: bool = False
+
+    @property
+    def on_front(self) -> bool:
+        """Whether no other candidate is better in every objective."""
+        return self.rank == 1
+
+    @property
+    def description(self) -> str:
+        """The architecture in a few words."""
+        return describe(self.architecture)
+
+    @property
+    def operator(self) -> str | None:
+        """The operator of a uniform network, else `None`."""
+        return uniform_operator(self.architecture)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All candidates of one space, each architecture once.
+
+    Args:
+        measures: What is shown of a candidate; the objectives first.
+        quality: The measure of quality.
+        entries: The ranked candidates, best first, then all others by number.
+        points: The fusion points, in the network's order.
+        costs: Exact cost of a choice at a point, for all that occur.
+    """
+
+    measures: tuple[Measure, ...]
+    quality: Measure
+    entries: tuple[Entry, ...]
+    points: tuple[FusionPoint, ...]
+    costs: Mapping[tuple[str, FusionChoice], Cost]
+
+    @property
+    def ranked(self) -> tuple[Entry, ...]:
+        """The ranked candidates, best first."""
+        return tuple(entry for entry in self.entries if entry.rank is not None)
+
+    @property
+    def unranked(self) -> tuple[Entry, ...]:
+        """All others, by number."""
+        return tuple(entry for entry in self.entries if entry.rank is None)
+
+    @property
+    def by_quality(self) -> tuple[Entry, ...]:
+        """The ranked candidates by quality; equals keep the ranking's order."""
+        return tuple(sorted(self.ranked, key=lambda entry: self.quality.loss(entry.values[self.quality.name])))
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Every operator that occurs, by name."""
+        return tuple(sorted({choice.op for _, choice in self.costs}))
+
+    @property
+    def best(self) -> Entry | None:
+        """The candidate of the best quality."""
+        return next(iter(self.by_quality), None)
+
+    @property
+    def first(self) -> Entry | None:
+        """The candidate to look at first: the knee, else any."""
+        return next((entry for entry in self.entries if entry.knee), next(iter(self.entries), None))
+
+
+def make_catalog(run: RunRecord) -> Catalog:
+    """Return the candidates of a run.
+
+    Each architecture is there once: as it is ranked, else by its first row.
+
+    Raises:
+        SpecError: An architecture is damaged, belongs to another space than the others, or to a space or
+            an operator that is not registered here.
+    """
+    rows = run.ranked.to_dict("records")
+    seen = {row["id"] for row in rows}
+    for row in run.table.sort_values("number", kind="stable").to_dict("records"):
+        if row["id"] not in seen:
+            seen.add(row["id"])
+            rows.append(row)
+    entries = tuple(_entry(row, run.measures, run.quality) for row in rows)
+    points = _points(entries)
+    return Catalog(run.measures, run.quality, entries, points, _costs(entries, points))
+
+
+def _entry(row: Mapping[Any, Any], measures: Sequence[Measure], quality: Measure) -> Entry:
+    curve = candidates.curve(row["curve"])
+    values = {measure.name: _finite(row.get(measure.column)) for measure in measures}
+    if row["state"] != "complete" and curve:
+        values[quality.name] = _finite(curve[-1])
+    kept = {one.name: row[one.name] for one in fields(Candidate) if one.name in row and not pd.isna(row[one.name])}
+    ranked = {"rank": row["rank"], "contribution": row["contribution"], "knee": row["knee"]} if "rank" in row else {}
+    read = {
+        "architecture": Architecture.from_json(row["architecture"]),
+        "curve": [{quality.name: value} for value in curve],
+        "measured": candidates.measured_costs(row),
+    }
+    return Entry(**kept | ranked | read, values=values)
+
+
+def _points(entries: Sequence[Entry]) -> tuple[FusionPoint, ...]:
+    if not entries:
+        return ()
+    refs = {entry.architecture.space for entry in entries}
+    if len(refs) > 1:
+        names = ", ".join(sorted(str(ref.to_dict()) for ref in refs))
+        raise SpecError(f"the candidates of a report belong to one space; got {names}.")
+    return from_ref(refs.pop()).points
+
+
+def _costs(entries: Sequence[Entry], points: Sequence[FusionPoint]) -> dict[tuple[str, FusionChoice], Cost]:
+    chosen = dict.fromkeys(pair for entry in entries for pair in entry.architecture.choices)
+    by_name = {point.name: point for point in points}
+    for entry in entries:
+        have = {name for name, _ in entry.architecture.choices}
+        if have != set(by_name):
+            raise SpecError(
+                f"architecture {entry.id} chooses at {', '.join(sorted(have))}; "
+                f"its space has the points {', '.join(by_name)}."
+            )
+    return {(name, choice): by_name[name].cost(choice) for name, choice in chosen}
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
