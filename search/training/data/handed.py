@@ -53,7 +53,7 @@ def dataset_of(value: Any, section: HandedSection, what: str, must: str = "must 
         DataError: It is something else, or what it holds is wrong; what `assembled` raises.
     """
     if isinstance(value, Dataset):
-        return value
+        return _undivided(value, section, what)
     given = _parts(value, what, must)
     notices: list[str] = []
     splits = {key: _split(given[key], f"{what} {key}", section, notices) for key in PART_NAMES if key in given}
@@ -61,6 +61,16 @@ def dataset_of(value: Any, section: HandedSection, what: str, must: str = "must 
     if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
         raise DataError(f"{what} classes must be a list of names; got {classes!r}.")
     return assembled(section, classes, **splits, notices=notices)
+
+
+def _undivided(dataset: Dataset, section: HandedSection, what: str) -> Dataset:
+    for key in ("groups", "split"):
+        if getattr(section, key) is not None:
+            raise DataError(
+                f"{what} is a search.data.Dataset, whose parts are not divided anew by `data.{key}`; give a mapping "
+                "of arrays, or leave the key out."
+            )
+    return dataset
 
 
 def _parts(value: Any, what: str, must: str) -> dict[str, Any]:

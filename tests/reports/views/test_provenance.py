@@ -66,6 +66,24 @@ def test_what_was_recorded_is_shown(make_run: Callable[..., Path]) -> None:
         assert facts["Hashes"][f"SHA-256 of {name}"] == hashlib.sha256((path / name).read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (
+            {"val_fraction": 0.2, "groups": "p.csv"},
+            "0.2 of the training images in whole groups of `data.groups: p.csv`",
+        ),
+        (
+            {"val_fraction": 0.2, "split": "s.csv"},
+            "those of `data.split: s.csv`; of the training images where it names",
+        ),
+    ],
+)
+def test_how_the_data_were_divided_is_shown(make_run: Callable[..., Path], data: dict[str, Any], says: str) -> None:
+    _, facts = provenance_of(make_run(data=data))
+    assert facts["Splits"]["validation images are"].startswith(says)
+
+
 def test_no_password_leaves_the_run(make_run: Callable[..., Path]) -> None:
     path = make_run(storage={"url": "postgresql://me:hunter2@db/x?sslpassword=hunter3"})
     found, _ = provenance_of(path)

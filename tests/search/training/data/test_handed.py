@@ -191,6 +191,12 @@ def test_a_section_that_names_data_of_its_own_is_refused(section, says):
         made((X, Y), **section)
 
 
+def test_a_data_set_that_is_divided_is_taken_as_it_is(expected):
+    assert made(expected).info() == expected.info()
+    with pytest.raises(DataError, match=r"whose parts are not divided anew by `data\.groups`"):
+        made(expected, groups="who.csv")
+
+
 def test_what_a_run_keeps_is_what_was_given(tmp_path):
     section = DataConfig(val_fraction=0.4, seed=3, mean=(0.1, 0.2, 0.3))
     given = given_dataset(Items(as_float), section)
