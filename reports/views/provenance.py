@@ -103,10 +103,21 @@ def _splits(run: RunRecord) -> Iterator[Fact]:
     prints = _mapping(_resolved(run).get("fingerprints"))
     for name in ("train", "validation", "test"):
         size = found.get(name)
-        yield Fact(f"{name} images", f"{size:,}" if isinstance(size, int) else NOT_RECORDED)
+        yield Fact(f"{name} images", _images(size, _mapping(found.get("images_a_class")).get(name)))
     for name in ("train", "validation", "test"):
         yield Fact(f"fingerprint of {name}", _said(prints.get(name)), exact=name in prints)
     yield Fact("test images are", "never seen by the search; shown once to each retrained network")
+    for notice in found.get("notices") or ():
+        yield Fact("notice", masked(str(notice)))
+
+
+def _images(size: Any, by_class: Any) -> str:
+    if not isinstance(size, int):
+        return NOT_RECORDED
+    if not isinstance(by_class, Sequence) or len(by_class) != 2:
+        return f"{size:,}"
+    least, most = by_class
+    return f"{size:,}, {least:,} a class" if least == most else f"{size:,}, {least:,} to {most:,} a class"
 
 
 def _made(data: Mapping[str, Any]) -> str:

@@ -45,14 +45,20 @@ def print_plan(config: SearchConfig) -> None:
             _add_space(table, stated)
             Console().print(table)
         raise
-    info = dataset.info()
-    table.add_row("data", f"{dataset.name}: {info['train']:,} train, {info['validation']:,} validation images")
+    table.add_row("data", f"{dataset.name}: {_images(dataset.sizes())}")
     table.add_row("search", f"{config.search.trials} candidates of {config.train.epochs} epochs")
     table.add_row("objectives", ", ".join(config.objectives))
     _add_space(table, space)
     for head, line in zip_longest(("power",), power_of_launch(config, dataset), fillvalue=""):
         table.add_row(head, line)
     Console().print(table)
+
+
+def _images(sizes: Mapping[str, Any]) -> str:
+    """Return how many images there are to train on and to validate on, and of which classes."""
+    said = f"{sizes['train']:,} train, {sizes['validation']:,} validation images"
+    least, most = sizes.get("images_a_class", {}).get("train", (None, None))
+    return said if least is None else f"{said}, to train on {least:,} to {most:,} a class"
 
 
 def _add_space(table: Table, space: SearchSpace) -> None:

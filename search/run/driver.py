@@ -121,7 +121,8 @@ class Driver:
 
     def search(self, event: str) -> bool:
         """Carry on the search; see `run`."""
-        return self.run(SearchWork(self.config, self.ledger, self.budget), event)
+        noted = {"data": self.dataset.sizes(), "notices": list(self.dataset.notices)}
+        return self.run(SearchWork(self.config, self.ledger, self.budget), event, **noted)
 
     def run(self, work: Work, event: str, **noted: Any) -> bool:
         """Train what is left to train, then write the table and the report; return whether a signal ended it.

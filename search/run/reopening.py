@@ -25,7 +25,7 @@ from spaces import SearchSpace
 __all__ = ["reopened", "resumable", "study_name"]
 
 # What a run notes of its data that may be worded in another way, or was not noted by earlier versions.
-TOLD = ("notices",)
+TOLD = ("images_a_class", "notices")
 
 
 def reopened(

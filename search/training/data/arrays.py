@@ -10,46 +10,77 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED, Split, check_pairs
+from search.training.data.class_values import ClassValues
+from search.training.data.dataset import Split, check_pairs
+from search.training.data.depth import Range, eight_bits
+from search.training.data.notices import Notices
 
 __all__ = ["Layout", "split_from"]
 
 Layout = Literal["auto", "nchw", "nhwc"]
 CHANNELS = (1, 3, 4)
+# By type of whole numbers: the value that is white.
+WHITE = {"bool": 1, "uint16": 2**16 - 1}
 
 
-def split_from(images: Any, labels: Any, where: str, layout: Layout = "auto", *, user_defined: bool = False) -> Split:
+def split_from(
+    images: Any,
+    labels: Any,
+    where: str,
+    layout: Layout = "auto",
+    *,
+    user_defined: bool = False,
+    values: ClassValues | None = None,
+    given: Range | None = None,
+    notices: Notices | None = None,
+) -> Split:
     """Return images and labels or masks as a split.
 
     Args:
-        images: `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`; uint8.
-        labels: `(N,)` or `(N, H, W)`; whole numbers.
+        images: `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`; uint8, or what can be scaled to it: uint16, bool, and
+            with `given` any numbers.
+        labels: `(N,)`; or masks `(N, H, W)`, with colours as classes `(N, H, W, 3)`; whole numbers.
         where: How messages call the arrays, for example `data.npz: train`.
         layout: Where the channels are; `auto` takes the axis that has 1, 3 or 4 entries.
         user_defined: Whether labels may be floating-point, of any shape `(N, …)`, for a user-defined loss; and whether
             images may be a tuple: images, and whatever else the network takes, floating-point `(N, …)`.
+        values: Which value of a mask is which class.
+        given: The values of images that become 0 and 255.
+        notices: Where it is told what was scaled.
 
     Raises:
-        DataError: An array has a wrong type, shape, or length, a mask has a value beyond 255, or it is not clear which
-            axis has the channels.
+        DataError: An array has a wrong type, shape, or length, a mask has a value of no class, or it is not clear which
+            axis has the channels or which value of images is white.
     """
+    values, notices = values or ClassValues(), notices or Notices()
     several = user_defined and isinstance(images, tuple | list) and len(images) > 0
     images, *others = images if several else (images,)
-    target = _floats if user_defined and _is_floating(labels) else _labels
+    floating = user_defined and _is_floating(labels)
     split = Split(
-        _images(images, f"{where} images", layout),
-        target(labels, f"{where} labels"),
+        _images(_bytes(images, f"{where} images", given, notices), f"{where} images", layout),
+        _floats(labels, f"{where} labels") if floating else _labels(labels, f"{where} labels", values),
         tuple(_floats(other, f"{where} input {index}") for index, other in enumerate(others, 1)),
     )
     check_pairs(split, where)
     return split
 
 
-def _images(value: Any, where: str, layout: Layout) -> Tensor:
-    """Return images as `(N, C, H, W)` uint8."""
+def _bytes(value: Any, where: str, given: Range | None, notices: Notices) -> NDArray[np.uint8]:
+    """Return images as uint8, scaled where they are something else."""
     array = _array(value, where)
-    if array.dtype != np.uint8:
-        raise DataError(f"{where} must be uint8 from 0 to 255; got {_kind(array)}. Convert them when they are saved.")
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where} must be numbers; got {array.dtype}.")
+    scaled = np.empty(array.shape, dtype=np.uint8)
+    for index, image in enumerate(array):
+        limit = WHITE.get(array.dtype.name)
+        scaled[index] = eight_bits(image, f"{where} {index}", array.dtype.name, limit, given, notices)
+    return scaled
+
+
+def _images(array: NDArray[np.uint8], where: str, layout: Layout) -> Tensor:
+    """Return images as `(N, C, H, W)`."""
     if array.ndim == 3:
         return _tensor(array).unsqueeze(1)
     if array.ndim != 4:
@@ -58,23 +89,31 @@ def _images(value: Any, where: str, layout: Layout) -> Tensor:
     return tensor.permute(0, 3, 1, 2).contiguous() if _order(array.shape, where, layout) == "nhwc" else tensor
 
 
-def _labels(value: Any, where: str) -> Tensor:
+def _labels(value: Any, where: str, values: ClassValues) -> Tensor:
     """Return labels `(N,)` as int64, or masks `(N, H, W)` as uint8."""
     array = _array(value, where)
-    if array.dtype.kind not in "iu":
-        raise DataError(f"{where} must be whole numbers; got {_kind(array)}.")
+    if array.dtype.kind not in "biu":
+        raise DataError(f"{where} must be whole numbers; got {array.dtype}.")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 1:
         return torch.from_numpy(array.astype(np.int64))
+    if array.ndim == 4 and array.shape[3] == 3 and array.dtype == np.uint8:
+        return torch.from_numpy(values.coloured(_in_colour(array, where, values), where))
     if array.ndim != 3:
         raise DataError(f"{where} must be (N,), or masks (N, H, W); got shape {array.shape}.")
-    if array.dtype == np.uint8:
+    if array.dtype == np.uint8 and not values.given and not values.unknown:
         return _tensor(array)
-    wrong = np.argwhere((array < 0) | (array > IGNORED))
-    if len(wrong):
-        raise DataError(f"{where}: masks are 0 … 255; image {wrong[0][0]} has {array[tuple(wrong[0])]}.")
-    return torch.from_numpy(array.astype(np.uint8))
+    return torch.from_numpy(values.mask(array.astype(np.int64), where))
+
+
+def _in_colour(array: NDArray[Any], where: str, values: ClassValues) -> NDArray[Any]:
+    if not values.in_colour:
+        raise DataError(
+            f"{where} are masks in colour, (N, H, W, 3); say which colour is which class, for example "
+            '`data.classes: {background: "#000000", object: "#ff0000"}`.'
+        )
+    return array
 
 
 def _is_floating(value: Any) -> bool:
@@ -95,14 +134,6 @@ def _array(value: Any, where: str) -> NDArray[Any]:
     if not isinstance(value, np.ndarray):
         raise DataError(f"{where} must be a NumPy array or a tensor; got {type(value).__name__}.")
     return value
-
-
-def _kind(array: NDArray[Any]) -> str:
-    if array.dtype.kind == "f":
-        missing = np.argwhere(np.isnan(array))
-        if len(missing):
-            return f"{array.dtype} with NaN at {tuple(int(index) for index in missing[0])}"
-    return str(array.dtype)
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:

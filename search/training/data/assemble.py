@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED, Dataset, Split, Task, channel_statistics
+from search.training.data.coverage import coverage
+from search.training.data.dataset import IGNORED, Dataset, Split, Task, channel_statistics, constant_channels
 from search.training.data.division import divided
 from search.training.settings import DataSection
 
@@ -48,22 +50,14 @@ def assembled(
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
     parts, of_division = divided(section, there)
-    mean, std = channel_statistics(parts["train"].images)
-    told = (*notices, *of_division, *_overlaps(parts))
     try:
-        return Dataset(
-            section.name,
-            _task(train.labels),
-            tuple(classes),
-            parts["train"],
-            parts["validation"],
-            parts["test"],
-            mean,
-            std,
-            told,
-        )
+        told = (*notices, *of_division, *_overlaps(parts), *constant_channels(parts["train"].images))
+        mean, std = channel_statistics(parts["train"].images)
+        three = parts["train"], parts["validation"], parts["test"]
+        dataset = Dataset(section.name, _task(train.labels), tuple(classes), *three, mean, std)
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
+    return replace(dataset, notices=(*told, *coverage(dataset)))
 
 
 def class_numbers(splits: Iterable[Split]) -> list[str]:

@@ -192,4 +192,5 @@ def _tensors(dataset: Dataset) -> dict[str, Tensor]:
 
 
 def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+    # The order of keys counts: that of `data.classes` says which class is which.
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

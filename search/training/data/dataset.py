@@ -10,7 +10,17 @@ from torch import Tensor
 
 from fusion_ops.errors import DataError
 
-__all__ = ["IGNORED", "PART_NAMES", "Dataset", "Split", "Task", "channel_statistics", "check_pairs"]
+__all__ = [
+    "IGNORED",
+    "PART_NAMES",
+    "Dataset",
+    "Split",
+    "Task",
+    "channel_statistics",
+    "check_pairs",
+    "constant_channels",
+    "images_by_class",
+]
 
 Task = Literal["classification", "segmentation", "user_defined"]
 IGNORED = 255
@@ -67,11 +77,11 @@ class Dataset:
         test: What the search never sees; no images where none of them has a label.
         mean: By channel, of images scaled to 0 … 1: the network gets (images / 255 − mean) / std.
         std: By channel; that of the training images, unless the user gives another.
-        notices: What a user has to know of how the set was read and divided, a line each.
+        notices: What was left out, scaled, or read in a way that the user did not ask for, a sentence each.
 
     Raises:
         DataError: A split is empty or malformed, sizes differ, there are fewer than two classes, a label
-            is out of range, a training class is missing, or a channel is constant.
+            is out of range, or a training class is missing.
     """
 
     name: str
@@ -115,6 +125,14 @@ class Dataset:
         """Shapes of what the network takes beside an image."""
         return tuple(tuple(other.shape[1:]) for other in self.train.others)
 
+    def sizes(self) -> dict[str, Any]:
+        """Return the images of each part, and by part those of its smallest and its largest class."""
+        images: dict[str, Any] = {name: len(split) for name, split in self.parts.items()}
+        if not self.classes:
+            return images
+        by_part = {name: images_by_class(split.labels, len(self.classes)) for name, split in self.parts.items()}
+        return images | {"images_a_class": {name: [int(n.min()), int(n.max())] for name, n in by_part.items()}}
+
     def info(self) -> dict[str, Any]:
         """Return what a run notes about its data, as JSON-ready values."""
         return {
@@ -125,7 +143,7 @@ class Dataset:
             "mean": list(self.mean),
             "std": list(self.std),
             **({"other_shapes": [list(shape) for shape in self.other_shapes]} if self.train.others else {}),
-            **{name: len(split) for name, split in self.parts.items()},
+            **self.sizes(),
             **({"notices": list(self.notices)} if self.notices else {}),
         }
 
@@ -199,11 +217,41 @@ def check_pairs(split: Split, where: str) -> None:
         raise DataError(f"{where}: a mask has the size of its image; got {sizes}.")
 
 
+def images_by_class(labels: Tensor, classes: int) -> Tensor:
+    """Return how many images each class has, `(K,)` int64: with masks, those in which it has a pixel."""
+    if labels.ndim == 1:
+        return torch.bincount(labels, minlength=classes)
+    counts = torch.zeros(classes, dtype=torch.int64)
+    for mask in labels:
+        counts += torch.bincount(mask.flatten(), minlength=IGNORED + 1)[:classes] > 0
+    return counts
+
+
+def constant_channels(images: Tensor) -> tuple[str, ...]:
+    """Return a sentence for each channel, from 0, that is the same in all pixels of all images.
+
+    Raises:
+        DataError: All channels are constant.
+    """
+    values = [(int(channel.min()), int(channel.max())) for channel in images.unbind(dim=1)]
+    constant = {index: low for index, (low, high) in enumerate(values) if low == high}
+    if len(constant) == len(values):
+        raise DataError(
+            f"all training images are the same: every channel is constant ({', '.join(map(str, constant.values()))}), "
+            "so nothing can be learned; look at how they were saved."
+        )
+    return tuple(
+        f"channel {index} is {value} in all training images and tells the network nothing; its std is 1 unless "
+        "`data.std` says another"
+        for index, value in constant.items()
+    )
+
+
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation by channel of uint8 images scaled to 0 … 1.
 
     They come from the histogram of the 256 values, without a float copy of the images, and are rounded to
-    six digits, so that what is written down is what was trained with.
+    six digits, so that what is written down is what was trained with. A constant channel has 1 as its deviation.
     """
     means, stds = [], []
     values = torch.arange(256, dtype=torch.float64) / 255
@@ -214,5 +262,5 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
         shares = torch.as_tensor(counts).double() / channel.numel()
         mean = float(shares @ values)
         means.append(round(mean, 6))
-        stds.append(round(float(shares @ (values - mean) ** 2) ** 0.5, 6))
+        stds.append(round(float(shares @ (values - mean) ** 2) ** 0.5, 6) or 1.0)
     return tuple(means), tuple(stds)

@@ -1,7 +1,7 @@
 """`image_folder` and `mask_folder`: image files in folders, in `train`, `val` and `test` or without them.
 
-`image_folder` has one folder a class. `mask_folder` has `images/` and `masks/` with files of the same names; a mask is
-a PNG of 8 bits, grey or with a palette, whose values are the numbers of the classes, 255 for unknown pixels.
+`image_folder` has one folder a class. `mask_folder` has `images/` and `masks/` with files of the same names; a mask's
+values, or its colours, are classes.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ import torch
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
-from search.training.data.assemble import assembled, class_numbers
+from search.training.data.assemble import assembled
 from search.training.data.cache import files_in
 from search.training.data.dataset import PART_NAMES, Dataset, Split
-from search.training.data.pictures import MaskSection, PictureSection, decoded, stacked
+from search.training.data.decoding import decoded
+from search.training.data.depth import tell_of_unused_range
+from search.training.data.labels import numbered
+from search.training.data.left_out import is_picture, tell_of_left_out
+from search.training.data.masks import MaskSection
+from search.training.data.notices import Notices
+from search.training.data.pictures import PictureSection, stacked
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
 __all__ = ["ImageFolder", "MaskFolder", "load_image_folder", "load_mask_folder"]
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 class ImageFolder(PictureSection, FileSection):
@@ -30,30 +34,71 @@ class ImageFolder(PictureSection, FileSection):
 
 def load_image_folder(section: ImageFolder) -> Dataset:
     """Return the images of a folder with their class."""
-    parts = _parts_in(section.existing())
+    root, notices = section.existing(), Notices()
+    parts = _parts_by_class(root, notices)
     classes = [folder.name for folder in _folders_in(parts["train"])]
     if len(classes) < 2:
-        found = ", ".join(classes) or "none"
-        raise DataError(f"{parts['train']} needs one folder a class, at least two; got {found}.")
-    return assembled(
-        section, classes, **{name: _classified(folder, classes, section) for name, folder in parts.items()}, notices=()
-    )
+        raise DataError(_without_classes(root, parts["train"], classes))
+    files = {part: _by_class(folder, classes) for part, folder in parts.items()}
+    tell_of_left_out(root, (path for found in files.values() for path, _ in found), notices)
+    splits = {part: _classified(found, section, notices) for part, found in files.items()}
+    tell_of_unused_range(section.range, notices)
+    return assembled(section, classes, **splits, notices=notices.told())
 
 
-def _classified(root: Path, classes: list[str], section: ImageFolder) -> Split:
-    files: list[Path] = []
-    labels: list[int] = []
+def _by_class(root: Path, classes: list[str]) -> list[tuple[Path, int]]:
+    """Return the image files of a part, each with its class."""
+    files: list[tuple[Path, int]] = []
     for folder in _folders_in(root):
         if folder.name not in classes:
             known = ", ".join(classes[:20])
             raise DataError(f"{folder}: the training images have no class `{folder.name}`; they have {known}.")
-        found = _images_in(folder)
-        files += found
-        labels += [classes.index(folder.name)] * len(found)
+        files += [(path, classes.index(folder.name)) for path in _images_in(folder)]
     if not files:
         raise DataError(f"{root} is empty; it needs one folder a class.")
-    images = stacked(files, lambda path: section.pixels(decoded(path)))
-    return Split(images, torch.tensor(labels), names=_names(files, section))
+    return files
+
+
+def _classified(files: list[tuple[Path, int]], section: ImageFolder, notices: Notices) -> Split:
+    images = stacked([path for path, _ in files], lambda path: section.pixels(decoded(path), notices))
+    names = _names([path for path, _ in files], section)
+    return Split(images, torch.tensor([label for _, label in files]), names=names)
+
+
+def _parts_by_class(root: Path, notices: Notices) -> dict[str, Path]:
+    """Return the folders of the parts, unless the folder `train` is a class beside others."""
+    parts = _parts_in(root)
+    known = [root / name for names in PART_NAMES.values() for name in names if (root / name).is_dir()]
+    beside = [folder for folder in _folders_in(root) if folder not in known]
+    if not beside or not known:
+        return parts
+    if parts["train"] == root:
+        _require_no_parts(known, beside, root)
+    elif _folders_in(parts["train"]) or not any(map(is_picture, files_in(parts["train"]))):
+        return parts
+    like, called = (", ".join(f"`{folder.name}`" for folder in some[:3]) for some in (beside, known))
+    notices.say(
+        f"{called} of {root} counts as a class, like {like} beside it, and not as a part: it has no such folders"
+    )
+    return {"train": root}
+
+
+def _require_no_parts(known: list[Path], beside: list[Path], root: Path) -> None:
+    """Check that what is called like a part has no folders like the classes beside it."""
+    classes = {folder.name for folder in beside}
+    part = next((part for part in known if any(folder.name in classes for folder in _folders_in(part))), None)
+    if part is not None:
+        raise DataError(
+            f"{part} has the classes of {root} again, so it is a part, but there is no part `train`; move the folders "
+            f"of classes in {root} into a new folder {root / 'train'}."
+        )
+
+
+def _without_classes(root: Path, folder: Path, classes: list[str]) -> str:
+    said = f"{folder} needs one folder a class, at least two; got {', '.join(classes) or 'none'}."
+    if folder == root:
+        return said
+    return f"{said} If `{folder.name}` is a class, move all folders of classes into a new folder {root / 'train'}."
 
 
 class MaskFolder(MaskSection, FileSection):
@@ -62,37 +107,53 @@ class MaskFolder(MaskSection, FileSection):
 
 def load_mask_folder(section: MaskFolder) -> Dataset:
     """Return the images of a folder with their masks."""
-    splits = {name: _masked(folder, section) for name, folder in _parts_in(section.existing()).items()}
-    return assembled(section, section.classes or class_numbers(splits.values()), **splits, notices=())
+    root, values, notices = section.existing(), section.values, Notices()
+    pairs = {part: _pairs(folder) for part, folder in _parts_in(root).items()}
+    tell_of_left_out(root, (path for found in pairs.values() for pair in found for path in pair), notices)
+    splits = {part: _masked(found, section, notices) for part, found in pairs.items()}
+    names, splits = numbered(splits, values.names, values, notices, lambda part, index: str(pairs[part][index][1]))
+    tell_of_unused_range(section.range, notices)
+    return assembled(section, names, **splits, notices=notices.told())
 
 
-def _masked(folder: Path, section: MaskFolder) -> Split:
-    pairs = _pairs(folder)
-    both = stacked(pairs, lambda pair: _image_and_mask(*pair, section), lambda pair: str(pair[0]))
+def _masked(pairs: list[tuple[Path, Path]], section: MaskFolder, notices: Notices) -> Split:
+    both = stacked(pairs, lambda pair: _image_and_mask(*pair, section, notices), lambda pair: str(pair[0]))
     names = _names([image for image, _ in pairs], section)
     return Split(both[:, :-1].contiguous(), both[:, -1].contiguous(), names=names)
 
 
-def _image_and_mask(path: Path, mask_path: Path, section: MaskFolder) -> NDArray[np.uint8]:
+def _image_and_mask(path: Path, mask_path: Path, section: MaskFolder, notices: Notices) -> NDArray[np.uint8]:
     """Return an image and its mask as `(channels + 1, H, W)`."""
     image, mask = decoded(path), decoded(mask_path)
-    if image.size != mask.size:
-        raise DataError(f"a mask has the size of its image; {path} has {image.size}, {mask_path} has {mask.size}.")
-    return np.concatenate([section.pixels(image), section.mask(mask, str(mask_path))[None]])
+    sizes = image.image.size, mask.image.size
+    if sizes[0] != sizes[1]:
+        raise DataError(f"a mask has the size of its image; {path} has {sizes[0]}, {mask_path} has {sizes[1]}.")
+    return np.concatenate([section.pixels(image, notices), section.mask(mask, notices)[None]])
 
 
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     """Return every image with its mask."""
-    names = {}
+    names: dict[str, dict[Path, Path]] = {}
     for kind in ("images", "masks"):
         if not (folder / kind).is_dir():
             raise DataError(f"{folder} needs the folders `images` and `masks`; there is no `{kind}`.")
-        names[kind] = {path.relative_to(folder / kind).with_suffix(""): path for path in _images_in(folder / kind)}
+        names[kind] = _by_name(folder / kind)
     for kind, other in (("images", "masks"), ("masks", "images")):
         alone = sorted(set(names[kind]) - set(names[other]))
         if alone:
             raise DataError(f"{names[kind][alone[0]]} has no file of the same name in `{other}`.")
     return [(path, names["masks"][name]) for name, path in names["images"].items()]
+
+
+def _by_name(folder: Path) -> dict[Path, Path]:
+    """Return the image files of a folder by their path in it, without their ending."""
+    found: dict[Path, Path] = {}
+    for path in _images_in(folder):
+        name = path.relative_to(folder).with_suffix("")
+        if name in found:
+            raise DataError(f"{found[name]} and {path} have one name; an image has one mask of its name. Rename one.")
+        found[name] = path
+    return found
 
 
 def _names(files: list[Path], section: FileSection) -> tuple[str, ...]:
@@ -124,9 +185,9 @@ def _images_in(root: Path) -> list[Path]:
     Raises:
         DataError: There is none.
     """
-    files = [path for path in files_in(root) if path.suffix.lower() in SUFFIXES]
+    files = [path for path in files_in(root) if is_picture(path)]
     if not files:
-        raise DataError(f"folder {root} has no image; images end in {', '.join(SUFFIXES)}.")
+        raise DataError(f"folder {root} has no image; images end in .png, .jpg, .tif and others that Pillow decodes.")
     return files
 
 

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, ValidationError, field_validator
 
 from fusion_ops.errors import ConfigError, DataError
 from search.training.data.cache import read_files, write_files
+from search.training.data.class_values import ClassSection
 from search.training.data.dataset import Dataset
 from search.training.data.handed import HandedSection, dataset_of
 from search.training.data.source import DATASETS, NORMALISATION, DatasetSource, UndividedSection
@@ -40,6 +41,10 @@ class GivenSection(UndividedSection):
         return path
 
 
+class LaunchSection(ClassSection, HandedSection):
+    """The keys of the `data` section that count beside what is handed to `launch`."""
+
+
 def given_dataset(data: Any, config: DataConfig) -> Dataset:
     """Return what is handed to `launch` as a data set, divided and normalised as the `data` section says.
 
@@ -55,10 +60,10 @@ def given_dataset(data: Any, config: DataConfig) -> Dataset:
         key = f"name: {config.name}" if config.path is None else f"path: {config.path}"
         raise ConfigError(f"`data=` of `launch` takes the place of `data.{key}`; leave one of the two out.")
     try:
-        section = HandedSection.model_validate(config.model_dump() | {"name": GIVEN})
+        section = LaunchSection.model_validate(config.model_dump() | {"name": GIVEN})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        known = ", ".join(key for key in HandedSection.model_fields if key not in ("name", "path", "cache"))
+        known = ", ".join(key for key in LaunchSection.model_fields if key not in ("name", "path", "cache"))
         key = ".".join(map(str, first["loc"]))
         raise ConfigError(f"beside `data=` of `launch`, the keys of `data` are {known}; got `{key}`.") from None
     made = dataset_of(data, section, "`data`")

@@ -8,24 +8,29 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import ConfigDict, ValidationInfo, field_validator
+from torch import Tensor
 
 from fusion_ops.errors import DataError, nearest
-from search.training.data.assemble import assembled, class_numbers
+from search.training.data.assemble import assembled
 from search.training.data.cache import files_in
 from search.training.data.dataset import PART_NAMES, Dataset, Split
+from search.training.data.decoding import Picture, decoded
+from search.training.data.depth import tell_of_unused_range
 from search.training.data.groups import as_groups
-from search.training.data.pictures import MaskSection, decoded, stacked
+from search.training.data.labels import coded, numbered
+from search.training.data.left_out import tell_of_left_out
+from search.training.data.masks import MaskSection
+from search.training.data.notices import Notices
+from search.training.data.pictures import stacked
 from search.training.data.source import DATASETS, DatasetSource
 from search.training.settings import Text
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 __all__ = ["HuggingFace", "load_huggingface"]
 
@@ -62,17 +67,25 @@ class HuggingFace(MaskSection):
 
 def load_huggingface(section: HuggingFace) -> Dataset:
     """Return a set with a column of images and one of labels or of masks."""
+    notices = Notices()
     with tempfile.TemporaryDirectory(prefix="fusion-nas-") as scratch:
-        tables = _parts(_opened(section, scratch))
-        splits = {part: _split(table, part, section) for part, table in tables.items()}
-        names = getattr(tables["train"].features[section.label], "names", None)
-        classes = section.classes or names or class_numbers(splits.values())
+        tables = _parts(_opened(section, scratch, notices), notices)
+        for part, table in tables.items():
+            _require_columns(table, part, section)
+        splits, names = _splits(tables, section, notices)
+        splits = {part: replace(split, groups=_groups(tables[part], part, section)) for part, split in splits.items()}
         # On Windows and NFS a mapped file cannot be removed.
         del tables
-    return assembled(section, classes, **splits, notices=())
+    names, splits = numbered(splits, names, section.values, notices, _place)
+    tell_of_unused_range(section.range, notices)
+    return assembled(section, names, **splits, notices=notices.told())
 
 
-def _opened(section: HuggingFace, scratch: str) -> Any:
+def _place(part: str, row: int) -> str:
+    return f"data set huggingface, {part}, row {row}"
+
+
+def _opened(section: HuggingFace, scratch: str, notices: Notices) -> Any:
     import datasets
 
     try:
@@ -82,49 +95,65 @@ def _opened(section: HuggingFace, scratch: str) -> Any:
         files = [root] if root.is_file() else [file for file in files_in(root) if file.suffix == ".parquet"]
         if not files:
             return datasets.load_from_disk(str(root))
-        return datasets.load_dataset("parquet", data_files=_by_part(files), cache_dir=scratch)
+        if root.is_dir():
+            tell_of_left_out(root, files, notices)
+        return datasets.load_dataset("parquet", data_files=_by_part(files, root, notices), cache_dir=scratch)
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
         what = section.dataset or section.path
         raise DataError(f"data set huggingface: {what} cannot be loaded ({type(error).__name__}: {first}).") from error
 
 
-def _by_part(files: Sequence[Path]) -> dict[str, list[str]]:
-    parts: dict[str, list[str]] = {}
+def _by_part(files: Sequence[Path], root: Path, notices: Notices) -> dict[str, list[str]]:
+    """Return the files of each part, by how they are called, or else the folder that they are in."""
+    found: dict[str | None, list[str]] = {}
     for file in files:
-        part = next((part for part, names in PART_NAMES.items() if file.name.startswith(names)), "train")
-        parts.setdefault(part, []).append(str(file))
-    return parts
+        inside = reversed(file.relative_to(root).parts) if file != root else iter((file.name,))
+        part = next((part for name in inside for part, names in PART_NAMES.items() if name.startswith(names)), None)
+        found.setdefault(part, []).append(str(file))
+    others = found.pop(None, [])
+    if others and found:
+        notices.say(
+            f"files whose names begin with no part count as training images: {len(others):,}, the first is {others[0]}"
+        )
+    parts = {part: paths for part, paths in found.items() if part is not None}
+    return parts | {"train": [*parts.get("train", []), *others]} if others else parts
 
 
-def _parts(opened: Any) -> dict[str, Any]:
+def _parts(opened: Any, notices: Notices) -> dict[str, Any]:
     if not isinstance(opened, dict):
         return {"train": opened}
     found = {part: opened[name] for part, names in PART_NAMES.items() for name in names if name in opened}
     if "train" not in found:
         raise DataError(f"data set huggingface has no split `train`; it has {', '.join(opened)}.")
+    known = {name for names in PART_NAMES.values() for name in names}
+    others = [f"`{name}` of {len(table):,} rows" for name, table in opened.items() if name not in known]
+    if others:
+        notices.say(f"splits that are no part of a search are left out: {', '.join(others)}")
     return found
 
 
-def _split(table: Any, part: str, section: HuggingFace) -> Split:
-    import datasets
-
+def _require_columns(table: Any, part: str, section: HuggingFace) -> None:
     for column in filter(None, (section.image, section.label, section.group_column)):
         if column not in table.column_names:
             known = ", ".join(table.column_names)
             hint = nearest(column, table.column_names)
             raise DataError(f"data set huggingface, {part}: there is no column `{column}`{hint}; known: {known}.")
-    rows, read = range(len(table)), _pictures(table, section.image, part)
-    images = stacked(rows, lambda row: section.pixels(read(row)), lambda row: f"row {row}")
-    if isinstance(table.features[section.label], datasets.Image):
-        drawn, where = _pictures(table, section.label, part), f"data set huggingface, {part}, row"
-        masks = stacked(rows, lambda row: section.mask(drawn(row), f"{where} {row}"))
-        return Split(images, masks, groups=_groups(table, part, section))
-    labels = table.with_format(None)[section.label][:]
-    wrong = next((row for row, label in enumerate(labels) if not isinstance(label, int)), None)
-    if wrong is not None:
-        raise DataError(f"data set huggingface, {part}, row {wrong}: labels are whole numbers; got {labels[wrong]!r}.")
-    return Split(images, torch.tensor(labels, dtype=torch.int64), groups=_groups(table, part, section))
+
+
+def _splits(tables: dict[str, Any], section: HuggingFace, notices: Notices) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """Return the parts, and the names of the classes as far as the set or its labels have some."""
+    import datasets
+
+    images = {part: _images(table, part, section, notices) for part, table in tables.items()}
+    kind = tables["train"].features[section.label]
+    if isinstance(kind, datasets.Image):
+        masks = {part: _masks(table, part, section, notices) for part, table in tables.items()}
+        return {part: Split(images[part], masks[part]) for part in tables}, section.values.names
+    labels = {part: _labels(table, part, section) for part, table in tables.items()}
+    coded_labels, names = coded(labels, section.values, _place)
+    splits = {part: Split(images[part], torch.as_tensor(coded_labels[part], dtype=torch.int64)) for part in tables}
+    return splits, names or tuple(getattr(kind, "names", None) or ())
 
 
 def _groups(table: Any, part: str, section: HuggingFace) -> tuple[str, ...]:
@@ -135,7 +164,28 @@ def _groups(table: Any, part: str, section: HuggingFace) -> tuple[str, ...]:
     return as_groups(values, f"data set huggingface, {part}, column `{section.group_column}`")
 
 
-def _pictures(table: Any, column: str, part: str) -> Callable[[int], Image.Image]:
+def _images(table: Any, part: str, section: HuggingFace, notices: Notices) -> Tensor:
+    read = _pictures(table, section.image, part)
+    return stacked(range(len(table)), lambda row: section.pixels(read(row), notices), lambda row: f"row {row}")
+
+
+def _masks(table: Any, part: str, section: HuggingFace, notices: Notices) -> Tensor:
+    read = _pictures(table, section.label, part)
+    return stacked(range(len(table)), lambda row: section.mask(read(row), notices), lambda row: f"row {row}")
+
+
+def _labels(table: Any, part: str, section: HuggingFace) -> list[int] | list[str]:
+    """Return labels of one kind, whole numbers or texts."""
+    labels: list[Any] = table.with_format(None)[section.label][:]
+    kind = str if labels and isinstance(labels[0], str) else int
+    wrong = next((row for row, label in enumerate(labels) if not isinstance(label, kind)), None)
+    if wrong is not None:
+        words = "texts, as the first is" if kind is str else "whole numbers, or texts"
+        raise DataError(f"{_place(part, wrong)}: labels are {words}; got {labels[wrong]!r}.")
+    return labels
+
+
+def _pictures(table: Any, column: str, part: str) -> Callable[[int], Picture]:
     import datasets
 
     if not isinstance(table.features[column], datasets.Image):
@@ -143,7 +193,7 @@ def _pictures(table: Any, column: str, part: str) -> Callable[[int], Image.Image
         raise DataError(f"data set huggingface: column `{column}` must hold images; got {kind}.")
     raw = table.select_columns([column]).cast_column(column, datasets.Image(decode=False))
 
-    def read(row: int) -> Image.Image:
+    def read(row: int) -> Picture:
         cell = raw[row][column]
         if cell is None:
             raise DataError(f"data set huggingface, {part}, row {row}: column `{column}` is empty.")

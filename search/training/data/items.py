@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
+from search.training.data.notices import Notices
 
 __all__ = ["classes_of", "collected", "is_map_style"]
 
@@ -35,9 +36,7 @@ def classes_of(value: Any) -> Sequence[str]:
     return tuple(names) if listed else ()
 
 
-def collected(
-    items: Any, where: str, column: str | None, notices: list[str]
-) -> tuple[Any, NDArray[Any], list[Any] | None]:
+def collected(items: Any, where: str, column: str | None, notices: Notices) -> tuple[Any, Any, list[Any] | None]:
     """Return images, labels and, where `column` names them, the groups of all items.
 
     Each item is taken once, so that what a transform changes at random stays as it was drawn; that is a notice.
@@ -56,13 +55,13 @@ def collected(
         raise DataError(f"{where} has no items.")
     first = _item(items, 0, where, column)
     if _differs(first, _item(items, 0, where, column)):
-        notices.append(
+        notices.say(
             f"{where} changes its images at random; each was taken once, as it was drawn. For new changes in every "
             "epoch leave them out there and use `train.augment`"
         )
     unused = [key for key in _keys(items[0]) if key not in (IMAGE, LABEL, column)]
     if unused:
-        notices.append(f"{where}: {', '.join(map(str, unused))} of the items is not used")
+        notices.say(f"{where}: {', '.join(map(str, unused))} of the items is not used")
     images = [np.empty((len(items), *image.shape), image.dtype) for image in first[0]]
     labels = np.empty((len(items), *first[1].shape), first[1].dtype)
     groups = []
@@ -80,7 +79,8 @@ def collected(
                 )
             whole[index] = one
         groups.append(group)
-    return images[0] if len(images) == 1 else tuple(images), labels, None if column is None else groups
+    handed = images[0] if len(images) == 1 else tuple(images)
+    return handed, labels.tolist() if labels.dtype == object else labels, None if column is None else groups
 
 
 def _item(items: Any, index: int, where: str, column: str | None) -> tuple[list[NDArray[Any]], NDArray[Any], Any]:
@@ -104,7 +104,7 @@ def _item(items: Any, index: int, where: str, column: str | None) -> tuple[list[
         raise DataError(f"{where}: an item is a pair (image, label) or has these keys; got {type(item).__name__}.")
     image, label = item
     inputs = image if isinstance(image, tuple | list) else (image,)
-    return [_array(_shown(one), where, index) for one in inputs], _array(label, where, index), group
+    return [_array(_shown(one), where, index) for one in inputs], _array(label, where, index, texts=True), group
 
 
 def _shown(image: Any) -> Any:
@@ -113,9 +113,11 @@ def _shown(image: Any) -> Any:
     return image.convert(mode) if mode is not None and hasattr(image, "convert") else image
 
 
-def _array(value: Any, where: str, index: int) -> NDArray[Any]:
+def _array(value: Any, where: str, index: int, *, texts: bool = False) -> NDArray[Any]:
     """Return an image, a label or a further input as an array."""
     array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+    if texts and isinstance(value, str):
+        return array.astype(object)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{where}: item {index} must be of images and numbers; got {type(value).__name__}.")
     return array

@@ -6,6 +6,7 @@ Archives that hold Python objects (pickles) are not read.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError, nearest
 from search.training.data.arrays import Layout, split_from
-from search.training.data.assemble import assembled, class_numbers
+from search.training.data.assemble import assembled
+from search.training.data.class_values import ClassSection
 from search.training.data.dataset import Dataset, Split
+from search.training.data.depth import Range, tell_of_unused_range
 from search.training.data.groups import as_groups
+from search.training.data.labels import coded, numbered
+from search.training.data.notices import Notices
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
 __all__ = ["NpzSection", "load_npz"]
@@ -26,40 +31,63 @@ PARTS = {"train": "train", "val": "validation", "test": "test"}
 KNOWN = (*(f"{kind}_{part}" for part in PARTS for kind in "xy"), "classes")
 
 
-class NpzSection(FileSection):
+class NpzSection(ClassSection, FileSection):
     """The `data` section of `npz`.
+
+    Without `classes`, their names are the array `classes` of the archive, else their numbers.
 
     Args:
         layout: Where the images' channels are: `nchw`, `nhwc`, or `auto`: the axis of 1, 3 or 4 entries.
-        classes: Names of the classes; empty: the array `classes` of the archive, else their numbers.
+        range: Of images that are not uint8: the values that become 0 and 255. `null`: 0 and 65535 for uint16; others
+            are refused.
     """
 
     layout: Layout = "auto"
-    classes: tuple[str, ...] = ()
+    range: Range | None = None
 
 
 def load_npz(section: NpzSection) -> Dataset:
     """Return the data set in a NumPy archive: labels `(N,)` or masks `(N, H, W)`."""
-    path = section.existing()
+    path, values, notices = section.existing(), section.values, Notices()
     arrays = _arrays(path, section.group_column)
-    splits: dict[str, Split] = {}
+    pairs = _pairs(arrays, path)
+
+    def place(part: str, index: int) -> str:
+        return f"{path}: {part} labels, image {index}"
+
+    def split(part: str) -> Split:
+        images, where = pairs[part][0], f"{path}: {part}"
+        return split_from(
+            images, labels[part], where, section.layout, values=values, given=section.range, notices=notices
+        )
+
+    labels, names = coded({part: found for part, (_, found) in pairs.items()}, values, place)
+    splits = {part: replace(split(part), groups=_groups(arrays, part, section)) for part in pairs}
+    names = names or tuple(str(name) for name in arrays.get("classes", ()))
+    names, splits = numbered(splits, names, values, notices, place)
+    tell_of_unused_range(section.range, notices)
+    return assembled(section, names, **splits, notices=notices.told())
+
+
+def _pairs(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """Return images and labels of the parts that there are."""
+    pairs = {}
     for short, part in PARTS.items():
         images, labels = arrays.get(f"x_{short}"), arrays.get(f"y_{short}")
         if (images is None) != (labels is None) or (part == "train" and images is None):
             missing = "x" if images is None else "y"
             raise DataError(f"{path}: array `{missing}_{short}` is missing; got {', '.join(arrays) or 'none'}.")
-        if images is not None:
-            split = split_from(images, labels, f"{path}: {part}", section.layout)
-            splits[part] = replace(split, groups=_groups(arrays, short, section, len(split)))
-    classes = section.classes or [str(name) for name in arrays.get("classes", ())] or class_numbers(splits.values())
-    return assembled(section, classes, **splits, notices=())
+        if images is not None and labels is not None:
+            pairs[part] = (images, labels)
+    return pairs
 
 
-def _groups(arrays: dict[str, NDArray[Any]], part: str, section: NpzSection, images: int) -> tuple[str, ...]:
+def _groups(arrays: Mapping[str, NDArray[Any]], part: str, section: NpzSection) -> tuple[str, ...]:
     """Return the groups of a part's images, where `data.groups` names arrays with them."""
     if section.group_column is None:
         return ()
-    name = f"{section.group_column}_{part}"
+    short = next(short for short, known in PARTS.items() if known == part)
+    name, images = f"{section.group_column}_{short}", len(arrays[f"x_{short}"])
     if name not in arrays or arrays[name].shape != (images,):
         found = f"shape {arrays[name].shape}" if name in arrays else f"only {', '.join(arrays)}"
         raise DataError(

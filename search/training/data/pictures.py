@@ -1,12 +1,11 @@
-"""Image files to uint8 arrays of one size."""
+"""Pictures as uint8 arrays of one size."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +14,9 @@ from pydantic import Field
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import IGNORED
+from search.training.data.decoding import Picture
+from search.training.data.depth import Range, eight_bits
+from search.training.data.notices import Notices
 from search.training.data.source import CachedSection
 
 if TYPE_CHECKING:
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["MaskSection", "PictureSection", "decoded", "stacked"]
+__all__ = ["PictureSection", "convert", "opaque", "resized", "stacked"]
 
-MOST_PIXELS = 80_000_000
 MODES = {1: "L", 3: "RGB"}
-MASK_MODES = ("L", "P")
+WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 class PictureSection(CachedSection):
@@ -37,46 +37,73 @@ class PictureSection(CachedSection):
         size: Height and width to which the images are brought: the shorter side is resized, the middle cut out;
             `null` for images that have one size already.
         channels: 3 for colour, 1 for grey.
+        range: Of pictures with more than eight bits: the values that become black, 0, and white, 255. `null`: 0 and
+            65535 for those of 16 bits; others are refused.
     """
 
     size: Annotated[int, Field(ge=1, le=4096)] | None = None
     channels: Literal[3, 1] = 3
+    range: Range | None = None
 
-    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
-        """Return a picture as `(channels, H, W)`; what is made smaller is averaged."""
-        array = _resized(image.convert(MODES[self.channels]), self.size, smooth=True)
+    def pixels(self, picture: Picture, notices: Notices) -> NDArray[np.uint8]:
+        """Return a picture as `(channels, H, W)`; what is made smaller is averaged.
+
+        Raises:
+            DataError: Nothing says which of its values is white, or its colours cannot be converted.
+        """
+        image = _converted(picture, MODES[self.channels], self.range, notices)
+        array = resized(image, self.size, smooth=True)
         return np.ascontiguousarray(array.transpose(2, 0, 1)) if self.channels == 3 else array[None]
 
 
-class MaskSection(PictureSection):
-    """The `data` section of a set of image files that may have masks.
+def _converted(picture: Picture, mode: str, given: Range | None, notices: Notices) -> Image.Image:
+    """Return a picture of eight bits in grey or colour; what is lost on the way is told of."""
+    image, name = picture.image, picture.name
+    if picture.frames > 1:
+        notices.add("files of several pictures, of which the first is taken", name)
+    if picture.cut:
+        notices.add("colour pictures of 16 bits, of which the upper eight are taken", name)
+    if image.mode == "CMYK":
+        notices.add("CMYK pictures, converted to RGB without their colour profile", name)
+    if image.mode.startswith(("I", "F")):
+        image = _of_eight_bits(picture, given, notices)
+    return convert(opaque(image, name, notices), mode, name)
 
-    Args:
-        classes: Names of the classes; empty: those that the set notes, else their numbers.
+
+def _of_eight_bits(picture: Picture, given: Range | None, notices: Notices) -> Image.Image:
+    from PIL import Image
+
+    bits = {2**12 - 1: "12 bits", 2**16 - 1: "16 bits"}.get(picture.white or 0, "32 bits")
+    kind = f"{bits} (mode {picture.image.mode})"
+    values = np.asarray(picture.image)
+    return Image.fromarray(eight_bits(values, picture.name, kind, picture.white, given, notices))
+
+
+def opaque(image: Image.Image, name: str, notices: Notices) -> Image.Image:
+    """Return a picture whose transparency can be dropped; where it hides something, that is told of."""
+    if image.mode not in WITH_ALPHA and "transparency" not in image.info:
+        return image
+    whole = convert(image, "RGBA", name)
+    if whole.getextrema()[3] != (255, 255):
+        notices.add("pictures with transparent pixels, of which the colour beneath is taken", name)
+    return whole
+
+
+def convert(image: Image.Image, mode: str, name: str) -> Image.Image:
+    """Return a picture in another mode of Pillow's.
+
+    Raises:
+        DataError: Pillow has no conversion.
     """
-
-    classes: tuple[str, ...] = ()
-
-    def mask(self, image: Image.Image, name: str) -> NDArray[np.uint8]:
-        """Return a mask as `(H, W)`; its values stay as they are.
-
-        Raises:
-            DataError: It has more than 8 bits, or a value that is no class; the message begins with `name`.
-        """
-        if image.mode not in MASK_MODES:
-            raise DataError(f"{name}: a mask has 8 bits, grey or with a palette; got mode {image.mode}.")
-        values = _resized(image, self.size, smooth=False)
-        wrong = np.argwhere((values >= (len(self.classes) or IGNORED)) & (values != IGNORED))
-        if len(wrong):
-            row, column = wrong[0]
-            raise DataError(
-                f"{name}, row {row}, column {column}: classes are 0 … {len(self.classes) - 1}, or 255 where nothing "
-                f"is known; got {values[row, column]}."
-            )
-        return values
+    try:
+        return image.convert(mode)
+    except ValueError:
+        raise DataError(
+            f"{name}: pictures of mode {image.mode} cannot be converted to {mode}; save it as RGB or grey."
+        ) from None
 
 
-def _resized(image: Image.Image, size: int | None, *, smooth: bool) -> NDArray[np.uint8]:
+def resized(image: Image.Image, size: int | None, *, smooth: bool) -> NDArray[np.uint8]:
     """Return the middle of a picture, as high as wide: bilinear if `smooth`, else the nearest pixels."""
     from PIL import Image
 
@@ -88,31 +115,6 @@ def _resized(image: Image.Image, size: int | None, *, smooth: bool) -> NDArray[n
     return np.array(image, dtype=np.uint8)
 
 
-def decoded(file: Path | BinaryIO, name: str | None = None) -> Image.Image:
-    """Return the picture in a file, turned as its EXIF entry says; messages call it `name`, or by its path.
-
-    Raises:
-        DataError: The file is missing, corrupt, truncated, or has more than 80 million pixels.
-    """
-    from PIL import Image, ImageOps
-
-    name = str(file) if name is None else name
-    try:
-        with Image.open(file) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise DataError(f"{name}: an image has at most {MOST_PIXELS:,} pixels; got {image.size}.")
-            image.load()
-            turned: Image.Image = ImageOps.exif_transpose(image)
-            return turned
-    except DataError:
-        raise
-    except Exception as error:
-        first = (str(error).splitlines() or [""])[0]
-        raise DataError(
-            f"{name} is not a whole image ({type(error).__name__}: {first}); replace or remove it."
-        ) from None
-
-
 def stacked(items: Sequence[T], read: Callable[[T], NDArray[np.uint8]], name: Callable[[T], str] = str) -> Tensor:
     """Return the images of many files, at least one, as one tensor, `(N, …)` uint8; several are read at a time.
 
@@ -121,6 +123,7 @@ def stacked(items: Sequence[T], read: Callable[[T], NDArray[np.uint8]], name: Ca
     """
     first = read(items[0])
     images = np.empty((len(items), *first.shape), dtype=np.uint8)
+    images[0] = first
 
     def put(index: int) -> None:
         image = read(items[index])
@@ -132,10 +135,10 @@ def stacked(items: Sequence[T], read: Callable[[T], NDArray[np.uint8]], name: Ca
         images[index] = image
 
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        for _ in pool.map(put, range(len(items))):
+        for _ in pool.map(put, range(1, len(items))):
             pass
     return torch.from_numpy(images)
 
 
-def _size(image: NDArray[np.uint8]) -> str:
+def _size(image: NDArray[Any]) -> str:
     return " × ".join(map(str, image.shape[-2:]))

@@ -17,7 +17,7 @@ from spaces.importing import imported
 
 __all__ = ["USER_DEFINED", "UserDefinedSection", "load_user_defined"]
 
-OFFERED = ("path", "val_fraction", "seed", "layout")
+OFFERED = ("path", "val_fraction", "seed", "layout", "range")
 
 
 class UserDefinedSection(HandedSection):

@@ -163,7 +163,7 @@ def failing(index):
         (Items(lambda index: (X[index], Y[index], index)), r"an item is a pair \(image, label\) or has .*; got tuple"),
         (Items(lambda index: {"img": X[index], "label": 0}), "item 0 has no `image`; it has img, label"),
         (Items(lambda index: (X[index] if index < 9 else X[index] / 255, 0)), "item 9 has float64, item 0 uint8"),
-        (Items(lambda index: (X[index], "cat")), "item 0 must be of images and numbers; got str"),
+        (Items(lambda index: (X[index], {"cat": 1})), "item 0 must be of images and numbers; got dict"),
         (Items(pillow, 0), "`data` train has no items"),
         ((X / 200, Y), r"or floating-point from 0 to 1; got float64 from 0 to 1\.275\. Leave a normalisation out"),
         (DataLoader(TensorDataset(torch.from_numpy(X))), "got DataLoader; give its `dataset`"),
@@ -178,12 +178,33 @@ def test_what_is_wrong_is_named(value, says):
     assert "\n" not in str(caught.value)
 
 
+def test_the_advice_on_other_floating_point_images_is_right(expected):
+    with pytest.raises(DataError) as caught:
+        made((X * 2.0, Y))
+    assert "`data.range: [0, 510]`" in str(caught.value)
+    same(made((X * 2.0, Y), range=[0, 510]), expected)
+
+
+def test_text_labels_and_names_of_classes_are_what_they_are_in_files(expected):
+    words = np.array(["yes", "no"] * 20)
+    for value in ((X, words), Items(lambda index: (X[index], words[index]))):
+        assert made(value).classes == ("no", "yes")
+        named = made(value, classes=["yes", "no"])
+        assert named.classes == ("yes", "no")
+        same(named, expected)
+    from_one = made((X, Y + 1))
+    assert (from_one.classes, from_one.notices[0][:23]) == (("1", "2"), "labels are 1 … 2 and no")
+
+
 @pytest.mark.parametrize(
     ("section", "says"),
     [
         ({"name": "cifar10"}, r"takes the place of `data\.name: cifar10`; leave one of the two out"),
         ({"path": "a"}, r"takes the place of `data\.path: a`"),
-        ({"size": 3}, r"the keys of `data` are val_fraction, seed, mean, std, groups, split, layout; got `size`"),
+        (
+            {"size": 3},
+            r"the keys of `data` are val_fraction, seed, mean, std, groups, split, layout, range, classes, unknown",
+        ),
     ],
 )
 def test_a_section_that_names_data_of_its_own_is_refused(section, says):

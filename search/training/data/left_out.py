@@ -1,0 +1,47 @@
+"""Which files of a folder are not read, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from search.training.data.cache import files_in
+from search.training.data.decoding import suffixes
+from search.training.data.notices import Notices
+
+__all__ = ["is_picture", "tell_of_left_out"]
+
+SHOWN = 8
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file can be decoded, by its ending."""
+    return path.suffix.lower() in suffixes()
+
+
+def tell_of_left_out(root: Path, read: Iterable[Path], notices: Notices) -> None:
+    """Tell of all files of a folder, and of the folders in it, that were not read; hidden ones are nobody's."""
+    used = set(read)
+    left = [path for path in files_in(root) if path not in used]
+    others = [path for path in left if not is_picture(path)]
+    if others:
+        kinds = Counter(path.suffix.lower() or "without an ending" for path in others)
+        _say("files that are no pictures by their ending are left out", others, kinds, notices)
+    pictures = [path for path in left if is_picture(path)]
+    if pictures:
+        kinds = Counter(_place(path, root) for path in pictures)
+        _say("pictures outside of the folders that are read are left out", pictures, kinds, notices)
+
+
+def _place(path: Path, root: Path) -> str:
+    """Return the folder of the root in which a file is; of a file beside others, the root itself."""
+    inside = path.relative_to(root).parts
+    return f"in {inside[0]}" if len(inside) > 1 else f"in {root.name} itself"
+
+
+def _say(what: str, files: Sequence[Path], kinds: Counter[str], notices: Notices) -> None:
+    counts = [f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN)]
+    more = f", {sum(kinds.values()) - sum(count for _, count in kinds.most_common(SHOWN)):,} others"
+    said = ", ".join(counts) + (more if len(kinds) > SHOWN else "")
+    notices.say(f"{what}: {said}; the first is {files[0]}")
