@@ -12,7 +12,7 @@ from torch import Tensor
 from fusion_ops.errors import DataError
 from search.training.data.class_values import ClassValues
 from search.training.data.dataset import Split, check_pairs
-from search.training.data.depth import Range, eight_bits
+from search.training.data.depth import Range, eight_bits, require_scalable
 from search.training.data.notices import Notices
 
 __all__ = ["Layout", "split_from"]
@@ -72,10 +72,11 @@ def _bytes(value: Any, where: str, given: Range | None, notices: Notices) -> NDA
         return array
     if array.dtype.kind not in "biuf":
         raise DataError(f"{where} must be numbers; got {array.dtype}.")
+    kind, limit = array.dtype.name, WHITE.get(array.dtype.name)
+    require_scalable(array, where, kind, limit, given)
     scaled = np.empty(array.shape, dtype=np.uint8)
     for index, image in enumerate(array):
-        limit = WHITE.get(array.dtype.name)
-        scaled[index] = eight_bits(image, f"{where} {index}", array.dtype.name, limit, given, notices)
+        scaled[index] = eight_bits(image, f"{where} {index}", kind, limit, given, notices)
     return scaled
 
 

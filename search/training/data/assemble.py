@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor
 
 from fusion_ops.errors import DataError
+from search.training.data.class_values import ClassValues
 from search.training.data.coverage import coverage
-from search.training.data.dataset import IGNORED, Dataset, Split, Task, channel_statistics, constant_channels
+from search.training.data.dataset import Dataset, Split, Task
 from search.training.data.division import divided
+from search.training.data.labels import Place, numbered
+from search.training.data.normalisation import normalisation
+from search.training.data.notices import Notices
 from search.training.settings import DataSection
 
-__all__ = ["assembled", "class_numbers"]
-
-MOST_CLASSES = 100_000
+__all__ = ["assembled"]
 
 
 def assembled(
@@ -27,6 +29,8 @@ def assembled(
     test: Split | None = None,
     *,
     notices: Sequence[str] = (),
+    values: ClassValues | None = None,
+    place: Place | None = None,
 ) -> Dataset:
     """Return the data set of these parts; those that are missing are set apart from the training images.
 
@@ -35,11 +39,13 @@ def assembled(
 
     Args:
         section: The `data` section.
-        classes: Names of the classes.
+        classes: Names of the classes; none: their values.
         train: Training images.
         validation: Validation images, where the set has a part for them.
         test: Test images, likewise.
         notices: What a user has to know of how the images were read.
+        values: Which value is which class, where labels are numbered by that already.
+        place: From a part and an index in it to how messages call that label.
 
     Raises:
         DataError: What `Dataset` finds wrong, or what `divided` does.
@@ -49,27 +55,27 @@ def assembled(
     for name, part in there.items():
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
+    told = Notices()
+    names, there = numbered(there, classes, values or ClassValues(), told, place or _place(section))
     parts, of_division = divided(section, there)
     try:
-        told = (*notices, *of_division, *_overlaps(parts), *constant_channels(parts["train"].images))
-        mean, std = channel_statistics(parts["train"].images)
-        three = parts["train"], parts["validation"], parts["test"]
-        dataset = Dataset(section.name, _task(train.labels), tuple(classes), *three, mean, std)
+        dataset = Dataset(
+            section.name,
+            _task(train.labels),
+            names,
+            parts["train"],
+            parts["validation"],
+            parts["test"],
+            *normalisation(parts["train"].images, told),
+            (*notices, *told.told(), *of_division, *_overlaps(parts)),
+        )
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None
-    return replace(dataset, notices=(*told, *coverage(dataset)))
+    return replace(dataset, notices=(*dataset.notices, *coverage(dataset)))
 
 
-def class_numbers(splits: Iterable[Split]) -> list[str]:
-    """Return names for classes that have none: `0` to the largest label; none where labels are floating-point."""
-    splits = tuple(splits)
-    if any(split.labels.is_floating_point() for split in splits):
-        return []
-    known = [split.labels[split.labels != IGNORED] if split.labels.ndim == 3 else split.labels for split in splits]
-    largest = max((int(labels.max()) for labels in known if labels.numel()), default=-1)
-    if largest >= MOST_CLASSES:
-        raise DataError(f"labels are numbers of classes, from 0; got {largest}.")
-    return [str(label) for label in range(largest + 1)]
+def _place(section: DataSection) -> Place:
+    return lambda part, index: f"data set {section.name}: {part} labels, image {index}"
 
 
 def _task(labels: Tensor) -> Task:

@@ -138,11 +138,11 @@ class ClassValues:
         table = np.full(MOST_VALUES, -1, dtype=np.int16)
         table[IGNORED] = IGNORED
         if self.given:
-            listed = {value: number for value, number in self.given.items() if _fits(value)}
-            table[list(listed)] = list(listed.values())
+            for value, number in self.given.items():
+                table[_places([value])] = number
         else:
             table[:IGNORED] = np.arange(IGNORED)
-        table[[value for value in self.unknown if _fits(value)]] = IGNORED
+        table[_places(self.unknown)] = IGNORED
         inside = (values >= 0) & (values < MOST_VALUES)
         found = np.where(inside, table[np.where(inside, values, 0)], -1)
         self._require_known(found, values, where, str)
@@ -185,5 +185,6 @@ class ClassValues:
         )
 
 
-def _fits(value: int | str) -> bool:
-    return isinstance(value, int) and 0 <= value < MOST_VALUES
+def _places(values: Sequence[int | str]) -> list[int]:
+    """Return those of the values that a mask can have."""
+    return [value for value in values if isinstance(value, int) and 0 <= value < MOST_VALUES]

@@ -7,7 +7,7 @@ how many there are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -18,9 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusion_ops.errors import DataError
-from search.training.data.dataset import Dataset, Split, channel_statistics
+from search.training.data.coverage import coverage
+from search.training.data.dataset import Dataset, Split
 from search.training.data.digits import DIGITS, read_digits
 from search.training.data.division import TEST_FRACTION, TEST_SEED, stratified
+from search.training.data.normalisation import channel_statistics
 from search.training.data.source import DATASETS, CachedSection, DatasetSource, PathlessSection, UndividedSection
 
 __all__ = ["ClutteredDigits", "Scenery", "compose", "load_cluttered_digits", "sources"]
@@ -93,8 +95,9 @@ def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
         splits[name] = Split(drawn, masks if masked else targets)
     mean, std = channel_statistics(splits["train"].images)
     classes = ("background", *DIGITS) if masked else DIGITS
-    train, valid, test = (splits[part] for part in counts)
-    return Dataset("cluttered_digits", section.task, classes, train, valid, test, mean, std)
+    train, valid, test = (splits[part] for part in ("train", "validation", "test"))
+    dataset = Dataset("cluttered_digits", section.task, classes, train, valid, test, mean, std)
+    return replace(dataset, notices=tuple(coverage(dataset)))
 
 
 def sources(seed: int) -> dict[str, NDArray[np.int64]]:

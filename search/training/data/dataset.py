@@ -16,9 +16,7 @@ __all__ = [
     "Dataset",
     "Split",
     "Task",
-    "channel_statistics",
     "check_pairs",
-    "constant_channels",
     "images_by_class",
 ]
 
@@ -26,7 +24,6 @@ Task = Literal["classification", "segmentation", "user_defined"]
 IGNORED = 255
 # By part of a data set: what a folder, a file or a split with it may be called.
 PART_NAMES = {"train": ("train",), "validation": ("val", "validation", "valid"), "test": ("test",)}
-COUNTED = 2**24
 _LABELS: dict[Task, tuple[int | None, torch.dtype, str]] = {
     "classification": (1, torch.int64, "int64 labels (N,)"),
     "segmentation": (3, torch.uint8, "uint8 masks (N, H, W)"),
@@ -225,42 +222,3 @@ def images_by_class(labels: Tensor, classes: int) -> Tensor:
     for mask in labels:
         counts += torch.bincount(mask.flatten(), minlength=IGNORED + 1)[:classes] > 0
     return counts
-
-
-def constant_channels(images: Tensor) -> tuple[str, ...]:
-    """Return a sentence for each channel, from 0, that is the same in all pixels of all images.
-
-    Raises:
-        DataError: All channels are constant.
-    """
-    values = [(int(channel.min()), int(channel.max())) for channel in images.unbind(dim=1)]
-    constant = {index: low for index, (low, high) in enumerate(values) if low == high}
-    if len(constant) == len(values):
-        raise DataError(
-            f"all training images are the same: every channel is constant ({', '.join(map(str, constant.values()))}), "
-            "so nothing can be learned; look at how they were saved."
-        )
-    return tuple(
-        f"channel {index} is {value} in all training images and tells the network nothing; its std is 1 unless "
-        "`data.std` says another"
-        for index, value in constant.items()
-    )
-
-
-def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation by channel of uint8 images scaled to 0 … 1.
-
-    They come from the histogram of the 256 values, without a float copy of the images, and are rounded to
-    six digits, so that what is written down is what was trained with. A constant channel has 1 as its deviation.
-    """
-    means, stds = [], []
-    values = torch.arange(256, dtype=torch.float64) / 255
-    for channel in images.unbind(dim=1):
-        # In pieces, because counting takes eight times the memory of what is counted.
-        pieces = torch.split(channel, max(1, COUNTED // max(1, channel[0].numel())))
-        counts = sum(torch.bincount(piece.flatten(), minlength=256) for piece in pieces)
-        shares = torch.as_tensor(counts).double() / channel.numel()
-        mean = float(shares @ values)
-        means.append(round(mean, 6))
-        stds.append(round(float(shares @ (values - mean) ** 2) ** 0.5, 6) or 1.0)
-    return tuple(means), tuple(stds)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from fusion_ops.errors import DataError
 from search.training.data.notices import Notices
 
-__all__ = ["Range", "eight_bits", "tell_of_unused_range"]
+__all__ = ["Range", "eight_bits", "require_scalable", "tell_of_unused_range"]
 
 WHITE = 255
 SCALED = "scaled by `data.range`"
@@ -47,12 +47,11 @@ def eight_bits(
     Raises:
         DataError: Nothing says which values are black and white, or a value is NaN or infinite.
     """
+    require_scalable(values, name, kind, limit, given)
     if not values.size:
         return values.astype(np.uint8)
-    _require_finite(values, name)
     if given is None:
-        if limit is None:
-            raise DataError(_without_range(values, name, kind))
+        limit = limit or WHITE
         what = f"pictures of {kind}, scaled so that {limit:,} becomes 255"
         notices.add(what, name, largest=int(values.max()), limit=limit)
         return _scaled(values, 0, limit)
@@ -64,6 +63,21 @@ def eight_bits(
     return _scaled(values, low, high)
 
 
+def require_scalable(values: NDArray[Any], name: str, kind: str, limit: int | None, given: Range | None) -> None:
+    """Check that values are finite, and that something says which of them are black and white; see `eight_bits`.
+
+    Raises:
+        DataError: They are not, or nothing does.
+    """
+    if values.dtype.kind == "f":
+        wrong = np.argwhere(~np.isfinite(values))
+        if len(wrong):
+            place = tuple(int(index) for index in wrong[0])
+            raise DataError(f"{name}: pixels are finite numbers; got {values[place]} at {place}.")
+    if given is None and limit is None:
+        raise DataError(_without_range(values, name, kind))
+
+
 def tell_of_unused_range(given: Range | None, notices: Notices) -> None:
     """Tell that `data.range` had nothing to scale, where that is so."""
     if given is not None and not notices.mentions(SCALED):
@@ -72,19 +86,12 @@ def tell_of_unused_range(given: Range | None, notices: Notices) -> None:
 
 def _scaled(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     shares = (np.clip(values, low, high).astype(np.float64) - low) / (high - low)
-    return np.rint(WHITE * shares).astype(np.uint8)
-
-
-def _require_finite(values: NDArray[Any], name: str) -> None:
-    if values.dtype.kind == "f":
-        wrong = np.argwhere(~np.isfinite(values))
-        if len(wrong):
-            place = tuple(int(index) for index in wrong[0])
-            raise DataError(f"{name}: pixels are finite numbers; got {values[place]} at {place}.")
+    scaled: NDArray[np.uint8] = np.rint(WHITE * shares).astype(np.uint8)
+    return scaled
 
 
 def _without_range(values: NDArray[Any], name: str, kind: str) -> str:
-    low, high = (float(edge) for edge in (values.min(), values.max()))
+    low, high = (float(values.min()), float(values.max())) if values.size else (0, 1)
     usual = [0, 1] if low >= 0 and high <= 1 else [0, 255] if low >= 0 and high <= WHITE else [low, max(high, low + 1)]
     edges = ", ".join(f"{edge:g}" for edge in usual)
     return (

@@ -18,7 +18,6 @@ from search.training.data.cache import files_in
 from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.decoding import decoded
 from search.training.data.depth import tell_of_unused_range
-from search.training.data.labels import numbered
 from search.training.data.left_out import is_picture, tell_of_left_out
 from search.training.data.masks import MaskSection
 from search.training.data.notices import Notices
@@ -43,7 +42,7 @@ def load_image_folder(section: ImageFolder) -> Dataset:
     tell_of_left_out(root, (path for found in files.values() for path, _ in found), notices)
     splits = {part: _classified(found, section, notices) for part, found in files.items()}
     tell_of_unused_range(section.range, notices)
-    return assembled(section, classes, **splits, notices=notices.told())
+    return assembled(section, classes, **splits, notices=notices.told(), values=None, place=None)
 
 
 def _by_class(root: Path, classes: list[str]) -> list[tuple[Path, int]]:
@@ -111,9 +110,11 @@ def load_mask_folder(section: MaskFolder) -> Dataset:
     pairs = {part: _pairs(folder) for part, folder in _parts_in(root).items()}
     tell_of_left_out(root, (path for found in pairs.values() for pair in found for path in pair), notices)
     splits = {part: _masked(found, section, notices) for part, found in pairs.items()}
-    names, splits = numbered(splits, values.names, values, notices, lambda part, index: str(pairs[part][index][1]))
     tell_of_unused_range(section.range, notices)
-    return assembled(section, names, **splits, notices=notices.told())
+    told = notices.told()
+    return assembled(
+        section, values.names, **splits, notices=told, values=values, place=lambda part, at: str(pairs[part][at][1])
+    )
 
 
 def _masked(pairs: list[tuple[Path, Path]], section: MaskFolder, notices: Notices) -> Split:

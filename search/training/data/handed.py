@@ -17,7 +17,7 @@ from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.depth import Range, tell_of_unused_range
 from search.training.data.groups import as_groups
 from search.training.data.items import classes_of, collected, is_map_style
-from search.training.data.labels import coded, numbered
+from search.training.data.labels import coded
 from search.training.data.notices import Notices
 from search.training.data.source import CachedSection
 
@@ -82,9 +82,9 @@ def dataset_of(value: Any, section: HandedSection, what: str, must: str = "must 
         else _split(part._replace(labels=labels[key]), f"{what} {key}", section, values, notices)
         for key, part in parts.items()
     }
-    names, splits = numbered(splits, names or classes_of(given["train"]), values, notices, place)
+    names = names or tuple(classes_of(given["train"]))
     tell_of_unused_range(section.range, notices)
-    return assembled(section, names, **splits, notices=notices.told())
+    return assembled(section, names, **splits, notices=notices.told(), values=values, place=place)
 
 
 def _class_values(given: Mapping[str, Any], section: HandedSection, what: str) -> ClassValues:

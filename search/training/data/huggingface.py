@@ -24,7 +24,7 @@ from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.decoding import Picture, decoded
 from search.training.data.depth import tell_of_unused_range
 from search.training.data.groups import as_groups
-from search.training.data.labels import coded, numbered
+from search.training.data.labels import coded
 from search.training.data.left_out import tell_of_left_out
 from search.training.data.masks import MaskSection
 from search.training.data.notices import Notices
@@ -76,9 +76,8 @@ def load_huggingface(section: HuggingFace) -> Dataset:
         splits = {part: replace(split, groups=_groups(tables[part], part, section)) for part, split in splits.items()}
         # On Windows and NFS a mapped file cannot be removed.
         del tables
-    names, splits = numbered(splits, names, section.values, notices, _place)
     tell_of_unused_range(section.range, notices)
-    return assembled(section, names, **splits, notices=notices.told())
+    return assembled(section, names, **splits, notices=notices.told(), values=section.values, place=_place)
 
 
 def _place(part: str, row: int) -> str:
@@ -96,7 +95,7 @@ def _opened(section: HuggingFace, scratch: str, notices: Notices) -> Any:
         if not files:
             return datasets.load_from_disk(str(root))
         if root.is_dir():
-            tell_of_left_out(root, files, notices)
+            tell_of_left_out(root, files, notices, "Parquet files")
         return datasets.load_dataset("parquet", data_files=_by_part(files, root, notices), cache_dir=scratch)
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]

@@ -77,7 +77,7 @@ def collected(items: Any, where: str, column: str | None, notices: Notices) -> t
                 raise DataError(
                     f"{where}: all items have one type; item {index} has {one.dtype}, item 0 {whole.dtype}."
                 )
-            whole[index] = one
+            whole[index] = one.item() if one.dtype == object else one
         groups.append(group)
     handed = images[0] if len(images) == 1 else tuple(images)
     return handed, labels.tolist() if labels.dtype == object else labels, None if column is None else groups

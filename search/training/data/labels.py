@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError, nearest
-from search.training.data.assemble import class_numbers
 from search.training.data.class_values import ClassValues
 from search.training.data.dataset import IGNORED, Split
 from search.training.data.notices import Notices
 
-__all__ = ["coded", "numbered"]
+__all__ = ["Place", "coded", "numbered"]
 
 Place = Callable[[str, int], str]
 NO_LABEL = -1
+MOST_CLASSES = 100_000
 
 
 def coded(labels: Mapping[str, Any], values: ClassValues, place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -63,8 +63,9 @@ def _numbers(labels: Any, values: ClassValues, part: str, place: Place) -> Any:
     wrong = next((index for index, label in enumerate(plain) if label not in known), None)
     if wrong is not None:
         listed = [str(value) for value in values.given]
-        hint = nearest(str(plain[wrong]), listed) or f"; it has {', '.join(listed[:20])}"
-        raise DataError(f"{place(part, wrong)}: `data.classes` has no label {plain[wrong]!r}{hint}.")
+        hint = nearest(plain[wrong], listed) if isinstance(plain[wrong], str) else ""
+        known_ones = hint or f"; it has {', '.join(listed[:20])}."
+        raise DataError(f"{place(part, wrong)}: `data.classes` has no label {plain[wrong]!r}{known_ones}")
     return np.array([known[label] for label in plain], dtype=np.int64)
 
 
@@ -102,7 +103,7 @@ def numbered(
     """
     labels = [split.labels for split in splits.values()]
     if values.given or any(one.is_floating_point() or one.ndim not in (1, 3) for one in labels):
-        return tuple(names or class_numbers(splits.values())), dict(splits)
+        return tuple(names or _class_numbers(splits.values())), dict(splits)
     if labels[0].ndim == 1:
         return _labels_from_0(splits, names, notices)
     return _masks_from_0(splits, names, values, notices, place)
@@ -114,7 +115,7 @@ def _labels_from_0(
     # A part of which nothing is known says nothing of the others.
     known = [split.labels for split in splits.values() if len(split) and bool((split.labels != NO_LABEL).any())]
     low, high = (min(int(one.min()) for one in known), max(int(one.max()) for one in known)) if known else (0, 0)
-    found = tuple(names or class_numbers(splits.values()))
+    found = tuple(names or _class_numbers(splits.values()))
     if low != 1 or (names and high != len(names)):
         return found, dict(splits)
     notices.say(f"labels are 1 … {high} and none is 0: 1 is the first class{_to_keep_0(high)}")
@@ -137,7 +138,7 @@ def _masks_from_0(
         )
         lower = {part: torch.where(one.labels == IGNORED, IGNORED, one.labels - 1) for part, one in splits.items()}
         return tuple(names or map(str, range(1, classes[-1] + 1))), _relabelled(splits, lower)
-    found = tuple(names or class_numbers(splits.values()))
+    found = tuple(names or _class_numbers(splits.values()))
     _require_classes(splits, found, classes, place)
     return found, dict(splits)
 
@@ -159,9 +160,10 @@ def _relabelled(splits: Mapping[str, Split], labels: Mapping[str, Tensor]) -> di
 
 def _require_classes(splits: Mapping[str, Split], names: Sequence[str], classes: Sequence[int], place: Place) -> None:
     """Check that masks have only values of classes, and more than one."""
-    if len(classes) == 1 and len(names) != 1:
+    if len(classes) < 2:
+        only = f"only the class {classes[0]} (255 is unknown)" if classes else "unknown pixels only, 255"
         raise DataError(
-            f"{place(next(iter(splits)), 0)}: all masks have only the class {classes[0]} (255 is unknown), so nothing "
+            f"{place(next(iter(splits)), 0)}: all masks have {only}, so nothing "
             f"can be learned. Say which value is which class, such as `data.classes: {{background: 0, object: 255}}`."
         )
     for part, split in splits.items():
@@ -174,3 +176,15 @@ def _require_classes(splits: Mapping[str, Split], names: Sequence[str], classes:
                 f"nothing is known; got {value}. Name all classes, or say which value is which, "
                 f"`data.classes: {{name: {value}}}`, and list what is unknown in `data.unknown`."
             )
+
+
+def _class_numbers(splits: Iterable[Split]) -> list[str]:
+    """Return names for classes that have none: `0` to the largest label; none where labels are floating-point."""
+    splits = tuple(splits)
+    if any(split.labels.is_floating_point() for split in splits):
+        return []
+    known = [split.labels[split.labels != IGNORED] if split.labels.ndim == 3 else split.labels for split in splits]
+    largest = max((int(labels.max()) for labels in known if labels.numel()), default=-1)
+    if largest >= MOST_CLASSES:
+        raise DataError(f"labels are numbers of classes, from 0; got {largest}.")
+    return [str(label) for label in range(largest + 1)]

@@ -20,18 +20,32 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in suffixes()
 
 
-def tell_of_left_out(root: Path, read: Iterable[Path], notices: Notices) -> None:
-    """Tell of all files of a folder, and of the folders in it, that were not read; hidden ones are nobody's."""
+def tell_of_left_out(root: Path, read: Iterable[Path], notices: Notices, wanted: str = "") -> None:
+    """Tell of all files of a folder, and of the folders in it, that were not read; hidden ones are nobody's.
+
+    Args:
+        root: The folder.
+        read: What was read.
+        notices: Where it is told.
+        wanted: What is read, where that is no pictures.
+    """
     used = set(read)
     left = [path for path in files_in(root) if path not in used]
+    if wanted:
+        if left:
+            _say(f"files other than {wanted} are left out", left, _kinds(left), notices)
+        return
     others = [path for path in left if not is_picture(path)]
     if others:
-        kinds = Counter(path.suffix.lower() or "without an ending" for path in others)
-        _say("files that are no pictures by their ending are left out", others, kinds, notices)
+        _say("files that are no pictures by their ending are left out", others, _kinds(others), notices)
     pictures = [path for path in left if is_picture(path)]
     if pictures:
         kinds = Counter(_place(path, root) for path in pictures)
         _say("pictures outside of the folders that are read are left out", pictures, kinds, notices)
+
+
+def _kinds(files: Iterable[Path]) -> Counter[str]:
+    return Counter(path.suffix.lower() or "without an ending" for path in files)
 
 
 def _place(path: Path, root: Path) -> str:
@@ -41,7 +55,7 @@ def _place(path: Path, root: Path) -> str:
 
 
 def _say(what: str, files: Sequence[Path], kinds: Counter[str], notices: Notices) -> None:
-    counts = [f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN)]
-    more = f", {sum(kinds.values()) - sum(count for _, count in kinds.most_common(SHOWN)):,} others"
-    said = ", ".join(counts) + (more if len(kinds) > SHOWN else "")
+    ordered = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    rest = sum(count for _, count in ordered[SHOWN:])
+    said = ", ".join(f"{count:,} {kind}" for kind, count in ordered[:SHOWN]) + (f", {rest:,} others" if rest else "")
     notices.say(f"{what}: {said}; the first is {files[0]}")

@@ -21,7 +21,7 @@ from search.training.data.class_values import ClassSection
 from search.training.data.dataset import Dataset, Split
 from search.training.data.depth import Range, tell_of_unused_range
 from search.training.data.groups import as_groups
-from search.training.data.labels import coded, numbered
+from search.training.data.labels import coded
 from search.training.data.notices import Notices
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
@@ -64,9 +64,8 @@ def load_npz(section: NpzSection) -> Dataset:
     labels, names = coded({part: found for part, (_, found) in pairs.items()}, values, place)
     splits = {part: replace(split(part), groups=_groups(arrays, part, section)) for part in pairs}
     names = names or tuple(str(name) for name in arrays.get("classes", ()))
-    names, splits = numbered(splits, names, values, notices, place)
     tell_of_unused_range(section.range, notices)
-    return assembled(section, names, **splits, notices=notices.told())
+    return assembled(section, names, **splits, notices=notices.told(), values=values, place=place)
 
 
 def _pairs(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:

@@ -84,7 +84,7 @@ def opaque(image: Image.Image, name: str, notices: Notices) -> Image.Image:
     if image.mode not in WITH_ALPHA and "transparency" not in image.info:
         return image
     whole = convert(image, "RGBA", name)
-    if whole.getextrema()[3] != (255, 255):
+    if whole.getchannel("A").getextrema() != (255, 255):
         notices.add("pictures with transparent pixels, of which the colour beneath is taken", name)
     return whole
 

@@ -17,7 +17,7 @@ from search.config import SearchConfig
 from search.config.main_module import main_references
 from search.run.planning import plan
 from search.training.augmentation import AUGMENTATIONS
-from search.training.data.dataset import channel_statistics
+from search.training.data.normalisation import channel_statistics
 from search.training.job import Job
 from spaces.importing import imported, is_reference, receive
 
@@ -70,7 +70,7 @@ def config():
 def test_a_function_stands_for_its_name(monkeypatch, config):
     given = {"train": {"loss": channel_statistics}, "objectives": ("accuracy", of_main(monkeypatch, quality))}
     made = config(**given)
-    assert made.train.loss == "search.training.data.dataset:channel_statistics"
+    assert made.train.loss == "search.training.data.normalisation:channel_statistics"
     assert made.objectives == ("accuracy", "__main__:quality")
     assert given["train"]["loss"] is channel_statistics
     assert SearchConfig.from_dict(made.to_dict()) == made

@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 from fusion_ops.errors import DataError, UnknownNameError
 from search.training import data
 from search.training.data import Dataset, Split
-from search.training.data.dataset import channel_statistics
 from search.training.data.division import stratified
+from search.training.data.normalisation import channel_statistics
 from search.training.settings import DataConfig
 
 
@@ -85,6 +85,7 @@ def test_info_is_what_a_run_notes(digits):
         "train": 1151,
         "validation": 287,
         "test": 359,
+        "images_a_class": {"train": [111, 117], "validation": [28, 29], "test": [35, 37]},
     }
 
 

@@ -85,7 +85,7 @@ def test_a_corrupt_image_is_named(load, animals, cut):
 
 def test_a_bomb_is_named(load, animals, monkeypatch):
     root, _ = animals
-    monkeypatch.setattr("search.training.data.pictures.MOST_PIXELS", 40)
+    monkeypatch.setattr("search.training.data.decoding.MOST_PIXELS", 40)
     with pytest.raises(DataError, match=r"cat/0\.png: an image has at most 40 pixels; got \(8, 6\)"):
         load("image_folder", path=str(root))
 
@@ -188,7 +188,7 @@ def spoil(kind):
         Image.fromarray(np.zeros((6, 9), np.uint8)).save(pair(root))
 
     def colour(root):
-        Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(pair(root))
+        Image.fromarray(np.full((6, 8, 3), (9, 0, 200), np.uint8)).save(pair(root))
 
     def value(root):
         mask = np.zeros((6, 8), np.uint8)
@@ -214,7 +214,10 @@ def spoil(kind):
     ("kind", "says"),
     [
         ("size", r"a mask has the size of its image; .*7\.jpg has \(8, 6\), .*7\.png has \(9, 6\)"),
-        ("colour", r"masks/7\.png: a mask has 8 bits, grey or with a palette; got mode RGB"),
+        (
+            "colour",
+            r"masks/7\.png is a mask in colour, mode RGB; say which colour is which class in `data\.classes`",
+        ),
         ("value", r"7\.png, row 4, column 5: classes are 0 … 2, or 255 where nothing is known; got 9"),
         ("lonely", r"images/7\.jpg has no file of the same name in `masks`"),
         ("orphan", r"masks/7\.png has no file of the same name in `images`"),

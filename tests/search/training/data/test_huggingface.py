@@ -93,7 +93,7 @@ def test_wrong_settings_and_columns(load, tmp_path):
         ({"image": [cell(), cell((7, 8)), *(cell() for _ in range(18))]}, "row 1 has 7 × 8, row 0 has 6 × 8"),
         (
             {"label": [0, 1, None, *([0, 1] * 8), 1], "kind": datasets.Value("int64")},
-            "row 2: labels are whole numbers; got None",
+            "row 2: labels are whole numbers, or texts; got None",
         ),
     ],
 )
