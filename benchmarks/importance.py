@@ -41,7 +41,7 @@ from scipy.stats import bootstrap
 import search
 import spaces
 from reports.marginal import Effects, effects_of, importance_of
-from reports.marginal.table import choice_of
+from reports.marginal.decisions import choice_of
 from spaces import Architecture, SearchSpace
 
 CANDIDATES = 60

@@ -108,6 +108,42 @@ def parsenet(op: Any, x: Tensor, y: Tensor) -> Tensor:
     return x + y + nn.functional.conv2d(torch.cat(normal, 1), weight, op.context.bias)
 
 
+def attnres(op: Any, x: Tensor, y: Tensor) -> Tensor:
+    """A softmax over the inputs at each position, of products of a query with normalised maps."""
+    values = torch.stack([x, y])
+    keys = values * torch.rsqrt(values.square().mean(2, keepdim=True) + 1e-5)
+    weights = torch.softmax(torch.einsum("c,nbchw->nbhw", op.query, keys), dim=0)
+    return 2 * (weights[:, :, None] * values).sum(0)
+
+
+def gate(op: Any, x: Tensor, y: Tensor) -> Tensor:
+    """A gate of low rank from both inputs, concatenated."""
+    first = torch.cat([look.weight for look in op.look], 1)
+    hidden = torch.relu(nn.functional.conv2d(torch.cat([x, y], 1), first))
+    return between(torch.sigmoid(op.decide(hidden)), x, y)
+
+
+def cbam(op: Any, x: Tensor, y: Tensor) -> Tensor:
+    """CBAM on the sum, as its equations read."""
+    z = x + y
+    u = 2 * torch.sigmoid(op.by_channel(z.mean((2, 3), True)) + op.by_channel(z.amax((2, 3), True))) * z
+    return 2 * torch.sigmoid(op.by_place(torch.cat([u.mean(1, True), u.amax(1, True)], 1))) * u
+
+
+def coord(op: Any, x: Tensor, y: Tensor) -> Tensor:
+    """Coordinate attention on the sum: rows and columns in one tensor."""
+    z = x + y
+    joined = op.squeeze(torch.cat([z.mean(3, keepdim=True), z.mean(2, keepdim=True).transpose(2, 3)], 2))
+    rows, columns = joined.split(list(z.shape[2:]), 2)
+    return 4 * torch.sigmoid(op.ask[0](rows)) * torch.sigmoid(op.ask[1](columns.transpose(2, 3))) * z
+
+
+def softmax(op: Any, x: Tensor, y: Tensor) -> Tensor:
+    """A softmax over learned numbers for each channel."""
+    weights = torch.softmax(op.logits, dim=0)[:, :, None, None]
+    return 2 * weights[0] * x + 2 * weights[1] * y
+
+
 TRANSCRIPTIONS: dict[str, Transcription] = {
     "sum": lambda op, x, y: x + y,
     "concat": lambda op, x, y: op.project(torch.cat([x, y], 1)),
@@ -122,6 +158,15 @@ TRANSCRIPTIONS: dict[str, Transcription] = {
     "asff": asff,
     "parsenet": parsenet,
     "scaled_sum": lambda op, x, y: op.scales[0][:, None, None] * x + op.scales[1][:, None, None] * y,
+    "scaled": lambda op, x, y: y + op.scales[0] * x,
+    "gated": lambda op, x, y: y + 2 * torch.sigmoid(op.excite[0](x)) * x,
+    "softmax": softmax,
+    "attnres": attnres,
+    "gate": gate,
+    "max": lambda op, x, y: (1 - op.mix) * (x + y) + 2 * op.mix * torch.maximum(x, y),
+    "product": lambda op, x, y: x + y + op.share * op.project[0](x) * op.project[1](y),
+    "cbam": cbam,
+    "coord": coord,
 }
 
 

@@ -25,6 +25,7 @@ from spaces.host import HOSTS
 NAMES: Mapping[str, Iterable[str]] = {
     "space.name": HOSTS,
     "space.ops": fusion_ops.names(),
+    "space.resamplers": fusion_ops.resamplers(),
     "data.name": DATASETS,
     "train.augment": AUGMENTATIONS,
     "search.sampler": SAMPLERS,

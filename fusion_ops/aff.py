@@ -47,6 +47,7 @@ class AFF(FusionOperator):
     """
 
     formula = "2w·x + 2(1−w)·y,  w = σ(L(x + y) + G(x + y))"
+    source = "Dai et al. 2021, arXiv 2009.14082"
     reduces = True
     options: ClassVar = {
         "context": ("both", "local", "global"),

@@ -11,7 +11,7 @@ from torch.nn import functional
 from fusion_ops.cost import Cost, convolution
 from fusion_ops.errors import SpecError
 
-__all__ = ["Aligned", "alignment_cost", "check_shapes", "convolution_class", "convolve", "matched"]
+__all__ = ["Aligned", "alignment_cost", "check_shapes", "convolution_class", "convolve", "interpolated", "matched"]
 
 _MODES = {3: "linear", 4: "bilinear", 5: "trilinear"}
 _CONVOLVE = {3: functional.conv1d, 4: functional.conv2d, 5: functional.conv3d}
@@ -27,6 +27,11 @@ def convolution_class(dims: int) -> type[nn.Conv1d | nn.Conv2d | nn.Conv3d]:
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, groups: int = 1) -> Tensor:
     """Return the convolution of `(B, C, *size)`, of 1 to 3 spatial dimensions, with these weights."""
     return _CONVOLVE[x.ndim](x, weight, bias, groups=groups)
+
+
+def interpolated(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Return `(B, C, *size)` at another size, interpolated linearly in its 1 to 3 spatial dimensions."""
+    return functional.interpolate(x, size=tuple(size), mode=_MODES[x.ndim], align_corners=False)
 
 
 def check_shapes(features: Sequence[Tensor], channels: Sequence[int], dims: int | None = None) -> None:
@@ -87,12 +92,7 @@ def matched(
         return tuple(features)
     check_shapes(features, (channels,) * inputs if isinstance(channels, int) else channels, dims)
     size = features[0].shape[2:]
-    return tuple(
-        feature
-        if feature.shape[2:] == size
-        else functional.interpolate(feature, size=size, mode=_MODES[feature.ndim], align_corners=False)
-        for feature in features
-    )
+    return tuple(feature if feature.shape[2:] == size else interpolated(feature, size) for feature in features)
 
 
 def _plainly_fit(features: Sequence[Tensor], channels: int, inputs: int, dims: int | None) -> bool:

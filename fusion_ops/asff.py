@@ -41,6 +41,7 @@ class ASFF(FusionOperator):
     """
 
     formula = "2p·x + 2(1−p)·y,  p = softmax over inputs, per position, of (A₁ x, A₂ y)"
+    source = "Liu et al. 2019, arXiv 1911.09516"
     options: ClassVar = {"scale": ("inputs", "paper")}
 
     def __init__(

@@ -45,6 +45,7 @@ class AsymBi(FusionOperator):
     """
 
     formula = "2σ(G(y))·x + 2σ(L(x))·y"
+    source = "ACM, Dai et al. 2021, arXiv 2009.14530"
     reduces = True
     options: ClassVar = {"gate": ("last", "first"), "scale": ("inputs", "paper")}
 

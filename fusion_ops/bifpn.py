@@ -39,6 +39,7 @@ class BiFPN(FusionOperator):
     """
 
     formula = "2·(ReLU(w₁)·x + ReLU(w₂)·y) / max(ε, ReLU(w₁) + ReLU(w₂))"
+    source = "EfficientDet, Tan et al. 2020, arXiv 1911.09070"
     options: ClassVar = {"scale": ("inputs", "paper")}
 
     def __init__(

@@ -1,19 +1,20 @@
-"""What is chosen at a fusion point: an operator, its reduction ratio, its options."""
+"""What is chosen at a fusion point: an operator with its settings, and the resampler before it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fusion_ops.errors import SpecError
 
-__all__ = ["FusionChoice", "OptionValue"]
+__all__ = ["BILINEAR", "FusionChoice", "OptionValue"]
 
 OptionValue = str | int | float | bool
 
-_KEYS = {"op", "r", "options"}
+BILINEAR = "bilinear"
+_KEYS = {"op", "r", "options", "resampler"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,17 @@ class FusionChoice:
         op: Registered name of the operator.
         r: Channel reduction ratio, at least 1; `None` for operators that have none.
         options: Further options of the operator as sorted `(name, value)` pairs.
+        resampler: What brings a smaller input to size before; another than `bilinear` only where sizes differ.
 
     Raises:
         SpecError: `r` is neither `None` nor a whole number of at least 1, an option is given twice, or its name
-            is no text or its value neither text, a finite number nor a boolean.
+            is no text or its value neither text, a finite number nor a boolean, or the resampler is no text.
     """
 
     op: str
     r: int | None = None
     options: tuple[tuple[str, OptionValue], ...] = ()
+    resampler: str = BILINEAR
 
     def __post_init__(self) -> None:
         """Check `r` and bring the options into their canonical order."""
@@ -40,6 +43,8 @@ class FusionChoice:
             raise SpecError(f"`op` must be the name of an operator; got {self.op!r}.")
         if self.r is not None and (isinstance(self.r, bool) or not isinstance(self.r, int) or self.r < 1):
             raise SpecError(f"`r` must be a whole number of at least 1, or None; got {self.r!r}.")
+        if not isinstance(self.resampler, str):
+            raise SpecError(f"`resampler` must be the name of a resampler; got {self.resampler!r}.")
         for key, value in self.options:
             _check_option(key, value)
         options = dict(self.options)
@@ -50,15 +55,27 @@ class FusionChoice:
     def __str__(self) -> str:
         details = [f"r={self.r}"] if self.r is not None else []
         details += [f"{key}={value}" for key, value in self.options]
+        details += [f"after {self.resampler}"] if self.resampler != BILINEAR else []
         return f"{self.op} {' '.join(details)}".rstrip()
 
+    @property
+    def operator(self) -> FusionChoice:
+        """The operator and its settings alone, `bilinear` before it."""
+        return self.after(BILINEAR)
+
+    def after(self, resampler: str) -> FusionChoice:
+        """Return the choice with another resampler."""
+        return self if resampler == self.resampler else replace(self, resampler=resampler)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the choice as JSON-ready values; settings that it does not have are left out."""
+        """Return the choice as JSON-ready values; settings that it does not have, and `bilinear`, are left out."""
         out: dict[str, Any] = {"op": self.op}
         if self.r is not None:
             out["r"] = self.r
         if self.options:
             out["options"] = dict(self.options)
+        if self.resampler != BILINEAR:
+            out["resampler"] = self.resampler
         return out
 
     @classmethod
@@ -69,11 +86,11 @@ class FusionChoice:
             SpecError: A key is missing or unknown, or a value has the wrong type.
         """
         if not isinstance(values, Mapping) or "op" not in values or not set(values) <= _KEYS:
-            raise SpecError(f"a fusion choice has the keys op, r, options; got {values!r}.")
+            raise SpecError(f"a fusion choice has the keys op, r, options, resampler; got {values!r}.")
         options = values.get("options", {})
         if not isinstance(options, Mapping):
             raise SpecError(f"`options` of a fusion choice must be a mapping; got {options!r}.")
-        return cls(values["op"], values.get("r"), tuple(options.items()))
+        return cls(values["op"], values.get("r"), tuple(options.items()), values.get("resampler", BILINEAR))
 
 
 def _check_option(key: object, value: object) -> None:

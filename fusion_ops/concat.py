@@ -40,6 +40,7 @@ class Concat(FusionOperator):
     """
 
     formula = "P [x, y]"
+    source = "U-Net, Ronneberger et al. 2015, arXiv 1505.04597"
     any_channels = True
 
     def __init__(

@@ -43,6 +43,7 @@ class ECA(FusionOperator):
     """
 
     formula = "2w·x + 2(1−w)·y,  w = σ(conv1d(GAP(x + y))) along the channels"
+    source = "Wang et al. 2020, arXiv 1910.03151"
     options: ClassVar = {"scale": ("inputs", "paper")}
 
     def __init__(

@@ -52,6 +52,7 @@ class IAFF(FusionOperator):
     """
 
     formula = "2w₂·x + 2(1−w₂)·y,  w₂ = σ(L₂(u) + G₂(u)),  u = w₁·x + (1−w₁)·y,  w₁ = σ(L₁(x + y) + G₁(x + y))"
+    source = "Dai et al. 2021, arXiv 2009.14082"
     reduces = True
     options: ClassVar = {
         "context": ("both", "local", "global"),

@@ -25,6 +25,7 @@ __all__ = [
     "between",
     "in_parts",
     "plus_product",
+    "plus_weighted",
     "portioned_sum",
     "portions",
     "selected",
@@ -117,7 +118,8 @@ def selected(convolution: nn.Conv1d | nn.Conv2d | nn.Conv3d, x: Tensor, inputs: 
     """Return the logits of N inputs as `softmax_sum` takes them, by one convolution to N·C channels, group by group.
 
     Plainly spelled each input has its part of the convolution. Parts of weights are constants to a converter; parts of
-    a map are reshapes and slices of an open batch, which end a block that a delegate of ExecuTorch takes over.
+    a map are reshapes and slices of an open batch, which end a block that a delegate of ExecuTorch takes over. Each
+    part is an operation of one result: IREE takes no operation of several.
 
     Args:
         convolution: With a bias, in K groups of N·C/K channels each.
@@ -126,9 +128,8 @@ def selected(convolution: nn.Conv1d | nn.Conv2d | nn.Conv3d, x: Tensor, inputs: 
     """
     groups, channels = convolution.groups, convolution.out_channels // convolution.groups // inputs
     if is_plain():
-        parts = [p.reshape(groups, inputs, channels, *p.shape[1:]).unbind(1) for p in convolution.parameters()]
-        each = zip(*parts, strict=True)
-        return [convolve(x, weight.flatten(0, 1), bias.flatten(), groups=groups) for weight, bias in each]
+        weight, bias = (p.reshape(groups, inputs, channels, *p.shape[1:]) for p in convolution.parameters())
+        return [convolve(x, weight[:, at].flatten(0, 1), bias[:, at].flatten(), groups=groups) for at in range(inputs)]
     logits = convolution(x)
     if groups == 1:
         whole: Tensor = logits.unflatten(1, (inputs, channels))
@@ -200,10 +201,14 @@ def portioned_sum(features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tens
         features: N maps `(B, C, *size)`.
         weights: N weights that are broadcast over them: numbers, per channel, or per position.
     """
-    fused = features[0] * _as(weights[0], features[0].dtype)
-    for feature, weight in zip(features[1:], weights[1:], strict=True):
-        fused = plus_product(fused, _as(weight, feature.dtype), feature)
-    return fused
+    return plus_weighted(features[0] * _as(weights[0], features[0].dtype), features[1:], weights[1:])
+
+
+def plus_weighted(base: Tensor, features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+    """Return `base + Σ_i w_i x_i` in the precision of the features; see `portioned_sum`."""
+    for feature, weight in zip(features, weights, strict=True):
+        base = plus_product(base, _as(weight, feature.dtype), feature)
+    return base
 
 
 def softmax_sum(features: Sequence[Tensor], logits: Tensor | Sequence[Tensor], times: int) -> Tensor:

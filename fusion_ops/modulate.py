@@ -42,6 +42,7 @@ class Modulate(FusionOperator):
     """
 
     formula = "2σ(G(y))·x + y"
+    source = "PAN, Li et al. 2018, arXiv 1805.10180"
     reduces = True
     options: ClassVar = {"gate": ("last", "first"), "scale": ("inputs", "paper")}
 

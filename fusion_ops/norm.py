@@ -1,4 +1,4 @@
-"""Global pooling, and a batch normalisation that bears what it leaves: one value per channel."""
+"""Global pooling, a batch normalisation that bears what it leaves, one value per channel, and a norm over channels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from fusion_ops.spelling import is_plain
 
-__all__ = ["GlobalAverage", "PooledBatchNorm1d", "PooledBatchNorm2d", "PooledBatchNorm3d", "batch_norm_class"]
+__all__ = [
+    "GlobalAverage",
+    "PooledBatchNorm1d",
+    "PooledBatchNorm2d",
+    "PooledBatchNorm3d",
+    "batch_norm_class",
+    "inverse_rms",
+]
+
+
+_LEAST = 1e-5
 
 
 class GlobalAverage(nn.Module):
@@ -69,3 +79,11 @@ def batch_norm_class(dims: int) -> type[PooledBatchNorm1d | PooledBatchNorm2d | 
     if dims == 1:
         return PooledBatchNorm1d
     return PooledBatchNorm2d if dims == 2 else PooledBatchNorm3d
+
+
+def inverse_rms(v: Tensor) -> Tensor:
+    """Return `1 / √(mean_c v_c² + ε)` for every position, ε = 10⁻⁵: `(B, C, *size) -> (B, 1, *size)`.
+
+    ε keeps the norm of an empty position apart from 0.
+    """
+    return torch.rsqrt(v.square().mean(dim=1, keepdim=True) + _LEAST)

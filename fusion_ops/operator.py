@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
@@ -36,6 +37,7 @@ class FusionOperator(nn.Module, ABC):
 
     Attributes:
         formula: What it computes, in one line.
+        source: Who published it, in one line; empty where nobody has.
         reduces: Whether it has a channel reduction ratio r.
         options: Its further options and the values that each may take, the default first.
         any_channels: Whether it takes inputs of any channels, told by a keyword `in_channels`; in front of
@@ -43,6 +45,7 @@ class FusionOperator(nn.Module, ABC):
     """
 
     formula: ClassVar[str]
+    source: ClassVar[str] = ""
     reduces: ClassVar[bool] = False
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     any_channels: ClassVar[bool] = False
@@ -125,9 +128,14 @@ def checked(choice: FusionChoice) -> type[FusionOperator]:
 
     Raises:
         UnknownNameError: No such operator.
-        SpecError: `r` is missing or superfluous, or an option or its value is unknown.
+        SpecError: `r` is missing or superfluous, an option or its value is unknown, or it has a resampler.
     """
     cls = OPERATORS[choice.op]
+    if choice != choice.operator:
+        raise SpecError(
+            f"an operator is built and costed without its resampler; got {choice}. Write `choice.operator`, and "
+            "`fusion_ops.Upsampling(name, channels, before, after)` for the resampler."
+        )
     if cls.reduces and choice.r is None:
         raise SpecError(f"`{choice.op}` needs a reduction ratio r; write FusionChoice({choice.op!r}, r=4).")
     if not cls.reduces and choice.r is not None:
@@ -150,7 +158,7 @@ def canonical(choice: FusionChoice) -> FusionChoice:
         return choice
     defaults = {key: values[0] for key, values in OPERATORS[choice.op].options.items()}
     options = tuple((key, value) for key, value in choice.options if defaults.get(key) != value)
-    return choice if options == choice.options else FusionChoice(choice.op, choice.r, options)
+    return choice if options == choice.options else replace(choice, options=options)
 
 
 def arguments(choice: FusionChoice, in_channels: Sequence[int], out_channels: int) -> dict[str, Any]:

@@ -15,12 +15,10 @@ from torch import Tensor, nn
 
 from fusion_ops.align import convolution_class, convolve
 from fusion_ops.mixing import plus_product, total
-from fusion_ops.norm import GlobalAverage
+from fusion_ops.norm import GlobalAverage, inverse_rms
 from fusion_ops.operator import FusionOperator, register
 
 __all__ = ["ParseNet"]
-
-_LEAST = 1e-5
 
 
 @register("parsenet")
@@ -44,6 +42,7 @@ class ParseNet(FusionOperator):
     """
 
     formula = "x + y + P [norm(x), norm(GAP(y))],  norm: L2 over the channels, with a learned scale"
+    source = "Liu et al. 2015, arXiv 1506.04579"
 
     def __init__(self, channels: int, *, inputs: int = 2, dims: int = 2, init: str = "default") -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
@@ -70,4 +69,4 @@ class ParseNet(FusionOperator):
 
 def _inverse_norm(v: Tensor) -> Tensor:
     """Return `1 / √(Σ_c v_c² + Cε)` for every position: `(B, C, *size) -> (B, 1, *size)`."""
-    return torch.rsqrt(v.square().mean(dim=1, keepdim=True) + _LEAST) / math.sqrt(v.shape[1])
+    return inverse_rms(v) / math.sqrt(v.shape[1])

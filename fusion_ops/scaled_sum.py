@@ -36,6 +36,7 @@ class ScaledSum(FusionOperator):
     """
 
     formula = "c₁·x + c₂·y,  c learned, per channel"
+    source = "after LayerScale, Touvron et al. 2021, arXiv 2103.17239"
 
     def __init__(self, channels: int, *, inputs: int = 2, dims: int = 2, init: str = "default") -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)

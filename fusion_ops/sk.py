@@ -45,6 +45,7 @@ class SK(FusionOperator):
     """
 
     formula = "2p·x + 2(1−p)·y,  p = softmax over inputs, per channel, from GAP(x + y)"
+    source = "Li et al. 2019, arXiv 1903.06586"
     reduces = True
     options: ClassVar = {"scale": ("inputs", "paper")}
 

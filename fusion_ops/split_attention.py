@@ -45,6 +45,7 @@ class SplitAttention(FusionOperator):
     """
 
     formula = "2p·x + 2(1−p)·y,  p = softmax over inputs of A ReLU(BN(W GAP(x + y))), W and A grouped"
+    source = "ResNeSt, Zhang et al. 2020, arXiv 2004.08955"
     reduces = True
     options: ClassVar = {"scale": ("inputs", "paper")}
 

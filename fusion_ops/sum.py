@@ -30,6 +30,7 @@ class Sum(FusionOperator):
     """
 
     formula = "x + y"
+    source = "He et al. 2015, arXiv 1512.03385"
 
     def __init__(self, channels: int, *, inputs: int = 2, dims: int = 2, init: str = "default") -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from fusion_ops import FusionChoice
@@ -121,5 +122,11 @@ def _mix(architecture: Architecture) -> str:
         counts[choice.op] = counts.get(choice.op, 0) + 1
     parts = [f"{count} × `{op}`" for op, count in sorted(counts.items(), key=lambda item: -item[1])]
     if len(parts) == 1:
-        return f"`{next(iter(counts))}` everywhere, with different settings"
-    return f"a mix of {', '.join(parts[:-1])} and {parts[-1]}"
+        return f"`{next(iter(counts))}` everywhere, with different settings{_resampled(architecture)}"
+    return f"a mix of {', '.join(parts[:-1])} and {parts[-1]}{_resampled(architecture)}"
+
+
+def _resampled(architecture: Architecture) -> str:
+    """Return how often which resampler other than `bilinear` stands before them; empty where none does."""
+    counts = Counter(choice.resampler for _, choice in architecture.choices if choice != choice.operator)
+    return "".join(f", {count} after `{name}`" for name, count in sorted(counts.items()))

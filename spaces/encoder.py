@@ -96,6 +96,11 @@ class EncoderGeometry:
         height, width = self.input_size
         return -(-height // stride), -(-width // stride)
 
+    def before(self, level: int) -> tuple[int, int] | None:
+        """Return the size of the next deeper level, which is brought to this one's; `None` if they are equal."""
+        deeper = self.size(level + 1)
+        return None if deeper == self.size(level) else deeper
+
     def positions(self, level: int) -> int:
         """Return the positions of a level, from 0."""
         height, width = self.size(level)

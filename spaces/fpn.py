@@ -29,8 +29,8 @@ __all__ = ["FeaturePyramid", "Fpn"]
 class FeaturePyramid(nn.Module):
     """An encoder and a pyramid: `(B, in_channels, H, W) -> (B, num_classes, H, W)` logits.
 
-    From the deepest level to the finest: `p_k = fusion(upsampled p_{k+1}, 1×1 convolution of the encoder's map)`,
-    bilinear upsampling. The finest passes a 3×3 convolution, BN and ReLU before it is classified.
+    From the deepest level to the finest: `p_k = fusion(U(p_{k+1}), 1×1 convolution of the encoder's map)`,
+    U the resampler, bilinear as published. The finest passes a 3×3 convolution, BN and ReLU before it is classified.
 
     Args:
         width: Channels of the encoder's finest level; doubled with every level, rounded.
@@ -40,7 +40,8 @@ class FeaturePyramid(nn.Module):
         num_classes: Classes.
         in_channels: Channels of the images.
         pyramid: Channels of the pyramid.
-        fusions: Operators by name: `encoder1.block1`, …, and `merge1` (the finest), `merge2`, ….
+        fusions: Operators by name: `encoder1.block1`, …, and `merge1` (the finest), `merge2`, …, each merge with its
+            resampler, `merge1.resampler`, ….
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class FeaturePyramid(nn.Module):
             nn.Conv2d(doubled(width, level), pyramid, 1, bias=False) for level in range(levels)
         )
         self.merges = nn.ModuleList(fusions[f"merge{level + 1}"] for level in range(levels - 1))
+        self.resamplers = nn.ModuleList(fusions[f"merge{level + 1}.resampler"] for level in range(levels - 1))
         self.smooth = nn.Conv2d(pyramid, pyramid, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(pyramid)
         self.head = nn.Conv2d(pyramid, num_classes, 1)
@@ -68,9 +70,9 @@ class FeaturePyramid(nn.Module):
         """Return the logits of every pixel."""
         laterals = [lateral(level) for lateral, level in zip(self.laterals, self.encoder(x), strict=True)]
         merged = laterals[-1]
-        for merge, lateral in zip(list(self.merges)[::-1], laterals[-2::-1], strict=True):
-            deeper = functional.interpolate(merged, size=lateral.shape[2:], mode="bilinear", align_corners=False)
-            merged = merge(deeper, lateral)
+        steps = zip(self.resamplers, self.merges, laterals[:-1], strict=True)
+        for resample, merge, lateral in reversed(list(steps)):
+            merged = merge(resample(merged, lateral.shape[2:]), lateral)
         logits: Tensor = self.head(torch.relu(self.norm(self.smooth(merged))))
         return functional.interpolate(logits, size=x.shape[2:], mode="bilinear", align_corners=False)
 
@@ -115,7 +117,15 @@ class Fpn(SegmentationNetwork):
         """Return the long-skip points, the deepest first."""
         both = (self.pyramid, self.pyramid)
         return tuple(
-            FusionPoint(f"merge{level + 1}", "long_skip", both, self.pyramid, (self.encoder.size(level),) * 2, "merges")
+            FusionPoint(
+                f"merge{level + 1}",
+                "long_skip",
+                both,
+                self.pyramid,
+                (self.encoder.size(level),) * 2,
+                "merges",
+                self.encoder.before(level),
+            )
             for level in reversed(range(self.levels - 1))
         )
 

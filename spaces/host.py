@@ -61,7 +61,11 @@ class HostNetwork(ABC):
 
     @abstractmethod
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
-        """Return how to construct the network with these operators at its points."""
+        """Return how to construct the network with these operators at its points.
+
+        A point that says from which size its first input is brought (`FusionPoint.before`) has its resampler beside its
+        operator, under `FusionPoint.resampler_name`: a module that is called with the map and the size.
+        """
 
     def widths(self) -> dict[str, int]:
         """Return the settings that make it wider, and the parts that one channel of each may go in.

@@ -1,16 +1,17 @@
-"""Latency as a sum: the rest of the network, and the time of the operator at every fusion point."""
+"""Latency as a sum: the rest of the network, and the time of operator and resampler at every fusion point."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from fusion_ops import FusionChoice
+from fusion_ops import FusionChoice, Upsampling
+from fusion_ops.choice import BILINEAR
 from fusion_ops.errors import SpecError
 from spaces import Architecture, FusionPoint, SearchSpace
 
-__all__ = ["LatencyTable", "Operator", "operators"]
+__all__ = ["LatencyTable", "Operator", "Part", "operators"]
 
 SCHEMA_VERSION = 1
 
@@ -37,8 +38,8 @@ class Operator:
 
     @classmethod
     def at(cls, point: FusionPoint, choice: FusionChoice) -> Operator:
-        """Return the operator of `choice` at a point."""
-        return cls(choice, point.in_channels, point.out_channels, point.sizes)
+        """Return the operator of `choice` at a point; its resampler is a part of its own."""
+        return cls(choice.operator, point.in_channels, point.out_channels, point.sizes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the operator as JSON-ready values."""
@@ -57,10 +58,19 @@ class Operator:
         return cls(FusionChoice.from_dict(values["choice"]), *channels, sizes)
 
 
-def operators(space: SearchSpace) -> tuple[Operator, ...]:
-    """Return every operator that a network of the space can have, each once."""
+Part = Operator | Upsampling
+
+
+def operators(space: SearchSpace) -> tuple[Part, ...]:
+    """Return every operator that a network of the space can have, each once, and then every resampler.
+
+    Where all of them resample bilinearly, that belongs to the rest of the network.
+    """
     found = (Operator.at(point, c) for slot in space.slots for point in slot.points for c in slot.choices)
-    return tuple(dict.fromkeys(found))
+    if space.resamplers == (BILINEAR,):
+        return tuple(dict.fromkeys(found))
+    resampled = (point.upsampling(name) for point in space.points if point.before for name in space.resamplers)
+    return tuple(dict.fromkeys([*found, *(one for one in resampled if one is not None)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +78,14 @@ class LatencyTable:
     """What inference takes on one device, in milliseconds, by parts.
 
     Args:
-        rest: Time of the network without its fusion operators.
-        times: Time of each operator; `None` where it could not be measured.
+        rest: Time of the network without these.
+        times: Time of each operator and resampler; `None` where it could not be measured.
         device: Name of the device.
         protocol: How it was timed: runtime, precision, threads, batch size, seconds.
     """
 
     rest: float
-    times: Mapping[Operator, float | None]
+    times: Mapping[Part, float | None]
     device: str
     protocol: Mapping[str, Any]
 
@@ -85,14 +95,26 @@ class LatencyTable:
         Raises:
             SpecError: The table has nothing of such a point or of this choice.
         """
-        operator = Operator.at(point, choice)
-        if operator not in self.times:
+        return sum(self._time(point, part) for part in self._parts(point, choice))
+
+    def measured(self, point: FusionPoint, choice: FusionChoice) -> bool:
+        """Return whether a choice at a point could be measured, resampler included."""
+        return all(self.times.get(part) is not None for part in self._parts(point, choice))
+
+    def _parts(self, point: FusionPoint, choice: FusionChoice) -> tuple[Part, ...]:
+        """Return of what a choice at a point consists, but for what belongs to the rest of the network."""
+        resampling = point.upsampling(choice.resampler)
+        apart = choice.resampler != BILINEAR or any(isinstance(part, Upsampling) for part in self.times)
+        return (Operator.at(point, choice), *((resampling,) if resampling is not None and apart else ()))
+
+    def _time(self, point: FusionPoint, part: Part) -> float:
+        if part not in self.times:
             raise SpecError(
-                f"the table of operators' latencies lacks {operator}, at {point.name}: it was measured for another "
+                f"the table of operators' latencies lacks {part}, at {point.name}: it was measured for another "
                 "space. Call `search.measure_operators` with this one."
             )
-        known = self.times[operator]
-        return known if known is not None else self._slowest(operator)
+        known = self.times[part]
+        return known if known is not None else self._slowest(part)
 
     def predict(self, architecture: Architecture, space: SearchSpace) -> float:
         """Return the predicted latency of an architecture: the rest and the sum over the fusion points.
@@ -102,20 +124,21 @@ class LatencyTable:
         """
         return self.rest + sum(self.time(point, architecture[point.name]) for point in space.points)
 
-    def _slowest(self, operator: Operator) -> float:
-        """Return the time of the slowest operator in the place of this one."""
-        alike = (ms for other, ms in self.times.items() if replace(other, choice=operator.choice) == operator)
-        return max((ms for ms in alike if ms is not None), default=0.0)
+    def _slowest(self, part: Part) -> float:
+        """Return the time of the slowest operator, or resampler, in the place of this one."""
+        place = _place(part)
+        return max((ms for other, ms in self.times.items() if ms is not None and _place(other) == place), default=0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the table as JSON-ready values."""
+        """Return the table as JSON-ready values; resamplers have an entry where they were measured."""
+        resamplers = [asdict(one) | {"ms": ms} for one, ms in self.times.items() if isinstance(one, Upsampling)]
         return {
             "schema_version": SCHEMA_VERSION,
             "rest_ms": self.rest,
             "device": self.device,
             "protocol": dict(self.protocol),
-            "operators": [operator.to_dict() | {"ms": ms} for operator, ms in self.times.items()],
-        }
+            "operators": [one.to_dict() | {"ms": ms} for one, ms in self.times.items() if isinstance(one, Operator)],
+        } | ({"resamplers": resamplers} if resamplers else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LatencyTable:
@@ -129,5 +152,15 @@ class LatencyTable:
                 f"a table of operators' latencies has schema_version {SCHEMA_VERSION}; got "
                 f"{values.get('schema_version')!r}. Measure it again with this version."
             )
-        times = {Operator.from_dict(entry): entry["ms"] for entry in values["operators"]}
+        times: dict[Part, float | None] = {Operator.from_dict(entry): entry["ms"] for entry in values["operators"]}
+        for entry in values.get("resamplers", ()):
+            sizes = tuple(entry["before"]), tuple(entry["after"])
+            times[Upsampling(entry["name"], entry["channels"], *sizes)] = entry["ms"]
         return cls(values["rest_ms"], times, values["device"], values["protocol"])
+
+
+def _place(part: Part) -> tuple[Any, ...]:
+    """Return what parts have in common that can take each other's place."""
+    if isinstance(part, Operator):
+        return part.in_channels, part.out_channels, part.sizes
+    return part.channels, part.before, part.after

@@ -46,7 +46,7 @@ def build_with_paths(space: SearchSpace, architecture: Architecture) -> BuiltNet
     made: dict[str, nn.Module] = {}
     recipes = space.fusion_recipes(architecture)
     kept = {name: Recipe(_keeping(made, name, recipe)) for name, recipe in recipes.items()}
-    network = space.host.recipe(kept).build()
+    network = space.host.recipe({**kept, **space.resampler_recipes(architecture)}).build()
     paths = {id(module): path for path, module in network.named_modules()}
     return BuiltNetwork(network, {name: paths[id(_operator(made[name]))] for name in recipes})
 

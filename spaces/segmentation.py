@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal
 
 from torch import nn
 
-from fusion_ops import Cost, FusionChoice, Recipe, recipe
+from fusion_ops import Cost, FusionChoice, Recipe
 from fusion_ops.errors import SpecError
+from fusion_ops.resamplers.bilinear import Bilinear
 from spaces.encoder import EncoderGeometry
 from spaces.host import HostNetwork, check_whole, image_size
 from spaces.point import FusionPoint
@@ -97,7 +98,10 @@ class SegmentationNetwork(HostNetwork):
 
     def recipe(self, fusions: Mapping[str, Recipe]) -> Recipe:
         """Return how to construct the network with these operators, and the published ones elsewhere."""
-        fixed = {point.name: recipe(choice, point.in_channels, point.out_channels) for point, choice in self._fixed()}
+        fixed: dict[str, Recipe] = {}
+        for point, choice in self._fixed():
+            fixed |= point.recipes(choice)
+        fixed |= {point.resampler_name: Recipe(Bilinear) for point in self.merges() if point.before is None}
         # `points` decides what is chosen, not what the network is.
         settings = {key: value for key, value in self.settings().items() if key not in ("points", "input_size")}
         arguments: dict[str, Any] = {**settings, "fusions": {**fixed, **fusions}}

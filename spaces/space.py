@@ -11,17 +11,19 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 from torch import nn
 
-from fusion_ops import Cost, FusionChoice, Recipe, operator
+from fusion_ops import Cost, FusionChoice, Recipe, operator, resampler
+from fusion_ops.choice import BILINEAR
 from fusion_ops.errors import SpecError
 from spaces.architecture import Architecture, SpaceRef
 from spaces.host import HostNetwork
 from spaces.point import FusionPoint
 
-__all__ = ["DEFAULT_OPS", "DEFAULT_REDUCTIONS", "SearchSpace", "Slot", "Tie", "Trial"]
+__all__ = ["DEFAULT_OPS", "DEFAULT_REDUCTIONS", "DEFAULT_RESAMPLERS", "SearchSpace", "Slot", "Tie", "Trial"]
 
 Tie = Literal["none", "stage", "all"]
 DEFAULT_OPS = ("sum", "concat", "sk", "aff", "iaff")
 DEFAULT_REDUCTIONS = (2, 4, 8, 16)
+DEFAULT_RESAMPLERS = (BILINEAR,)
 
 
 class Trial(Protocol):
@@ -39,23 +41,52 @@ class Slot:
         name: Prefix of its parameters in the Optuna study.
         points: The points that take the same choice.
         reductions: By operator, the ratios that give different networks; empty where it has none.
+        resamplers: What may bring the smaller input to size; empty where no point has one.
     """
 
     name: str
     points: tuple[FusionPoint, ...]
     reductions: Mapping[str, tuple[int, ...]]
+    resamplers: tuple[str, ...] = ()
 
     @property
     def choices(self) -> tuple[FusionChoice, ...]:
-        """Every choice, in the order of the operators and ratios."""
-        return tuple(FusionChoice(op, r) for op, ratios in self.reductions.items() for r in (ratios or (None,)))
+        """Every choice, in the order of the operators, ratios and resamplers."""
+        operators = (FusionChoice(op, r) for op, ratios in self.reductions.items() for r in (ratios or (None,)))
+        return tuple(choice.after(name) for choice in operators for name in (self.resamplers or (BILINEAR,)))
 
-    def choice(self, op: str, r: int | None) -> FusionChoice:
+    def at(self, point: FusionPoint, choice: FusionChoice) -> FusionChoice:
+        """Return what a choice of the slot is at one of its points: without a resampler where it has nothing to do."""
+        return choice.operator if point.before is None else choice
+
+    def cost(self, choice: FusionChoice) -> Cost:
+        """Return the exact cost of a choice at all its points."""
+        return sum((point.cost(self.at(point, choice)) for point in self.points), Cost())
+
+    def near(self, choice: FusionChoice, other: FusionChoice) -> bool:
+        """Return whether two choices differ in one decision: the operator with its ratio, or the resampler."""
+        return (choice.operator == other.operator) != (choice.resampler == other.resampler)
+
+    def choice(self, op: str, r: int | None, resampler: str | None = None) -> FusionChoice:
         """Return the choice of `op` with the ratio that stands for `r` (ratios of equal width are one).
 
+        The resampler is by default `bilinear`, or the first where that is not in the space.
+
         Raises:
-            SpecError: The operator or the ratio is not in the space.
+            SpecError: The operator, the ratio or the resampler is not in the space.
         """
+        return self._operator(op, r).after(self._resampler(resampler))
+
+    def _resampler(self, name: str | None) -> str:
+        if not self.resamplers:
+            return BILINEAR
+        if name is None:
+            return BILINEAR if BILINEAR in self.resamplers else self.resamplers[0]
+        if name not in self.resamplers:
+            raise SpecError(f"`{name}` is not a resampler of this space; it has {', '.join(self.resamplers)}.")
+        return name
+
+    def _operator(self, op: str, r: int | None) -> FusionChoice:
         if op not in self.reductions:
             raise SpecError(f"`{op}` is not an operator of this space; it has {', '.join(self.reductions)}.")
         ratios = self.reductions[op]
@@ -75,6 +106,8 @@ class Slot:
             params[f"{self.name}.op"] = choice.op
         if len(self.reductions[choice.op]) > 1:
             params[f"{self.name}.{choice.op}.r"] = choice.r
+        if len(self.resamplers) > 1:
+            params[f"{self.name}.resampler"] = choice.resampler
         return params
 
     def _widths(self, op: str, r: int) -> tuple[int, ...]:
@@ -92,10 +125,12 @@ class SearchSpace:
             the same hidden width are the same network and count once.
         tie: `none`: every point chooses for itself; `stage`: the points of a stage choose together;
             `all`: one choice for the whole network.
+        resamplers: What to choose from, at points whose inputs differ in size, to bring the smaller one to size.
 
     Raises:
-        SpecError: `ops` or `reductions` is empty, repeats itself or has impossible values.
-        UnknownNameError: No such operator.
+        SpecError: `ops`, `reductions` or `resamplers` is empty, repeats itself or has impossible values; or a
+            resampler has nothing to do in the network, or does not relate the sizes of a point.
+        UnknownNameError: No such operator or resampler.
     """
 
     def __init__(
@@ -106,9 +141,11 @@ class SearchSpace:
         ops: Sequence[str] = DEFAULT_OPS,
         reductions: Sequence[int] = DEFAULT_REDUCTIONS,
         tie: Tie = "none",
+        resamplers: Sequence[str] = DEFAULT_RESAMPLERS,
     ) -> None:
         _check_distinct("ops", ops)
         _check_distinct("reductions", reductions)
+        check_resamplers(name, host, resamplers)
         if any(isinstance(r, bool) or not isinstance(r, int) or r < 1 for r in reductions):
             raise SpecError(f"`reductions` must be whole numbers of at least 1; got {list(reductions)}.")
         if tie not in get_args(Tie):
@@ -118,11 +155,19 @@ class SearchSpace:
         self.ops = tuple(ops)
         self.reductions = tuple(sorted(reductions))
         self.tie = tie
+        self.resamplers = tuple(resamplers)
         self._unverified: tuple[str, ...] = ()
-        self.slots = tuple(
-            Slot(label, points, {op: _distinct_ratios(op, points, self.reductions) for op in self.ops})
-            for label, points in _groups(host.fusion_points, tie)
-        )
+        self.slots = tuple(self._slot(label, points) for label, points in _groups(host.fusion_points, tie))
+
+    def _slot(self, label: str, points: tuple[FusionPoint, ...]) -> Slot:
+        resampled = any(point.before is not None for point in points)
+        ratios = {op: _distinct_ratios(op, points, self.reductions) for op in self.ops}
+        return Slot(label, points, ratios, self.resamplers if resampled else ())
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What may be chosen, by the names of the arguments: a space of another host takes the same with `**`."""
+        return {"ops": self.ops, "reductions": self.reductions, "tie": self.tie, "resamplers": self.resamplers}
 
     @property
     def ref(self) -> SpaceRef:
@@ -174,25 +219,28 @@ class SearchSpace:
         return params
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Return a random architecture: at each slot an operator, then a ratio, each uniformly."""
+        """Return a random architecture: at each slot an operator, then a ratio, then a resampler, each uniformly."""
         decisions = []
         for slot in self.slots:
             op = self.ops[rng.integers(len(self.ops))]
             ratios = slot.reductions[op]
-            decisions.append(FusionChoice(op, ratios[rng.integers(len(ratios))] if ratios else None))
+            choice = slot.choice(op, ratios[rng.integers(len(ratios))] if ratios else None)
+            several = len(slot.resamplers) > 1
+            decisions.append(choice.after(slot.resamplers[rng.integers(len(slot.resamplers))]) if several else choice)
         return self._architecture(decisions)
 
-    def uniform(self, op: str, r: int | None = None) -> Architecture:
+    def uniform(self, op: str, r: int | None = None, resampler: str | None = None) -> Architecture:
         """Return the architecture with one operator everywhere.
 
         Args:
             op: The operator.
             r: Its reduction ratio; by default the smallest one of the space.
+            resampler: The resampler wherever there is one; by default `bilinear`, or the first of the space.
 
         Raises:
-            SpecError: The operator or the ratio is not in the space.
+            SpecError: The operator, the ratio or the resampler is not in the space.
         """
-        return self._architecture([slot.choice(op, r) for slot in self.slots])
+        return self._architecture([slot.choice(op, r, resampler) for slot in self.slots])
 
     def baselines(self, r: int = 4) -> tuple[Architecture, ...]:
         """Return one uniform architecture for each operator, at the ratio of the space nearest to `r`."""
@@ -205,10 +253,7 @@ class SearchSpace:
         Args:
             measure: `params` or `flops`.
         """
-        least = sum(
-            min(sum(getattr(point.cost(choice), measure) for point in slot.points) for choice in slot.choices)
-            for slot in self.slots
-        )
+        least = sum(min(getattr(slot.cost(choice), measure) for choice in slot.choices) for slot in self.slots)
         return int(getattr(self.host.cost(), measure) + least)
 
     def neighbors(self, architecture: Architecture) -> tuple[Architecture, ...]:
@@ -224,18 +269,25 @@ class SearchSpace:
         return sum(self.point_costs(architecture).values(), self.host.cost())
 
     def point_costs(self, architecture: Architecture) -> dict[str, Cost]:
-        """Return the exact cost of the operator at each fusion point, by name."""
+        """Return the exact cost of the operator, and its resampler, at each fusion point, by name."""
         self._check_points(architecture)
         return {point.name: point.cost(architecture[point.name]) for point in self.points}
 
     def recipe(self, architecture: Architecture, *, init: str = "default") -> Recipe:
         """Return how to construct the network of `architecture`."""
-        return self.host.recipe(self.fusion_recipes(architecture, init=init))
+        resamplers = self.resampler_recipes(architecture)
+        return self.host.recipe({**self.fusion_recipes(architecture, init=init), **resamplers})
 
     def fusion_recipes(self, architecture: Architecture, *, init: str = "default") -> dict[str, Recipe]:
         """Return how to construct the operator at each fusion point, by name."""
         self._check_points(architecture)
         return {point.name: point.recipe(architecture[point.name], init=init) for point in self.points}
+
+    def resampler_recipes(self, architecture: Architecture) -> dict[str, Recipe]:
+        """Return how to construct the resamplers, by the names under which the host network is given them."""
+        self._check_points(architecture)
+        found = ((point, point.upsampling(architecture[point.name].resampler)) for point in self.points)
+        return {point.resampler_name: upsampling.recipe() for point, upsampling in found if upsampling is not None}
 
     def build(self, architecture: Architecture, *, init: str = "default") -> nn.Module:
         """Construct the network of `architecture`.
@@ -250,28 +302,18 @@ class SearchSpace:
         return self.recipe(architecture, init=init).build()
 
     def _architecture(self, decisions: Sequence[FusionChoice]) -> Architecture:
-        chosen = {
-            point.name: choice for slot, choice in zip(self.slots, decisions, strict=True) for point in slot.points
-        }
+        pairs = zip(self.slots, decisions, strict=True)
+        chosen = {point.name: slot.at(point, choice) for slot, choice in pairs for point in slot.points}
         return Architecture(self.ref, tuple((point.name, chosen[point.name]) for point in self.points))
 
     def _decisions(self, architecture: Architecture) -> tuple[FusionChoice, ...]:
         self._check_points(architecture)
-        decisions = []
-        for slot in self.slots:
-            choices = {architecture[point.name] for point in slot.points}
-            if len(choices) != 1 or not choices <= set(slot.choices):
-                raise SpecError(
-                    f"{slot.name} takes one of {', '.join(map(str, slot.choices))}; "
-                    f"got {', '.join(sorted(map(str, choices)))}."
-                )
-            decisions.append(choices.pop())
-        return tuple(decisions)
+        return tuple(_decision(slot, architecture) for slot in self.slots)
 
     def _neighbors(self, decisions: list[FusionChoice]) -> Iterator[Architecture]:
         for index, slot in enumerate(self.slots):
             for choice in slot.choices:
-                if choice != decisions[index]:
+                if slot.near(choice, decisions[index]):
                     yield self._architecture([*decisions[:index], choice, *decisions[index + 1 :]])
 
     def _check_points(self, architecture: Architecture) -> None:
@@ -290,6 +332,43 @@ def _check_distinct(name: str, values: Sequence[Any]) -> None:
         raise SpecError(f"`{name}` must be a list; got {values!r}.")
     if not values or any(value in values[:index] for index, value in enumerate(values)):
         raise SpecError(f"`{name}` must name at least one entry, and none twice; got {list(values)}.")
+
+
+def check_resamplers(name: str, host: HostNetwork, resamplers: Sequence[str]) -> None:
+    """Check the resamplers of a space.
+
+    Raises:
+        UnknownNameError: No such resampler.
+        SpecError: None or one twice is named, no point has inputs of two sizes, or one does not relate a point's.
+    """
+    _check_distinct("resamplers", resamplers)
+    for one in resamplers:
+        resampler(one)
+    resampled = [point for point in host.fusion_points if point.before is not None]
+    if not resampled and tuple(resamplers) != DEFAULT_RESAMPLERS:
+        raise SpecError(
+            f"`resamplers` are for points whose inputs differ in size, and no point of this space (`{name}`) has such; "
+            f"got {list(resamplers)}. Leave `resamplers` out; what a network of your own resizes, it resizes itself."
+        )
+    for point, one in itertools.product(resampled, resamplers):
+        try:
+            point.upsampling(one)
+        except SpecError as error:
+            raise SpecError(f"`resamplers` at {point.name}: {error}") from None
+
+
+def _decision(slot: Slot, architecture: Architecture) -> FusionChoice:
+    """Return the choice of a slot that an architecture has.
+
+    Raises:
+        SpecError: It has none of the slot's, or not the same at all of its points.
+    """
+    chosen = {point: architecture[point.name] for point in slot.points}
+    first = next((choice for point, choice in chosen.items() if point.before is not None), chosen[slot.points[0]])
+    if first not in slot.choices or any(slot.at(point, first) != choice for point, choice in chosen.items()):
+        got = ", ".join(sorted({str(choice) for choice in chosen.values()}))
+        raise SpecError(f"{slot.name} takes one of {', '.join(map(str, slot.choices))}; got {got}.")
+    return first
 
 
 def _distinct_ratios(op: str, points: Sequence[FusionPoint], ratios: Sequence[int]) -> tuple[int, ...]:
@@ -316,6 +395,7 @@ def _suggested(slot: Slot, trial: Trial) -> FusionChoice:
     ops = list(slot.reductions)
     op = trial.suggest_categorical(f"{slot.name}.op", ops) if len(ops) > 1 else ops[0]
     ratios = slot.reductions[op]
-    if len(ratios) > 1:
-        return FusionChoice(op, trial.suggest_categorical(f"{slot.name}.{op}.r", list(ratios)))
-    return FusionChoice(op, ratios[0] if ratios else None)
+    r = trial.suggest_categorical(f"{slot.name}.{op}.r", list(ratios)) if len(ratios) > 1 else None
+    several = len(slot.resamplers) > 1
+    resampler = trial.suggest_categorical(f"{slot.name}.resampler", list(slot.resamplers)) if several else None
+    return slot.choice(op, r, resampler)

@@ -274,7 +274,7 @@ def trace(
         include: Patterns of names of fusion points, `layer2.*`; others are left alone. `None` for all.
         exclude: Patterns of names of fusion points to leave alone, and of paths of modules that are not
             looked into.
-        **choices: `ops`, `reductions` and `tie` of `SearchSpace`.
+        **choices: `ops`, `reductions` and `tie` of `SearchSpace` (a traced network resizes its maps itself).
 
     Raises:
         SpecError: The network cannot be traced, or computes something else then: module, line, and what to do.

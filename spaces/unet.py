@@ -28,18 +28,20 @@ __all__ = ["UNet", "UNetModule", "UpBlock"]
 class UpBlock(nn.Module):
     """A step of the decoder: `F(fusion(U(deeper), skip))`, F is 3×3 conv-BN-ReLU twice.
 
-    U is bilinear upsampling and a 1×1 convolution to C channels; the fusion gives 2 C channels, as the published
-    concatenation does. `(B, D, h, w), (B, C, H, W) -> (B, C, H, W)`.
+    U is a 1×1 convolution to C channels and the resampler, bilinear by default; the fusion gives 2 C channels, as the
+    published concatenation does. `(B, D, h, w), (B, C, H, W) -> (B, C, H, W)`.
 
     Args:
         deeper: D, 2 C but for rounding.
         channels: C.
         fusion: Operator that takes the upsampled deeper map and the encoder's map.
+        resampler: Brings the deeper map to the size of the encoder's.
     """
 
-    def __init__(self, deeper: int, channels: int, fusion: nn.Module) -> None:
+    def __init__(self, deeper: int, channels: int, fusion: nn.Module, resampler: nn.Module) -> None:
         super().__init__()
         self.up = nn.Conv2d(deeper, channels, 1, bias=False)
+        self.resampler = resampler
         self.fusion = fusion
         self.conv1 = nn.Conv2d(2 * channels, channels, 3, padding=1, bias=False)
         self.norm1 = nn.BatchNorm2d(channels)
@@ -48,8 +50,8 @@ class UpBlock(nn.Module):
 
     def forward(self, deeper: Tensor, skip: Tensor) -> Tensor:
         """Return the decoder's map at the skip connection's size."""
-        # At the small size the 1×1 convolution costs a quarter; it commutes with the interpolation.
-        deeper = functional.interpolate(self.up(deeper), size=skip.shape[2:], mode="bilinear", align_corners=False)
+        # At the small size the 1×1 convolution costs a quarter; it commutes with bilinear interpolation.
+        deeper = self.resampler(self.up(deeper), skip.shape[2:])
         x = torch.relu(self.norm1(self.conv1(self.fusion(deeper, skip))))
         return torch.relu(self.norm2(self.conv2(x)))
 
@@ -64,7 +66,8 @@ class UNetModule(nn.Module):
         stem_stride: Stride of the first convolution.
         num_classes: Classes.
         in_channels: Channels of the images.
-        fusions: Operators by name: `encoder1.block1`, …, and `merge1` (the finest), `merge2`, ….
+        fusions: Operators by name: `encoder1.block1`, …, and `merge1` (the finest), `merge2`, …, each merge with its
+            resampler, `merge1.resampler`, ….
     """
 
     def __init__(
@@ -80,7 +83,12 @@ class UNetModule(nn.Module):
         super().__init__()
         self.encoder = Encoder(in_channels, width, levels, blocks, stem_stride, fusions)
         self.decoder = nn.ModuleList(
-            UpBlock(doubled(width, level + 1), doubled(width, level), fusions[f"merge{level + 1}"])
+            UpBlock(
+                doubled(width, level + 1),
+                doubled(width, level),
+                fusions[f"merge{level + 1}"],
+                fusions[f"merge{level + 1}.resampler"],
+            )
             for level in range(levels - 1)
         )
         self.head = nn.Conv2d(doubled(width, 0), num_classes, 1)
@@ -133,6 +141,7 @@ class UNet(SegmentationNetwork):
                 2 * encoder.channels(level),
                 (encoder.size(level),) * 2,
                 "merges",
+                encoder.before(level),
             )
             for level in reversed(range(self.levels - 1))
         )

@@ -52,7 +52,7 @@ def matched_sum(space: SearchSpace, target: float, measure: str) -> tuple[Search
     if _cost_of_sums(host, measure) < target:
         counts = [int(getattr(host, name) * parts) for name, parts in widths.items()]
         host = widened(host, min(_factor(host, count, target, measure) for count in counts))
-    wider = SearchSpace(space.name, host, ops=space.ops, reductions=space.reductions, tie=space.tie)
+    wider = SearchSpace(space.name, host, **space.selection)
     return wider, _chosen(wider, [SUM] * len(wider.points))
 
 

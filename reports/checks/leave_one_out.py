@@ -72,6 +72,9 @@ def _features(entries: Sequence[Entry]) -> Values:
         operators = [choice.op for choice in here]
         columns += [[float(one == other) for one in operators] for other in dict.fromkeys(operators)]
         columns += [[float(one == other) for one in here] for other in dict.fromkeys(here)]
+        resamplers = [choice.resampler for choice in here]
+        if len(set(resamplers)) > 1:
+            columns += [[float(one == other) for one in resamplers] for other in dict.fromkeys(resamplers)]
     features: Values = np.array(columns, dtype=np.float64).T
     features -= features.mean(axis=0)
     features /= max(float(np.sqrt((features**2).sum() / len(features))), 1e-12)

@@ -120,6 +120,8 @@ _FURTHER_COLORS = (
 def operator_styles(operators: Iterable[str]) -> dict[str, OperatorStyle]:
     """Return the look of each operator: letters differ, and so do shapes and colours while there are enough.
 
+    After that colours come again with other shapes, so that no two look the same until all pairs are used up.
+
     Args:
         operators: Names of operators; those that are not known here are styled in the order of their names.
     """
@@ -130,8 +132,9 @@ def operator_styles(operators: Iterable[str]) -> dict[str, OperatorStyle]:
     for index, name in enumerate(name for name in names if name not in _KNOWN):
         letter = _letter(name, taken)
         taken.add(letter)
-        color, ink = _FURTHER_COLORS[index % len(_FURTHER_COLORS)]
-        styles[name] = OperatorStyle(letter, color, ink, shapes[index % len(shapes)])
+        turn, place = divmod(index, len(_FURTHER_COLORS))
+        color, ink = _FURTHER_COLORS[place]
+        styles[name] = OperatorStyle(letter, color, ink, shapes[(place + turn) % len(shapes)])
     return styles
 
 

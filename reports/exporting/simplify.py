@@ -215,7 +215,7 @@ def _steadiest_first(
     found = [
         (point, known[point.name])
         for point in space.points
-        if point.name in known and point.cost(architecture[point.name]).flops > point.cost(SCALED).flops
+        if point.name in known and point.cost(architecture[point.name].operator).flops > point.cost(SCALED).flops
     ]
     return sorted(found, key=lambda entry: max(spread.varying for spread in entry[1]))
 
@@ -234,7 +234,9 @@ def _allowed(quality: Measure, before: float) -> float:
 
 
 def _simpler(architecture: Architecture, points: set[str]) -> Architecture:
-    choices = tuple((name, SCALED if name in points else choice) for name, choice in architecture.choices)
+    choices = tuple(
+        (name, SCALED.after(choice.resampler) if name in points else choice) for name, choice in architecture.choices
+    )
     return Architecture(architecture.space, choices)
 
 

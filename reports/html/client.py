@@ -59,4 +59,10 @@ def _measure(measure: Measure) -> dict[str, Any]:
 
 
 def _choice(choice: FusionChoice, style: OperatorStyle) -> dict[str, Any]:
-    return {"values": choice.to_dict(), "text": str(choice), "symbol": style.key, "letter": style.letter}
+    return {
+        "values": choice.to_dict(),
+        "text": str(choice),
+        "operator": str(choice.operator),
+        "symbol": style.key,
+        "letter": style.letter,
+    }

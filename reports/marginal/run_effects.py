@@ -6,7 +6,8 @@ import numpy as np
 
 from reports.candidates.table import RANKED_KINDS
 from reports.marginal.cells import Effects, effects_of
-from reports.marginal.table import choice_of, standardised
+from reports.marginal.decisions import decisions
+from reports.marginal.table import standardised
 from reports.measures import Measure
 from reports.run.catalog import Catalog, Entry
 from reports.run.run import RunRecord
@@ -35,9 +36,10 @@ def effects_of_run(run: RunRecord, catalog: Catalog, quality: Measure) -> Effect
     entries = [entry for entry in catalog.entries if _has(entry, quality)]
     values = np.array([entry.values[quality.name] for entry in entries], np.float64)
     table = run.table.drop_duplicates("number").set_index("number").loc[[entry.number for entry in entries]]
+    names, chosen = decisions([entry.architecture for entry in entries])
     return effects_of(
-        [point.name for point in catalog.points],
-        [[choice_of(choice) for _, choice in entry.architecture.choices] for entry in entries],
+        names or [point.name for point in catalog.points],
+        chosen,
         -quality.sign * values,
         sign=-quality.sign,
         beside=standardised(table, beside_of(run)),

@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fusion_ops import FusionChoice
 from fusion_ops.errors import DataError, SpecError
 from reports.candidates.table import RANKED_KINDS
 from reports.marginal.cells import Effects, effects_of
+from reports.marginal.decisions import decisions
 from reports.marginal.design import Choice
 from reports.marginal.shares import importance_of
 from reports.measures import Measure
 from reports.tables.objectives import Objectives, quality_among, resolved
 from spaces import Architecture
 
-__all__ = ["choice_of", "effects", "effects_of_table", "importance", "standardised"]
+__all__ = ["effects", "effects_of_table", "importance", "standardised"]
 
 Of = Literal["operator", "r"]
 OBJECTIVES = ("accuracy", "params")
@@ -51,7 +51,8 @@ def effects(
         A row for each point and operator (`of="r"`: operator and r): `n` candidates that have it, their plain `mean`,
         the `effect` beyond the mean of what was tried in its place, more being better, `low` and `high` of its 95 %
         interval, and whether there is `evidence` that it differs from 0. Points that always had the same operator as
-        each other stand in one row, their names joined by commas. Without a model the effects are empty.
+        each other stand in one row, their names joined by commas. Where resamplers differ at a point, there are rows
+        of `merge1 resampler`, whose operators are the resamplers. Without a model the effects are empty.
 
     Raises:
         DataError: It is no table, or a column is missing.
@@ -138,11 +139,6 @@ def effects_of_table(
     return effects_of(names, chosen, -quality.sign * values, sign=-quality.sign, beside=standardised(rows, beside))
 
 
-def choice_of(choice: FusionChoice) -> Choice:
-    """Return the operator, with its options, and r."""
-    return str(FusionChoice(choice.op, None, choice.options)), choice.r
-
-
 def standardised(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64] | None:
     """Return columns of numbers, `(n, c)`, in units of their standard deviations; `None` where nothing differs."""
     found = []
@@ -179,4 +175,4 @@ def _architectures(table: pd.DataFrame) -> tuple[list[str], list[list[Choice]]]:
     for one in found:
         if [name for name, _ in one.choices] != names:
             raise SpecError(f"all candidates must have the same fusion points; {found[0].id} and {one.id} have not.")
-    return names, [[choice_of(choice) for _, choice in one.choices] for one in found]
+    return decisions(found)

@@ -23,13 +23,22 @@ from reports.runs.fronts import (
     fronts_info,
 )
 from reports.runs.picks import best_of, knee_of
+from reports.runs.retrained import RetrainedInfo, interval, retrained_info
 from reports.runs.side import Side, load_sides, shared_measures
 from reports.runs.volumes import volumes_info
 
 __all__ = ["RUNS", "write_runs"]
 
 RUNS: Final = "runs.html"
-_PARTS: Final = ("runs/compared", "runs/fronts", "runs/attainment", "runs/volumes", "runs/picks", "runs/configs")
+_PARTS: Final = (
+    "runs/compared",
+    "runs/fronts",
+    "runs/retrained",
+    "runs/attainment",
+    "runs/volumes",
+    "runs/picks",
+    "runs/configs",
+)
 
 
 def write_runs(run_dirs: Sequence[str | Path], path: str | Path | None = None, assets: str = "inline") -> Path:
@@ -71,11 +80,13 @@ def _sections(sides: tuple[Side, ...], measures: Sequence[Measure]) -> list[dict
     fronts = [fronts_info(sides, measures, x) for x in costs]
     named: dict[str, Any] = {"sides": sides, "measures": measures, "looks": STYLES}
     picks = [(side, best_of(side, measures), knee_of(side, measures)) for side in sides]
+    against, again = caveats(sides), retrained_info(sides, measures)
     return [
-        section("runs/compared", "What is compared", caveats=caveats(sides), repeated=_several(repeated), **named),
-        section("runs/fronts", "Fronts", data=_variants(fronts), fronts=fronts, **named),
+        section("runs/compared", "What is compared", caveats=against, repeated=_several(repeated), **named),
+        section("runs/fronts", "Fronts", data=_variants(fronts, again), fronts=fronts, again=again, **named),
+        section("runs/retrained", "Retrained networks", info=again, costs=costs, interval=interval, **named),
         *_attainment(repeated, costs, sides[0].run.quality),
-        section("runs/volumes", "Hypervolume", info=volumes_info(sides), **named),
+        section("runs/volumes", "Hypervolume", info=volumes_info(sides), caveats=against, **named),
         section("runs/picks", "Best and knee of each", picks=picks, **named),
         section("runs/configs", "What differs between the configs", differences=differences(sides), **named),
     ]
@@ -89,8 +100,8 @@ def _attainment(repeated: Sequence[Repeats], costs: Sequence[Measure], quality: 
     return [section("runs/attainment", "Repeats of one config", data=data, infos=infos)]
 
 
-def _variants(fronts: Sequence[FrontsInfo]) -> dict[str, Any]:
-    return {info.x.name: plain(fronts_figure(info)) for info in fronts}
+def _variants(fronts: Sequence[FrontsInfo], again: RetrainedInfo) -> dict[str, Any]:
+    return {info.x.name: plain(fronts_figure(info, again)) for info in fronts}
 
 
 def _across(measures: Sequence[Measure], quality: Measure) -> tuple[Measure, ...]:

@@ -36,6 +36,11 @@ class PointRow:
     params: str
     flops: str
 
+    @property
+    def resampler(self) -> str | None:
+        """What brings the smaller input to size; `None` where all inputs are of one size."""
+        return None if self.point.before is None else self.choice.resampler
+
 
 @dataclass(frozen=True, slots=True)
 class ArchitectureInfo:
@@ -62,6 +67,13 @@ class ArchitectureInfo:
     command: str
     head: tuple[str, str]
     measures: tuple[Measure, ...]
+
+    @property
+    def resampled(self) -> tuple[int, ...]:
+        """The places of the points with a resampler; none where nobody chose another than `bilinear`."""
+        if not self.catalog.resamplers:
+            return ()
+        return tuple(place for place, point in enumerate(self.catalog.points) if point.before is not None)
 
 
 def architecture_info(run: RunRecord, catalog: Catalog) -> ArchitectureInfo:
@@ -98,7 +110,8 @@ def architecture_data(info: ArchitectureInfo) -> dict[str, Any]:
         for point in info.catalog.points
     ]
     frame = info.entry.architecture.to_dict() if info.entry is not None else {}
-    return {"costs": costs, "space": frame.get("space"), "schema_version": frame.get("schema_version")}
+    shape = {name: frame.get(name) for name in ("space", "schema_version")}
+    return {"costs": costs, "resampled": info.resampled, **shape}
 
 
 def _shown(cost: Cost) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.marginal.cells import Cell, Effects, Line
+from reports.marginal.decisions import resampled_point
 from reports.marginal.run_effects import beside_of, effects_of_run, qualities
 from reports.measures import Measure
 from reports.panels.panel import PANELS, Panel
@@ -56,7 +57,7 @@ class HeatRow:
 
     Args:
         names: Their names.
-        first: Place of the first point; -1 for an operator.
+        first: Place of the first point, also where it is about its resampler; -1 for an operator.
         evidence: Whether there is enough evidence that it matters which column is chosen.
         cells: One a column of the map.
     """
@@ -90,6 +91,7 @@ class WorksView:
         problem: Why there are no effects; empty where there are.
         findings: What there is enough evidence for, a sentence each, in which backticks mark code.
         points: Operator at point.
+        resamplers: Resampler at point; without rows where candidates do not differ in it.
         ratios: r of operators; without rows where none has several.
         alike: Pairs of points that nearly always changed together.
         explained: Share of the differences between candidates left out that the rest predicts.
@@ -100,6 +102,7 @@ class WorksView:
     problem: str
     findings: tuple[str, ...]
     points: HeatMap
+    resamplers: HeatMap
     ratios: HeatMap
     alike: tuple[tuple[str, str, float], ...]
     explained: float
@@ -126,14 +129,19 @@ def view_of(measure: Measure, effects: Effects) -> WorksView:
     largest = max(map(abs, known), default=0.0)
     places = {name: place for place, name in enumerate(effects.design.points)}
     ratios = sorted({int(label) for line in effects.ratios for label in line.cells})
+
+    def at_points(own: Sequence[Line]) -> HeatMap:
+        columns = [label for label in effects.design.operators if any(label in line.cells for line in own)]
+        first = [places[resampled_point(line.names[0]) or line.names[0]] for line in own]
+        return _map(measure, own, columns, first, largest)
+
     return WorksView(
         measure=measure,
         size=effects.size,
         problem=effects.problem,
         findings=_findings(measure, effects),
-        points=_map(
-            measure, effects.points, effects.design.operators, [places[one.names[0]] for one in effects.points], largest
-        ),
+        points=at_points([line for line in effects.points if resampled_point(line.names[0]) is None]),
+        resamplers=at_points([line for line in effects.points if resampled_point(line.names[0]) is not None]),
         ratios=_map(measure, effects.ratios, [str(r) for r in ratios], [-1] * len(effects.ratios), largest),
         alike=effects.alike,
         explained=effects.fitted.explained if effects.fitted is not None else 0.0,

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from reports.phrases import describe
+from reports.retrained.means import mean_of
 from reports.retrained.record import DEFAULT_RECIPE
 from reports.run.catalog import Catalog
 from reports.run.run import RunRecord
 from spaces import Architecture
 
 __all__ = ["RetrainedMark", "retrained_marks"]
-
-UPPER = 0.975
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +60,12 @@ def retrained_marks(run: RunRecord, catalog: Catalog) -> tuple[RetrainedMark, ..
 
 def _mark(rows: pd.DataFrame, catalog: Catalog, places: Mapping[str, int]) -> RetrainedMark:
     first = rows.iloc[0]
-    values = {measure.name: _mean(rows, measure.column) for measure in catalog.measures}
     return RetrainedMark(
         id=first["id"],
         role=first["role"].replace("_", " "),
         description=describe(Architecture.from_json(first["architecture"])),
         place=places.get(first["id"]),
         seeds=len(rows),
-        values=values,
-        half=_half(rows[catalog.quality.column].to_numpy(np.float64)),
+        values={measure.name: mean_of(rows, measure.column).value for measure in catalog.measures},
+        half=mean_of(rows, catalog.quality.column).half,
     )
-
-
-def _mean(rows: pd.DataFrame, column: str) -> float | None:
-    mean = float(rows[column].mean()) if column in rows.columns else math.nan
-    return mean if math.isfinite(mean) else None
-
-
-def _half(values: np.ndarray[Any, np.dtype[np.float64]]) -> float | None:
-    seeds = len(values)
-    if seeds < 2:
-        return None
-    return float(stdtrit(seeds - 1, UPPER)) * float(values.std(ddof=1)) / math.sqrt(seeds)

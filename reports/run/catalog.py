@@ -92,6 +92,11 @@ class Catalog:
         return tuple(sorted({choice.op for _, choice in self.costs}))
 
     @property
+    def resamplers(self) -> tuple[str, ...]:
+        """Every resampler that occurs beside `bilinear`, by name."""
+        return tuple(sorted({choice.resampler for _, choice in self.costs if choice != choice.operator}))
+
+    @property
     def best(self) -> Entry | None:
         """The candidate of the best quality."""
         return next(iter(self.by_quality), None)

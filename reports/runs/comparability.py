@@ -25,14 +25,16 @@ class Caveat:
     """Something that differs, and what follows.
 
     Args:
-        what: What differs: `data`, `split`, `space`, `training`, `machine`.
+        what: What differs: `data`, `split`, `space`, `training`, `machine`, `protocol`.
         sentence: What differs, in words.
         follows: What is comparable all the same, and what is not.
+        volumes: What follows for hypervolumes alone, which stands beside them.
     """
 
     what: str
     sentence: str
     follows: str
+    volumes: str
 
 
 def caveats(sides: Sequence[Side]) -> tuple[Caveat, ...]:
@@ -44,6 +46,7 @@ def caveats(sides: Sequence[Side]) -> tuple[Caveat, ...]:
         _space(sides, same_data=data is None),
         _training(sides),
         _machine(sides),
+        _protocol(sides),
     )
     return tuple(caveat for caveat in found if caveat is not None)
 
@@ -55,6 +58,7 @@ def _data(sides: Sequence[Side]) -> Caveat | None:
             "data",
             f"The data set of {_and(unknown)} is not recorded.",
             "Whether qualities can be compared is not known; parameters and FLOPs can.",
+            f"whether {_and(unknown)} dominates more than others is not known: the data set is not recorded",
         )
     seen = _groups(sides, lambda side: {key: side.run.dataset.get(key) for key in _DATA})
     if len(seen) == 1:
@@ -65,6 +69,7 @@ def _data(sides: Sequence[Side]) -> Caveat | None:
         f"The data sets differ ({', '.join(named)}).",
         "Qualities of different data cannot be compared, nor can fronts and hypervolumes that hold them. "
         "What differs between the configs can be read, and so can costs of networks for inputs of one shape.",
+        "the data sets differ, so no share of one run can be compared with another's",
     )
 
 
@@ -82,6 +87,7 @@ def _split(sides: Sequence[Side]) -> Caveat | None:
         f"The same data set was split differently, by size or by seed.{_noise(sides)}",
         "Qualities were measured on other validation images: compare no single candidates by them. Costs can be "
         "compared, and fronts as far as they are further apart than that.",
+        "qualities are of other validation images, which alone move a share",
     )
 
 
@@ -110,6 +116,7 @@ def _space(sides: Sequence[Side], *, same_data: bool) -> Caveat | None:
             else ""
         )
         + "Architectures cannot be compared: the same choice is at another place, and equal ids do not occur.",
+        "the host networks differ, so a larger share may be the host network's doing, not that of the fusion",
     )
 
 
@@ -133,6 +140,7 @@ def _training(sides: Sequence[Side]) -> Caveat | None:
         "training",
         "The candidates were trained differently.",
         "A better front can be due to the training alone, not to what was searched.",
+        "the training differs, so a larger share may be the training's doing",
     )
 
 
@@ -147,6 +155,21 @@ def _machine(sides: Sequence[Side]) -> Caveat | None:
         "machine",
         f"They ran on other hardware or versions, and {_and(labels)} was measured there.",
         f"Compare {_and(labels)} within a run only; parameters and FLOPs do not depend on the machine.",
+        f"{_and(labels)} is of other hardware or versions, which alone move a share",
+    )
+
+
+def _protocol(sides: Sequence[Side]) -> Caveat | None:
+    """Return that one objective was measured in different ways: latency of other batches is another measure."""
+    timed = [name for name in sides[0].run.objectives if MEASURES[name].base == "latency"]
+    if not timed or len(_groups(sides, lambda side: side.run.config.get("latency"))) == 1:
+        return None
+    labels = _and([MEASURES[name].label for name in timed])
+    return Caveat(
+        "protocol",
+        f"{labels[0].upper()}{labels[1:]} was measured in different ways (keys `latency.*`).",
+        f"Compare {labels} within a run only; parameters and FLOPs can be compared.",
+        f"the objective {labels} was measured in different ways, so no share of one run can be compared with another's",
     )
 
 

@@ -17,6 +17,7 @@ from reports.measures import Measure
 from reports.runs.attainment import Surface, surfaces
 from reports.runs.configs import Repeats
 from reports.runs.picks import Pick, picked
+from reports.runs.retrained import Retrained, RetrainedInfo, interval
 from reports.runs.side import Side
 
 if TYPE_CHECKING:
@@ -101,8 +102,12 @@ def attainment_info(repeated: Sequence[Repeats], x: Measure, y: Measure) -> Atta
     return AttainmentInfo(x, y, tuple(groups))
 
 
-def fronts_figure(info: FrontsInfo) -> Figure:
-    """Return the step lines of the fronts over faint marks of all other candidates."""
+def fronts_figure(info: FrontsInfo, again: RetrainedInfo) -> Figure:
+    """Return the step lines of the fronts over faint marks of all other candidates.
+
+    Networks that were retrained by their run's own recipe stand at the mean over seeds, with its interval as a bar; no
+    line joins them.
+    """
     from plotly.graph_objects import Figure
 
     figure = Figure()
@@ -110,6 +115,9 @@ def fronts_figure(info: FrontsInfo) -> Figure:
         figure.add_scatter(**_others(side, other, style))
     for side, front, style in zip(info.sides, info.fronts, STYLES, strict=False):
         figure.add_scatter(**_front(info, side, front, style))
+    for side, style in zip(info.sides, STYLES, strict=False):
+        if marks := [row for row in again.of(side) if row.validated.value is not None]:
+            figure.add_scatter(**_retrained(info, side, marks, style))
     figure.update_layout(**layout(axis(info.x), axis(info.y)))
     return figure
 
@@ -161,6 +169,29 @@ def _others(side: Side, points: Points, style: tuple[str, str, str]) -> dict[str
         "hoverinfo": "skip",
         "meta": f"{side.letter}-others",
     }
+
+
+def _retrained(info: FrontsInfo, side: Side, marks: Sequence[Retrained], style: tuple[str, str, str]) -> dict[str, Any]:
+    color, _, symbol = style
+    halves = [row.validated.half or 0.0 for row in marks]
+    return {
+        "x": [row.values[info.x.name] for row in marks],
+        "y": [row.validated.value for row in marks],
+        "error_y": {"array": halves, "color": LIGHT[color], "thickness": 1.5, "width": 5},
+        "mode": "markers",
+        "name": f"{_legend(side.title)}, retrained ({len(marks)})",
+        "marker": {"color": LIGHT[color], "symbol": f"{symbol}-open-dot", "size": 11, "line": {"width": 1.5}},
+        "hovertext": [_hover_retrained(row, info.y) for row in marks],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "meta": f"{side.letter}-retrained",
+    }
+
+
+def _hover_retrained(row: Retrained, quality: Measure) -> str:
+    words = row.description.replace("`", "")
+    seeds = f"{row.seeds} seed{'' if row.seeds == '1' else 's'}"
+    lines = (f"{row.label}  {row.role}, {seeds}", words, f"{interval(quality, row.validated)} {quality.label}")
+    return "<br>".join((f"<b>{_legend(row.side.title)}, retrained</b>", *(escape(line, quote=False) for line in lines)))
 
 
 def _hover(pick: Pick, info: FrontsInfo) -> str:

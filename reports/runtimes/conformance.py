@@ -1,4 +1,4 @@
-"""Every operator through a runtime: whether it computes there what it does in PyTorch, and how much it differs."""
+"""Every operator and resampler through a runtime: does it compute there what it does in PyTorch, within what limit?"""
 
 from __future__ import annotations
 
@@ -19,38 +19,44 @@ __all__ = ["BATCHES", "IMAGE", "LIMIT", "OperatorNetwork", "differences", "image
 
 IMAGE = (3, 8, 6)
 """What an `OperatorNetwork` takes: not square, so that an exchange of height and width shows."""
+ENLARGED = (15, 12)
 REDUCTION = 4
 CHANNELS = 16
 
 
 class OperatorNetwork(nn.Module):
-    """One operator, or several, on maps of convolutions, with two and with three inputs each.
+    """One operator, or several, on maps of convolutions, with two and with three inputs each; and resamplers.
 
-    `(B, 3, 8, 6) -> {"sum_2": (B, 16, 8, 6), "sum_3": …}`. All parameters and running statistics are
-    drawn at random, so that no factor is hidden by a weight of 0 or 1.
+    `(B, 3, 8, 6) -> {"sum_2": (B, 16, 8, 6), "sum_3": …, "carafe": (B, 16, 15, 12)}`. All parameters and running
+    statistics are drawn at random, so that no factor is hidden by a weight of 0 or 1.
 
     Args:
         operators: Names of the registry.
+        resamplers: Names of theirs.
         seed: Of the parameters.
     """
 
-    def __init__(self, operators: Sequence[str], *, seed: int = 0) -> None:
+    def __init__(self, operators: Sequence[str], *, resamplers: Sequence[str] = (), seed: int = 0) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         self.maps = nn.ModuleList(nn.Conv2d(IMAGE[0], CHANNELS, 3, padding=1) for _ in range(3))
         self.fused = nn.ModuleDict(
             {f"{name}_{inputs}": _operator(name, inputs) for name in operators for inputs in (2, 3)}
         )
+        self.resampled = nn.ModuleDict(
+            {name: fusion_ops.Upsampling(name, CHANNELS, IMAGE[1:], ENLARGED).recipe().build() for name in resamplers}
+        )
         for name, tensor in self.state_dict().items():
-            if tensor.is_floating_point():
+            if tensor.is_floating_point() and not name.endswith("init_pos"):
                 low, high = (0.5, 1.5) if name.endswith("running_var") else (-0.5, 0.5)
                 tensor.copy_(torch.empty(tensor.shape).uniform_(low, high, generator=generator))
         self.eval()
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Fuse the maps of the images by every operator."""
+        """Fuse the maps of the images by every operator, and enlarge the first by every resampler."""
         maps = [convolution(images) for convolution in self.maps]
-        return {name: op(*maps[: int(name[-1])]) for name, op in self.fused.items()}
+        fused = {name: op(*maps[: int(name[-1])]) for name, op in self.fused.items()}
+        return {**fused, **{name: enlarge(maps[0], ENLARGED) for name, enlarge in self.resampled.items()}}
 
 
 def images_of(batch: int) -> Tensor:

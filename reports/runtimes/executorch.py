@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
@@ -52,11 +53,22 @@ def lowered(program: ExportedProgram) -> Any:
     xnnpack = import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
     # What is calculated of parameters alone would stand between the delegates.
     known = import_module("executorch.exir.passes.constant_prop_pass").constant_prop_pass(program)
+    _store_apart(known)
     # The verifier asks operations that return lists for the length of their first tensor, and so takes the example's
     # batch for the only one.
     settings = exir.EdgeCompileConfig(_check_ir_validity=False)
     partitioners = [xnnpack.XnnpackPartitioner()]
     return exir.to_edge_transform_and_lower(known, partitioner=partitioners, compile_config=settings)
+
+
+def _store_apart(program: ExportedProgram) -> None:
+    """Give every constant that was calculated memory of its own.
+
+    XNNPACK is handed a constant's memory from its beginning: of a part of a tensor, the wrong one.
+    """
+    for name, constant in program.constants.items():
+        if isinstance(constant, Tensor):
+            program.constants[name] = constant.detach().clone(memory_format=torch.contiguous_format)
 
 
 RUNTIMES.register("executorch")(ExecuTorch())

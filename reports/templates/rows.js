@@ -19,7 +19,12 @@ Object.assign(report, {
     const title = `${report.data.points[point]}: ${text}`;
     const made = report.element("span", { class: `chip ${symbol}`, title }, letter);
     if (values.r !== undefined) made.append(report.element("small", {}, String(values.r)));
+    if (values.resampler !== undefined) made.append(report.element("small", {}, `↑${values.resampler[0]}`));
     return made;
+  },
+  /** Return the resampler of a choice. */
+  resampler(place) {
+    return report.data.choices[place].values.resampler ?? "bilinear";
   },
   /** Return a row of a candidate that has no rank. */
   stopped(entry) {

@@ -101,9 +101,14 @@ def _description(space: SearchSpace) -> dict[str, Any]:
         "ops": space.ops,
         "reductions": space.reductions,
         "tie": space.tie,
+        "resamplers": space.resamplers,
         "size": space.size(),
         "points": [
-            asdict(point) | {"choices": [str(choice) for choice in slot.choices]}
+            asdict(point)
+            | {
+                "choices": [str(choice) for choice in dict.fromkeys(choice.operator for choice in slot.choices)],
+                "resamplers": () if point.before is None else slot.resamplers,
+            }
             for slot in space.slots
             for point in slot.points
         ],
@@ -137,7 +142,9 @@ def _print_all(listed: list[dict[str, Any]]) -> None:
 
 def _print(described: dict[str, Any]) -> None:
     from search.cli.console import print_table, print_text
+    from spaces.space import DEFAULT_RESAMPLERS
 
+    several = described["resamplers"] != DEFAULT_RESAMPLERS
     points = [
         (
             point["name"],
@@ -145,10 +152,12 @@ def _print(described: dict[str, Any]) -> None:
             " + ".join(map(_shape, point["in_channels"], point["sizes"])),
             _shape(point["out_channels"], point["sizes"][0]),
             ", ".join(point["choices"]),
+            *((", ".join(point["resamplers"]) or "–",) if several else ()),
         )
         for point in described["points"]
     ]
-    print_table(("fusion point", "kind", "inputs", "output", "choices"), (), points)
+    headings = ("fusion point", "kind", "inputs", "output", "choices", *(("resampler",) if several else ()))
+    print_table(headings, (), points)
     uniform = [(row["choice"], f"{row['params']:,}", f"{row['flops']:,}") for row in described["uniform"]]
     print_text("")
     print_table(("choice at all points",), ("parameters", "FLOPs"), uniform)

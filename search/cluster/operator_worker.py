@@ -20,7 +20,7 @@ from search.training.measuring.device_lock import device_alone
 from search.training.measuring.latency import runs_on
 from search.training.measuring.operators import DeviceTimer, measured_table
 from spaces import Architecture, SearchSpace
-from spaces.latency import LatencyTable, Operator
+from spaces.latency import LatencyTable, Part
 
 __all__ = ["measured_on_worker"]
 
@@ -42,7 +42,7 @@ class OperatorWorker:
         self._alone.__enter__()
         return self._timer.device
 
-    def time(self, what: Operator | Architecture) -> float | str:
+    def time(self, what: Part | Architecture) -> float | str:
         """Time an operator or a network, as `DeviceTimer` does."""
         return self._timer.time(what)
 
@@ -81,11 +81,10 @@ class RemoteTimer:
         size = {"num_cpus": self._job.cpus, "num_gpus": self._job.gpus}
         self._worker = ray.remote(OperatorWorker).options(**size).remote()
         self._ask(math.inf, "__ray_ready__")
-        choices = {"ops": self._space.ops, "reductions": self._space.reductions, "tie": self._space.tie}
-        self._ask(self._patience, "prepare", self._job, self._space.ref, choices)
+        self._ask(self._patience, "prepare", self._job, self._space.ref, self._space.selection)
         return str(self._ask(math.inf, "hold"))
 
-    def time(self, what: Operator | Architecture) -> float | str:
+    def time(self, what: Part | Architecture) -> float | str:
         """Return the time of an operator or a network in milliseconds, or why it cannot be measured.
 
         Raises:

@@ -27,6 +27,7 @@ class SpaceConfig(Section):
         ops: Fusion operators to choose from at every fusion point; `fusion-nas ops` lists them.
         reductions: Reduction ratios r to choose from, for the operators that have one.
         tie: Which fusion points share one choice: `none` of them, those of a `stage`, or `all`.
+        resamplers: What to choose from to bring the smaller input to size, at points whose inputs differ in size.
     """
 
     model_config = ConfigDict(extra="allow")

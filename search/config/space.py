@@ -22,7 +22,7 @@ from search.training.data import Dataset
 from search.training.settings import Section
 from spaces import SearchSpace
 from spaces.host import HOSTS
-from spaces.space import DEFAULT_OPS, DEFAULT_REDUCTIONS
+from spaces.space import DEFAULT_OPS, DEFAULT_REDUCTIONS, DEFAULT_RESAMPLERS
 
 __all__ = ["CHOICES", "check_space", "create_space", "resolved_settings", "space_settings", "stated_space"]
 
@@ -30,6 +30,7 @@ CHOICES: dict[str, tuple[Any, Any]] = {
     "ops": (tuple[str, ...], DEFAULT_OPS),
     "reductions": (tuple[int, ...], DEFAULT_REDUCTIONS),
     "tie": (str, "none"),
+    "resamplers": (tuple[str, ...], DEFAULT_RESAMPLERS),
 }
 LARGEST = 100_000
 OF_THE_DATA = ("num_classes", "in_channels", "input_size")

@@ -88,7 +88,7 @@ class PointStudy:
         self._run, self._config, self._recipes, self._dataset = run, config, recipes, dataset
         self._architecture, self._stopped, self._allowance = architecture, stopped, allowance or Allowance()
         self._space = from_ref(architecture.space)
-        self._points = {point.name: point for point in self._space.points if architecture[point.name] != SUM}
+        self._points = {point.name: point for point in self._space.points if architecture[point.name].operator != SUM}
         self._weighing = {name: point for name, point in self._points.items() if _weighs(architecture[name])}
         self._device = resolve_device(config.train.device)
         self._data = DeviceData(dataset, self._device)
@@ -195,7 +195,7 @@ class PointStudy:
         }
         for name, point in self._points.items():
             choice = self._architecture[name]
-            cost, plain = point.cost(choice), point.cost(SUM)
+            cost, plain = point.cost(choice), point.cost(SUM.after(choice.resampler))
             yield PointEffects(
                 point=name,
                 operator=str(choice),
@@ -240,6 +240,6 @@ def _weighs(choice: FusionChoice) -> bool:
 
 
 def _why(choice: FusionChoice, point: FusionPoint) -> str:
-    if choice == point.original:
-        return f"`{choice}` is what the original has there"
+    if choice.operator == point.original:
+        return f"`{choice.operator}` is what the original has there"
     return f"`{choice}` is no weighted sum of its inputs: what it has learned has no part that is their sum"

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fusion_ops import Cost
 from fusion_ops.errors import Infeasible
 from reports.fronts.dominance import non_dominated
 from reports.measures import MEASURES
@@ -69,7 +68,7 @@ def _reachable(space: SearchSpace, names: tuple[str, ...]) -> np.ndarray[Any, np
     """Return the non-dominated costs of the space, `(n, len(names))`: sums over its slots."""
     front = np.array([[space.host.cost().measures()[name] for name in names]])
     for slot in space.slots:
-        costs = [sum((point.cost(choice) for point in slot.points), Cost()).measures() for choice in slot.choices]
+        costs = [slot.cost(choice).measures() for choice in slot.choices]
         steps = np.array([[cost[name] for name in names] for cost in costs])
         sums = np.unique((front[:, None, :] + steps[None, :, :]).reshape(-1, len(names)), axis=0)
         front = sums[non_dominated(sums)]

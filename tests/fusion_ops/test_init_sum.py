@@ -59,15 +59,29 @@ def test_every_parameter_learns_within_two_steps(choice: FusionChoice, inputs: i
     assert not still, f"not moved: {still}"
 
 
+def wanted(op: str, x: Tensor, y: Tensor) -> Tensor:
+    """What an operator can come near to: its first input, and where it treats all alike, what it is there for."""
+    by_channel = torch.linspace(0, 2, C).view(1, C, 1, 1)
+    special = {
+        "max": 2 * torch.maximum(x, y),
+        "product": x + y + x.flip(1) * y,
+        "cbam": by_channel * (x + y),
+        "coord": by_channel * (x + y),
+        "attnres": 2 * torch.where(x[:, :1] > y[:, :1], x, y),
+    }
+    return special.get(op, 2 * x)
+
+
 @learning
 def test_learns_away_from_the_sum(choice: FusionChoice) -> None:
-    """Trained to return its first input, the loss falls, in training mode as a network would do it."""
+    """The loss falls, in training mode as a network would do it."""
     op, features = started(choice, 2)
+    target = wanted(choice.op, *features)
     optimiser = torch.optim.Adam(op.parameters(), lr=0.05)
     losses = []
     for _ in range(40):
         optimiser.zero_grad()
-        loss = (op(*features) - 2 * features[0]).square().mean()
+        loss = (op(*features) - target).square().mean()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
@@ -75,11 +89,11 @@ def test_learns_away_from_the_sum(choice: FusionChoice) -> None:
 
 
 def test_default_start_is_not_the_sum() -> None:
-    """Except where all that is learned are weights of inputs, or of their channels: equal weights are the sum."""
+    """Except where all that is learned are weights of inputs or of their channels, or a query that starts at 0."""
     for choice in choices():
         features = [torch.randn(4, C, 6, 5) for _ in range(2)]
         op = fusion_ops.build(choice, (C, C), C)
-        if choice.op in ("bifpn", "scaled_sum"):
+        if choice.op in ("bifpn", "scaled_sum", "scaled", "softmax", "attnres"):
             torch.testing.assert_close(op(*features), sum(features))
         elif learns(choice):
             assert (op(*features) - sum(features)).abs().max() > 1e-3, choice

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
 PAGE = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
 SHIPPED = [name for name in fusion_ops.names() if fusion_ops.operator(name).__module__.startswith("fusion_ops.")]
-NEW = "channel_weights"
+NEW = "contrast"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     import draw_operators
 
     yield draw_operators
-    for name in ("draw_operators", "drawing"):
+    for name in ("draw_operators", "drawing", "pieces", "further_operators"):
         del sys.modules[name]
 
 
@@ -74,7 +74,8 @@ def test_every_operator_has_a_section_with_its_formula_and_exact_cost(name: str)
     cost = fusion_ops.cost(FusionChoice(name, 4 if cls.reduces else None), (64, 64), 64, ((32, 32), (32, 32)))
     assert f"**Formula** `{' '.join(cls.formula.split())}`" in text
     assert f"![{name}](images/operator_{name}.svg)" in text
-    assert f"{cost.params:,} parameters, {cost.flops:,} FLOPs" in text
+    parameters = f"{cost.params:,} parameter{'' if cost.params == 1 else 's'}"
+    assert f"{parameters}, {cost.flops:,} FLOPs" in text
     options = text.split("**Options** ")[1].split(" - **")[0]
     assert all(f"`{option}`" in options for option in cls.options)
     assert ("`r`" in options) == cls.reduces
@@ -110,7 +111,7 @@ def test_a_new_operator_takes_seven_lines_and_joins_every_space(added: str) -> N
     assert isinstance(space, spaces.SearchSpace)
     architecture = space.uniform(NEW)
     network = space.build(architecture)
-    assert any(type(module).__name__ == "ChannelWeights" for module in network.modules())
+    assert any(type(module).__name__ == "Contrast" for module in network.modules())
     assert space.cost(architecture).params == sum(p.numel() for p in network.parameters())
 
 
@@ -142,8 +143,9 @@ def test_the_command_line_lists_every_operator(
         cls = fusion_ops.operator(name)
         cost = fusion_ops.cost(FusionChoice(name, 4 if cls.reduces else None), (64, 64), 64, ((32, 32), (32, 32)))
         assert (entry["params"], entry["flops"]) == (cost.params, cost.flops)
-        assert entry["formula"] == cls.formula
+        assert (entry["formula"], entry["source"]) == (cls.formula, cls.source)
         assert entry["options"] == {key: list(values) for key, values in cls.options.items()}
     table = printed()
+    assert "2003.04887" in table
     for name, entry in listed.items():
         assert re.search(rf"^{name} .*  {entry['params']:,} +{entry['flops']:,}$", table, re.MULTILINE), name

@@ -15,10 +15,10 @@ from fusion_ops.spread import BINS, HistogramTally, SpreadTally
 from tests.fusion_ops.test_conformance import CHOICES, C
 from tests.fusion_ops.test_references import shaken
 
-UNWEIGHTED = {"sum", "concat", "parsenet"}
+UNWEIGHTED = {"sum", "concat", "parsenet", "product"}
 WEIGHTED = [choice for choice in CHOICES if choice.op not in UNWEIGHTED]
-PER_IMAGE = {"sk", "split_attention", "eca", "modulate"}  # one weight for all positions
-FIXED = {"bifpn", "scaled_sum"}  # one for all images, too
+PER_IMAGE = {"sk", "split_attention", "eca", "modulate", "gated"}  # one weight for all positions
+FIXED = {"bifpn", "scaled_sum", "scaled", "softmax"}  # one for all images, too
 
 
 def made(choice: FusionChoice, inputs: int = 2, dims: int = 2) -> FusionOperator:
@@ -98,7 +98,7 @@ def test_what_weights_depend_on_shows(choice: FusionChoice) -> None:
     with fusion_ops.recorded_weights(op) as record:
         op(*maps(2))
     varying = [spread for spread in record.spreads()[""] if spread.std > 1e-4]  # a gating input has weight 1
-    if choice.op == "bifpn":
+    if choice.op == "bifpn" or (choice.op == "scaled" and ("per", "channel") not in choice.options):
         assert not varying
         return
     assert varying

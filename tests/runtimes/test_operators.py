@@ -46,6 +46,19 @@ def test_an_operator_computes_there_what_it_computes_in_pytorch(runtime: str, op
     assert difference <= LIMIT
 
 
+@pytest.mark.parametrize("resampler", fusion_ops.resamplers())
+@pytest.mark.parametrize("runtime", RUNNING)
+def test_a_resampler_computes_there_what_it_computes_in_pytorch_or_is_refused(runtime: str, resampler: str) -> None:
+    """What a runtime lacks is refused in one line when the file is written; it never computes something else."""
+    RUNTIMES[runtime].require()
+    try:
+        found = list(differences(RUNTIMES[runtime], OperatorNetwork([], resamplers=[resampler])).values())
+    except RunError as error:
+        print(f"{runtime} refuses {resampler}: {error}")
+        found = []
+    assert all(difference <= LIMIT for difference in found)
+
+
 @pytest.mark.parametrize("runtime", RUNNING)
 def test_a_file_refuses_images_of_another_size(runtime: str, tmp_path: Path) -> None:
     program = _converted(RUNTIMES[runtime], OperatorNetwork(["sum"]), tmp_path)

@@ -13,10 +13,12 @@
   const drawNodes = (entry) => {
     for (const node of document.querySelectorAll("#architecture .node")) {
       const point = Number(node.dataset.point);
-      const { text, symbol } = chosen(entry, point);
+      const { text, operator, symbol } = chosen(entry, point);
       const [, , params, flops] = data.costs[point][text];
       node.querySelector("use").setAttribute("href", `#${symbol}`);
-      node.querySelector(".op").textContent = text;
+      node.querySelector(".op").textContent = operator;
+      const resampler = node.querySelector(".resampler");
+      if (resampler) resampler.textContent = `↑ ${report.resampler(entry.chosen[point])}`;
       node.querySelector(".params").textContent = `${params} params`;
       node.querySelector(".flops").textContent = `${flops} FLOPs`;
     }
@@ -30,8 +32,14 @@
       const cells = rows[point].cells;
       cells[2].textContent = values.op;
       cells[3].textContent = values.r ?? "–";
-      [cells[4].textContent, cells[4].title] = [params, exactParams.toLocaleString("en-US")];
-      [cells[5].textContent, cells[5].title] = [flops, exactFlops.toLocaleString("en-US")];
+      const resampler = rows[point].querySelector(".resampler");
+      if (resampler && data.resampled.includes(point)) resampler.textContent = report.resampler(entry.chosen[point]);
+      const fill = (name, text, exact) => {
+        const cell = rows[point].querySelector(name);
+        [cell.textContent, cell.title] = [text, exact.toLocaleString("en-US")];
+      };
+      fill(".params", params, exactParams);
+      fill(".flops", flops, exactFlops);
     });
   };
 

@@ -41,7 +41,8 @@ class Encoding:
         sizes: `(s,)`, choices at each slot.
         ops: `(s, c)`, index of the choice's operator; -1 fills up.
         log_r: `(s, c)`, log₂ of the choice's ratio; 0 without one.
-        chances: `(s, c)`, probability of each choice when operators, then ratios, are drawn uniformly.
+        resamplers: `(s, c)`, index of the choice's resampler; 0 without one.
+        chances: `(s, c)`, probability of each choice when operators, ratios and resamplers are drawn uniformly.
         costs: For each exact measure `(s, c)`, what the choice adds; NaN fills up.
         fixed: For each exact measure, what the host network costs.
         distributions: Every trial parameter that the space can have.
@@ -55,20 +56,27 @@ class Encoding:
         shape = self.slots, int(self.sizes.max())
         self.ops = np.full(shape, -1)
         self.log_r, self.chances = np.zeros(shape), np.zeros(shape)
+        self.resamplers = np.zeros(shape, dtype=np.int64)
+        self._near = np.zeros((*shape, shape[1]), dtype=bool)
         self.costs = {name: np.full(shape, math.nan) for name in EXACT}
         host = space.host.cost()
         self.fixed = {name: float(getattr(host, name)) for name in EXACT}
         self._params = [[slot.params(choice) for choice in slot.choices] for slot in space.slots]
         self.distributions = _distributions(self._params)
         self._rows = np.arange(self.slots)
+        self._each = np.array([len(slot.resamplers) if len(slot.resamplers) > 1 else 0 for slot in space.slots])
         for s, slot in enumerate(space.slots):
             for c, choice in enumerate(self.choices[s]):
                 self.ops[s, c] = space.ops.index(choice.op)
                 self.log_r[s, c] = math.log2(choice.r) if choice.r else 0.0
                 self.chances[s, c] = 1.0 / len(slot.reductions) / max(len(slot.reductions[choice.op]), 1)
-                costs = [point.cost(choice) for point in slot.points]
+                self.chances[s, c] /= max(len(slot.resamplers), 1)
+                self.resamplers[s, c] = space.resamplers.index(choice.resampler) if slot.resamplers else 0
+                for other, another in enumerate(self.choices[s]):
+                    self._near[s, c, other] = slot.near(choice, another)
+                cost = slot.cost(choice)
                 for name in EXACT:
-                    self.costs[name][s, c] = sum(getattr(cost, name) for cost in costs)
+                    self.costs[name][s, c] = getattr(cost, name)
 
     def cost(self, name: str, codes: Codes) -> Values:
         """Return an exact cost of each of `(n, s)` codes."""
@@ -87,29 +95,40 @@ class Encoding:
         """Return `(count, s)` random codes.
 
         `chances`, `(s, c)`, says how likely each choice is, relative to the others of its slot; by default an operator
-        is drawn, then a ratio, each uniformly.
+        is drawn, then a ratio, then a resampler, each uniformly.
         """
         bounds = np.cumsum(self.chances if chances is None else chances, axis=1)
         places = rng.random((count, self.slots, 1)) * bounds[:, -1:]
         return np.asarray(np.minimum((places >= bounds).sum(axis=2), self.sizes - 1))
 
     def draw_one(self, rng: np.random.Generator) -> Code:
-        """Return a random code: at each slot an operator, then a ratio, each uniformly."""
+        """Return a random code: at each slot an operator, then a ratio, then a resampler, each uniformly."""
         return np.asarray(self.draw(rng, 1)[0])
 
     def neighbors(self, code: Code) -> Codes:
-        """Return `(n, s)`: every code that differs in one slot."""
+        """Return `(n, s)`: every code that differs in one operator with its ratio, or in one resampler."""
         slots = np.repeat(self._rows, self.sizes)
         choices = np.concatenate([np.arange(size) for size in self.sizes.tolist()])
-        other = choices != code[slots]
+        other = self._near[slots, code[slots], choices]
         out = np.repeat(code[None], int(other.sum()), axis=0)
         out[np.arange(len(out)), slots[other]] = choices[other]
         return out
 
     def mutate(self, codes: Codes, changes: npt.ArrayLike, rng: np.random.Generator) -> Codes:
-        """Return `(n, s)` codes with so many slots of each, a number or `(n,)`, drawn anew: uniformly, each slot's."""
+        """Return `(n, s)` codes with so many slots of each, a number or `(n,)`, drawn anew: uniformly, each slot's.
+
+        Where there are several resamplers, either the operator with its ratio or the resampler is.
+        """
         order = rng.random(codes.shape).argsort(axis=1).argsort(axis=1)
         drawn = (rng.random(codes.shape) * self.sizes).astype(np.int64)
+        if (each := self._each).any():
+            several = np.maximum(each, 1)  # choices stand by operator and ratio, each with all resamplers
+            other = np.where(
+                rng.random(codes.shape) < 0.5,
+                codes - codes % several + drawn % several,
+                drawn - drawn % several + codes % several,
+            )
+            drawn = np.where(each > 0, other, drawn)
         return np.where(order < np.reshape(changes, (-1, 1)), drawn, codes)
 
     def params(self, code: Code) -> dict[str, Any]:

@@ -14,6 +14,7 @@ __all__ = ["AdditiveLatency", "Features", "Inputs", "Matrix"]
 
 Matrix = npt.NDArray[np.float32]
 RATIO_REACH = 1.5
+RESAMPLERS_ALIKE = 0.5
 DRAWS = 512
 SHORTEST = 1e-9
 
@@ -55,7 +56,7 @@ class AdditiveLatency:
         self._slots = np.arange(encoding.slots)
         for s, slot in enumerate(encoding.space.slots):
             for c, choice in enumerate(slot.choices):
-                self._times[s, c] = sum(table.time(point, choice) for point in slot.points)
+                self._times[s, c] = sum(table.time(point, slot.at(point, choice)) for point in slot.points)
         logs = np.log(self(encoding.draw(np.random.default_rng(0), DRAWS)))
         self._centre, self._spread = float(logs.mean()), max(float(logs.std()), 1e-9)
 
@@ -75,10 +76,11 @@ class Features:
     - `operators`: the operator at each slot, one-hot;
     - `ratios`: log r at each slot, apart for each operator;
     - `costs`: the logarithms of the exact costs, and their squares;
+    - `resamplers`: the resampler at each slot, one-hot, where there are several;
     - `pairs`: the operators at two neighbouring slots, one-hot;
     - `latency`: the logarithm of what the operators' own latencies predict, where they were measured;
     - `whole`: closeness of the whole architecture, exp(−distance), where a slot counts 1 for another operator
-      and less for another ratio of the same.
+      and less for another ratio or another resampler of the same.
     """
 
     def __init__(self, encoding: Encoding, latency: AdditiveLatency | None = None) -> None:
@@ -92,6 +94,9 @@ class Features:
         self._ratio = (one_hot * (log_r - mean) / max(float(log_r.std()), 1.0)).astype(np.float32)
         # A slot's choices are alike by 1 to themselves, by 0 to other operators, by something between to other ratios.
         alike = np.exp(-(((log_r - log_r.swapaxes(1, 2)) / RATIO_REACH) ** 2) / 2)
+        resamplers = encoding.resamplers[:, :, None]
+        self._resampler = (resamplers == np.arange(len(encoding.space.resamplers))).astype(np.float32)
+        alike = alike * np.where(resamplers == resamplers.swapaxes(1, 2), 1.0, RESAMPLERS_ALIKE)
         values, vectors = np.linalg.eigh(alike * ((ops == ops.swapaxes(1, 2)) & (ops >= 0)))
         self._root = (vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]).astype(np.float32)
 
@@ -107,6 +112,8 @@ class Features:
             "costs": self._costs(codes),
             "pairs": pairs.reshape(n, -1) / np.float32(np.sqrt(max(slots - 1, 1))),
         }
+        if self._resampler.shape[2] > 1:
+            linear["resamplers"] = self._resampler[self._rows, codes].reshape(n, -1) / np.float32(np.sqrt(slots))
         if self._latency is not None:
             linear["latency"] = self._latency.feature(codes).astype(np.float32)
         return Inputs(linear, self._root[self._rows, codes].reshape(n, -1))

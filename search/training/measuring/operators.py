@@ -1,4 +1,4 @@
-"""Latency of every operator of a space, each measured alone, before anything is trained."""
+"""Latency of every operator and resampler of a space, each measured alone, before anything is trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import fusion_ops
-from fusion_ops import FusionChoice
+from fusion_ops import FusionChoice, Upsampling
 from fusion_ops.errors import MeasurementError
 from reports.runtimes import runtime_named
 from reports.runtimes.torch_compiled import TorchCompiled
@@ -23,16 +23,29 @@ from search.training.device import PLANAR, free_memory, is_lost, memory_format, 
 from search.training.measuring.latency import in_runtime, runs_on, timed
 from search.training.settings import LatencyConfig
 from spaces import Architecture, SearchSpace
-from spaces.latency import LatencyTable, Operator, operators
+from spaces.latency import LatencyTable, Operator, Part, operators
 
 __all__ = ["DeviceTimer", "beyond", "measured_table"]
 
-Measure = Callable[[Operator | Architecture, str], float | None]
+Measure = Callable[[Part | Architecture, str], float | None]
 SHARE = 0.1
 ROUNDS = 3
 BLOCKS = 2
 NETWORKS = 4
 TRIES = 8
+
+
+class _ToSize(nn.Module):
+    """A resampler that brings every map to one size."""
+
+    def __init__(self, resampler: nn.Module, size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.resampler, self.size = resampler, size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the map at that size."""
+        resampled: Tensor = self.resampler(x, self.size)
+        return resampled
 
 
 class DeviceTimer:
@@ -49,9 +62,9 @@ class DeviceTimer:
         self._space, self._protocol = space, protocol
         self._runtime = runtime_named(protocol.runtime)
         self._device = runs_on(self._runtime, device)
-        self._converted, self._held = dict[Operator, Callable[[], object]](), ExitStack()
+        self._converted, self._held = dict[Part, Callable[[], object]](), ExitStack()
         self._compiled = isinstance(self._runtime, TorchCompiled)
-        self._known = dict[Operator, float]()
+        self._known = dict[Part, float]()
 
     @property
     def device(self) -> str:
@@ -63,18 +76,18 @@ class DeviceTimer:
         self._converted.clear()
         self._held.close()
 
-    def time(self, what: Operator | Architecture) -> float | str:
+    def time(self, what: Part | Architecture) -> float | str:
         """Return the median time of an operator or a network in milliseconds, or why it cannot be measured.
 
         Raises:
             MeasurementError: The device answers no more.
         """
-        if isinstance(what, Operator) and what in self._known:
+        if not isinstance(what, Architecture) and what in self._known:
             return self._known[what]
         try:
             with ExitStack() as held:
                 found = self._measured(what, self._ready(what, held))
-            if isinstance(what, Operator) and self._compiled:
+            if not isinstance(what, Architecture) and self._compiled:
                 self._known[what] = found
             return found
         except Exception as error:
@@ -84,14 +97,14 @@ class DeviceTimer:
         free_memory(self._device)
         return reason
 
-    def _measured(self, what: Operator | Architecture, run: Callable[[], object]) -> float:
+    def _measured(self, what: Part | Architecture, run: Callable[[], object]) -> float:
         seconds, blocks = self._protocol.seconds, BLOCKS
-        if isinstance(what, Operator):
+        if not isinstance(what, Architecture):
             rounds = ROUNDS if self._compiled else 1
             seconds, blocks = seconds * SHARE * rounds / ROUNDS, BLOCKS * rounds
         return timed(run, threads=self._protocol.threads, seconds=seconds, blocks=blocks, tries=1).median
 
-    def _ready(self, what: Operator | Architecture, held: ExitStack) -> Callable[[], object]:
+    def _ready(self, what: Part | Architecture, held: ExitStack) -> Callable[[], object]:
         """Return a function that runs an operator or a network once.
 
         An operator of another runtime than PyTorch stays converted; whatever else lives as long as `held`.
@@ -99,16 +112,19 @@ class DeviceTimer:
         if isinstance(what, Architecture):
             return held.enter_context(self._in_runtime(*self._network(what)))
         if isinstance(self._runtime, TorchEager):
-            return held.enter_context(self._in_runtime(*self._operator(what)))
+            return held.enter_context(self._in_runtime(*self._part(what)))
         if what not in self._converted:
-            self._converted[what] = self._held.enter_context(self._in_runtime(*self._operator(what)))
+            self._converted[what] = self._held.enter_context(self._in_runtime(*self._part(what)))
         return self._converted[what]
 
     def _in_runtime(self, module: nn.Module, maps: list[Tensor]) -> AbstractContextManager[Callable[[], object]]:
         return in_runtime(place(module, self._device), maps, self._protocol, calibration=[maps])
 
-    def _operator(self, operator: Operator) -> tuple[nn.Module, list[Tensor]]:
+    def _part(self, operator: Part) -> tuple[nn.Module, list[Tensor]]:
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
+        if isinstance(operator, Upsampling):
+            resampler = _ToSize(operator.recipe().build(), operator.after)
+            return resampler, [self._map(operator.channels, operator.before, dtype)]
         shapes = zip(operator.in_channels, operator.sizes, strict=True)
         maps = [self._map(channels, size, dtype) for channels, size in shapes]
         dims = len(operator.sizes[0])
@@ -132,7 +148,7 @@ def measured_table(
     space: SearchSpace,
     protocol: LatencyConfig,
     device: str,
-    time: Callable[[Operator | Architecture], float | str],
+    time: Callable[[Part | Architecture], float | str],
     show: Callable[[str], None],
 ) -> tuple[LatencyTable, dict[str, str]]:
     """Measure every operator of a space, then a few networks for the rest.
@@ -150,11 +166,11 @@ def measured_table(
     """
     failed: dict[str, str] = {}
 
-    def measure(what: Operator | Architecture, shown: str) -> float | None:
+    def measure(what: Part | Architecture, shown: str) -> float | None:
         show(shown)
         found = time(what)
         if isinstance(found, str):
-            failed[str(what) if isinstance(what, Operator) else f"network {what.id}"] = found
+            failed[f"network {what.id}" if isinstance(what, Architecture) else str(what)] = found
             return None
         return found
 
@@ -178,7 +194,7 @@ def beyond(
         MeasurementError: The device answers no more.
     """
 
-    def measure(what: Operator | Architecture, _shown: str) -> float | None:
+    def measure(what: Part | Architecture, _shown: str) -> float | None:
         found = time(what) if isinstance(what, Operator) else None
         return None if isinstance(found, str) else found
 
@@ -188,9 +204,9 @@ def beyond(
     return {name: own - least for name, (own, least) in taken.items() if own is not None and least is not None}
 
 
-def _operator_times(wanted: tuple[Operator, ...], measure: Measure) -> dict[Operator, float | None]:
+def _operator_times(wanted: tuple[Part, ...], measure: Measure) -> dict[Part, float | None]:
     """Return the median time of each operator; one that fails is not tried again."""
-    rounds: dict[Operator, list[float]] = {operator: [] for operator in wanted}
+    rounds: dict[Part, list[float]] = {operator: [] for operator in wanted}
     for number, (_, operator) in enumerate(product(range(ROUNDS), wanted)):
         if operator in rounds:
             percent = number * 100 // (ROUNDS * len(wanted))
@@ -222,9 +238,9 @@ def _drawn(space: SearchSpace, table: LatencyTable, rng: np.random.Generator) ->
     """Return a random architecture of operators that could be measured."""
     chosen: dict[str, FusionChoice] = {}
     for slot in space.slots:
-        able = [c for c in slot.choices if all(table.times[Operator.at(p, c)] is not None for p in slot.points)]
+        able = [c for c in slot.choices if all(table.measured(p, slot.at(p, c)) for p in slot.points)]
         if not able:
             raise MeasurementError(f"no operator could be measured at {slot.name}")
         choice = able[rng.integers(len(able))]
-        chosen |= {point.name: choice for point in slot.points}
+        chosen |= {point.name: slot.at(point, choice) for point in slot.points}
     return Architecture(space.ref, tuple((point.name, chosen[point.name]) for point in space.points))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import fusion_ops
 import spaces
 from fusion_ops.errors import SpecError
 from reports.drawing.diagram import stages
@@ -300,3 +301,10 @@ def test_operators_differ_in_letter_colour_and_shape() -> None:
     assert all(style.shape in SHAPES for style in styles.values())
     assert all(contrast(style.color, style.ink) >= 4.5 for style in styles.values())
     assert len({style.letter for style in operator_styles(f"a{n}" for n in range(25)).values()}) == 25
+
+
+def test_no_two_of_all_operators_look_the_same() -> None:
+    styles = operator_styles(fusion_ops.names())
+    assert len(styles) > 20
+    assert len({style.letter for style in styles.values()}) == len(styles)
+    assert len({(style.color, style.shape) for style in styles.values()}) == len(styles)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from optuna._hypervolume import compute_hypervolume
 
+import reports
 from fusion_ops.errors import ConfigError, FusionNasError, RunError
 from reports.candidates import table as candidates
 from reports.measures import MEASURES
@@ -17,6 +18,7 @@ from reports.runs.comparability import caveats
 from reports.runs.configs import Difference, differences, repeats
 from reports.runs.fronts import attainment_info, fronts_figure, fronts_info
 from reports.runs.picks import best_of, knee_of
+from reports.runs.retrained import retrained_info
 from reports.runs.side import load_sides, shared_measures
 from reports.runs.volumes import volumes_info
 from tests.reports.conftest import config
@@ -137,6 +139,33 @@ def test_latencies_of_other_hardware_are_not_compared(make_run: Make, make_recor
     assert [caveat.what for caveat in caveats(load_sides([a, b]))] == ["machine"]
 
 
+def test_latencies_that_were_measured_in_different_ways_are_not_compared(make_run: Make, make_records: Records) -> None:
+    rows = [row | {"latency_ms": 1.0} for row in make_records(9)]
+    told = {"objectives": ("accuracy", "latency")}
+    a, b = (make_run(rows, f"b{size}", **told, latency={"batch_sizes": [size]}) for size in (1, 8))
+    assert [caveat.what for caveat in caveats(load_sides([a, b]))] == ["protocol"]
+    without = [make_run(make_records(9), f"c{size}", latency={"batch_sizes": [size]}) for size in (1, 8)]
+    assert caveats(load_sides(without)) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        (resolved("dataset", name="cifar10"), "the data sets differ, so no share of one run"),
+        (changed("train", epochs=99), "the training differs, so a larger share may be"),
+    ],
+)
+def test_hypervolumes_have_a_caveat_of_their_own(
+    make_run: Make, make_records: Records, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    paths = [make_run(make_records(9), "a"), make_run(make_records(9), "b", **changes)]
+    page = reports.write_html(paths, tmp_path / "runs.html").read_text(encoding="utf-8")
+    volumes = page.partition('<section id="volumes"')[2].partition("</section>")[0]
+    assert ('id="volumes-caveat"' in volumes) == bool(said)
+    assert said in volumes
+
+
 def test_how_far_other_images_move_an_accuracy(make_run: Make, make_records: Records) -> None:
     rows = [row | {"accuracy": 0.9} for row in make_records(9)]
     a, b = make_run(rows, "a"), make_run(rows, "b", **changed("data", seed=7))
@@ -193,7 +222,9 @@ def test_fronts_are_each_runs_own(three: list[Path]) -> None:
         assert knee is not None
         assert best.values["accuracy"] == side.ranked["accuracy"].max()
         assert knee.id == side.ranked.loc[side.ranked["knee"], "id"].item()
-    lines = [trace for trace in fronts_figure(info).data if trace.meta in ("A", "B", "C")]
+    lines = [
+        trace for trace in fronts_figure(info, retrained_info(sides, measures)).data if trace.meta in ("A", "B", "C")
+    ]
     assert len({trace.line.color for trace in lines}) == 3
     assert len({trace.line.dash for trace in lines}) == 3
     assert len({trace.marker.symbol for trace in lines}) == 3

@@ -39,7 +39,7 @@ def written(runs: list[Path]) -> Path:
 def test_all_is_there_without_scripts(runs: list[Path], written: Path) -> None:
     page = Page(written.read_text(encoding="utf-8"))
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    assert sections == ["compared", "fronts", "attainment", "volumes", "picks", "configs"]
+    assert sections == ["compared", "fronts", "retrained", "attainment", "volumes", "picks", "configs"]
     for side in load_sides(runs):
         assert side.name in page.text
         for candidate in side.ranked.loc[side.ranked["rank"] == 1, "id"]:

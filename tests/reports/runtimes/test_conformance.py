@@ -34,6 +34,13 @@ def test_an_operator_computes_there_what_it_computes_in_pytorch(runtime: str, op
 
 
 @pytest.mark.parametrize("runtime", RUNNING)
+def test_a_resampler_computes_there_what_it_computes_in_pytorch(runtime: str) -> None:
+    found = differences(RUNTIMES[runtime], OperatorNetwork([], resamplers=fusion_ops.resamplers()))
+    assert set(found) == set(fusion_ops.resamplers())
+    assert {name: value for name, value in found.items() if not value <= LIMIT} == {}
+
+
+@pytest.mark.parametrize("runtime", RUNNING)
 def test_a_file_refuses_images_of_another_size(runtime: str, tmp_path: Path) -> None:
     path = tmp_path / RUNTIMES[runtime].file
     RUNTIMES[runtime].convert(OperatorNetwork(["sum"]), [images_of(2)], path)

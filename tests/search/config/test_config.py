@@ -34,7 +34,7 @@ def test_defaults_are_those_of_the_contract():
     assert SearchConfig.from_dict({}).to_dict() == yaml.safe_load(
         """
         space:  {name: resnet, depth: 20, width: 16, ops: [sum, concat, sk, aff, iaff], reductions: [2, 4, 8, 16],
-                 tie: none}
+                 tie: none, resamplers: [bilinear]}
         data:   {name: digits, path: null, val_fraction: 0.2, seed: 0, mean: null, std: null, groups: null, split: null}
         train:  {epochs: 8, batch_size: 128, lr: 0.1, init: default, momentum: 0.9, weight_decay: 0.0005,
                  output: null, loss: cross_entropy, label_smoothing: 0.1, augment: [], schedule: one_cycle,
