@@ -24,7 +24,7 @@ from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.decoding import Picture, decoded
 from search.training.data.depth import tell_of_unused_range
 from search.training.data.groups import as_groups
-from search.training.data.labels import coded
+from search.training.data.labels import NO_LABEL, coded
 from search.training.data.left_out import tell_of_left_out
 from search.training.data.masks import MaskSection
 from search.training.data.notices import Notices
@@ -176,6 +176,8 @@ def _masks(table: Any, part: str, section: HuggingFace, notices: Notices) -> Ten
 def _labels(table: Any, part: str, section: HuggingFace) -> list[int] | list[str]:
     """Return labels of one kind, whole numbers or texts."""
     labels: list[Any] = table.with_format(None)[section.label][:]
+    if labels and all(label is None for label in labels):
+        return [NO_LABEL] * len(labels)
     kind = str if labels and isinstance(labels[0], str) else int
     wrong = next((row for row, label in enumerate(labels) if not isinstance(label, kind)), None)
     if wrong is not None:

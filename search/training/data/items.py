@@ -28,10 +28,15 @@ def is_map_style(value: Any) -> bool:
 
 
 def classes_of(value: Any) -> Sequence[str]:
-    """Return the names of the classes that a data set notes as `classes`, itself or inside of a subset."""
+    """Return the names of the classes that a data set notes, itself or inside of a subset.
+
+    They are its attribute `classes`, as in torchvision, or the names of its feature `label`, as in Hugging Face's.
+    """
     while is_map_style(getattr(value, "dataset", None)) and not hasattr(value, "classes"):
         value = value.dataset
-    names = getattr(value, "classes", ())
+    features = getattr(value, "features", None)
+    noted = getattr(features.get(LABEL), "names", None) if isinstance(features, Mapping) else None
+    names: Any = getattr(value, "classes", None) or noted
     listed = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
     return tuple(names) if listed else ()
 

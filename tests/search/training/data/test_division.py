@@ -136,6 +136,19 @@ def test_test_images_without_labels_are_left_out_with_a_notice(load, hidden):
         assert notice.startswith("none of the 10 test images has a label, so they are left out")
 
 
+def test_parquet_has_no_label_in_the_test_part(load, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    (tmp_path / "set").mkdir()
+    for missing in (-1, None):
+        for part, rows, labels in (("train", X[:30], Y[:30].tolist()), ("test", X[30:], [missing] * 10)):
+            columns = {"image": [Image.fromarray(image[0]) for image in rows], "label": labels}
+            datasets.Dataset.from_dict(columns, features=features).to_parquet(tmp_path / "set" / f"{part}.parquet")
+        loaded = load("huggingface", path=str(tmp_path / "set"), channels=1)
+        assert [len(part) for part in loaded.parts.values()] == [24, 6, 0]
+        assert loaded.notices[0].startswith("none of the 10 test images has a label")
+
+
 def test_a_file_of_parts_gives_a_test_part_to_such_a_set(load, tmp_path, hidden):
     rows = [(f"train/{index}", "train" if index < 20 else "test") for index in range(30)]
     loaded = load("npz", path=hidden, split=table(tmp_path / "split.csv", rows))

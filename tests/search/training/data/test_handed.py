@@ -107,6 +107,15 @@ def test_parts_and_names_of_classes(load):
     assert made({"train": items, "classes": ["a", "b"]}).classes == ("a", "b")
 
 
+def test_a_set_of_hugging_face(expected):
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["no", "yes"])})
+    rows = {"image": [pillow(index)[0] for index in range(40)], "label": Y.tolist()}
+    loaded = made(datasets.Dataset.from_dict(rows, features=features))
+    same(loaded, expected)
+    assert loaded.classes == ("no", "yes")
+
+
 def test_masks_other_labels_and_further_inputs():
     masks = X[:, 0] % 3
     drawn = made(Items(lambda index: (Image.fromarray(X[index].transpose(1, 2, 0)), Image.fromarray(masks[index]))))
