@@ -41,8 +41,9 @@ def divided(section: DataSection, given: Mapping[str, Split]) -> tuple[dict[str,
     Raises:
         DataError: A file or a group is wrong, or there are too few images or groups to divide.
     """
-    parts = with_groups(section, _named(given))
-    unlabelled = parts.pop("test") if _is_unlabelled(parts.get("test")) else None
+    named = _named(given)
+    unlabelled = named.pop("test") if _is_unlabelled(named.get("test")) else None
+    parts = with_groups(section, named)
     notices = [] if unlabelled is None else [_left_out(unlabelled)]
     if section.split is not None:
         parts = _by_file(section, parts, unlabelled)

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import search
 from fusion_ops.errors import RunError
 from search.config import SearchConfig
 from search.run.jobs import resume
@@ -119,7 +118,7 @@ def test_a_script_hands_over_data_and_functions_and_the_run_goes_on_elsewhere(tm
         assert fusion_nas(command, run).returncode == 0
     refused = fusion_nas("resume", run)
     assert refused.returncode == 2
-    assert "`__main__:loss`: this program has no `loss`" in refused.stderr
+    assert "`__main__:right`: this program has no `right`" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
     again = python("script.py", "resume", "moved", folder=tmp_path)
     assert again.returncode == 0, again.stderr
@@ -154,4 +153,4 @@ def test_a_notebook_defines_its_data_and_measure(tmp_path: Path, monkeypatch: py
     )
     (result,) = [one for one in outputs if one["output_type"] == "execute_result"]
     assert result["data"]["text/plain"] == "['complete']"
-    assert search.Run(tmp_path / "run").candidates()["__main__:right"].between(0, 1).all()
+    assert pd.read_csv(tmp_path / "run" / "candidates.csv")["__main__:right"].between(0, 1).all()

@@ -168,6 +168,15 @@ def test_a_user_defined_set_has_groups_beside_images_and_labels(load, monkeypatc
         load("my_groups:pair", groups="who")
 
 
+def test_images_without_labels_need_no_group(load, tmp_path):
+    hidden = np.full(20, -1)
+    np.savez(tmp_path / "parts.npz", x_train=X[:40], y_train=Y[:40], x_test=X[40:], y_test=hidden)
+    groups = table(tmp_path / "who.csv", [(f"train/{index}", PATIENTS[index]) for index in range(40)])
+    loaded = load("npz", path=str(tmp_path / "parts.npz"), groups=groups)
+    assert [len(part) for part in loaded.parts.values()] == [32, 8, 0]
+    assert ["none of the 20 test images" in loaded.notices[0], "10 groups" in loaded.notices[1]] == [True, True]
+
+
 def test_groups_that_straddle_given_parts_are_told_with_counts(load, tmp_path):
     np.savez(tmp_path / "parts.npz", x_train=X[:38], y_train=Y[:38], x_test=X[38:], y_test=Y[38:])
     rows = [(f"train/{index}", PATIENTS[index]) for index in range(38)]
