@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Constants that are parts of another tensor reach XNNPACK with the wrong values once ExecuTorch has propagated constants.
+# A bias that is a part of another tensor reaches XNNPACK with wrong values once ExecuTorch has propagated constants.
 #
 # Library: executorch 1.5.1, torch 2.13.0 (exir.passes.constant_prop_pass, then the XNNPACK partitioner).
-# What happens: a network convolves an image with each half of one weight. ExecuTorch's own pass works the halves out
-#   beforehand: two constants, each a view of the whole weight. XNNPACK is handed the memory that a constant lies in from
-#   its beginning, so that the second half becomes the first. No warning, no error. The same program without the pass, or
-#   with the pass and without XNNPACK, is right; and so it is when every constant is copied after the pass.
+# What happens: a network convolves an image with each half of one weight and bias. ExecuTorch's own pass works the
+#   halves out beforehand: constants that are views of the whole. XNNPACK is handed the memory that a bias lies in from
+#   its beginning, so that the second half becomes the first; weights are copied on the way, and right. No warning, no
+#   error. The same program without the pass, or with the pass and without XNNPACK, is right; and so it is when every
+#   constant is copied after the pass.
 # Seen: pass and XNNPACK: wrong (0.6); XNNPACK alone, pass alone, pass and copies: right (5e-7).
 # Matters: reports/runtimes/executorch.py copies every constant; the operators `sk` and `split_attention` use parts of a
 #   weight.
@@ -34,10 +35,11 @@ print(f"executorch {version('executorch')}, torch {torch.__version__}")
 class Halves(nn.Module):
     def __init__(self):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(16, 8, 1, 1))
+        self.weight, self.bias = nn.Parameter(torch.randn(16, 8, 1, 1)), nn.Parameter(torch.randn(16))
 
     def forward(self, x):
-        return 2 * conv2d(x, self.weight[:8]) + conv2d(x, self.weight[8:])
+        weight, bias = self.weight, self.bias
+        return 2 * conv2d(x, weight[:8], bias[:8]) + conv2d(x, weight[8:], bias[8:])
 
 
 torch.manual_seed(0)

@@ -64,7 +64,7 @@ def lowered(program: ExportedProgram) -> Any:
 def _store_apart(program: ExportedProgram) -> None:
     """Give every constant that was calculated memory of its own.
 
-    XNNPACK is handed a constant's memory from its beginning: of a part of a tensor, the wrong one.
+    XNNPACK is handed the memory of a bias from its beginning: of a part of a tensor, the wrong one.
     """
     for name, constant in program.constants.items():
         if isinstance(constant, Tensor):
