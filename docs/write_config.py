@@ -20,6 +20,7 @@ from search.strategy.samplers import SAMPLERS
 from search.training.augmentation import AUGMENTATIONS
 from search.training.data import DATASETS
 from search.training.settings import Section
+from search.training.tasks import TASKS
 from spaces.host import HOSTS
 
 NAMES: Mapping[str, Iterable[str]] = {
@@ -27,6 +28,7 @@ NAMES: Mapping[str, Iterable[str]] = {
     "space.ops": fusion_ops.names(),
     "space.resamplers": fusion_ops.resamplers(),
     "data.name": DATASETS,
+    "data.task": TASKS,
     "train.augment": AUGMENTATIONS,
     "search.sampler": SAMPLERS,
     "search.pruner": PRUNERS,

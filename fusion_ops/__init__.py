@@ -11,7 +11,7 @@ from fusion_ops.choice import FusionChoice
 from fusion_ops.compilation import compiled
 from fusion_ops.cost import Cost
 from fusion_ops.counting import cost
-from fusion_ops.operator import FusionOperator, build, canonical, names, operator, recipe, register
+from fusion_ops.operator import FusionOperator, build, canonical, names, operator, recipe, register, variant
 from fusion_ops.recipe import Recipe
 from fusion_ops.recording import WeightRecord, recorded_weights
 from fusion_ops.resamplers.resampler import FactorResampler, Resampler, register_resampler, resampler, resamplers
@@ -88,4 +88,5 @@ __all__ = [
     "register_resampler",
     "resampler",
     "resamplers",
+    "variant",
 ]

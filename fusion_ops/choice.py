@@ -59,6 +59,24 @@ class FusionChoice:
         return f"{self.op} {' '.join(details)}".rstrip()
 
     @property
+    def name(self) -> str:
+        """The operator and its options, without r and resampler: `scaled per=channel`, as `ops` of a space has it."""
+        return " ".join([self.op, *(f"{key}={value}" for key, value in self.options)])
+
+    @classmethod
+    def named(cls, name: str, r: int | None = None) -> FusionChoice:
+        """Return the choice whose `name` it is: an operator, after it options as `option=value`, with spaces between.
+
+        Raises:
+            SpecError: It is written otherwise.
+        """
+        op, *rest = str(name).split() or [""]
+        pairs = [part.partition("=") for part in rest]
+        if not all(key and sign and value for key, sign, value in pairs):
+            raise SpecError(f"an operator and its options are written `scaled per=channel`; got `{name}`.")
+        return cls(op, r, tuple((key, value) for key, _, value in pairs))
+
+    @property
     def operator(self) -> FusionChoice:
         """The operator and its settings alone, `bilinear` before it."""
         return self.after(BILINEAR)

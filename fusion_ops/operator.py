@@ -16,7 +16,18 @@ from fusion_ops.recipe import Recipe
 from fusion_ops.registry import Registry
 from fusion_ops.settings import one_of, reduced
 
-__all__ = ["FusionOperator", "arguments", "build", "canonical", "checked", "names", "operator", "recipe", "register"]
+__all__ = [
+    "FusionOperator",
+    "arguments",
+    "build",
+    "canonical",
+    "checked",
+    "names",
+    "operator",
+    "recipe",
+    "register",
+    "variant",
+]
 
 
 class FusionOperator(nn.Module, ABC):
@@ -159,6 +170,20 @@ def canonical(choice: FusionChoice) -> FusionChoice:
     defaults = {key: values[0] for key, values in OPERATORS[choice.op].options.items()}
     options = tuple((key, value) for key, value in choice.options if defaults.get(key) != value)
     return choice if options == choice.options else replace(choice, options=options)
+
+
+def variant(name: str) -> FusionChoice:
+    """Return the operator, with options but without r, that a space names; see `FusionChoice.named`.
+
+    Raises:
+        UnknownNameError: No such operator.
+        SpecError: An option or its value is unknown, or it is written otherwise.
+    """
+    choice = FusionChoice.named(name)
+    if any(key == "r" for key, _ in choice.options):
+        raise SpecError(f"r has a list of its own, `reductions`; got `{name}`. Write `{choice.op}`.")
+    checked(replace(choice, r=1 if OPERATORS[choice.op].reduces else None))
+    return canonical(choice)
 
 
 def arguments(choice: FusionChoice, in_channels: Sequence[int], out_channels: int) -> dict[str, Any]:

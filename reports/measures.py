@@ -87,8 +87,8 @@ class Measure:
 
     @property
     def cost(self) -> bool:
-        """Whether it says what a network costs: it is no quality, and less is better."""
-        return not self.quality and self.direction == "minimize"
+        """Whether it says what a network costs: it is no quality, wherever that is taken, and less is better."""
+        return not self.quality and self.direction == "minimize" and self.place != INT8
 
     @property
     def sign(self) -> float:
@@ -239,10 +239,11 @@ def _in_precision(place: str) -> str:
     return f"in {INT8}"
 
 
+_QUALITIES_OF_TASKS = ("accuracy", "balanced_accuracy", "f1", "map", "miou", "dice", "mae", "r2")
+
 PLACES: dict[str, Callable[[str], str]] = {
     "latency": _in_runtime,
-    "accuracy": _in_precision,
-    "miou": _in_precision,
+    **dict.fromkeys(_QUALITIES_OF_TASKS, _in_precision),
 }
 """By measure, what says in words at which place it is taken, and raises a `SpecError` where there is no such place."""
 
@@ -250,7 +251,13 @@ MEASURES = Measures("objective")
 
 for _measure in (
     Measure("accuracy", "accuracy", "maximize", "percent", "accuracy", quality=True),
+    Measure("balanced_accuracy", "balanced accuracy", "maximize", "percent", "balanced_accuracy", quality=True),
+    Measure("f1", "F1", "maximize", "percent", "f1", quality=True, note="mean over classes"),
+    Measure("map", "mAP", "maximize", "percent", "map", quality=True),
     Measure("miou", "mIoU", "maximize", "percent", "miou", quality=True),
+    Measure("dice", "Dice", "maximize", "percent", "dice", quality=True, note="mean over classes"),
+    Measure("mae", "MAE", "minimize", "number", "mae", quality=True, note="in the unit of the labels"),
+    Measure("r2", "R²", "maximize", "number", "r2", quality=True),
     Measure("loss", "loss", "minimize", "number", "loss", quality=True),
     Measure("params", "parameters", "minimize", "count", "params", exact=True),
     Measure("flops", "FLOPs", "minimize", "count", "flops", exact=True, note="2 × multiply-adds, one input"),

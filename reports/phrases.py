@@ -10,17 +10,28 @@ from fusion_ops import FusionChoice
 from reports.measures import Measure
 from spaces import Architecture
 
-__all__ = ["decrease", "describe", "duration", "ratio", "signed_points", "signed_range", "uniform_operator"]
+__all__ = [
+    "decrease",
+    "describe",
+    "duration",
+    "gain_range",
+    "gained",
+    "ratio",
+    "signed_points",
+    "signed_range",
+    "uniform_operator",
+]
 
 NAMED_POINTS = 2
 DIGITS = 3
 # What takes more is written as a power of ten.
 MOST_DECIMALS = 6
+_LOWER = {"+": "lower", "−": "higher"}
 
 
 def uniform_operator(architecture: Architecture) -> str | None:
     """Return the operator that stands at every point, or `None` where they differ."""
-    operators = {choice.op for _, choice in architecture.choices}
+    operators = {choice.name for _, choice in architecture.choices}
     return operators.pop() if len(operators) == 1 else None
 
 
@@ -74,6 +85,32 @@ def signed_range(measure: Measure, bounds: tuple[float, float], beside: Iterable
     return f"{low.removesuffix(' points')} to {high}"
 
 
+def gained(measure: Measure, gain: float, beside: Iterable[float] = ()) -> str:
+    """Return a gain as a person says it: "+0.62 points" of accuracy, "0.12 lower" of an error.
+
+    Args:
+        measure: The measure.
+        gain: How much better something is; below 0 where it is worse.
+        beside: Gains that stand beside it, and are to have as many decimals.
+    """
+    text = signed_points(measure, gain, beside)
+    if measure.direction == "maximize" or text[0] not in _LOWER:
+        return text
+    return f"{text[1:]} {_LOWER[text[0]]}"
+
+
+def gain_range(measure: Measure, bounds: tuple[float, float], beside: Iterable[float] = ()) -> str:
+    """Return an interval of gains: "−0.29 to +1.53 points", "0.02 to 0.22 lower", "0.05 higher to 0.12 lower"."""
+    if measure.direction == "maximize":
+        return signed_range(measure, bounds, beside)
+    low, high = (gained(measure, bound, (*bounds, *beside)) for bound in bounds)
+    if low.endswith("lower") and high.endswith("lower"):
+        return f"{low.removesuffix(' lower')} to {high}"
+    if low.endswith("higher") and high.endswith("higher"):
+        return f"{high.removesuffix(' higher')} to {low}"
+    return f"{low} to {high}"
+
+
 def decrease(measure: Measure) -> str:
     """Return what must be said of gains in a measure that is to be low; empty of all others."""
     return " (a gain is a decrease)" if measure.direction == "minimize" else ""
@@ -119,7 +156,7 @@ def _place(indices: Sequence[int], names: Sequence[str]) -> str:
 def _mix(architecture: Architecture) -> str:
     counts: dict[str, int] = {}
     for _, choice in architecture.choices:
-        counts[choice.op] = counts.get(choice.op, 0) + 1
+        counts[choice.name] = counts.get(choice.name, 0) + 1
     parts = [f"{count} × `{op}`" for op, count in sorted(counts.items(), key=lambda item: -item[1])]
     if len(parts) == 1:
         return f"`{next(iter(counts))}` everywhere, with different settings{_resampled(architecture)}"

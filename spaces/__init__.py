@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 register = HOSTS.register
-_CHOICES = ("ops", "reductions", "tie", "resamplers")
+_CHOICES = ("ops", "reductions", "tie", "resamplers", "standing")
 
 
 def names() -> tuple[str, ...]:
@@ -45,7 +45,8 @@ def create(name: str, **settings: Any) -> SearchSpace:
 
     Args:
         name: Registered name of its host network, for example `resnet`.
-        **settings: Settings of the host network, and `ops`, `reductions`, `tie`, `resamplers` of `SearchSpace`.
+        **settings: Settings of the host network, and `ops`, `reductions`, `tie`, `resamplers`, `standing` of
+            `SearchSpace`.
 
     Raises:
         UnknownNameError: No such space.
@@ -57,7 +58,7 @@ def create(name: str, **settings: Any) -> SearchSpace:
 
 
 def from_ref(ref: SpaceRef, **choices: Any) -> SearchSpace:
-    """Return the space whose host network `ref` describes, with `ops`, `reductions`, `tie`, `resamplers` of `choices`.
+    """Return the space whose host network `ref` describes, with the choices of `SearchSpace` from `choices`.
 
     It was verified when it was created.
     """

@@ -11,9 +11,9 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 from torch import nn
 
-from fusion_ops import Cost, FusionChoice, Recipe, operator, resampler
+from fusion_ops import Cost, FusionChoice, FusionOperator, Recipe, operator, resampler, variant
 from fusion_ops.choice import BILINEAR
-from fusion_ops.errors import SpecError
+from fusion_ops.errors import SpecError, UnknownNameError
 from spaces.architecture import Architecture, SpaceRef
 from spaces.host import HostNetwork
 from spaces.point import FusionPoint
@@ -52,7 +52,7 @@ class Slot:
     @property
     def choices(self) -> tuple[FusionChoice, ...]:
         """Every choice, in the order of the operators, ratios and resamplers."""
-        operators = (FusionChoice(op, r) for op, ratios in self.reductions.items() for r in (ratios or (None,)))
+        operators = (FusionChoice.named(op, r) for op, ratios in self.reductions.items() for r in (ratios or (None,)))
         return tuple(choice.after(name) for choice in operators for name in (self.resamplers or (BILINEAR,)))
 
     def at(self, point: FusionPoint, choice: FusionChoice) -> FusionChoice:
@@ -93,25 +93,25 @@ class Slot:
         if r is None or not ratios:
             if r is not None:
                 raise SpecError(f"`{op}` has no reduction ratio; got r={r}.")
-            return FusionChoice(op, ratios[0] if ratios else None)
+            return FusionChoice.named(op, ratios[0] if ratios else None)
         same = [known for known in ratios if self._widths(op, known) == self._widths(op, r)]
         if not same:
             raise SpecError(f"r={r} of `{op}` is not in this space at {self.name}; it has {list(ratios)}.")
-        return FusionChoice(op, same[0])
+        return FusionChoice.named(op, same[0])
 
     def params(self, choice: FusionChoice) -> dict[str, Any]:
         """Return the trial parameters of one of the choices: none for what there is no choice of."""
         params: dict[str, Any] = {}
         if len(self.reductions) > 1:
-            params[f"{self.name}.op"] = choice.op
-        if len(self.reductions[choice.op]) > 1:
-            params[f"{self.name}.{choice.op}.r"] = choice.r
+            params[f"{self.name}.op"] = choice.name
+        if len(self.reductions[choice.name]) > 1:
+            params[f"{self.name}.{choice.name}.r"] = choice.r
         if len(self.resamplers) > 1:
             params[f"{self.name}.resampler"] = choice.resampler
         return params
 
     def _widths(self, op: str, r: int) -> tuple[int, ...]:
-        return tuple(operator(op).width(point.out_channels, r) for point in self.points)
+        return tuple(_class(op).width(point.out_channels, r) for point in self.points)
 
 
 class SearchSpace:
@@ -120,12 +120,14 @@ class SearchSpace:
     Args:
         name: Registered name of the host network.
         host: The host network.
-        ops: Operators to choose from.
+        ops: Operators to choose from, each by its name, or with options: `scaled per=channel`.
         reductions: Reduction ratios r to choose from, for the operators that have one. Ratios that give
             the same hidden width are the same network and count once.
         tie: `none`: every point chooses for itself; `stage`: the points of a stage choose together;
             `all`: one choice for the whole network.
         resamplers: What to choose from, at points whose inputs differ in size, to bring the smaller one to size.
+        standing: The ratios that a narrower space had before, in their order: where ratios give one network, the
+            earliest of these names it, so that what was named in the narrower space keeps its name; else the smallest.
 
     Raises:
         SpecError: `ops`, `reductions` or `resamplers` is empty, repeats itself or has impossible values; or a
@@ -142,8 +144,9 @@ class SearchSpace:
         reductions: Sequence[int] = DEFAULT_REDUCTIONS,
         tie: Tie = "none",
         resamplers: Sequence[str] = DEFAULT_RESAMPLERS,
+        standing: Sequence[int] = (),
     ) -> None:
-        _check_distinct("ops", ops)
+        ops = _variants(ops)
         _check_distinct("reductions", reductions)
         check_resamplers(name, host, resamplers)
         if any(isinstance(r, bool) or not isinstance(r, int) or r < 1 for r in reductions):
@@ -152,22 +155,26 @@ class SearchSpace:
             raise SpecError(f"`tie` must be one of {', '.join(get_args(Tie))}; got {tie!r}.")
         self.name = name
         self.host = host
-        self.ops = tuple(ops)
+        self.ops = ops
         self.reductions = tuple(sorted(reductions))
         self.tie = tie
         self.resamplers = tuple(resamplers)
+        self.standing = tuple(r for r in dict.fromkeys(standing) if r in self.reductions)
         self._unverified: tuple[str, ...] = ()
         self.slots = tuple(self._slot(label, points) for label, points in _groups(host.fusion_points, tie))
 
     def _slot(self, label: str, points: tuple[FusionPoint, ...]) -> Slot:
         resampled = any(point.before is not None for point in points)
-        ratios = {op: _distinct_ratios(op, points, self.reductions) for op in self.ops}
+        # Those first that give their name to others of equal width.
+        naming = tuple(dict.fromkeys((*self.standing, *self.reductions)))
+        ratios = {op: _distinct_ratios(op, points, naming) for op in self.ops}
         return Slot(label, points, ratios, self.resamplers if resampled else ())
 
     @property
     def selection(self) -> dict[str, Any]:
         """What may be chosen, by the names of the arguments: a space of another host takes the same with `**`."""
-        return {"ops": self.ops, "reductions": self.reductions, "tie": self.tie, "resamplers": self.resamplers}
+        names = ("ops", "reductions", "tie", "resamplers", "standing")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def ref(self) -> SpaceRef:
@@ -245,7 +252,7 @@ class SearchSpace:
     def baselines(self, r: int = 4) -> tuple[Architecture, ...]:
         """Return one uniform architecture for each operator, at the ratio of the space nearest to `r`."""
         nearest = min(self.reductions, key=lambda known: abs(known - r))
-        return tuple(self.uniform(op, nearest if operator(op).reduces else None) for op in self.ops)
+        return tuple(self.uniform(op, nearest if _class(op).reduces else None) for op in self.ops)
 
     def smallest(self, measure: str) -> int:
         """Return the smallest cost that any architecture has.
@@ -334,6 +341,25 @@ def _check_distinct(name: str, values: Sequence[Any]) -> None:
         raise SpecError(f"`{name}` must name at least one entry, and none twice; got {list(values)}.")
 
 
+def _variants(ops: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of operators, options at their defaults left out."""
+    _check_distinct("ops", ops)
+    try:
+        names = tuple(variant(op).name for op in ops)
+    except UnknownNameError:
+        raise
+    except SpecError as error:
+        raise SpecError(f"`ops`: {error}") from None
+    for given, name in zip(ops, names, strict=True):
+        if given != name and names.count(name) > 1:
+            raise SpecError(f"`ops` must name nothing twice, and `{given}` is `{name}`. Leave one of them out.")
+    return names
+
+
+def _class(op: str) -> type[FusionOperator]:
+    return operator(FusionChoice.named(op).op)
+
+
 def check_resamplers(name: str, host: HostNetwork, resamplers: Sequence[str]) -> None:
     """Check the resamplers of a space.
 
@@ -372,13 +398,13 @@ def _decision(slot: Slot, architecture: Architecture) -> FusionChoice:
 
 
 def _distinct_ratios(op: str, points: Sequence[FusionPoint], ratios: Sequence[int]) -> tuple[int, ...]:
-    cls = operator(op)
+    cls = _class(op)
     if not cls.reduces:
         return ()
     by_width: dict[tuple[int, ...], int] = {}
     for r in ratios:
         by_width.setdefault(tuple(cls.width(point.out_channels, r) for point in points), r)
-    return tuple(by_width.values())
+    return tuple(sorted(by_width.values()))
 
 
 def _groups(points: Sequence[FusionPoint], tie: Tie) -> Iterator[tuple[str, tuple[FusionPoint, ...]]]:

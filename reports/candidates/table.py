@@ -15,6 +15,7 @@ from reports.atomic import write_text
 from reports.candidates.candidate import COLUMNS, DTYPES, LATER
 from reports.fronts.dominance import non_dominated
 from reports.measures import AT, MEASURES, Measure, tested
+from spaces.importing import is_reference
 
 __all__ = [
     "COLUMNS",
@@ -44,7 +45,8 @@ def frame(records: Iterable[Mapping[str, Any]], objectives: Sequence[str]) -> pd
     Args:
         records: A mapping of column to value for each candidate; what is missing or `None` stays empty.
             `curve` may be a list. Columns beyond `COLUMNS` are kept, behind them.
-        objectives: Names of the objectives; with `miou` the column `accuracy` gives way to `miou`.
+        objectives: Names of the objectives; where `accuracy` is not measured, the column gives way to the first of them
+            that is a quality by name, such as `miou`.
 
     Raises:
         UnknownNameError: An objective that is no measure.
@@ -137,8 +139,16 @@ def losses_of(table: pd.DataFrame, measures: Sequence[Measure]) -> np.ndarray[An
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> list[str]:
-    known = ["miou" if name == "accuracy" and "miou" in objectives else name for name in COLUMNS]
+    known = [_instead(rows, objectives) if name == "accuracy" else name for name in COLUMNS]
     return list(dict.fromkeys([*known, *(name for row in rows for name in row)]))
+
+
+def _instead(rows: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> str:
+    """Return the column in the place of `accuracy`."""
+    if "accuracy" in objectives or any("accuracy" in row for row in rows):
+        return "accuracy"
+    named = (MEASURES[name] for name in objectives if not is_reference(name))
+    return next((one.column for one in named if one.quality and one.name != "loss"), "accuracy")
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from reports.checks.check import HEALTH, Finding, HealthCheck, Status
 from reports.checks.subject import Subject
 from reports.judging import words
 from reports.judging.judgement import Judgement
-from reports.phrases import signed_points, signed_range
+from reports.phrases import gained, signed_range
 from reports.run.growth import Growth, growth
 from reports.run.search_verdict import Comparison
 
@@ -23,8 +23,9 @@ def baseline_beaten(subject: Subject) -> Finding | None:
     """
     if subject.judged is not None:
         return _retrained(subject.judged)
-    if len(subject.qualities) == 0:
-        return Finding("unknown", "No candidate is complete yet.")
+    if not subject.catalog.ranked or len(subject.qualities) == 0:
+        within = " and within the constraints" if subject.catalog.beyond else " yet"
+        return Finding("unknown", f"No candidate is complete{within}.")
     if (random := _random_search(subject)) is not None:
         return random
     return _searched(subject)
@@ -64,14 +65,15 @@ def _one_seed_each(subject: Subject, comparison: Comparison) -> str:
             f"A uniform network is best in {subject.quality.label}: mixed architectures are on the front only because "
             "they are cheaper; one seed each is no proof."
         )
-    gain = signed_points(comparison.measure, comparison.gain)
+    gain = gained(comparison.measure, comparison.gain)
     within = ""
     if comparison.interval is not None:
         beyond = "beyond" if comparison.beyond_noise else "within"
         interval = signed_range(comparison.measure, comparison.interval)
         within = f", {beyond} the noise of {comparison.images:,} validation images (95 %: {interval})"
     picked = len(subject.qualities)
-    return f"{gain} over the best uniform network{within}; picked as the best of {picked}, one seed each: no proof."
+    over = "over" if comparison.measure.direction == "maximize" else "than"
+    return f"{gain} {over} the best uniform network{within}; picked as the best of {picked}, one seed each: no proof."
 
 
 def _random_search(subject: Subject) -> Finding | None:

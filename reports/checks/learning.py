@@ -45,7 +45,7 @@ def learning_finished(subject: Subject) -> Finding | None:
 def late_gains(subject: Subject) -> tuple[int, NDArray[np.float64]]:
     """Return the usual number of epochs, and the late gain of each complete candidate, in the unit of the quality."""
     name, sign = subject.quality.name, -subject.quality.sign
-    curves = [np.array(entry.curve_of(name)) * sign for entry in subject.catalog.ranked]
+    curves = [np.array(entry.curve_of(name)) * sign for entry in subject.catalog.complete]
     curves = [curve[np.isfinite(curve)] for curve in curves]
     curves = [curve for curve in curves if len(curve) >= LEAST_EPOCHS]
     gains = [float(curve.max() - curve[: -max(round(len(curve) / 4), 1)].max()) for curve in curves]

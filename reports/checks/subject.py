@@ -62,9 +62,13 @@ class Subject:
 
     @cached_property
     def qualities(self) -> NDArray[np.float64]:
-        """The quality of every ranked candidate, the best first: as it is measured, finite."""
-        values = [entry.values[self.quality.name] for entry in self.catalog.by_quality]
-        return np.array([value for value in values if value is not None], dtype=np.float64)
+        """The quality of every complete candidate, the best first: as it is measured, finite.
+
+        Those that break a constraint are left out, unless all do.
+        """
+        values = [entry.values[self.quality.name] for entry in self.catalog.complete]
+        known = [value for value in values if value is not None]
+        return np.array(sorted(known, key=self.quality.loss), dtype=np.float64)
 
     @cached_property
     def images(self) -> int | None:

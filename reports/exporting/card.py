@@ -33,7 +33,7 @@ CARD = """\
 ## Usage
 
 {needs}```python
-from modeling import load_model, preprocess
+from modeling import {functions}
 
 model = load_model()
 images = ...  # uint8, {shape}
@@ -72,7 +72,9 @@ RETRAINED = """\
 These are the weights of the best of {seeds} by validation {quality}, trained from scratch after the search
 by the recipe `{recipe}`. The validation images chose them, so that their value flatters; the test images chose
 nothing."""
-KNOWS = "- It knows the {classes} classes above and no others; it answers with one of them whatever it is shown.\n"
+KNOWS = "- It knows the {classes} classes above and no others{always}.\n"
+ALWAYS = "; it answers with one of them whatever it is shown"
+SEVERAL = "multilabel"
 
 FILES = {
     "modeling.py": "the network as plain PyTorch: `create_model`, `load_model`, `preprocess`",
@@ -106,8 +108,9 @@ def model_card(selection: Selection, outputs: Sequence[Output], *, recomputed: M
         simplified=simplified(selection),
         architecture=table(("fusion point", "kind", "operator", "parameters", "FLOPs"), _points(selection)),
         data=_data(data),
+        functions="load_model, postprocess, preprocess" if "targets" in data else "load_model, preprocess",
         usage=_usage(data, outputs),
-        knows=KNOWS.format(classes=len(data["classes"])) if data["classes"] else "",
+        knows=_knows(data),
         size=f"{height} × {width}",
         limits=format_limits(selection),
         formats=formats_section(selection) + int8_section(selection.int8, recomputed),
@@ -145,9 +148,18 @@ def _origin(selection: Selection) -> str:
 def _usage(data: Mapping[str, Any], outputs: Sequence[Output]) -> str:
     others = "".join(f", input{index}" for index in range(1, len(data.get("other_shapes", ())) + 1))
     call = f"model(preprocess(images){others})"
-    if data["classes"] and len(outputs) == 1 and not outputs[0].name:
-        return f"print({call}.softmax(dim=1))"
+    single = len(outputs) == 1 and not outputs[0].name
+    if single and "targets" in data:
+        return f"print(postprocess({call}))  # in the unit of the labels"
+    if single and data["classes"]:
+        return f"print({call}.{'sigmoid()' if data.get('task') == SEVERAL else 'softmax(dim=1)'})"
     return f"returned = {call}  # {in_words(outputs)}"
+
+
+def _knows(data: Mapping[str, Any]) -> str:
+    if not data["classes"] or "targets" in data:
+        return ""
+    return KNOWS.format(classes=len(data["classes"]), always="" if data.get("task") == SEVERAL else ALWAYS)
 
 
 def _needs(selection: Selection) -> str:
@@ -220,7 +232,7 @@ def _data(data: Mapping[str, Any]) -> str:
     shown = ", ".join(classes[:SHOWN_CLASSES])
     more = f" and {len(classes) - SHOWN_CLASSES} more, see config.json" if len(classes) > SHOWN_CLASSES else ""
     parts = ", ".join(f"{data[part]:,} {part}" for part in ("train", "validation", "test") if part in data)
-    known = f"\n\nClasses: {shown}{more}." if classes else ""
+    known = f"\n\n{'Values' if 'targets' in data else 'Classes'}: {shown}{more}." if classes else ""
     return f"`{_plain(data.get('name', 'images'))}`, images: {parts}.{known}"
 
 

@@ -120,6 +120,7 @@ def config(selection: Selection) -> dict[str, Any]:
         "task": data.get("task", "classification"),
         "input_shape": list(data["input_shape"]),
         "preprocessing": {"scale": 1 / 255, "mean": list(data["mean"]), "std": list(data["std"])},
+        **({"postprocessing": data["targets"]} if "targets" in data else {}),
         "classes": list(data["classes"]),
         "own_modules": list(selection.space.host.own_modules),
         "formats": {written.file: written.to_dict() for written in selection.formats}

@@ -212,6 +212,7 @@ def _write_source(folder: Path, selection: Selection, network: nn.Module) -> Mod
         input_shape=data["input_shape"],
         mean=data["mean"],
         std=data["std"],
+        targets=data.get("targets"),
     )
     _write_text(folder / "modeling.py", source)
     return verify.load_module(folder / "modeling.py")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fusion_ops.errors import RunError
 from reports.exporting.weights import removed_for
+from reports.run.none_ranked import none_ranked
 from reports.run.run import RunRecord
 
 __all__ = ["picked", "require_weights"]
@@ -39,8 +40,15 @@ def picked(run: RunRecord, pick: str) -> Mapping[str, Any]:
     if pick not in ("best", "knee"):
         return _by_id(run, pick)
     ranked = run.ranked[run.ranked[run.quality.column].notna()]
+    none = none_ranked(run)
+    if none is not None and none.nearest:
+        raise RunError(
+            f"run {run.name}: {none.headline}, so there is no {pick} to export. {none.sentence} "
+            f"`--pick {none.nearest}` exports that one all the same."
+        )
     if ranked.empty:
-        raise RunError(f"run {run.name} has no complete candidate yet, so there is none to export.")
+        why = f" {none.sentence}" if none is not None else ""
+        raise RunError(f"run {run.name} has no complete candidate yet, so there is none to export.{why}")
     if pick == "best":
         losses = run.quality.sign * ranked[run.quality.column].to_numpy()
         return _row(ranked.iloc[int(losses.argmin())])
@@ -85,6 +93,9 @@ def _refusal(run: RunRecord, row: Mapping[str, Any]) -> str:
 
 def _exportable(run: RunRecord) -> str:
     ids = [known for known in run.ranked["id"] if removed_for(run.checkpoint(known)) is None][:3]
+    beyond = [known for known in run.beyond["id"] if removed_for(run.checkpoint(known)) is None][:3]
+    if beyond and not ids:
+        return f"complete, but beyond the constraints: {', '.join(beyond)}."
     return f"complete candidates: {', '.join(ids)}." if ids else "no candidate is complete yet."
 
 

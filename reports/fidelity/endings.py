@@ -91,7 +91,7 @@ def endings(run: RunRecord, epochs: int) -> Endings:
 
 
 def _shares(architectures: pd.Series[str] | Sequence[str]) -> tuple[tuple[str, ...], Values]:
-    chosen = [[choice.op for _, choice in Architecture.from_json(text).choices] for text in architectures]
+    chosen = [[choice.name for _, choice in Architecture.from_json(text).choices] for text in architectures]
     operators = tuple(sorted({op for ops in chosen for op in ops}))
     shares = [[ops.count(op) / len(ops) for op in operators] for ops in chosen]
     return operators, np.array(shares, dtype=np.float64).reshape(len(chosen), len(operators))

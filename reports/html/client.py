@@ -18,14 +18,14 @@ __all__ = ["client_data"]
 def client_data(run: RunRecord, catalog: Catalog) -> dict[str, Any]:
     """Return the candidates, the measures and the name of the run."""
     choices = list(dict.fromkeys(choice for entry in catalog.entries for _, choice in entry.architecture.choices))
-    styles = operator_styles(choice.op for choice in choices)
+    styles = operator_styles(choice.name for choice in choices)
     return {
         "run": run.name,
         "objectives": list(run.objectives),
         "quality": catalog.quality.name,
         "measures": [_measure(measure) for measure in catalog.measures],
         "points": [point.name for point in catalog.points],
-        "choices": [_choice(choice, styles[choice.op]) for choice in choices],
+        "choices": [_choice(choice, styles[choice.name]) for choice in choices],
         "command": export_command_around(run.path) if run.has_weights else [],
         "columns": _columns(catalog, choices),
         "first": catalog.first.id if catalog.first is not None else None,
@@ -61,6 +61,7 @@ def _measure(measure: Measure) -> dict[str, Any]:
 def _choice(choice: FusionChoice, style: OperatorStyle) -> dict[str, Any]:
     return {
         "values": choice.to_dict(),
+        "name": choice.name,
         "text": str(choice),
         "operator": str(choice.operator),
         "symbol": style.key,

@@ -15,6 +15,7 @@ from markupsafe import Markup
 import reports.panels  # noqa: F401 - registers the panels
 from fusion_ops.errors import RunError, SpecError
 from reports.atomic import write_text
+from reports.candidates.violations import violation_in_words
 from reports.drawing.palette import DARK, LIGHT, SHAPES, operator_styles, variables
 from reports.html.client import client_data
 from reports.html.escaping import script_json, with_code
@@ -158,7 +159,7 @@ def environment_of() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"script_json": script_json, "code": with_code}
+    environment.filters |= {"script_json": script_json, "code": with_code, "violation": violation_in_words}
     return environment
 
 

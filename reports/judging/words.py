@@ -11,7 +11,7 @@ from reports.judging.judgement import Compared, Judgement
 from reports.judging.rules import Reason
 from reports.judging.showable import showable
 from reports.measures import MEASURES, Measure
-from reports.phrases import decrease, describe, ratio, signed_points, signed_range, uniform_operator
+from reports.phrases import describe, gain_range, gained, ratio, signed_points, signed_range, uniform_operator
 from reports.retrained.arm import Arm, recipes_of
 
 __all__ = [
@@ -130,15 +130,16 @@ def _claim(judgement: Judgement) -> str:
             f"{who} was retrained, but cannot be compared with {original_word(judgement)} before both have two seeds."
         )
     gains = _joined(_gain(judgement, one) for one in compared)
-    over = f"of test {measure.label} over {name_of(compared[0].reference)}{decrease(measure)}"
+    words = ("of test", "over") if measure.direction == "maximize" else ("in test", "than")
+    over = f"{words[0]} {measure.label} {words[1]} {name_of(compared[0].reference)}"
     return f"{who}: {gains} {over}. {_costs(compared[0])}; {_basis(compared)}."
 
 
 def _gain(judgement: Judgement, compared: Compared) -> str:
     """Return a gain with its interval, and its recipe where there are several."""
     contrast, measure = compared.contrast, judgement.measure
-    gain = signed_points(measure, contrast.gain, (contrast.low, contrast.high))
-    interval = _range(measure, (contrast.low, contrast.high))
+    bounds = contrast.low, contrast.high
+    gain, interval = gained(measure, contrast.gain, bounds), gain_range(measure, bounds).removesuffix(" points")
     where = f" under `{compared.recipe}`" if len(judgement.under) > 1 else ""
     return f"{gain} (95 %: {interval}){where}"
 

@@ -15,7 +15,7 @@ _SUFFIX = " resampler"
 
 def choice_of(choice: FusionChoice) -> Choice:
     """Return the operator, with its options, and r."""
-    return str(FusionChoice(choice.op, None, choice.options)), choice.r
+    return choice.name, choice.r
 
 
 def decisions(architectures: Sequence[Architecture]) -> tuple[list[str], list[list[Choice]]]:

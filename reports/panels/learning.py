@@ -31,7 +31,7 @@ class LearningInfo:
 
     Args:
         catalog: The candidates.
-        top: The best ones by quality.
+        top: The best ones by quality; where none is ranked, those that break the constraints least.
         others: The other complete ones.
         pruned: The pruned ones that trained at least an epoch.
         failed: The failed ones that did.
@@ -72,7 +72,9 @@ class LearningInfo:
 def learning_info(run: RunRecord, catalog: Catalog) -> LearningInfo:
     """Return which curves are drawn how."""
     place = {entry.id: index for index, entry in enumerate(catalog.entries)}
-    complete = [place[entry.id] for entry in catalog.by_quality if entry.curve]
+    ranked = [place[entry.id] for entry in catalog.by_quality if entry.curve]
+    complete = [*ranked, *(place[entry.id] for entry in catalog.beyond if entry.curve)]
+    best = min(len(ranked) or len(complete), TOP)
     stopped = {
         state: tuple(index for index, entry in enumerate(catalog.entries) if entry.state == state and entry.curve)
         for state in ("pruned", "failed")
@@ -81,8 +83,8 @@ def learning_info(run: RunRecord, catalog: Catalog) -> LearningInfo:
     epochs = max(run.epochs or 0, longest)
     return LearningInfo(
         catalog=catalog,
-        top=tuple(complete[:TOP]),
-        others=tuple(complete[TOP:]),
+        top=tuple(complete[:best]),
+        others=tuple(complete[best:]),
         pruned=stopped["pruned"],
         failed=stopped["failed"],
         epochs=epochs,
@@ -124,7 +126,7 @@ def learning_figure(info: LearningInfo) -> Figure:
         figure.add_scatter(
             **_curves(info, info.top),
             mode="lines+markers",
-            name=f"best {len(info.top)}",
+            name=f"{'best' if info.leading[0].rank is not None else 'nearest'} {len(info.top)}",
             line={"color": LIGHT["accent"], "width": 1.6},
             marker={"size": 4},
             opacity=0.75,

@@ -9,6 +9,7 @@ from reports.drawing.palette import OperatorStyle, operator_styles
 from reports.measures import Measure
 from reports.panels.panel import PANELS, Panel
 from reports.run.catalog import Catalog, Entry
+from reports.run.none_ranked import NoneRanked, none_ranked
 from reports.run.run import RunRecord
 
 __all__ = ["RankingInfo", "RankingRow", "ranking_data", "ranking_info"]
@@ -39,7 +40,9 @@ class RankingInfo:
         measures: The measures, the objectives first.
         objectives: Names of the objectives.
         rows: The ranked candidates, best first.
-        unranked: All others.
+        none: Why no candidate is ranked; `None` where one is.
+        beyond: What is complete and breaks a constraint, the least violating first.
+        unranked: All that are not ranked.
         styles: The look of each operator.
         shown: Rows of the ranking that the page holds, all of the front among them; its script makes the others.
         shown_unranked: Rows of the others that it holds.
@@ -48,6 +51,8 @@ class RankingInfo:
     measures: tuple[Measure, ...]
     objectives: tuple[str, ...]
     rows: tuple[RankingRow, ...]
+    none: NoneRanked | None
+    beyond: tuple[Entry, ...]
     unranked: tuple[Entry, ...]
     styles: dict[str, OperatorStyle]
     shown: int
@@ -61,6 +66,8 @@ def ranking_info(run: RunRecord, catalog: Catalog) -> RankingInfo:
         measures=catalog.measures,
         objectives=run.objectives,
         rows=rows,
+        none=none_ranked(run),
+        beyond=catalog.beyond,
         unranked=catalog.unranked,
         styles=operator_styles(catalog.operators),
         shown=max(SHOWN, sum(row.entry.on_front for row in rows)),

@@ -74,7 +74,7 @@ class TradeoffInfo:
 
 
 _GROUPS: tuple[tuple[str, str, str, int, Callable[[Entry], bool]], ...] = (
-    ("infeasible", "infeasible", "square-open", 9, lambda entry: entry.state == "infeasible"),
+    ("infeasible", "infeasible", "square-open", 9, lambda entry: entry.state == "infeasible" or entry.beyond),
     ("running", "running", "circle-open-dot", 9, lambda entry: entry.state == "running"),
     ("failed", "failed", "triangle-down-open", 10, lambda entry: entry.state == "failed"),
     ("pruned", "pruned", "x-thin-open", 8, lambda entry: entry.state == "pruned"),

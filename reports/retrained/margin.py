@@ -21,10 +21,10 @@ SHARE: Final = 0.01
 def margin_of(given: float | None, quality: Measure, shown: Iterable[tuple[str, float]], original: str) -> float:
     """Return the margin of a verdict, in the unit of the quality.
 
-    That is the number given. Where none is, it is a quarter of a point for accuracy and mIoU, which are shares; a loss
-    or a user-defined measure has any scale, so there it is one hundredth of what the search had shown of the original
-    (of its best candidate, where the original was not among them). All of that is known before anything is retrained,
-    so that the margin is the same at every look.
+    That is the number given. Where none is, it is a quarter of a point for accuracy, mIoU and whatever else is a
+    percentage; a loss, an error, R² or a user-defined measure has any scale, so there it is one hundredth of what the
+    search had shown of the original (of its best candidate, where the original was not among them). All of that is
+    known before anything is retrained, so that the margin is the same at every look.
 
     Args:
         given: `verdict.margin`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -30,12 +31,16 @@ class Entry(Candidate):
         rank: Pareto rank; `None` unless complete.
         contribution: Share of the front's hypervolume; `None` unless complete.
         knee: Whether it is the front's knee.
+        beyond: Whether it is complete and breaks a constraint.
+        violation: By how much, in proportion to the bounds; `None` where that is not known, or it breaks none.
     """
 
     values: Mapping[str, float | None]
     rank: int | None = None
     contribution: float | None = None
     knee: bool = False
+    beyond: bool = False
+    violation: float | None = None
 
     @property
     def on_front(self) -> bool:
@@ -60,7 +65,8 @@ class Catalog:
     Args:
         measures: What is shown of a candidate; the objectives first.
         quality: The measure of quality.
-        entries: The ranked candidates, best first, then all others by number.
+        entries: The ranked candidates, best first; then what is complete and breaks a constraint, the least violating
+            first; then all others by number.
         points: The fusion points, in the network's order.
         costs: Exact cost of a choice at a point, for all that occur.
     """
@@ -82,6 +88,16 @@ class Catalog:
         return tuple(entry for entry in self.entries if entry.rank is None)
 
     @property
+    def beyond(self) -> tuple[Entry, ...]:
+        """The complete candidates that break a constraint, the least violating first."""
+        return tuple(entry for entry in self.entries if entry.beyond)
+
+    @property
+    def complete(self) -> tuple[Entry, ...]:
+        """The ranked candidates; where there is none, those that break a constraint."""
+        return self.ranked or self.beyond
+
+    @property
     def by_quality(self) -> tuple[Entry, ...]:
         """The ranked candidates by quality; equals keep the ranking's order."""
         return tuple(sorted(self.ranked, key=lambda entry: self.quality.loss(entry.values[self.quality.name])))
@@ -89,7 +105,7 @@ class Catalog:
     @property
     def operators(self) -> tuple[str, ...]:
         """Every operator that occurs, by name."""
-        return tuple(sorted({choice.op for _, choice in self.costs}))
+        return tuple(sorted({choice.name for _, choice in self.costs}))
 
     @property
     def resamplers(self) -> tuple[str, ...]:
@@ -103,7 +119,7 @@ class Catalog:
 
     @property
     def first(self) -> Entry | None:
-        """The candidate to look at first: the knee, else any."""
+        """The candidate to look at first: the knee, else the first of all."""
         return next((entry for entry in self.entries if entry.knee), next(iter(self.entries), None))
 
 
@@ -116,13 +132,13 @@ def make_catalog(run: RunRecord) -> Catalog:
         SpecError: An architecture is damaged, belongs to another space than the others, or to a space or
             an operator that is not registered here.
     """
-    rows = run.ranked.to_dict("records")
-    seen = {row["id"] for row in rows}
-    for row in run.table.sort_values("number", kind="stable").to_dict("records"):
-        if row["id"] not in seen:
-            seen.add(row["id"])
-            rows.append(row)
-    entries = tuple(_entry(row, run.measures, run.quality) for row in rows)
+    rest = run.table.sort_values("number", kind="stable")
+    rows: dict[str, Mapping[Any, Any]] = {}
+    for row in itertools.chain(
+        *(part.to_dict("records") for part in (run.ranked, run.beyond.assign(beyond=True), rest))
+    ):
+        rows.setdefault(row["id"], row)
+    entries = tuple(_entry(row, run.measures, run.quality) for row in rows.values())
     points = _points(entries)
     return Catalog(run.measures, run.quality, entries, points, _costs(entries, points))
 
@@ -133,7 +149,8 @@ def _entry(row: Mapping[Any, Any], measures: Sequence[Measure], quality: Measure
     if row["state"] != "complete" and curve:
         values[quality.name] = _finite(curve[-1])
     kept = {one.name: row[one.name] for one in fields(Candidate) if one.name in row and not pd.isna(row[one.name])}
-    ranked = {"rank": row["rank"], "contribution": row["contribution"], "knee": row["knee"]} if "rank" in row else {}
+    names = ("rank", "contribution", "knee", "beyond", "violation")
+    ranked = {name: row[name] for name in names if name in row and not pd.isna(row[name])}
     read = {
         "architecture": Architecture.from_json(row["architecture"]),
         "curve": [{quality.name: value} for value in curve],

@@ -26,5 +26,5 @@ def operator_shares(rows: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
 
 
 def _shares(architecture: Architecture) -> dict[str, float]:
-    counts = Counter(choice.op for _, choice in architecture.choices)
+    counts = Counter(choice.name for _, choice in architecture.choices)
     return {name: count / len(architecture.choices) for name, count in counts.items()}

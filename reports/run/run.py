@@ -15,14 +15,17 @@ import yaml
 
 from fusion_ops.errors import RunError, SpecError
 from reports.candidates import table as candidates
+from reports.candidates.violations import known_bounds
 from reports.measures import MEASURES, Measure, declare, described, quality_of
 from reports.run.commands import export_command, retrain_command
-from reports.tables.ranking import ranked
+from reports.tables.ranking import beyond_constraints, ranked
 from spaces.importing import import_modules, make_importable
 
 __all__ = ["CONFIG", "FORMAT", "RunRecord", "load_run", "read_config"]
 
-CONFIG = "config.yaml"
+CONFIG, LOG = "config.yaml", "log.jsonl"
+# The table is written when the first candidate has ended.
+_FINISHED = b'"event": "finished"'
 # Of run directories; raised when an older version could not read one any more.
 FORMAT = 1
 
@@ -121,6 +124,17 @@ class RunRecord:
         """The complete candidates, best first; see `reports.rank`."""
         return ranked(self.table, tuple(MEASURES[name] for name in self.objectives))
 
+    @property
+    def constraints(self) -> dict[str, float]:
+        """The bounds by measure: at most on a cost or a loss, at least on any other quality."""
+        bounds = known_bounds(_mapping(self.config.get("constraints")))
+        return {name: bound for name, bound in bounds.items() if name in MEASURES}
+
+    @cached_property
+    def beyond(self) -> pd.DataFrame:
+        """The complete candidates that break a constraint, the least violating first; see `beyond_constraints`."""
+        return beyond_constraints(self.table, tuple(MEASURES[name] for name in self.objectives), self.constraints)
+
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """The objectives, then the exact costs, then whatever else was measured."""
@@ -156,12 +170,20 @@ def load_run(run_dir: str | Path) -> RunRecord:
     config = read_config(path)
     make_importable(*_mapping(config.get("resolved")).get("folders") or ())
     import_modules(config.get("imports") or ())
-    table = _with_objectives(candidates.read(path), config["objectives"])
+    table = _with_objectives(_table(path, config), config["objectives"])
     again = _retrained(table)
     contest = (table["series"] != "") & ~again
     run = RunRecord(path, config, table[~contest & ~again].copy(), table[contest].copy(), table[again].copy())
     _ = run.quality
     return run
+
+
+def _table(path: Path, config: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the candidates; none where the run was ended before it wrote its first table."""
+    log = path / LOG
+    if (path / candidates.FILE).exists() or not log.is_file() or _FINISHED in log.read_bytes():
+        return candidates.read(path)
+    return candidates.frame([], config["objectives"])
 
 
 def _with_objectives(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:

@@ -10,9 +10,10 @@ import pandas as pd
 
 from reports.candidates.candidate import STATES, TRAINED
 from reports.measures import MEASURES, Measure
-from reports.phrases import decrease, ratio, signed_points, signed_range
+from reports.phrases import gained, ratio, signed_points, signed_range
 from reports.proportions import difference_interval
 from reports.run.catalog import Catalog, Entry
+from reports.run.none_ranked import NoneRanked, none_ranked
 from reports.run.run import RunRecord
 from reports.run.second_looks import repeated
 
@@ -116,12 +117,12 @@ def search_verdict(run: RunRecord, catalog: Catalog) -> SearchVerdict:
     against_sum = _compare(catalog, best, total, images) if comparison is not None else None
     if comparison is not None and total is comparison.reference:
         against_sum = None
-    outcome = _outcome(best, comparison)
+    outcome, none = _outcome(best, comparison), none_ranked(run)
     return SearchVerdict(
         outcome=outcome,
-        headline=_headline(outcome, run.table),
-        sentence=_sentence(outcome, catalog, best, comparison, run.table),
-        evidence=_evidence(outcome, comparison, against_sum),
+        headline=_HEADLINES[outcome] if none is None else f"No verdict: {none.headline}.",
+        sentence=_sentence(outcome, catalog, best, comparison, none),
+        evidence=_evidence(outcome, comparison, against_sum) if none is None else (none.advice,) * bool(none.advice),
         best=best,
         comparison=comparison,
         against_sum=against_sum,
@@ -137,11 +138,6 @@ _HEADLINES: Mapping[Outcome, str] = {
     "keep_sum": "Keep the sum.",
     "not_enough": "Not enough evidence: one seed each.",
 }
-
-
-def _headline(outcome: Outcome, table: pd.DataFrame) -> str:
-    unmet = outcome == "no_candidate" and (table["state"] == "complete").any()
-    return "No verdict: no candidate meets the constraints." if unmet else _HEADLINES[outcome]
 
 
 def _reference(catalog: Catalog, best: Entry | None) -> Entry | None:
@@ -202,13 +198,10 @@ def _outcome(best: Entry | None, comparison: Comparison | None) -> Outcome:
 
 
 def _sentence(
-    outcome: Outcome, catalog: Catalog, best: Entry | None, comparison: Comparison | None, table: pd.DataFrame
+    outcome: Outcome, catalog: Catalog, best: Entry | None, comparison: Comparison | None, none: NoneRanked | None
 ) -> str:
-    if best is None:
-        complete = int((table["state"] == "complete").sum())
-        if complete:
-            return f"None of the {complete} complete candidates meets the constraints; the table says by how much."
-        return f"Nothing can be said before one candidate is trained to its end.{_failures(table)}"
+    if best is None or none is not None:
+        return none.sentence if none is not None else "No candidate has a quality."
     measure = catalog.quality
     reached = f"{measure.format(best.values[measure.name])} {measure.label}"
     if outcome == "keep_sum":
@@ -217,23 +210,22 @@ def _sentence(
         return f"No candidate was better than `sum` everywhere, which reaches {reached} with {costs}.{behind}"
     if comparison is None:
         return f"{_capital(best.description)} reaches {reached}; no network with one operator is complete."
-    gain = f"{signed_points(measure, comparison.gain)}{decrease(measure)}"
+    gain = _over(measure, comparison.gain)
     costs = " and ".join(comparison.costs[:2])
     reference = comparison.reference.description
     if best.operator is not None:
         return (
             f"{_capital(best.description)} was best, and no mixed architecture was better: "
-            f"{gain} over {reference}, with {costs}."
+            f"{gain} {reference}, with {costs}."
         )
-    return f"{_capital(best.description)}: {gain} over the best uniform network ({reference}), with {costs}."
+    return f"{_capital(best.description)}: {gain} the best uniform network ({reference}), with {costs}."
 
 
-def _failures(table: pd.DataFrame) -> str:
-    """Return how many candidates failed, and why the last of them did."""
-    reasons = table.loc[table["state"] == "failed", "reason"]
-    if reasons.empty:
-        return ""
-    return f" {len(reasons)} failed, the last one with: {str(reasons.iloc[-1]).rstrip('.')}."
+def _over(measure: Measure, gain: float) -> str:
+    """Return a gain up to the network that it is a gain over."""
+    if measure.direction == "maximize":
+        return f"{signed_points(measure, gain)} over"
+    return f"{gained(measure, gain)} {measure.label} than"
 
 
 def _evidence(outcome: Outcome, comparison: Comparison | None, against_sum: Comparison | None) -> tuple[str, ...]:
@@ -266,7 +258,7 @@ def _noise(comparison: Comparison) -> str:
 
 
 def _against(comparison: Comparison) -> str:
-    gain = signed_points(comparison.measure, comparison.gain)
+    gain = gained(comparison.measure, comparison.gain)
     if comparison.interval is None:
         return f"{gain}, with {' and '.join(comparison.costs[:2])}."
     interval = signed_range(comparison.measure, comparison.interval)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from reports.candidates import table as rows
+from reports.candidates.violations import violations
 from reports.fronts.dominance import knee, ranks
 from reports.fronts.volume import shares
 from reports.measures import MEASURES, Measure
 from reports.tables.columns import completed
 from reports.tables.objectives import Objectives, quality_among, resolved
 
-__all__ = ["rank", "ranked"]
+__all__ = ["beyond_constraints", "rank", "ranked"]
 
 
-def rank(candidates: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
+def rank(
+    candidates: pd.DataFrame, objectives: Objectives, constraints: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """Return the complete candidates, best first.
 
     They are sorted by Pareto rank, then by quality (the first objective that is one), then by parameters,
@@ -30,20 +33,52 @@ def rank(candidates: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
             have. What it lacks is completed, and said in `attrs["missing"]` of what is returned.
         objectives: Names of the objectives; or names with directions, `{"map50": "maximize", "gflops": "minimize"}`,
             of columns that are no measures of fusion-nas.
+        constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. With them the
+            complete candidates that break some follow behind all others, the least violating first.
 
     Returns:
         The table's columns and three more: `rank` (1 is the front; an objective that was not measured
         puts a candidate behind all others), `contribution` (share of the front's hypervolume that this
         candidate alone adds, 0 to 1) and `knee` (whether it is the front's knee).
 
+        With `constraints` a fourth, `violation`: the sum of what breaks them, each in proportion to its bound
+        (`reports.candidates.violations`); 0 for what meets all.
+
     Raises:
-        UnknownNameError: An objective that is no measure.
+        UnknownNameError: An objective or a constraint that is no measure.
         ConfigError: No objective says how good a network is.
         DataError: A column of an objective is missing, or a cell is wrong; the message names column and row.
     """
     measures = resolved(objectives)
     quality_among(measures)
-    return ranked(completed(candidates, measures), measures)
+    table = completed(candidates, measures)
+    if constraints is None:
+        return ranked(table, measures)
+    table["feasible"] &= violations(table, constraints) == 0
+    within, beyond = ranked(table, measures), beyond_constraints(table, measures, constraints)
+    last = int(within["rank"].max()) if len(within) else 0
+    places = beyond["violation"].rank(method="dense", na_option="bottom").astype(int)
+    behind = beyond.assign(rank=last + places, contribution=0.0, knee=False)
+    parts = [part for part in (within.assign(violation=0.0), behind) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else within.assign(violation=0.0)
+
+
+def beyond_constraints(
+    candidates: pd.DataFrame, measures: Sequence[Measure], constraints: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return the complete candidates that break a constraint, with their `violation`, the least violating first.
+
+    Equals are sorted by quality, then by parameters, then by number. Where the table says that a candidate is beyond
+    the constraints and its measures do not say by how much, it stands last, with the violation NaN.
+    """
+    apart = candidates.assign(feasible=~candidates["feasible"])
+    table = candidates[rows.comparable(apart)].sort_values("number", kind="stable")
+    table = table.drop_duplicates("id", keep="first").reset_index(drop=True)
+    found = violations(table, constraints)
+    table = table.assign(violation=np.where(found > 0, found, np.nan))
+    quality_loss, params = rows.losses_of(table, [quality_among(measures), MEASURES["params"]]).T
+    order = np.lexsort((table["number"].to_numpy(), params, quality_loss, table["violation"].to_numpy()))
+    return table.iloc[order].reset_index(drop=True)
 
 
 def ranked(candidates: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:

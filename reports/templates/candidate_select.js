@@ -7,7 +7,8 @@ report.candidateSelect = (select, chosen) => {
   const groups = [
     ["Front", ({ rank }) => rank === 1],
     ["Other complete", ({ rank }) => rank > 1],
-    ["Not complete", ({ rank }) => rank === null],
+    ["Beyond the constraints", ({ rank, state }) => rank === null && state === "complete"],
+    ["Not complete", ({ rank, state }) => rank === null && state !== "complete"],
   ];
   const words = (entry) => {
     const shown = report.data.measures.slice(0, 2).map(({ name, label }) => `${entry.shown[name]} ${label}`);

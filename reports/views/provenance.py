@@ -17,6 +17,7 @@ from reports.retrained.record import read_retrain_record
 from reports.run.catalog import Catalog
 from reports.run.latencies import protocol
 from reports.run.run import CONFIG, RunRecord
+from reports.run.space_stages import SpaceStage, stages
 from reports.run.workers import Worker, read_workers
 
 __all__ = ["NOT_RECORDED", "Fact", "Provenance", "provenance"]
@@ -65,6 +66,7 @@ def provenance(run: RunRecord, catalog: Catalog) -> Provenance:
     """Return where the numbers of a run come from; what an older version did not record is said to be so."""
     text = masked(_text(run.path / CONFIG))
     sections = {
+        "Space": _choices(run),
         "Seeds": _seeds(run),
         "Splits": _splits(run),
         "Software": _software(run),
@@ -78,6 +80,29 @@ def provenance(run: RunRecord, catalog: Catalog) -> Provenance:
         text[:MOST_CONFIG],
         max(len(text) - MOST_CONFIG, 0),
     )
+
+
+def _choices(run: RunRecord) -> Iterator[Fact]:
+    """Yield what there was to choose from, also before the space was widened."""
+    earlier = stages(_resolved(run))
+    for key, label in (("ops", "operators"), ("reductions", "ratios r"), ("resamplers", "resamplers")):
+        if key not in _section(run, "space"):
+            continue  # of a version that did not write it down, or had no such choice
+        now, parts = _listed(_section(run, "space").get(key)), []
+        for stage in earlier:
+            before = _listed(stage.choices.get(key))
+            if before != now:
+                parts.append(f"until {stage.until[:19].replace('T', ' ')} UTC ({_begun(run, stage)}) {before}")
+        yield Fact(label, "; ".join((now, *parts)))
+
+
+def _begun(run: RunRecord, stage: SpaceStage) -> str:
+    count = int((run.table["started"].astype(str) < stage.until).sum())
+    return f"{count} candidate{'s' if count != 1 else ''}"
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list | tuple) and values else NOT_RECORDED
 
 
 def _seeds(run: RunRecord) -> Iterator[Fact]:
@@ -204,7 +229,12 @@ def _space(architecture: str) -> str:
 
 
 def _unrepeatable(run: RunRecord) -> Iterator[str]:
-    used = occupation(run.table)
+    used, earlier = occupation(run.table), stages(_resolved(run))
+    if earlier:
+        yield (
+            f"The space was widened during the search: {_begun(run, earlier[-1])} were proposed from fewer choices, so "
+            "that what came later is in fewer of them."
+        )
     if run.environment.get("gpus"):
         yield "GPU kernels add in an order of their own: trainings of one seed differ in the last digits, then in more."
     if used.workers > 1:

@@ -13,8 +13,9 @@ from rich.table import Table
 
 import reports
 from fusion_ops.errors import DataError
-from reports.candidates.table import FILE
 from reports.measures import MEASURES
+from reports.run.none_ranked import none_ranked
+from reports.run.run import load_run
 from search.cli.console import print_table
 from search.cli.power import power_of_launch
 from search.config import SearchConfig
@@ -85,32 +86,17 @@ def print_run(run: Run) -> None:
     candidates = candidates[candidates["series"] == ""]
     why = ending(status, config.to_dict())
     ranked = reports.rank(candidates, config.objectives)
-    if ranked.empty and (candidates["state"] == "complete").any():
-        typer.echo(_nearest(candidates, config), err=True)
-        raise typer.Exit(3)
-    if ranked.empty:
-        typer.echo(f"no candidate is complete; {why or f'see the reasons in {run.path / FILE}'}", err=True)
-        raise typer.Exit(1)
+    if ranked.empty and (none := none_ranked(load_run(run.path))) is not None:
+        typer.echo(none.line.replace("`", ""), err=True)
+        if why and not none.nearest:
+            typer.echo(why, err=True)
+        raise typer.Exit(3 if none.nearest else 1)
     _print_front(ranked[ranked["rank"] == 1].head(SHOWN), config)
     typer.echo(f"\nreport  {run.path / 'report.html'}")
     typer.echo(f"export  fusion-nas export {run.path} -o DIR --pick best|knee|ID")
     typer.echo(f"verdict fusion-nas retrain {run.path}")
     if why:
         typer.echo(why)
-
-
-def _nearest(candidates: pd.DataFrame, config: SearchConfig) -> str:
-    """Return that no complete candidate meets the constraints, and the best value of each that was missed."""
-    complete = candidates[candidates["state"] == "complete"]
-    parts = []
-    for name, bound in config.constraints.items():
-        measure = MEASURES[name]
-        best = float((measure.sign * complete[measure.column]).min() * measure.sign)
-        if measure.sign * best > measure.sign * bound:
-            sign = ">=" if measure.direction == "maximize" else "<="
-            parts.append(f"{name} {sign} {measure.exactly(bound)} (the best has {measure.exactly(best)})")
-    missed = " and ".join(parts) or "all constraints at the same time"
-    return f"no candidate of {len(complete)} complete ones meets {missed}"
 
 
 def _print_front(front: pd.DataFrame, config: SearchConfig) -> None:

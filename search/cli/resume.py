@@ -18,12 +18,13 @@ def resume(
             "--set",
             metavar="KEY=VALUE",
             help="Change search.trials, search.timeout, search.pruner, search.min_epochs, search.patience, "
-            "search.random_baseline, search.one_epoch_baseline, verdict.*, limits.*, ray.*, storage.url; repeatable.",
+            "search.random_baseline, search.one_epoch_baseline, verdict.*, limits.*, ray.*, storage.url; have more "
+            "space.ops or space.reductions to choose from; repeatable.",
         ),
     ] = None,
     tensorboard: WithTensorBoard = False,
 ) -> None:
-    """Continue a run, or train more candidates in it.
+    """Continue a run, train more candidates in it, or search on in a wider space.
 
     Candidates that were in training go on from their last checkpoint; none is trained twice.
 

@@ -126,8 +126,8 @@ def _uniform(space: SearchSpace) -> list[dict[str, Any]]:
 
     names: dict[Architecture, str] = {}
     for op in space.ops:
-        for r in space.reductions if fusion_ops.operator(op).reduces else (None,):
-            names.setdefault(space.uniform(op, r), str(fusion_ops.FusionChoice(op, r)))
+        for r in space.reductions if fusion_ops.operator(fusion_ops.variant(op).op).reduces else (None,):
+            names.setdefault(space.uniform(op, r), str(fusion_ops.FusionChoice.named(op, r)))
     rows = [{"choice": name, **asdict(space.cost(architecture))} for architecture, name in names.items()]
     return sorted(rows, key=lambda row: (row["params"], row["flops"]))
 

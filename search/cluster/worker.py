@@ -89,7 +89,7 @@ class CandidateTrainable(tune.Trainable):
         if self._taken is None:
             self._machine = describe_machine()
         dataset = self._sent or data.load(self._job.data)
-        self._data, self._test = DeviceData(dataset, self._device), self._test_images(dataset)
+        self._data, self._test = DeviceData(dataset, self._device, self._job.asked), self._test_images(dataset)
         self._costs = Costs(self._job, self._data, self._watchdog.beat, self._watchdog.wait)
         self._int8 = Int8Qualities(self._job, self._data, self._watchdog.beat)
         self._taken = self._job

@@ -29,9 +29,11 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
         with document.placing("data", "groups"):
             imported(config.group_function)
     try:
-        return source.task_of(source.section(config))
+        section = source.section(config)
     except ValidationError as error:
         raise config_error(error, source.settings, document, "data") from None
+    with document.placing("data", "task"):
+        return source.task_of(section)
 
 
 def check_augment(

@@ -19,10 +19,10 @@ from search.training.data import Dataset
 from search.training.loop import DeviceData, loss_function
 from search.training.metrics import UserMetrics
 from search.training.prediction import prediction_of, takes_whole_output
-from search.training.settings import CROSS_ENTROPY, TrainConfig
+from search.training.settings import TrainConfig
 from search.training.user_objectives import user_functions
 from spaces import Architecture, SearchSpace
-from spaces.importing import imported
+from spaces.importing import imported, is_reference
 from spaces.tracing.outputs import in_words, outputs_of, tensors_in
 
 __all__ = ["check_network"]
@@ -61,7 +61,7 @@ class _Trial:
     def train(self) -> None:
         """Take one step, as far as the gradients."""
         self._network.train()
-        own_loss = self._settings.loss != CROSS_ENTROPY
+        own_loss = is_reference(self._settings.loss)
         augment = pipeline(self._settings.augment, self._dataset.task, len(self._dataset.classes))
         batch = self._dataset.train.at(torch.arange(min(IMAGES, len(self._dataset.train))))
         images, labels = augment(batch.images, batch.labels, torch.Generator().manual_seed(0))
@@ -76,14 +76,14 @@ class _Trial:
         """Take every measure of two batches."""
         self._network.eval()
         metrics = user_functions(objectives, quality=True)
-        measured = UserMetrics(metrics, self._select)
+        measured = UserMetrics(metrics, self._data.prediction_of(self._settings.output))
         count = min(2 * IMAGES, len(self._dataset.validation))
         batch, returned = self._dataset.validation.at(torch.arange(count)), None
         with torch.no_grad():
             for indices in torch.split(torch.arange(count), IMAGES):
                 part = batch.at(indices)
                 returned = self._returned(part.images, part.others)
-                if self._dataset.task != "user_defined":
+                if self._dataset.output_shape:
                     self._check(self._prediction(returned), returned)
                 elif not all(map(takes_whole_output, metrics.values())):
                     self._prediction(returned)
@@ -117,22 +117,21 @@ class _Trial:
             self._fail(what, error, "train", "output")
 
     def _check(self, prediction: Any, returned: Any) -> None:
-        """Check that a prediction has a value for every class, and pixel."""
+        """Check that a prediction has a value for every class, and pixel, or every value to predict."""
         if not isinstance(prediction, Tensor):
             message = (
                 f"`train.output` must say which part of what the network returns is its prediction; {self._form} it "
                 f"returns {_words(returned)}. Write its index or its name, or `module:function`."
             )
             raise self._document.error(("train", "output"), message)
-        size = self._dataset.train.labels.shape[1:]
-        wanted = (len(self._dataset.classes), *size)
-        if tuple(prediction.shape[1:]) == wanted:
+        wanted, shape = self._dataset.output_shape, tuple(prediction.shape[1:])
+        if shape == wanted or (not self._dataset.learning.least_classes and (*shape, 1)[:1] == wanted):
             return
         fix = "Change the network's last layer"
         if len(outputs_of(returned)) > 1:
             fix += f", or `train.output`: it returns {_words(returned)}"
         needed = f"(B, {', '.join(map(str, wanted))})"
-        purpose = f"{wanted[0]} classes{' and the size of its masks' if size else ''}"
+        purpose = f"{wanted[0]} {self._purpose}{' and the size of its masks' if wanted[1:] else ''}"
         message = (
             f"the network's prediction must be {needed} for the data set's {purpose}; {self._form} it is "
             f"{tuple(prediction.shape)}. {fix}."
@@ -151,6 +150,11 @@ class _Trial:
             value.backward()  # type: ignore[no-untyped-call]
         except Exception as error:
             self._fail("the network's gradients fail", error, "space", "model")
+
+    @property
+    def _purpose(self) -> str:
+        of_classes = self._dataset.learning.least_classes
+        return "classes" if of_classes else "values to predict"
 
     @property
     def _form(self) -> str:

@@ -14,11 +14,10 @@ from reports.runtimes import RUNTIMES, Precision, Runtime, runtime_named
 from search.config.document import Document, shown
 from search.config.errors import unknown_key
 from search.config.sections import SearchSettings
-from search.training.data.dataset import Task
 from search.training.measuring.int8 import int8_runtime
 from search.training.measuring.latency import require_runtime
 from search.training.settings import LatencyConfig
-from search.training.tasks import TASKS
+from search.training.tasks import TASKS, Task
 from search.training.user_objectives import declare_objective
 
 __all__ = [
@@ -50,18 +49,25 @@ def check_objectives(objectives: Sequence[str], dataset: str, task: Task | None,
             elif place and base not in PLACES:
                 raise ConfigError(f"`{base}` has no place; got objective `{name}`. Write `{base}`.")
             elif base not in (*qualities, *COSTS, *MEASURED):
-                fitting = f"a {task} set; use {' or '.join(qualities)}"
+                fitting = f"a {task} set; use {_or(qualities)}"
                 if not qualities:
-                    fitting = f"whose labels are floating-point; use a user-defined {OWN_QUALITY}"
+                    fitting = (
+                        f"whose labels are floating-point; write `data.task: regression` where they are values to "
+                        f"predict, or use a user-defined {OWN_QUALITY}"
+                    )
                 raise ConfigError(f"objective `{name}` does not fit `data.name: {dataset}`, {fitting}.")
             _ = MEASURES[name]
             if name in objectives[:index]:
                 raise ConfigError(f"objective `{name}` is named twice; leave one out.")
     if not any(MEASURES[name].quality for name in objectives):
-        rule = f"`objectives` must name at least one quality ({' or '.join(qualities) or OWN_QUALITY})"
+        rule = f"`objectives` must name at least one quality ({_or(qualities) or OWN_QUALITY})"
         late = [base for base, _ in map(split_place, objectives) if base in qualities]
         fix = f" `{late[0]}@{INT8}` is measured once, after training: write `{late[0]}` beside it." if late else ""
         raise document.error(("objectives",), f"{rule}; got {shown(objectives)}.{fix}")
+
+
+def _or(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def _at_places(qualities: Sequence[str]) -> tuple[str, ...]:
@@ -72,8 +78,8 @@ def _at_places(qualities: Sequence[str]) -> tuple[str, ...]:
 def _qualities(task: Task | None) -> tuple[str, ...]:
     """Return the qualities that can be measured on data of this task; of every task, where it is not known yet."""
     tasks = [TASKS[name] for name in TASKS] if task is None else [TASKS[task]]
-    named = tuple(task.quality for task in tasks if task.quality)
-    return (*named, "loss") if named else ()
+    named = dict.fromkeys(quality for task in tasks for quality in task.qualities)
+    return (*(name for name in named if name != "loss"), *(name for name in named if name == "loss"))
 
 
 def check_constraints(

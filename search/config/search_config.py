@@ -8,16 +8,18 @@ from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError
 
+from reports.run.space_stages import stages, standing
 from search.config.data import check_augment, check_data, located, resolved_data
 from search.config.document import Document, read_file
 from search.config.errors import config_error
+from search.config.learning import check_learning
 from search.config.main_module import named_functions, require_modules
 from search.config.network import check_network
 from search.config.objectives import check_constraints, check_latency, check_objectives, check_search
 from search.config.recipe import recipe_train
 from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig, VerdictSettings
 from search.config.space import check_space, create_space, resolved_settings, stated_space
-from search.config.user_code import check_loss, require_loss, try_functions
+from search.config.user_code import check_loss, try_functions
 from search.training.data import Dataset
 from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, Section, TrainConfig
 from spaces import SearchSpace
@@ -34,9 +36,9 @@ class SearchConfig(Section):
         space: Host network and choices.
         data: Data set.
         train: Training of every candidate.
-        objectives: What is improved, one of them a quality: `accuracy`, `miou`, `loss`, `params`, `flops`,
-            `latency` or `latency@RUNTIME`, `memory`, or a user-defined `module:function`; beside them `accuracy@int8`
-            or `miou@int8`.
+        objectives: What is improved, one of them a quality of the task: `accuracy`, `balanced_accuracy`, `f1`, `map`,
+            `miou`, `dice`, `mae`, `r2` or `loss`; a cost: `params`, `flops`, `latency` or `latency@RUNTIME`, `memory`;
+            or a user-defined `module:function`. Beside them a quality in int8, such as `accuracy@int8`.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
             exact costs (`params`, `flops`) are checked before training, those on qualities after it.
         search: Proposals and early stopping.
@@ -115,8 +117,13 @@ class SearchConfig(Section):
         ops = tuple(self.space.settings.get("ops", ()))
         require_modules(self.to_dict(), ops, self._document)
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Names of the measures that objectives and constraints ask for."""
+        return (*self.objectives, *self.constraints)
+
     def check_task(self, dataset: Dataset) -> None:
-        """Check that objectives, constraints and augmentation fit a data set, once it is loaded.
+        """Check that objectives, constraints, loss and augmentation fit a data set, once it is loaded.
 
         A user-defined loss and user-defined qualities are called with some of its labels.
 
@@ -126,7 +133,7 @@ class SearchConfig(Section):
         check_augment(self.train.augment, dataset.task, self._document, dataset.other_shapes)
         check_objectives(self.objectives, self.data.name, dataset.task, self._document)
         check_constraints(self.constraints, self.objectives, dataset.task, self._document)
-        require_loss(self.train.loss, dataset.task, self._document)
+        check_learning(self.train, dataset, self._document)
         own = HOSTS[self.space.name].sized
         try_functions(self.train, self.objectives, dataset, self._document, own=own)
 
@@ -137,7 +144,8 @@ class SearchConfig(Section):
             ConfigError: The space has no such setting, a setting has an impossible value, or it does not
                 fit the data set.
         """
-        return create_space(self.space, dataset, self._document, self.train.output)
+        earlier = standing(stages(self.resolved))
+        return create_space(self.space, dataset, self._document, self.train.output, earlier)
 
     def check_network(self, space: SearchSpace, dataset: Dataset) -> None:
         """Run a user-defined network on images of the data set, in training and in evaluation.

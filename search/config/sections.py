@@ -24,7 +24,8 @@ class SpaceConfig(Section):
 
     Args:
         name: The host.
-        ops: Fusion operators to choose from at every fusion point; `fusion-nas ops` lists them.
+        ops: Fusion operators to choose from at every fusion point; `fusion-nas ops` lists them. Options follow a name:
+            `scaled per=channel`.
         reductions: Reduction ratios r to choose from, for the operators that have one.
         tie: Which fusion points share one choice: `none` of them, those of a `stage`, or `all`.
         resamplers: What to choose from to bring the smaller input to size, at points whose inputs differ in size.
@@ -89,8 +90,8 @@ class VerdictSettings(Section):
 
     Args:
         margin: Differences up to this are too small to matter, in the unit of the quality: 0.0025 are a quarter of a
-            point of accuracy or mIoU. `null` takes that for accuracy and mIoU and, of a loss or a user-defined measure,
-            1 % of the value that the search had shown of the original network.
+            point of accuracy, mIoU and whatever else is a percentage. `null` takes that for those and, of a loss, an
+            error, R² or a user-defined measure, 1 % of the value that the search had shown of the original network.
     """
 
     margin: Positive | None = None

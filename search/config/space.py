@@ -6,7 +6,7 @@ What is wrong with it is a `ConfigError` with its place in the config.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, get_type_hints
 
@@ -54,12 +54,17 @@ def check_space(config: SpaceConfig, document: Document) -> None:
 
 
 def create_space(
-    config: SpaceConfig, dataset: Dataset, document: Document, output: int | str | None = None
+    config: SpaceConfig,
+    dataset: Dataset,
+    document: Document,
+    output: int | str | None = None,
+    standing: Sequence[int] = (),
 ) -> SearchSpace:
-    """Return the space for the images and classes of a data set.
+    """Return the space for the images and classes of a data set, or the values that are to be predicted.
 
     `num_classes`, `in_channels` and `input_size` are the data set's, and so are the shapes of further inputs. What a
     user-defined network returns is compared with the classes by `check_network`, which knows `train.output`.
+    `standing` is as in `SearchSpace`: of a run whose space was widened.
     """
     settings = config.settings
     own = HOSTS[config.name].sized
@@ -70,19 +75,20 @@ def create_space(
                 "leave it out, it is taken from the data set."
             )
             raise document.error(("space", key), message)
-    if not own and HOSTS[config.name].task != dataset.task:
-        fitting = [name for name in HOSTS if HOSTS[name].task == dataset.task]
+    if not own and HOSTS[config.name].task != dataset.learning.host:
+        fitting = [name for name in HOSTS if HOSTS[name].task == dataset.learning.host]
         theirs, fix = HOSTS[config.name].task, " or ".join(fitting) or "traced, with a network of your own"
         message = f"`space.name: {config.name}` is for {theirs}, data set {dataset.name} for {dataset.task}; use {fix}."
         raise document.error(("space", "name"), message)
-    return _create(config.name, settings, document)
+    return _create(config.name, settings | {"standing": tuple(standing)}, document)
 
 
 def _facts(dataset: Dataset, *, own: bool, output: int | str | None) -> dict[str, Any]:
     """Return the settings that are the data set's."""
     channels, *size = dataset.input_shape
-    facts = dict(zip(OF_THE_DATA, (len(dataset.classes), channels, tuple(size)), strict=True))
-    if own and (dataset.task == "user_defined" or output is not None):
+    outputs, *_ = *dataset.output_shape, 0
+    facts = dict(zip(OF_THE_DATA, (outputs, channels, tuple(size)), strict=True))
+    if own and (not dataset.output_shape or output is not None):
         del facts["num_classes"]
     if dataset.train.others:
         facts["example"] = tuple((1, *shape) for shape in (dataset.input_shape, *dataset.other_shapes))
@@ -119,10 +125,16 @@ def _place(error: SpecError, settings: Mapping[str, Any]) -> KeyPath:
     """Return the path of the setting that an error is about: the one that has or that is the name in it."""
     if isinstance(error, UnknownNameError):
         for key, value in settings.items():
-            if isinstance(value, tuple) and error.name in value:
-                return ("space", key, value.index(error.name))
+            for at, entry in enumerate(value if isinstance(value, tuple) else ()):
+                if _names(entry, error.name):
+                    return ("space", key, at)
     named = (key for key in re.findall(r"`(\w+)`", str(error)) if key in settings)
     return ("space", *list(named)[:1])
+
+
+def _names(entry: object, name: str) -> bool:
+    """Return whether an entry of a list is a name, or has options after it."""
+    return entry == name or (isinstance(entry, str) and entry.split()[:1] == [name])
 
 
 def _model(name: str) -> type[BaseModel]:

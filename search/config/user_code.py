@@ -16,14 +16,13 @@ from fusion_ops.errors import ConfigError
 from search.config.document import Document, visible
 from search.training.augmentation import pipeline
 from search.training.data import Dataset
-from search.training.data.dataset import Task
 from search.training.metrics import said_by_image, tells_by_image
 from search.training.prediction import takes_whole_output
 from search.training.settings import TrainConfig
 from search.training.user_objectives import user_functions
 from spaces.importing import imported, is_reference
 
-__all__ = ["check_loss", "require_loss", "require_scalar", "try_functions"]
+__all__ = ["check_loss", "require_scalar", "try_functions"]
 
 TRIED = 256
 LONGEST = 400
@@ -36,16 +35,6 @@ def check_loss(loss: str, document: Document) -> None:
             imported(loss)
 
 
-def require_loss(loss: str, task: Task, document: Document) -> None:
-    """Check that there is a user-defined loss where labels are not of classes."""
-    if task == "user_defined" and not is_reference(loss):
-        message = (
-            f"`train.loss: {loss}` needs labels of classes, and those of the data set are floating-point; write a "
-            "user-defined `module:function`."
-        )
-        raise document.error(("train", "loss"), message)
-
-
 def try_functions(
     train: TrainConfig, objectives: Sequence[str], dataset: Dataset, document: Document, *, own: bool
 ) -> None:
@@ -54,7 +43,7 @@ def try_functions(
     A user-defined network (`own`) may return anything to the loss, so that is tried with it, by `check_network`; and so
     is what takes all that it returns.
     """
-    if dataset.task == "user_defined":
+    if not dataset.output_shape:
         return
     if is_reference(train.loss) and not own:
         with document.placing("train", "loss"):
@@ -116,6 +105,6 @@ def _spread(part: Tensor) -> Tensor:
 
 
 def _outputs(labels: Tensor, dataset: Dataset) -> Tensor:
-    """Return random outputs of a network for these labels, `(B, K)` or `(B, K, H, W)`."""
-    shape = (len(labels), len(dataset.classes), *labels.shape[1:])
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    """Return random predictions for these labels, in their unit: `(B, K)`, `(B, K, H, W)`, or as labels are."""
+    outputs = torch.randn((len(labels), *dataset.output_shape), generator=torch.Generator().manual_seed(0))
+    return dataset.learning.in_units(outputs, dataset.known)

@@ -24,11 +24,13 @@ from search.run.checkpoint_room import make_room
 from search.run.planning import resources
 from search.run.preliminaries import Preliminaries
 from search.run.signals import Signals
+from search.run.widening import last_widened
 from search.run.work import SearchWork, Work
 from search.strategy.pruners import create_pruner
 from search.study.ledger import Ledger
 from search.study.retraining import Retraining
 from search.study.run_directory import RunDirectory
+from search.study.uniform import enqueue_uniform
 from search.training import data
 from search.training.disk import write_whole
 from search.training.files import TRAINING, CandidateFiles, FolderFiles
@@ -42,7 +44,6 @@ from spaces import SearchSpace
 __all__ = ["Driver"]
 
 TABLE_PERIOD = 1.0
-BASELINE_R = 4
 
 
 class Driver:
@@ -94,6 +95,7 @@ class Driver:
             patience=config.search.patience,
             same_failures=config.limits.same_failures,
             min_epochs=config.search.min_epochs,
+            widened=last_widened(config),
         )
         self._signals = Signals()
         self._events = TensorBoardFiles(directory.path, self.ledger.candidates.values()) if tensorboard else None
@@ -113,11 +115,9 @@ class Driver:
         self._written = 0.0
         self._machines = {worker.host: dict(worker.environment) for worker in read_workers(directory.path)}
 
-    def enqueue_baselines(self) -> None:
-        """Put the uniform architectures first: one operator everywhere, for each operator."""
-        if self.config.search.baselines:
-            for architecture in self.ledger.space.baselines(BASELINE_R)[: self.config.search.trials]:
-                self.ledger.enqueue(architecture, "baseline")
+    def enqueue_baselines(self) -> int:
+        """Put the uniform networks first, where they are wanted; return how many the search has no room for."""
+        return enqueue_uniform(self.ledger) if self.config.search.baselines else 0
 
     def search(self, event: str) -> bool:
         """Carry on the search; see `run`."""
@@ -218,6 +218,7 @@ class Driver:
             gpus=gpus,
             imports=config.imports,
             folders=config.folders,
+            bounded=tuple(config.constraints),
         )
 
     def _with_own_code(self, job: Job) -> Job:

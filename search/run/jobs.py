@@ -7,22 +7,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from optuna.samplers import BaseSampler
 from safetensors.torch import save
 
 from reports.measures import AT, MEASURES
-from reports.run.run import FORMAT, read_config
+from reports.run.run import FORMAT
 from search.cluster.session import RayStartError
 from search.config import SearchConfig
 from search.config.objectives import measured_in
 from search.run.driver import Driver
 from search.run.environment import describe_environment
 from search.run.planning import plan
-from search.run.reopening import reopened, resumable, study_name
+from search.run.reopening import resumable, study_name
+from search.run.resuming import run_sampler
 from search.run.run import Run
-from search.run.same_config import require_changeable, state_config
+from search.run.same_config import state_config
 from search.run.user_code import code_states
-from search.strategy.samplers import create_sampler
 from search.study.opening import create_study, remove_study
 from search.study.run_directory import RunDirectory, utc_now
 from search.study.storage import guarded
@@ -33,7 +32,7 @@ from search.training.held_out import digest
 from search.watching.tensorboard import require_tensorboard
 from spaces import SearchSpace
 
-__all__ = ["launch", "resume"]
+__all__ = ["begun", "launch", "resume"]
 
 SAMPLES = 16
 
@@ -71,7 +70,7 @@ def launch(config: SearchConfig, run_dir: str | Path, *, data: Any = None, tenso
             if data is not None:
                 section, dataset = kept(dataset, config.data, directory.data)
                 config = config.model_copy(update={"data": section})
-            driver = _begun(config, directory, space, dataset, tensorboard)
+            driver = begun(config, directory, space, dataset, tensorboard=tensorboard)
         try:
             with resumable(directory):
                 return Run(directory.path, interrupted=driver.search("launched"))
@@ -82,10 +81,15 @@ def launch(config: SearchConfig, run_dir: str | Path, *, data: Any = None, tenso
             raise
 
 
-def _begun(
-    config: SearchConfig, directory: RunDirectory, space: SearchSpace, dataset: Dataset, tensorboard: bool
+def begun(
+    config: SearchConfig,
+    directory: RunDirectory,
+    space: SearchSpace,
+    dataset: Dataset,
+    *,
+    tensorboard: bool = False,
 ) -> Driver:
-    """Return the driver of a new run, whose config and study are written."""
+    """Return the driver of a new run, whose config and study are written; nothing is in training."""
     name = study_name(directory)
     resolved = _resolved(config, dataset, name) | {"network": space.host.fingerprint}
     directory.write_config(config.to_dict() | {"resolved": resolved})
@@ -94,7 +98,7 @@ def _begun(
     samples = {"images": split.images, "labels": split.labels} | others
     samples = {name: tensor[:SAMPLES].contiguous() for name, tensor in samples.items()}
     write_whole(directory.samples, save(samples))
-    sampler = _sampler(config, space, config.search.seed)
+    sampler = run_sampler(config, space, config.search.seed)
     study = create_study(directory.study, config.storage.url, config.objectives, sampler, name)
     state_config(study, config)
     driver = Driver(config, directory, space, study, dataset, tensorboard=tensorboard)
@@ -103,42 +107,8 @@ def _begun(
 
 
 def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, tensorboard: bool = False) -> Run:
-    """Continue a run that was interrupted, or that is to train more candidates.
-
-    Args:
-        run_dir: The run directory.
-        overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.patience`,
-            the search's two baselines, `verdict.*`, `limits.*`, `ray.*` and `storage.url`; all others would mix two
-            searches in one table.
-        tensorboard: Whether to write TensorBoard event files, too.
-
-    Raises:
-        ConfigError: A key that is overridden may not change.
-        RunError: The run directory or its study cannot be used, its config was edited, another process drives it,
-            or Ray does not start.
-    """
-    if tensorboard:
-        require_tensorboard()
-    directory = RunDirectory(run_dir)
-    read_config(run_dir)
-    require_changeable(overrides or {})
-    config = SearchConfig.load(directory.config, overrides=dict(overrides or {}))
-    space, dataset = plan(config)
-    with directory.locked(), guarded(config.storage.url), resumable(directory):
-        # A model-based sampler continues with new draws, not with those that it made before.
-        drawn = directory.log.stat().st_size if config.search.sampler != "random" and directory.log.is_file() else 0
-        sampler = _sampler(config, space, config.search.seed + drawn)
-        study = reopened(config, directory, space, dataset, sampler)
-        driver = Driver(config, directory, space, study, dataset, tensorboard=tensorboard)
-        directory.write_config(config.to_dict() | {"resolved": config.resolved | {"study": study.study_name}})
-        driver.ledger.release()
-        return Run(directory.path, interrupted=driver.search("resumed"))
-
-
-def _sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
-    return create_sampler(
-        config.search.sampler, space, objectives=config.objectives, seed=seed, constraints=config.constraints
-    )
+    """Continue a run that was interrupted, or that is to train more candidates; see `Run.resume`."""
+    return Run(run_dir).resume(overrides, tensorboard=tensorboard)
 
 
 def _resolved(config: SearchConfig, dataset: Dataset, study: str) -> dict[str, Any]:

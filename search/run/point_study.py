@@ -91,7 +91,7 @@ class PointStudy:
         self._points = {point.name: point for point in self._space.points if architecture[point.name].operator != SUM}
         self._weighing = {name: point for name, point in self._points.items() if _weighs(architecture[name])}
         self._device = resolve_device(config.train.device)
-        self._data = DeviceData(dataset, self._device)
+        self._data = DeviceData(dataset, self._device, config.objectives)
 
     def record(self, wanted: PointRecord) -> PointRecord:
         """Return a record with all that is seen.

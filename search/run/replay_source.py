@@ -15,6 +15,7 @@ from reports.candidates.candidate import TRAINED
 from reports.measures import MEASURES
 from reports.run.run import RunRecord
 from reports.run.second_looks import repeated
+from reports.run.space_stages import stages, standing
 from search.config import SearchConfig
 from search.config.space import CHOICES
 from search.run.reopening import study_name
@@ -89,7 +90,9 @@ def source_of(record: RunRecord) -> Source:
 def _space(record: RunRecord, architecture: Architecture) -> SearchSpace:
     """Return the run's space: of the host network that its architectures name, with the choices of its config."""
     section: Mapping[str, Any] = record.config.get("space") or {}
-    return from_ref(architecture.space, **{name: _value(section[name]) for name in CHOICES if name in section})
+    choices = {name: _value(section[name]) for name in CHOICES if name in section}
+    earlier = stages(record.config.get("resolved") or {})
+    return from_ref(architecture.space, **choices, standing=standing(earlier))
 
 
 def _value(value: Any) -> Any:

@@ -143,7 +143,13 @@ def _recorded(opened: EndedSearch, ledger: Ledger) -> RetrainRecord:
     Raises:
         RunError: No candidate is complete, the test images have changed, or a recipe is not known any more.
     """
-    if not any(one.state == "complete" and not one.series for one in ledger.all()):
+    complete = [one for one in ledger.all() if one.state == "complete" and not one.series]
+    if complete and not any(one.feasible for one in complete):
+        raise RunError(
+            f"none of the {len(complete)} complete candidates of {opened.directory.path} meets the constraints, so "
+            f"that there is no finalist; `fusion-nas status {opened.directory.path}` names the nearest."
+        )
+    if not complete:
         raise RunError(
             f"no candidate of the run {opened.directory.path} is complete, so there is nothing to train again; see the "
             f"reasons in its {table.FILE}."

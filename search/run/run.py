@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pandas as pd
 from torch import nn
@@ -16,6 +16,7 @@ from reports.run.run import read_config
 from search.config import SearchConfig
 from search.run.calibration import calibration
 from search.run.replay import SEEDS, Replays, replay
+from search.run.resuming import go_on
 from search.run.retrain import retrain
 from search.run.retrain_request import RetrainRequest, parse_seeds
 from search.run.timing import timing
@@ -23,7 +24,6 @@ from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.device import place, resolve_device
 from search.training.loop import DeviceData, evaluate
-from search.training.prediction import prediction_of
 from search.training.user_objectives import user_functions
 
 __all__ = ["Run", "validation"]
@@ -44,6 +44,25 @@ class Run:
     def candidates(self) -> pd.DataFrame:
         """Return the candidates table."""
         return table.read(self.path)
+
+    def resume(self, overrides: Mapping[str, Any] | None = None, *, tensorboard: bool = False) -> Self:
+        """Continue the run, which was interrupted, or is to train more candidates, or has more to choose from.
+
+        Args:
+            overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.min_epochs`,
+                `search.patience`, the search's two baselines, `verdict.*`, `limits.*`, `ray.*` and `storage.url`;
+                `space.ops` and `space.reductions` can grow. All others would mix two searches in one table.
+            tensorboard: Whether to write TensorBoard event files, too.
+
+        Returns:
+            The run; `interrupted` is set when it was stopped by a signal before it was done.
+
+        Raises:
+            ConfigError: A key that is overridden may not change, or the space would become narrower.
+            RunError: The run directory or its study cannot be used, its config was edited, another process drives it,
+                or Ray does not start.
+        """
+        return type(self)(self.path, interrupted=go_on(self.path, overrides or {}, tensorboard=tensorboard))
 
     def retrain(
         self,
@@ -160,8 +179,8 @@ def validation(run_dir: str | Path) -> Callable[[nn.Module], dict[str, float]]:
 
     def measure(model: nn.Module) -> dict[str, float]:
         device = resolve_device(config.train.device)
-        loaded = DeviceData(data.load(config.data), device)
-        select = prediction_of(config.train.output)
+        loaded = DeviceData(data.load(config.data), device, config.asked)
+        select = loaded.prediction_of(config.train.output)
         return evaluate(place(model, device), loaded, config.train.batch_size, metrics, select)
 
     return measure

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fusion_ops.errors import ConfigError, RunError
+from reports.run.space_stages import stages
 from search.config import SearchConfig
 from search.strategy.trials import CONFIG
 
-__all__ = ["MAY_CHANGE", "require_changeable", "require_same", "state_config"]
+__all__ = ["MAY_CHANGE", "MAY_GROW", "require_changeable", "require_same", "space_of_study", "state_config"]
 
 MAY_CHANGE = (
     "search.trials",
@@ -25,6 +26,8 @@ MAY_CHANGE = (
     "ray",
     "storage.url",
 )
+# What a wider space has more of; see `search.run.widening`.
+MAY_GROW = ("space.ops", "space.reductions", "space.resamplers")
 # A run may go on elsewhere: its data are known by their checksums, and a seed gives the same network on any device.
 ELSEWHERE = ("data.path", "data.groups", "data.split", "train.device")
 
@@ -32,9 +35,10 @@ ELSEWHERE = ("data.path", "data.groups", "data.split", "train.device")
 def require_changeable(keys: Iterable[str]) -> None:
     """Raise `ConfigError` if a resume may not change one of these config keys."""
     for key in keys:
-        if not _is_among(key, MAY_CHANGE):
+        if not _is_among(key, MAY_CHANGE) and key not in MAY_GROW:
             raise ConfigError(
-                f"`{key}` of a run cannot change; a resume takes {', '.join(MAY_CHANGE)}. Launch a new run."
+                f"`{key}` of a run cannot change; a resume takes {', '.join(MAY_CHANGE)}, and more of "
+                f"{', '.join(MAY_GROW)}. Launch a new run."
             )
 
 
@@ -46,20 +50,36 @@ def state_config(study: Any, config: SearchConfig) -> None:
 def require_same(study: Any, config: SearchConfig) -> None:
     """Check that the config is still the one that the study's run was launched with, as far as it must be.
 
+    The study may be one of the spaces that the run had before it was widened.
+
     Raises:
         RunError: It was edited since; the message has the differences.
     """
     # A study of an earlier version has no config, or lacks the keys that are new.
     before, after = study.user_attrs.get(CONFIG, {}), _fixed(config)
+    widened = space_of_study(study, config) is not None
     changes = [
         f"{key} was {json.dumps(value)}, is {json.dumps(after[key])}"
         for key, value in before.items()
-        if key in after and after[key] != value
+        if key in after and after[key] != value and not (key in MAY_GROW and widened)
     ]
     if changes:
         raise RunError(
             f"the run's config was edited since its launch: {'; '.join(changes)}. Put that back, or launch a new run."
         )
+
+
+def space_of_study(study: Any, config: SearchConfig) -> dict[str, list[Any]] | None:
+    """Return the choices of a study's space where the run's has more of them: as the run had them before."""
+    earlier = [dict(stage.choices) for stage in stages(config.resolved)]
+    stated = study.user_attrs.get(CONFIG)
+    if stated is None:  # of a version that did not write it down; a study that was told anew has it
+        return earlier[0] if earlier else None
+    # A study of an earlier version lacks the keys that are new; one that was told anew has all.
+    there = {key.partition(".")[2]: stated[key] for key in MAY_GROW if key in stated}
+    found = next((was for was in earlier if all(was.get(key) == value for key, value in there.items())), None)
+    now = config.to_dict()["space"]
+    return found if found is not None and any(now[key] != value for key, value in found.items()) else None
 
 
 def _fixed(config: SearchConfig) -> dict[str, Any]:

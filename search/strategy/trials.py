@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from optuna import Trial
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -38,10 +40,13 @@ __all__ = [
     "record",
     "report",
     "report_curve",
+    "retold",
     "same_study",
     "save",
     "save_decision",
     "save_prediction",
+    "storage_of",
+    "study_key",
     "taken_up",
     "trained",
 ]
@@ -52,6 +57,8 @@ CONFIG, OPERATOR_LATENCY = "config", "operator_latency"
 RECORD, KIND, SERIES = "candidate", "kind", "series"
 # With an epoch: what was measured after it. A pruner's decision, by what follows from it.
 CURVE, STOP, AUDIT = "curve:", "stop", "audit"
+# With what Optuna queues a trial.
+FIXED = "fixed_params"
 # What a sampler's model expected of a proposal: its quality, and the standard deviation of that.
 PREDICTED = "predicted"
 # Earlier versions marked second looks by it, trials and records alike.
@@ -88,12 +95,22 @@ def same_study(one: Study, other: Study) -> bool:
     return one._storage is other._storage and one._study_id == other._study_id
 
 
+def storage_of(study: Study) -> BaseStorage:
+    """Return where a study is kept."""
+    return study._storage
+
+
+def study_key(study: Study) -> list[Any]:
+    """Return what tells a study from any other of its storage, later ones of its name included; as JSON keeps it."""
+    return [study.study_name, study._study_id]
+
+
 # What a trial says
 
 
 def parameters(trial: FrozenTrial) -> dict[str, Any]:
     """Return a trial's parameters, with those that it is queued with and was not asked for yet."""
-    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    return {**trial.system_attrs.get(FIXED, {}), **trial.params}
 
 
 def learning_curve(trial: FrozenTrial) -> dict[int, Mapping[str, float]]:
@@ -235,6 +252,27 @@ def may_be_lost(log: Mapping[str, Any]) -> bool:
     """
     names = log.get("user_attr", {})
     return "param_name" in log or "intermediate_value" in log or any(name.startswith(CURVE) for name in names)
+
+
+def retold(trial: FrozenTrial, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
+    """Return a trial as a study is to have it in which parameters have other distributions.
+
+    All else stays. A proposal of which nothing is known yet goes back in the queue, to be made again.
+
+    Args:
+        trial: The trial, which is left as it is.
+        params: Its parameters there; empty for one that no sampler is to learn of.
+        distributions: Those of its parameters there.
+    """
+    out = copy.copy(trial)
+    unknown = trial.user_attrs.get(RECORD) is None and not trial.state.is_finished()
+    out.params = {} if unknown else dict(params)
+    out.distributions = {name: distributions[name] for name in out.params}
+    if unknown:
+        out.state = TrialState.WAITING
+    if FIXED in trial.system_attrs:
+        out.system_attrs = {**trial.system_attrs, FIXED: dict(params)}
+    return out
 
 
 def _as_of(trial: FrozenTrial, epoch: int) -> FrozenTrial:

@@ -27,12 +27,12 @@ STREAM = 77
 def random_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
     """Return random architectures to train in full, for as many epochs as the search has trained."""
     count = max(1, round(_spent(ledger) / epochs))
-    return _missing(ledger, _drawn(ledger, count), RANDOM)
+    return _undrawn(ledger, count, RANDOM)
 
 
 def one_epoch_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
     """Return random architectures to train for one epoch: as many as the search has trained, or for half its epochs."""
-    return _missing(ledger, _drawn(ledger, _short(ledger, epochs)), ONE_EPOCH)
+    return _undrawn(ledger, _short(ledger, epochs), ONE_EPOCH)
 
 
 def top_controls(ledger: Ledger, epochs: int) -> list[tuple[Architecture, str]]:
@@ -71,6 +71,12 @@ def _drawn(ledger: Ledger, count: int) -> list[Architecture]:
         if len(drawn) == count:
             break
     return list(drawn.values())
+
+
+def _undrawn(ledger: Ledger, count: int, series: str) -> list[tuple[Architecture, str]]:
+    """Return what is missing of so many; those that were drawn before the space was widened are among them."""
+    left = max(count - len(_series(ledger, series)), 0)
+    return _missing(ledger, _drawn(ledger, count), series)[:left]
 
 
 def _missing(ledger: Ledger, wanted: list[Architecture], series: str) -> list[tuple[Architecture, str]]:

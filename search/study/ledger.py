@@ -47,6 +47,7 @@ class Ledger:
         patience: After how many candidates without a change of the front no further one is proposed.
         same_failures: After how many failures for one reason the run is to end, while no candidate succeeds.
         min_epochs: Before how many epochs no training is stopped.
+        widened: When the space was widened last, as `utc_now` writes it; `patience` counts from then on.
 
     Attributes:
         candidates: By number, all but those that wait for their training to go on.
@@ -71,6 +72,7 @@ class Ledger:
         patience: int | None = None,
         same_failures: int | None = None,
         min_epochs: int = 1,
+        widened: str = "",
     ) -> None:
         self.study = study
         self.space = space
@@ -96,7 +98,7 @@ class Ledger:
         self._aside: list[optuna.Trial] = []
         self._queued = 0
         self._repeats = Repeats(self.candidates)
-        self._restore()
+        self._restore(widened)
 
     # What there is
 
@@ -115,6 +117,11 @@ class Ledger:
     def remaining(self) -> int:
         """Return how many of the search's candidates are still to be handed out."""
         return 0 if self.exhausted or self.stall.reached else self.trials - self.count(*TRAINED, "running")
+
+    @property
+    def queued(self) -> int:
+        """How many wait to be handed out before anything new is proposed."""
+        return self._queued
 
     def unfinished(self) -> bool:
         """Return whether `ask` is to hand out anything: of the search, of its controls, or what waits in the queue."""
@@ -291,7 +298,7 @@ class Ledger:
 
     # How it is done
 
-    def _restore(self) -> None:
+    def _restore(self, widened: str) -> None:
         for trial in self.study.get_trials(deepcopy=False):
             candidate = stored.record(trial)
             if trial.state == TrialState.WAITING:
@@ -312,8 +319,13 @@ class Ledger:
                 self._open[trial.number] = stored.opened(self.study, trial)
                 if candidate.state in TERMINAL:
                     self._tell(candidate)
-        for candidate in sorted(self.candidates.values(), key=lambda candidate: candidate.finished):
-            if candidate.state in TERMINAL:
+        ended = [candidate for candidate in self.candidates.values() if candidate.state in TERMINAL]
+        before = [candidate for candidate in ended if candidate.finished < widened]
+        for candidate in sorted(before, key=lambda candidate: candidate.finished):
+            self._watch(candidate)
+        self.stall.begin()
+        for candidate in sorted(ended, key=lambda candidate: candidate.finished):
+            if candidate.finished >= widened:
                 self._watch(candidate)
 
     def _next(self) -> Candidate:

@@ -29,6 +29,10 @@ class Stall:
         """Whether the search is to end."""
         return self._patience is not None and self.since >= self._patience
 
+    def begin(self) -> None:
+        """Count from now on: what can be proposed has changed."""
+        self.since = 0
+
     def ended(self, losses: Sequence[float] | None) -> None:
         """Take in a candidate that ended.
 

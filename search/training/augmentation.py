@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from fusion_ops.errors import ConfigError
 from fusion_ops.registry import Registry
-from search.training.data.dataset import IGNORED, Task
+from search.training.tasks import TASKS, Task
+from search.training.tasks.segmentation import IGNORED
 
 __all__ = ["AUGMENTATIONS", "Augment", "Augmentation", "check", "crop", "cutout", "flip", "mixup", "pipeline"]
 
@@ -29,14 +30,14 @@ class Augmentation:
 
     Args:
         apply: From images `(B, C, H, W)` uint8, labels and a generator on their device to new images and labels.
-            Labels are `(B,)`, masks `(B, H, W)`, or probabilities `(B, K)` where it is `soft`.
+            Labels are those of the task, or probabilities `(B, K)` where it is `soft`.
         tasks: The tasks that it is for.
         soft: Whether it needs and returns labels as probabilities `(B, K)`.
         moves: Whether it moves what is in an image.
     """
 
     apply: Augment
-    tasks: tuple[Task, ...] = ("classification", "segmentation")
+    tasks: tuple[Task, ...] = ("classification", "multilabel", "segmentation", "regression")
     soft: bool = False
     moves: bool = False
 
@@ -59,7 +60,7 @@ def check(names: Sequence[str], task: Task | None = None, others: Sequence[Seque
         if name in names[:index]:
             raise ConfigError(f"`train.augment` names `{name}` twice; leave one out.")
         if task is not None and task not in tasks:
-            raise ConfigError(f"`train.augment`: {name} is for {' and '.join(tasks)}, not for {task}; leave it out.")
+            raise ConfigError(f"`train.augment`: {name} is for {_and(tasks)}, not for {task}; leave it out.")
         if AUGMENTATIONS[name].soft and others:
             raise ConfigError(f"`train.augment`: {name} mixes images, and not the other inputs; leave it out.")
         if AUGMENTATIONS[name].moves and any(len(shape) > 1 for shape in others):
@@ -67,11 +68,16 @@ def check(names: Sequence[str], task: Task | None = None, others: Sequence[Seque
             raise ConfigError(f"`train.augment`: {name} moves images, and not the other inputs {shapes}; leave it out.")
 
 
+def _and(names: Sequence[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
+
+
 def pipeline(names: Sequence[str], task: Task, classes: int) -> Augment:
     """Return one function that applies the augmentations in the order given.
 
     The labels keep their form, unless one of the augmentations is soft (`mixup`): then they become probabilities
-    `(B, K)` of the K classes, float32, which `functional.cross_entropy` takes as targets. Raises what `check` raises.
+    `(B, K)` of the K classes, float32, which the losses of the task take, too. Raises what `check` raises.
     """
     check(names, task)
     steps = [AUGMENTATIONS[name] for name in names]
@@ -79,7 +85,7 @@ def pipeline(names: Sequence[str], task: Task, classes: int) -> Augment:
 
     def augment(images: Tensor, labels: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         if soft:
-            labels = _one_hot(labels, classes)
+            labels = TASKS[task].soft(labels, classes)
         for step in steps:
             images, labels = step.apply(images, labels, generator)
         return images, labels
@@ -154,13 +160,7 @@ def _windows(images: Tensor, pads: tuple[int, int], starts: Sequence[Tensor], va
     return windows[torch.arange(batch, device=images.device), :, starts[0], starts[1]]
 
 
-def _one_hot(labels: Tensor, classes: int) -> Tensor:
-    # functional.one_hot waits for the device, to check the labels.
-    zeros = torch.zeros(len(labels), classes, device=labels.device)
-    return zeros.scatter_(1, labels.unsqueeze(1), 1.0)
-
-
 AUGMENTATIONS.register("flip")(Augmentation(flip, moves=True))
 AUGMENTATIONS.register("crop")(Augmentation(crop, moves=True))
-AUGMENTATIONS.register("cutout")(Augmentation(cutout, ("classification", "segmentation", "user_defined")))
-AUGMENTATIONS.register("mixup")(Augmentation(mixup, ("classification",), soft=True))
+AUGMENTATIONS.register("cutout")(Augmentation(cutout, tuple(TASKS)))
+AUGMENTATIONS.register("mixup")(Augmentation(mixup, ("classification", "multilabel"), soft=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -63,18 +63,18 @@ def examine(
         CandidateError: A user-defined measure is no finite number.
     """
     model.eval()
-    tally = data.task.tally(data.classes, data.device)
+    tally, by_image = data.task.tally(data.known, data.asked), data.task.by_image(data.known, data.asked)
     user_defined = UserMetrics(metrics, select)
-    seen: list[dict[str, Tensor]] = []
     for images, labels, *others in _batches(test, batch_size, data.device):
         with precision(data.device):
             returned = model(data.normalize(images), *others)
         tally.add(select(returned), labels)
+        by_image.add(select(returned), labels)
         user_defined.add(returned)
-        seen.append(data.task.by_image(select(returned), labels))
     labels = test.labels.to(data.device)
     found = user_defined.measures(labels)
-    return Examination(tally.measures() | found, _joined(seen) | user_defined.by_image(labels, found))
+    seen = {name: values.cpu() for name, values in by_image.values().items()}
+    return Examination(tally.measures() | found, seen | user_defined.by_image(labels, found))
 
 
 def _tensors(split: Split) -> tuple[Tensor, ...]:
@@ -84,21 +84,3 @@ def _tensors(split: Split) -> tuple[Tensor, ...]:
 def _batches(split: Split, size: int, device: torch.device) -> Iterator[tuple[Tensor, ...]]:
     for batch in zip(*(torch.split(tensor, size) for tensor in _tensors(split)), strict=True):
         yield tuple(tensor.to(device) for tensor in batch)
-
-
-def _joined(batches: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Return what each image got, of all batches, ratios of sums as one number an image."""
-    whole = {name: torch.cat([batch[name] for batch in batches]).cpu() for name in batches[0]}
-    return {name: _linear(values) if values.ndim == 2 else values for name, values in whole.items()}
-
-
-def _linear(pairs: Tensor) -> Tensor:
-    """Return `R + N (aᵢ − R bᵢ) / Σb`, `(N,)`, of pairs `(N, 2)`: its mean is the ratio R = Σa / Σb.
-
-    The differences between images are those of the ratio, to first order (its influence function).
-    """
-    above, below = pairs.double().unbind(dim=1)
-    total = below.sum().clamp(min=1)
-    ratio = above.sum() / total
-    values: Tensor = ratio + len(pairs) * (above - ratio * below) / total
-    return values.float()

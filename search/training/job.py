@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from reports.measures import Measure, quality_of
+from reports.measures import Measure, quality_of, split_place
 from search.training.files import CandidateFiles
 from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
 from spaces import Architecture
@@ -41,6 +41,7 @@ class Job(_Immutable):
         sent: What the user's script or notebook defines, pickled by value, by reference.
         recipes: By name, how what is trained again is trained.
         test_digest: What tells the test images of the run from any others; empty where nobody may touch them.
+        bounded: Names of the measures that constraints bound.
     """
 
     files: CandidateFiles
@@ -56,10 +57,16 @@ class Job(_Immutable):
     sent: Mapping[str, bytes] = field(default_factory=dict)
     recipes: Mapping[str, TrainConfig] = field(default_factory=dict)
     test_digest: str = ""
+    bounded: tuple[str, ...] = ()
 
     def settings(self, recipe: str) -> TrainConfig:
         """Return how candidates of a recipe are trained; those of the search have none."""
         return self.recipes[recipe] if recipe else self.train
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Names of the measures that objectives and constraints ask for, wherever they are taken."""
+        return frozenset(split_place(name)[0] for name in (*self.objectives, *self.bounded))
 
     @property
     def quality(self) -> Measure:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,9 +17,9 @@ from search.training.metrics import Metric, UserMetrics
 from search.training.pointwise import matrix_products
 from search.training.prediction import Select, of_prediction, prediction_of
 from search.training.schedule import learning_rate
-from search.training.settings import CROSS_ENTROPY
-from search.training.tasks import TASKS
-from spaces.importing import imported
+from search.training.settings import AUTO
+from search.training.tasks import TASKS, TrainingLabels
+from spaces.importing import imported, is_reference
 
 if TYPE_CHECKING:
     from search.training.data import Dataset
@@ -33,14 +32,20 @@ class DeviceData:
     """Training and validation images on a device, as uint8; a batch is normalised when it is used.
 
     What the network takes beside images is there in full precision, and used as it is.
+
+    Args:
+        dataset: The data set.
+        device: The device.
+        asked: Names of the measures that somebody asks for, beside the usual ones of the task.
     """
 
-    def __init__(self, dataset: Dataset, device: torch.device) -> None:
-        self.device = device
+    def __init__(self, dataset: Dataset, device: torch.device, asked: Collection[str] = ()) -> None:
+        self.device, self.asked = device, frozenset(asked)
         self.task = TASKS[dataset.task]
         self.classes = len(dataset.classes)
         self.train_images = dataset.train.images.to(device)
         self.train_labels = dataset.train.labels.to(device)
+        self.known = TrainingLabels(self.task, self.train_labels, self.classes)
         self.train_others = tuple(other.to(device) for other in dataset.train.others)
         self.validation_images = dataset.validation.images.to(device)
         self.validation_labels = dataset.validation.labels.to(device)
@@ -52,6 +57,18 @@ class DeviceData:
         """Return `(images / 255 − mean) / std` as float32: `(B, C, H, W) -> (B, C, H, W)`."""
         scaled = images.to(torch.float32, memory_format=memory_format(self.device))
         return scaled.div_(255).sub_(self._mean).div_(self._std)
+
+    def prediction_of(self, output: int | str | None) -> Select:
+        """Return the function from what a network returns to its prediction, in the unit of the labels.
+
+        Args:
+            output: `train.output`.
+
+        Raises:
+            SpecError: A user-defined function cannot be imported.
+        """
+        select = prediction_of(output)
+        return lambda returned: self.task.in_units(select(returned), self.known)
 
 
 class Session:
@@ -140,7 +157,7 @@ def train(
                 total += loss.detach()
         session.epochs_done = epoch + 1
         _require_finite(float(total), epoch + 1)
-        measures = evaluate(session.model, data, size, metrics, prediction_of(settings.output))
+        measures = evaluate(session.model, data, size, metrics, data.prediction_of(settings.output))
         _require_finite(measures.get("loss", 0.0), epoch + 1)
         yield measures
 
@@ -151,13 +168,12 @@ def loss_function(data: DeviceData, settings: TrainConfig) -> Callable[[Any, Ten
     Raises:
         SpecError: A user-defined one, or the function of `train.output`, cannot be imported.
     """
-    select = prediction_of(settings.output)
-    if settings.loss == CROSS_ENTROPY:
-        return of_prediction(partial(data.task.loss, label_smoothing=settings.label_smoothing), select)
-    return of_prediction(imported(settings.loss), select)
-
-
-_everything = prediction_of(None)
+    if is_reference(settings.loss):
+        return of_prediction(imported(settings.loss), data.prediction_of(settings.output))
+    name = next(iter(data.task.losses), AUTO) if settings.loss == AUTO else settings.loss
+    smoothing, weights = settings.label_smoothing, settings.class_weights
+    built_in = data.task.loss(name, data.known, label_smoothing=smoothing, class_weights=weights)
+    return of_prediction(built_in, prediction_of(settings.output))
 
 
 @torch.inference_mode()
@@ -166,19 +182,20 @@ def evaluate(
     data: DeviceData,
     batch_size: int,
     metrics: Mapping[str, Metric] | None = None,
-    select: Select = _everything,
+    select: Select | None = None,
 ) -> dict[str, float]:
     """Return the task's measures on the validation images, by name, and the user-defined `metrics`.
 
     Each of the latter gets the predictions for all validation images, in float32, and all their labels. `select` goes
-    from what the network returns to its prediction.
+    from what the network returns to its prediction in the unit of the labels; by default all of it is that.
 
     Raises:
         CandidateError: A user-defined measure is no finite number.
     """
     training = model.training
     model.eval()
-    tally = data.task.tally(data.classes, data.device)
+    select = data.prediction_of(None) if select is None else select
+    tally = data.task.tally(data.known, data.asked)
     user_defined = UserMetrics(metrics or {}, select)
     tensors = (data.validation_images, data.validation_labels, *data.validation_others)
     for images, labels, *others in zip(*(torch.split(tensor, batch_size) for tensor in tensors), strict=True):

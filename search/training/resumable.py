@@ -28,7 +28,6 @@ from search.training.files import (
 from search.training.held_out import examine
 from search.training.job import Assignment, Job
 from search.training.loop import DeviceData, Session, train
-from search.training.prediction import prediction_of
 from search.training.schedule import rungs
 from search.training.user_objectives import user_functions
 from search.training.watchdog import Beating, Pulse
@@ -118,7 +117,7 @@ class ResumableTraining:
         """
         model, settings = self.session.model, self._settings
         model.load_state_dict(completed(self._best, model.state_dict()))
-        select = prediction_of(settings.output)
+        select = self._data.prediction_of(settings.output)
         shown = examine(model, test, self._data, settings.batch_size, self._metrics, select)
         header = {"recipe": self._candidate.recipe, "seed": str(self._candidate.seed)}
         header |= {"quality": self._quality.name, "test_set": self._job.test_digest}

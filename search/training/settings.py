@@ -6,14 +6,17 @@ expresses raises `ValueError` with the whole sentence; `search.config.errors` ad
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from fusion_ops.errors import nearest
+from search.training.tasks import BALANCED, TASKS, ClassWeights
 from spaces.importing import is_reference
 
 __all__ = [
-    "CROSS_ENTROPY",
+    "AUTO",
     "Count",
     "DataConfig",
     "DataSection",
@@ -26,7 +29,7 @@ __all__ = [
     "TrainConfig",
 ]
 
-CROSS_ENTROPY = "cross_entropy"
+AUTO = "auto"
 GROUP_FILE = ".csv"
 Precision = Literal["float32", "bfloat16", "int8"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -51,6 +54,13 @@ def _tuple(value: Any) -> Any:
     return tuple(_tuple(item) for item in value) if isinstance(value, list | tuple) else value
 
 
+def _task(value: Any) -> Any:
+    if value is None or value in TASKS:
+        return value
+    hint = nearest(value, TASKS) if isinstance(value, str) else ""
+    raise ValueError(f"`data.task` must be one of {', '.join(TASKS)}, or null; got {value!r}{hint or '.'}")
+
+
 class DataSection(Section):
     """The settings of every data set.
 
@@ -62,6 +72,7 @@ class DataSection(Section):
         mean: Subtracted by channel from images scaled to 0 … 1; by default the mean of the training images. Pretrained
             weights need the mean that they were trained with.
         std: Divided by, by channel; by default the standard deviation of the training images.
+        task: What is learned: a name of a task; `null`: what the labels show.
         groups: Which images belong together, such as those of one patient or one scene, and so into one part: a column
             of the set, a CSV file (`NAME.csv`) of images and their groups, or a user-defined `module:function` that
             returns the group of an image, given its name.
@@ -74,6 +85,7 @@ class DataSection(Section):
     seed: Seed = 0
     mean: tuple[float, ...] | None = None
     std: tuple[Positive, ...] | None = None
+    task: Annotated[str | None, BeforeValidator(_task)] = None
     groups: Text | None = None
     split: Text | None = None
 
@@ -96,9 +108,11 @@ class DataSection(Section):
 
 
 class DataConfig(DataSection):
-    """The data set. Each has further settings beside these."""
+    """The data set. Each has further settings beside these, and knows of which tasks it is."""
 
     model_config = ConfigDict(extra="allow")
+
+    task: Any = None
 
 
 def _output(value: Any) -> Any:
@@ -109,6 +123,28 @@ def _output(value: Any) -> Any:
         f"`train.output` must be the index or the name of a part of what the network returns, `module:function`, or "
         f"null; got {value!r}."
     )
+
+
+def _loss(value: Any) -> Any:
+    names = (AUTO, *dict.fromkeys(loss for task in TASKS for loss in TASKS[task].losses))
+    if isinstance(value, str) and (value in names or is_reference(value)):
+        return value
+    known = ", ".join(f"`{name}`" for name in names)
+    raise ValueError(f"`train.loss` must be one of {known}, or `module:function`; got {value!r}.")
+
+
+def _class_weights(value: Any) -> Any:
+    weights = isinstance(value, tuple) and all(_is_weight(one) for one in value) and any(value)
+    if value in (None, BALANCED) or weights:
+        return tuple(map(float, value)) if weights else value
+    raise ValueError(
+        f"`train.class_weights` must be `{BALANCED}`, a list with a number for each class, 0 or more and not all 0, or "
+        f"null; got {value!r}."
+    )
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 class TrainConfig(Section):
@@ -124,9 +160,12 @@ class TrainConfig(Section):
         output: Which part of what the network returns is its prediction, where that is a tuple, a list, a mapping or a
             dataclass, in training or in evaluation: its index, its name, or a user-defined `module:function` that gets
             all that is returned. `null`: all of it.
-        loss: What is minimised: `cross_entropy`, or a user-defined `module:function`, which gets the network's
-            prediction and the labels of a batch and returns a scalar tensor.
-        label_smoothing: Share of the target spread over all classes, in the cross-entropy.
+        loss: What is minimised: `auto`, the usual loss of the task; a loss of the task by name: `cross_entropy`,
+            `binary_cross_entropy`, `mse`, `huber` or `l1`; or a user-defined `module:function`, which gets the
+            network's prediction and the labels of a batch and returns a scalar tensor.
+        label_smoothing: Share of the target spread over all classes, in the cross-entropies; a regression has none.
+        class_weights: What each class counts for in a cross-entropy: `balanced` (as often as it is rare), or a number
+            for each class, in their order. The measure `loss` stays without weights.
         augment: How batches are changed at random, in this order.
         schedule: `one_cycle` (cosine up, cosine down), `triangular` (straight up, straight down), or `step`
             (straight up, a tenth after 75 % of the training, a hundredth after 87.5 %).
@@ -144,20 +183,14 @@ class TrainConfig(Section):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     output: Annotated[int | str | None, BeforeValidator(_output)] = None
-    loss: str = CROSS_ENTROPY
+    loss: Annotated[str, BeforeValidator(_loss)] = AUTO
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    class_weights: Annotated[ClassWeights, BeforeValidator(_class_weights)] = None
     augment: tuple[str, ...] = ()
     schedule: Literal["one_cycle", "triangular", "step"] = "one_cycle"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.25
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compile: Literal["none", "ops"] = "none"
-
-    @field_validator("loss")
-    @classmethod
-    def _known_loss(cls, name: str) -> str:
-        if name != CROSS_ENTROPY and not is_reference(name):
-            raise ValueError(f"`train.loss` must be `{CROSS_ENTROPY}` or `module:function`; got text `{name}`.")
-        return name
 
 
 class LimitsConfig(Section):

@@ -125,14 +125,19 @@ class ProgressDisplay:
             return []
         measure, maximize = MEASURES[self._ledger.quality], self._ledger.maximize
         complete = [
-            (measure.loss(one.best(measure.name, maximize=maximize)[measure.name]), one.params, one.id)
+            (
+                not one.feasible,
+                measure.loss(one.best(measure.name, maximize=maximize)[measure.name]),
+                one.params,
+                one.id,
+            )
             for one in self._ledger.all()
             if one.state == "complete" and not one.role
         ]
         return [
             f"best {measure.label} {measure.format(measure.sign * loss)}, {MEASURES['params'].format(params)} "
-            f"parameters ({architecture})"
-            for loss, params, architecture in sorted(complete)[:1]
+            f"parameters ({architecture}){', beyond the constraints' if beyond else ''}"
+            for beyond, loss, params, architecture in sorted(complete)[:1]
         ]
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 from reports.candidates import table
 from reports.candidates.candidate import RETRAINED, STATES, TERMINAL, TRAINED
 from reports.measures import quality_of
-from reports.run.run import read_config
+from reports.run.none_ranked import none_ranked
+from reports.run.run import RunRecord, read_config
 from search.study.run_directory import RunDirectory, holder, last_holder
 from search.watching.files import last_event, read_live
 
@@ -30,9 +31,10 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     (`search.patience`, `search.timeout`, `limits.device_hours`, `limits.same_failures`), else `None`; with the last,
     `failure` is the reason for which all candidates fail. `candidates` counts
     by state; candidates that a killed driver left behind count as `to_resume`, not as `running`. `front` is the
-    size of the Pareto front. While a driver is at work (`driver`, `pid`, `host`), `seconds_left` is the estimate of
-    the rest, `workers` says what each trains, for how many epochs already and how fast, and `doing` what the run does
-    before anything is in training. `last_driver` is who
+    size of the Pareto front, `best` the best candidate that meets the constraints. `none_ranked` says why no candidate
+    is ranked; `nearest` is the id of the complete one that breaks the constraints least. While a driver is at work
+    (`driver`, `pid`, `host`), `seconds_left` is the estimate of the rest, `workers` says what each trains, for how many
+    epochs already and how fast, and `doing` what the run does before anything is in training. `last_driver` is who
     drives or drove it last, `updated` when something happened last (ISO 8601, UTC). `retraining` is `None` before the
     first one, else how far that is: `run`, `ended_by` (`--budget`, `limits.same_failures` with its `failure`), `done`
     and at `most` trainings, `epochs` trained.
@@ -56,6 +58,7 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     retraining = _retraining(directory, again, driven=owner is not None)
     open_still = retraining is not None and retraining["run"] == "stopped"
     live = read_live(directory.live) if owner else {}
+    none = none_ranked(RunRecord(directory.path, config, rows)) if len(rows) else None
     return {
         "run": "running" if owner else "ended" if ended and not open_still else "stopped",
         "ended_by": ("search.patience" if "unchanged" in last else last.get("limit")) if ended else None,
@@ -67,6 +70,8 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
         "candidates": counts,
         "best": _best(rows, config["objectives"]),
         "front": int(rows["on_front"].sum()),
+        "none_ranked": None if none is None else none.sentence,
+        "nearest": none.nearest or None if none is not None else None,
         "seconds_left": _seconds_left(live),
         "doing": live.get("doing"),
         "workers": live.get("workers", []),
@@ -161,7 +166,7 @@ def _seconds_left(live: Mapping[str, Any]) -> float | None:
 
 def _best(rows: pd.DataFrame, objectives: list[str]) -> dict[str, Any] | None:
     quality = quality_of(objectives)
-    complete = rows[rows["state"] == "complete"]
+    complete = rows[table.comparable(rows)]
     if complete.empty:
         return None
     best = complete.iloc[int((quality.sign * complete[quality.column]).argmin())]

@@ -22,7 +22,12 @@ CHOICES = [FusionChoice(name, 2 if fusion_ops.operator(name).reduces else None) 
 every_choice = pytest.mark.parametrize("choice", CHOICES, ids=str)
 every_count = pytest.mark.parametrize("inputs", [2, 3])
 every_device = pytest.mark.parametrize("device", DEVICES)
-DISTINCT = [choice for choice in CHOICES if choice.op in {"iaff", "sk", "eca", "modulate", "bifpn", "parsenet"}]
+DISTINCT = [
+    choice
+    for choice in CHOICES
+    if choice.op
+    in {"iaff", "sk", "eca", "modulate", "bifpn", "parsenet", "attnres", "gated", "max", "product", "coord"}
+]
 LEARNING = [choice for choice in CHOICES if fusion_ops.cost(choice, (C, C), C, ((1, 1),) * 2).params]
 
 

@@ -19,6 +19,9 @@ from reports.measures import MEASURES, declare, described, quality_of
         ("accuracy", 1.0, "100.00 %", "1"),
         ("miou", 0.5, "50.00 %", "0.5"),
         ("loss", 0.123456, "0.1235", "0.123456"),
+        ("map", 0.5, "50.00 %", "0.5"),
+        ("mae", 12.3456, "12.35", "12.3456"),
+        ("r2", -0.5, "-0.5", "-0.5"),
         ("params", 0, "0", "0"),
         ("params", 950, "950", "950"),
         ("params", 999.6, "1.00 k", "1,000"),
@@ -40,17 +43,27 @@ def test_values_are_written_for_people_and_in_full(name: str, value: float | Non
     assert MEASURES[name].exactly(value) == exact
 
 
+COSTS = ("params", "flops", "latency", "memory")
+
+
 @pytest.mark.parametrize("name", MEASURES.names())
 def test_every_measure_is_complete(name: str) -> None:
     measure = MEASURES[name]
     assert measure.name == name
-    assert measure.column in (*COLUMNS, "miou")
-    assert measure.direction == ("maximize" if name in ("accuracy", "miou") else "minimize")
+    assert measure.column in (*COLUMNS, name)
+    assert measure.direction == ("minimize" if name in ("loss", "mae", *COSTS) else "maximize")
     assert measure.sign == (-1 if measure.direction == "maximize" else 1)
     assert measure.loss(2.0) == measure.sign * 2.0
     assert measure.loss(None) == math.inf
-    assert measure.quality == (name in ("accuracy", "miou", "loss"))
+    assert measure.quality == (name not in COSTS)
     assert measure.exact == (name in ("params", "flops"))
+
+
+def test_an_error_in_int8_is_a_quality_taken_elsewhere_and_no_cost() -> None:
+    placed = MEASURES["mae@int8"]
+    assert (placed.label, placed.column, placed.direction) == ("MAE in int8", "mae@int8", "minimize")
+    assert not placed.cost
+    assert MEASURES["latency@openvino"].cost
 
 
 def test_flops_say_what_they_count() -> None:
@@ -59,7 +72,7 @@ def test_flops_say_what_they_count() -> None:
 
 def test_quality_is_the_first_objective_that_is_one() -> None:
     assert quality_of(("params", "loss", "accuracy")).name == "loss"
-    with pytest.raises(ConfigError, match=r"accuracy, miou, loss; got \['params'\]"):
+    with pytest.raises(ConfigError, match=r"accuracy, .*, miou, .*, loss; got \['params'\]"):
         quality_of(("params",))
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fusion_ops import FusionChoice
 from reports.measures import MEASURES
-from reports.phrases import describe, duration, ratio, signed_points, signed_range, uniform_operator
+from reports.phrases import describe, duration, gain_range, gained, ratio, signed_points, signed_range, uniform_operator
 from spaces import Architecture, SpaceRef
 
 SUM, AFF, AFF8, IAFF = FusionChoice("sum"), FusionChoice("aff", 4), FusionChoice("aff", 8), FusionChoice("iaff", 8)
@@ -82,6 +82,25 @@ def test_intervals() -> None:
     assert signed_range(MEASURES["loss"], (-0.1, 0.2)) == "−0.100 to +0.200"
     assert signed_range(MEASURES["loss"], (-0.000012, 0.0153)) == "0.0000 to +0.0153"
     assert signed_range(MEASURES["loss"], (0.00012, 0.00034), (0.0153,)) == "+0.0001 to +0.0003"
+
+
+@pytest.mark.parametrize(
+    ("name", "gain", "bounds", "words", "interval"),
+    [
+        ("accuracy", 0.0062, (-0.0029, 0.0153), "+0.62 points", "−0.29 to +1.53 points"),
+        ("r2", 0.12, (0.02, 0.22), "+0.120", "+0.020 to +0.220"),
+        ("mae", 0.12, (0.02, 0.22), "0.120 lower", "0.020 to 0.220 lower"),
+        ("mae", -0.12, (-0.22, -0.02), "0.120 higher", "0.020 to 0.220 higher"),
+        ("mae", 0.12, (-0.05, 0.29), "0.120 lower", "0.050 higher to 0.290 lower"),
+        ("mae", 1200.0, (-1000.0, 3400.0), "1,200 lower", "1,000 higher to 3,400 lower"),
+        ("loss", 0.0, (0.0, 0.0), "0", "0 to 0"),
+    ],
+)
+def test_gains_in_what_is_to_be_low_say_so(
+    name: str, gain: float, bounds: tuple[float, float], words: str, interval: str
+) -> None:
+    assert gained(MEASURES[name], gain) == words
+    assert gain_range(MEASURES[name], bounds) == interval
 
 
 @pytest.mark.parametrize(

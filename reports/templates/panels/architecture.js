@@ -27,10 +27,10 @@
   const fillTable = (entry) => {
     const rows = document.getElementById("point-rows").rows;
     report.data.points.forEach((name, point) => {
-      const { text, values } = chosen(entry, point);
+      const { text, name: operator, values } = chosen(entry, point);
       const [exactParams, exactFlops, params, flops] = data.costs[point][text];
       const cells = rows[point].cells;
-      cells[2].textContent = values.op;
+      cells[2].textContent = operator;
       cells[3].textContent = values.r ?? "–";
       const resampler = rows[point].querySelector(".resampler");
       if (resampler && data.resampled.includes(point)) resampler.textContent = report.resampler(entry.chosen[point]);

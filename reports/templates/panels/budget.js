@@ -58,7 +58,7 @@
 
   const describeCount = ({ all, whole, best }) => {
     const strong = (text) => report.element("b", {}, text);
-    const said = [strong(`${all.length} of ${entries.length}`), " candidates fit, of the complete ones ", strong(`${whole.length} of ${complete.length}`), "."];
+    const said = [strong(`${all.length} of ${entries.length}`), " candidates fit", ...(complete.length ? [", of the complete ones ", strong(`${whole.length} of ${complete.length}`)] : []), "."];
     if (best) {
       const shown = report.data.measures.filter(({ name }) => byName.has(name) && best.values[name] !== null);
       const measures = shown.map((measure) => `${formats.shown(measure, best.values[measure.name])} ${measure.label}`).join(", ");

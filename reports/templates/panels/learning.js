@@ -33,8 +33,11 @@
       });
     }
     const owners = ({ customdata }) => [...new Set(customdata.filter((place) => place !== null))];
-    const complete = [...curves.keys()].filter((place) => entries[place].rank !== null).sort((a, b) => a - b);
-    complete.sort((a, b) => sign * (entries[a].values[quality] - entries[b].values[quality]));
+    const whole = [...curves.keys()].filter((place) => entries[place].state === "complete").sort((a, b) => a - b);
+    const ranked = whole.filter((place) => entries[place].rank !== null);
+    ranked.sort((a, b) => sign * (entries[a].values[quality] - entries[b].values[quality]));
+    // Those beyond a constraint stand in the order of the catalog, the least violating first.
+    const complete = [...ranked, ...whole.filter((place) => entries[place].rank === null)];
     const fits = (place) => report.fits(entries[place]);
     const best = figure.data.filter(({ meta }) => meta === "top").flatMap(owners);
     const leading = () => complete.filter(fits).slice(0, best.length);

@@ -22,7 +22,6 @@
     return front.sort((a, b) => entries[a].values[x] - entries[b].values[x]);
   };
 
-  /** Return the range of an axis that holds the complete candidates with room around them. */
   /** Return both ends of the interval of each retrained network. */
   const barEnds = () => {
     const halves = figure.data.find(({ meta }) => meta === "retrained")?.error_y?.array ?? [];
@@ -30,8 +29,11 @@
       [-1, 1].map((sign) => ({ values: { [quality]: values[quality] === null ? null : values[quality] + sign * (halves[place] ?? 0) } })),
     );
   };
+  const ranked = entries.filter((entry) => entry.rank !== null);
+  const whole = ranked.length ? ranked : entries.filter((entry) => entry.state === "complete");
+  /** Return the range of an axis that holds the complete candidates with room around them. */
   const rangeOf = (name, log) => {
-    const known = [...entries.filter((entry) => entry.rank !== null), ...retrained, ...(name === quality ? barEnds() : [])]
+    const known = [...whole, ...retrained, ...(name === quality ? barEnds() : [])]
       .filter((entry) => entry.values[name] !== null && (!log || entry.values[name] > 0))
       .map((entry) => (log ? Math.log10(entry.values[name]) : entry.values[name]));
     if (!known.length) return undefined;
@@ -78,8 +80,22 @@
       yaxis: axis(figure.layout.yaxis, y, "log-y"),
     };
     listFront(front, x, y);
-    return { data, layout };
+    return { data, layout: data.some(drawsAny) ? layout : withoutAxes(layout, x, y) };
   };
+
+  /** Return whether a trace has a point with both coordinates. */
+  const drawsAny = ({ x, y }) => x.some((value, index) => value !== null && y[index] !== null);
+
+  /** Return a layout that says that nothing is there to draw, in place of axes around nothing. */
+  const withoutAxes = (layout, x, y) => ({
+    ...layout,
+    xaxis: { ...layout.xaxis, visible: false },
+    yaxis: { ...layout.yaxis, visible: false },
+    annotations: [{
+      text: `No candidate has ${[...new Set([x, y])].map((name) => report.data.byName[name].label).join(" and ")} yet.`,
+      showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5, font: { size: 14 },
+    }],
+  });
 
   /** Return what a trace of candidates has of those that fit: their places, their texts, how many they are. */
   const within = ({ customdata, text, name }, places) => {

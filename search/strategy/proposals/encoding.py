@@ -67,9 +67,9 @@ class Encoding:
         self._each = np.array([len(slot.resamplers) if len(slot.resamplers) > 1 else 0 for slot in space.slots])
         for s, slot in enumerate(space.slots):
             for c, choice in enumerate(self.choices[s]):
-                self.ops[s, c] = space.ops.index(choice.op)
+                self.ops[s, c] = space.ops.index(choice.name)
                 self.log_r[s, c] = math.log2(choice.r) if choice.r else 0.0
-                self.chances[s, c] = 1.0 / len(slot.reductions) / max(len(slot.reductions[choice.op]), 1)
+                self.chances[s, c] = 1.0 / len(slot.reductions) / max(len(slot.reductions[choice.name]), 1)
                 self.chances[s, c] /= max(len(slot.resamplers), 1)
                 self.resamplers[s, c] = space.resamplers.index(choice.resampler) if slot.resamplers else 0
                 for other, another in enumerate(self.choices[s]):

@@ -39,11 +39,12 @@ def split_from(
     Args:
         images: `(N, C, H, W)`, `(N, H, W, C)` or `(N, H, W)`; uint8, or what can be scaled to it: uint16, bool, and
             with `given` any numbers.
-        labels: `(N,)`; or masks `(N, H, W)`, with colours as classes `(N, H, W, 3)`; whole numbers.
+        labels: `(N,)` or `(N, K)`; or masks `(N, H, W)`, with colours as classes `(N, H, W, 3)`; whole numbers. Or
+            floating-point values `(N, …)`.
         where: How messages call the arrays, for example `data.npz: train`.
         layout: Where the channels are; `auto` takes the axis that has 1, 3 or 4 entries.
-        user_defined: Whether labels may be floating-point, of any shape `(N, …)`, for a user-defined loss; and whether
-            images may be a tuple: images, and whatever else the network takes, floating-point `(N, …)`.
+        user_defined: Whether images may be a tuple: images, and whatever else the network takes, floating-point
+            `(N, …)`.
         values: Which value of a mask is which class.
         given: The values of images that become 0 and 255.
         notices: Where it is told what was scaled.
@@ -55,7 +56,7 @@ def split_from(
     values, notices = values or ClassValues(), notices or Notices()
     several = user_defined and isinstance(images, tuple | list) and len(images) > 0
     images, *others = images if several else (images,)
-    floating = user_defined and _is_floating(labels)
+    floating = _is_floating(labels)
     split = Split(
         _images(_bytes(images, f"{where} images", given, notices), f"{where} images", layout),
         _floats(labels, f"{where} labels") if floating else _labels(labels, f"{where} labels", values),
@@ -91,18 +92,18 @@ def _images(array: NDArray[np.uint8], where: str, layout: Layout) -> Tensor:
 
 
 def _labels(value: Any, where: str, values: ClassValues) -> Tensor:
-    """Return labels `(N,)` as int64, or masks `(N, H, W)` as uint8."""
+    """Return labels `(N,)` or `(N, K)` as int64, or masks `(N, H, W)` as uint8."""
     array = _array(value, where)
     if array.dtype.kind not in "biu":
         raise DataError(f"{where} must be whole numbers; got {array.dtype}.")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim == 1:
+    if array.ndim in (1, 2):
         return torch.from_numpy(array.astype(np.int64))
     if array.ndim == 4 and array.shape[3] == 3 and array.dtype == np.uint8:
         return torch.from_numpy(values.coloured(_in_colour(array, where, values), where))
     if array.ndim != 3:
-        raise DataError(f"{where} must be (N,), or masks (N, H, W); got shape {array.shape}.")
+        raise DataError(f"{where} must be (N,), (N, K), or masks (N, H, W); got shape {array.shape}.")
     if array.dtype == np.uint8 and not values.given and not values.unknown:
         return _tensor(array)
     return torch.from_numpy(values.mask(array.astype(np.int64), where))

@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from torch import Tensor
-
 from fusion_ops.errors import DataError
 from search.training.data.class_values import ClassValues
 from search.training.data.coverage import coverage
-from search.training.data.dataset import Dataset, Split, Task
-from search.training.data.division import divided
+from search.training.data.dataset import Dataset, Split
+from search.training.data.division import divided, named, without_labels
 from search.training.data.labels import Place, numbered
+from search.training.data.learned import learned
 from search.training.data.normalisation import normalisation
 from search.training.data.notices import Notices
 from search.training.settings import DataSection
@@ -34,8 +33,8 @@ def assembled(
 ) -> Dataset:
     """Return the data set of these parts; those that are missing are set apart from the training images.
 
-    `divided` says how. Labels `(N,)` make it classification, masks segmentation, floating-point labels a task for a
-    user-defined loss. Images that are in two parts are a notice.
+    A test part of which no image has a label is left out; `divided` says how the others come about. The task is what
+    labels show, or `data.task`; see `learned`. Images that are in two parts are a notice.
 
     Args:
         section: The `data` section.
@@ -56,12 +55,14 @@ def assembled(
         if not part.images.numel():
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
     told = Notices()
+    there, hidden = without_labels(named(there))
+    task, there = learned(section, there)
     names, there = numbered(there, classes, values or ClassValues(), told, place or _place(section))
-    parts, of_division = divided(section, there)
+    parts, of_division = divided(section, there, hidden)
     try:
         dataset = Dataset(
             section.name,
-            _task(train.labels),
+            task,
             names,
             parts["train"],
             parts["validation"],
@@ -76,12 +77,6 @@ def assembled(
 
 def _place(section: DataSection) -> Place:
     return lambda part, index: f"data set {section.name}: {part} labels, image {index}"
-
-
-def _task(labels: Tensor) -> Task:
-    if labels.is_floating_point():
-        return "user_defined"
-    return "classification" if labels.ndim == 1 else "segmentation"
 
 
 def _overlaps(parts: Mapping[str, Split]) -> Iterator[str]:

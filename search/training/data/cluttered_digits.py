@@ -31,7 +31,8 @@ __all__ = ["ClutteredDigits", "Scenery", "compose", "load_cluttered_digits", "so
 VERSION = 2
 VALIDATION_FRACTION = 0.25
 # By task: least and largest number of whole digits, and how much they are enlarged.
-WHOLE = {"classification": ((1, 1), (1.0, 3.0)), "segmentation": ((2, 3), (1.0, 2.0))}
+SCENES = ((2, 3), (1.0, 2.0))
+WHOLE = {"classification": ((1, 1), (1.0, 3.0)), "multilabel": SCENES, "segmentation": SCENES}
 CHUNK_PIXELS = 500 * 32 * 32
 BASE = 32
 LINES = 2
@@ -47,17 +48,17 @@ class ClutteredDigits(PathlessSection, UndividedSection, CachedSection):
 
     Args:
         task: `classification`: one whole digit an image. `segmentation`: two or three, and a mask with
-            background and ten digits.
+            background and ten digits. `multilabel`: which digits are there, of the same two or three.
         images: Images to train and validate on; `val_fraction` of them are for validation.
         test_images: Images of the test set.
         size: Height and width in pixels.
         scale: Least and largest enlargement of whole digits, which are 8 pixels high and wide as they are, on an
-            image of 32 pixels, and in proportion on larger ones; `null`: 1 to 3, for segmentation 1 to 2.
+            image of 32 pixels, and in proportion on larger ones; `null`: 1 to 3, with two or three digits 1 to 2.
         clutter: Fragments of digits an image.
         noise: Standard deviation of the noise of a pixel, as a share of full white.
     """
 
-    task: Literal["classification", "segmentation"] = "classification"
+    task: Literal["classification", "multilabel", "segmentation"] = "classification"
     images: Annotated[int, Field(ge=20, le=1_000_000)] = 4000
     test_images: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     size: Annotated[int, Field(ge=32, le=512)] = 32
@@ -74,7 +75,7 @@ class ClutteredDigits(PathlessSection, UndividedSection, CachedSection):
 
 
 def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
-    """Return cluttered digits: `(1, size, size)` images; ten classes, or background and ten classes."""
+    """Return cluttered digits: `(1, size, size)` images; ten classes, or background and ten classes, or ten labels."""
     validation = round(section.images * section.val_fraction)
     counts = {"train": section.images - validation, "validation": validation, "test": section.test_images}
     if not 0 < validation < section.images:
@@ -92,12 +93,18 @@ def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
         seed = (TEST_SEED if name == "test" else section.seed) * len(counts) + number
         digits = images[chosen, 0].float() / 255
         drawn, targets, masks = compose(digits, torch.from_numpy(labels[part]), counts[name], scenery, seed)
-        splits[name] = Split(drawn, masks if masked else targets)
+        labelled = {"classification": targets, "segmentation": masks}
+        splits[name] = Split(drawn, labelled[section.task] if section.task in labelled else _shown(masks))
     mean, std = channel_statistics(splits["train"].images)
     classes = ("background", *DIGITS) if masked else DIGITS
     train, valid, test = (splits[part] for part in ("train", "validation", "test"))
     dataset = Dataset("cluttered_digits", section.task, classes, train, valid, test, mean, std)
     return replace(dataset, notices=tuple(coverage(dataset)))
+
+
+def _shown(masks: Tensor) -> Tensor:
+    """Return which digits are to be seen in each image, `(N, 10)` uint8, of masks in which digit d is d + 1."""
+    return torch.stack([(masks == digit + 1).flatten(1).any(dim=1) for digit in range(len(DIGITS))], dim=1).byte()
 
 
 def sources(seed: int) -> dict[str, NDArray[np.int64]]:

@@ -15,7 +15,7 @@ SHOWN = 8
 
 def coverage(dataset: Dataset) -> Iterator[str]:
     """Return a sentence for each part in which classes are missing, with their names."""
-    if not dataset.classes:
+    if not dataset.learning.least_classes:
         return
     counts = {part: images_by_class(split.labels, len(dataset.classes)) for part, split in dataset.parts.items()}
     absent = counts["train"] == 0

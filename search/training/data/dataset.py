@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError
+from search.training.tasks import TASKS, LearningTask, Task, TrainingLabels
+from search.training.tasks.segmentation import IGNORED
 
 __all__ = [
     "IGNORED",
@@ -20,15 +22,8 @@ __all__ = [
     "images_by_class",
 ]
 
-Task = Literal["classification", "segmentation", "user_defined"]
-IGNORED = 255
 # By part of a data set: what a folder, a file or a split with it may be called.
 PART_NAMES = {"train": ("train",), "validation": ("val", "validation", "valid"), "test": ("test",)}
-_LABELS: dict[Task, tuple[int | None, torch.dtype, str]] = {
-    "classification": (1, torch.int64, "int64 labels (N,)"),
-    "segmentation": (3, torch.uint8, "uint8 masks (N, H, W)"),
-    "user_defined": (None, torch.float32, "float32 labels (N, …)"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +32,9 @@ class Split:
 
     Args:
         images: `(N, C, H, W)`, uint8.
-        labels: Classification: `(N,)`, int64. Segmentation: `(N, H, W)`, uint8, 255 for unknown pixels. Anything else
-            that a user-defined loss takes, such as boxes: `(N, …)`, float32.
+        labels: Classification: `(N,)`, int64. Multi-label classification: `(N, K)`, uint8, 1 for every class that an
+            image has, else 0. Segmentation: `(N, H, W)`, uint8, 255 for unknown pixels. Regression: `(N,)` or `(N, D)`,
+            float32. Anything else that a user-defined loss takes, such as boxes: `(N, …)`, float32.
         others: What the network takes beside images, in the order of its arguments: `(N, …)`, float32.
         names: What files and functions that divide the set call the images; empty: their indices.
         groups: To which group each image belongs, where the set itself says that; else empty.
@@ -68,7 +64,8 @@ class Dataset:
     Args:
         name: Registered name.
         task: What is learned.
-        classes: Names of the classes; label k is the k-th. None where labels are floating-point.
+        classes: Names of the classes; label k is the k-th. Of a regression the names of its values, or none; none where
+            labels are for a user-defined loss.
         train: What is trained on.
         validation: What the search compares candidates on.
         test: What the search never sees; no images where none of them has a label.
@@ -77,8 +74,8 @@ class Dataset:
         notices: What was left out, scaled, or read in a way that the user did not ask for, a sentence each.
 
     Raises:
-        DataError: A split is empty or malformed, sizes differ, there are fewer than two classes, a label
-            is out of range, or a training class is missing.
+        DataError: A split is empty or malformed, sizes differ, there are too few classes, a label is out of range, or
+            nothing can be learned of the training labels.
     """
 
     name: str
@@ -93,12 +90,11 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        if self.task != "user_defined":
-            self._check_number_of_classes()
+        self._check_number_of_classes()
         for name, split in self.parts.items():
             self._check(name, split)
-        if self.task != "user_defined":
-            self._check_presence()
+        if problem := self.learning.training_problem(self.train.labels, self.classes):
+            raise self._error(problem)
         channels = self.input_shape[0]
         if len(self.mean) != channels or len(self.std) != channels or not all(std > 0 for std in self.std):
             raise self._error(
@@ -110,6 +106,21 @@ class Dataset:
     def parts(self) -> dict[str, Split]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def learning(self) -> LearningTask:
+        """What is learned, with all that is particular to it."""
+        return TASKS[self.task]
+
+    @property
+    def known(self) -> TrainingLabels:
+        """The labels that are trained on, and what follows from them."""
+        return TrainingLabels(self.learning, self.train.labels, len(self.classes))
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of a network's prediction for one image: classes, or values, first."""
+        return self.learning.output_shape(self.train.labels, len(self.classes))
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -125,7 +136,7 @@ class Dataset:
     def sizes(self) -> dict[str, Any]:
         """Return the images of each part, and by part those of its smallest and its largest class."""
         images: dict[str, Any] = {name: len(split) for name, split in self.parts.items()}
-        if not self.classes:
+        if not self.learning.least_classes:
             return images
         by_part = {name: images_by_class(split.labels, len(self.classes)) for name, split in self.parts.items()}
         return images | {"images_a_class": {name: [int(n.min()), int(n.max())] for name, n in by_part.items()}}
@@ -139,6 +150,7 @@ class Dataset:
             "input_shape": list(self.input_shape),
             "mean": list(self.mean),
             "std": list(self.std),
+            **self.learning.facts(self.known),
             **({"other_shapes": [list(shape) for shape in self.other_shapes]} if self.train.others else {}),
             **self.sizes(),
             **({"notices": list(self.notices)} if self.notices else {}),
@@ -148,25 +160,15 @@ class Dataset:
         return DataError(f"data set {self.name}: {message}")
 
     def _check_number_of_classes(self) -> None:
-        if len(self.classes) < 2:
-            raise self._error(f"a data set has at least two classes; got {list(self.classes)}.")
-        if len(self.classes) > IGNORED and self.task == "segmentation":
-            raise self._error(f"segmentation has at most {IGNORED} classes; got {len(self.classes)}.")
-
-    def _check_presence(self) -> None:
-        present = torch.unique(self.train.labels)
-        present = present[present != IGNORED] if self.task == "segmentation" else present
-        if len(present) < 2:
-            only = [self.classes[int(label)] for label in present]
-            raise self._error(f"training images have at least two classes; got {only}.")
+        least = self.learning.least_classes
+        if len(self.classes) < least:
+            raise self._error(f"{self.task} needs at least {_counted(least)}; got {list(self.classes)}.")
 
     def _check(self, name: str, split: Split) -> None:
         images, labels = split.images, split.labels
-        ndim, dtype, words = _LABELS[self.task]
-        wrong = labels.dtype != dtype or labels.ndim != (ndim or labels.ndim)
-        if images.ndim != 4 or images.dtype != torch.uint8 or wrong:
+        if images.ndim != 4 or images.dtype != torch.uint8 or not self.learning.has_form(labels):
             raise self._error(
-                f"{name} needs uint8 images (N, C, H, W) and {words}; got {images.dtype} "
+                f"{name} needs uint8 images (N, C, H, W) and {self.learning.labels}; got {images.dtype} "
                 f"{tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
             )
         check_pairs(split, f"data set {self.name}: {name}")
@@ -180,19 +182,12 @@ class Dataset:
         if [other.shape[1:] for other in split.others] != [other.shape[1:] for other in self.train.others]:
             shapes = [[tuple(other.shape[1:]) for other in part.others] for part in (split, self.train)]
             raise self._error(f"other inputs have one shape in all parts; {name} has {shapes[0]}, train {shapes[1]}.")
-        if self.task != "user_defined":
-            self._check_classes(name, labels)
+        if problem := self.learning.problem(labels, self.classes):
+            raise self._error(f"{name} {problem}")
 
-    def _check_classes(self, name: str, labels: Tensor) -> None:
-        outside = (labels < 0) | (labels >= len(self.classes))
-        if self.task == "segmentation":
-            outside &= labels != IGNORED
-        if outside.any():
-            first = outside.nonzero()[0]
-            raise self._error(
-                f"{name} labels are 0 … {len(self.classes) - 1}; image {int(first[0])} has label "
-                f"{int(labels[tuple(first)])}."
-            )
+
+def _counted(classes: int) -> str:
+    return f"{'two' if classes == 2 else 'one'} class{'es' if classes > 1 else ''}"
 
 
 def check_pairs(split: Split, where: str) -> None:
@@ -218,6 +213,8 @@ def images_by_class(labels: Tensor, classes: int) -> Tensor:
     """Return how many images each class has, `(K,)` int64: with masks, those in which it has a pixel."""
     if labels.ndim == 1:
         return torch.bincount(labels, minlength=classes)
+    if labels.ndim == 2:
+        return labels.sum(dim=0, dtype=torch.int64)
     counts = torch.zeros(classes, dtype=torch.int64)
     for mask in labels:
         counts += torch.bincount(mask.flatten(), minlength=IGNORED + 1)[:classes] > 0

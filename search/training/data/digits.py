@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,11 +17,28 @@ from search.training.data.assemble import assembled
 from search.training.data.dataset import Dataset, Split
 from search.training.data.source import DATASETS, DatasetSource, PathlessSection
 
-__all__ = ["DIGITS", "load_digits", "read_digits"]
+__all__ = ["DIGITS", "Digits", "load_digits", "read_digits"]
 
 DIGITS = tuple("0123456789")
+# What can be said of a digit, by name: of which ones it is true.
+TRAITS: Mapping[str, tuple[int, ...]] = {
+    "even": (0, 2, 4, 6, 8),
+    "above four": (5, 6, 7, 8, 9),
+    "with a loop": (0, 6, 8, 9),
+}
 LARGEST = 16
 SIZE = (8, 8)
+
+
+class Digits(PathlessSection):
+    """The `data` section of `digits`.
+
+    Args:
+        task: `classification`: ten classes. `multilabel`: whether a digit is even, above four, and has a loop.
+            `regression`: its value, 0 to 9.
+    """
+
+    task: Literal["classification", "multilabel", "regression"] = "classification"
 
 
 def read_digits() -> tuple[Tensor, NDArray[np.int64]]:
@@ -33,10 +52,14 @@ def read_digits() -> tuple[Tensor, NDArray[np.int64]]:
     return torch.from_numpy(pixels).reshape(-1, 1, *SIZE), table[:, -1].astype(np.int64)
 
 
-def load_digits(section: PathlessSection) -> Dataset:
-    """Return the handwritten digits: `(1, 8, 8)` images, ten classes."""
-    images, labels = read_digits()
-    return assembled(section, DIGITS, Split(images, torch.from_numpy(labels)))
+def load_digits(section: Digits) -> Dataset:
+    """Return the handwritten digits: `(1, 8, 8)` images, and what `task` says of them."""
+    images, digits = read_digits()
+    if section.task == "multilabel":
+        traits = np.stack([np.isin(digits, those) for those in TRAITS.values()], axis=1)
+        return assembled(section, tuple(TRAITS), Split(images, torch.from_numpy(traits.astype(np.int64))))
+    classes = DIGITS if section.task == "classification" else ()
+    return assembled(section, classes, Split(images, torch.from_numpy(digits)))
 
 
 def _file() -> Path:
@@ -50,4 +73,4 @@ def _file() -> Path:
     raise DataError("data set digits is part of scikit-learn, which is not installed: pip install scikit-learn.")
 
 
-DATASETS.register("digits")(DatasetSource("classification", load_digits, PathlessSection))
+DATASETS.register("digits")(DatasetSource(lambda section: section.task, load_digits, Digits))

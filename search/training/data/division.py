@@ -19,36 +19,60 @@ from search.training.data.division_file import by_image
 from search.training.data.groups import group_source_file, held_apart, straddling, whole_groups, with_groups
 from search.training.settings import DataSection
 
-__all__ = ["TEST_FRACTION", "TEST_SEED", "divided", "division_state", "stratified"]
+__all__ = ["TEST_FRACTION", "TEST_SEED", "divided", "division_state", "named", "stratified", "without_labels"]
 
 TEST_FRACTION = 0.2
 TEST_SEED = 20_260_101
+NO_LABEL = -1
 SHOWN = 3
 
 
-def divided(section: DataSection, given: Mapping[str, Split]) -> tuple[dict[str, Split], list[str]]:
+def named(given: Mapping[str, Split]) -> dict[str, Split]:
+    """Return the parts with a name for every image: its index, after the part where there are several."""
+    several = len(given) > 1
+    return {
+        part: split
+        if split.names
+        else replace(split, names=tuple(f"{part}/{index}" if several else str(index) for index in range(len(split))))
+        for part, split in given.items()
+    }
+
+
+def without_labels(given: Mapping[str, Split]) -> tuple[dict[str, Split], Split | None]:
+    """Return the parts without a test part of which no image has a label, and that part.
+
+    It has −1 throughout, or NaN; masks have 255 throughout.
+    """
+    test = given.get("test")
+    if test is None or not len(test) or not _is_unknown(test.labels).all():
+        return dict(given), None
+    return {part: split for part, split in given.items() if part != "test"}, test
+
+
+def divided(
+    section: DataSection, given: Mapping[str, Split], hidden: Split | None
+) -> tuple[dict[str, Split], list[str]]:
     """Return the parts `train`, `validation` and `test` of a set, and what a user has to know of them.
 
     `data.split` says to which part an image belongs; without it the parts are those given. Without a test part, 20 % of
     the training images become it, by a constant seed; without a validation part, `val_fraction` of what is left, by
-    `seed`. Shares are taken of every class, and of whole groups where there are groups. A test part of which no image
-    has a label is left out, which leaves an empty one.
+    `seed`. Shares are taken of every class, and of whole groups where there are groups. Where the set has a test part
+    without labels, the test part is empty.
 
     Args:
         section: The `data` section.
-        given: The parts that there are, at least `train`.
+        given: The parts that there are, at least `train`, with names and labels.
+        hidden: The test part, where no image of it has a label.
 
     Raises:
         DataError: A file or a group is wrong, or there are too few images or groups to divide.
     """
-    named = _named(given)
-    unlabelled = named.pop("test") if _is_unlabelled(named.get("test")) else None
-    parts = with_groups(section, named)
-    notices = [] if unlabelled is None else [_left_out(unlabelled)]
+    parts = with_groups(section, given)
+    notices = [] if hidden is None else [_left_out(hidden)]
     if section.split is not None:
-        parts = _by_file(section, parts, unlabelled)
+        parts = _by_file(section, parts, hidden)
     notices.append(straddling(section, parts))
-    if "test" not in parts and (unlabelled is None or section.split is not None):
+    if "test" not in parts and (hidden is None or section.split is not None):
         parts |= _set_apart(section, parts["train"], TEST_FRACTION, TEST_SEED, "test")
     if "validation" not in parts:
         parts |= _set_apart(section, parts["train"], section.val_fraction, section.seed, "validation")
@@ -88,25 +112,10 @@ def stratified(
     return np.setdiff1d(indices, part), part
 
 
-def _named(given: Mapping[str, Split]) -> dict[str, Split]:
-    """Return the parts with a name for every image: its index, after the part where there are several."""
-    several = len(given) > 1
-    return {
-        part: split
-        if split.names
-        else replace(split, names=tuple(f"{part}/{index}" if several else str(index) for index in range(len(split))))
-        for part, split in given.items()
-    }
-
-
-def _is_unlabelled(split: Split | None) -> bool:
-    """Return whether no image has a label: −1 throughout, NaN where labels are floating-point, 255 in masks."""
-    if split is None or not len(split):
-        return False
-    labels = split.labels
+def _is_unknown(labels: Tensor) -> Tensor:
     if labels.is_floating_point():
-        return bool(labels.isnan().all())
-    return bool((labels == IGNORED).all() if labels.dtype == torch.uint8 else (labels < 0).all())
+        return labels.isnan() | (labels == NO_LABEL)
+    return labels == (IGNORED if labels.dtype == torch.uint8 else NO_LABEL)
 
 
 def _left_out(unlabelled: Split) -> str:

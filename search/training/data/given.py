@@ -80,7 +80,7 @@ def kept(dataset: Dataset, config: DataConfig, folder: Path) -> tuple[DataConfig
     """
     folder.mkdir()
     write_files(dataset, folder)
-    chosen = {key: getattr(config, key) for key in ("val_fraction", "seed", *NORMALISATION)}
+    chosen = {key: getattr(config, key) for key in ("val_fraction", "seed", "task", *NORMALISATION)}
     section = DataConfig(name=GIVEN, path=str(folder), **chosen)
     return section, load_given(GivenSection.model_validate(section.model_dump()))
 
@@ -98,6 +98,8 @@ def load_given(section: GivenSection) -> Dataset:
             f"data set given: {path} is not the whole folder of what was handed to `launch`; put its files back, or "
             "launch a new run with `data=`."
         )
+    if section.task not in (None, found.task):
+        raise DataError(f"data set given: {path} is of {found.task}; got `data.task: {section.task}`. Leave it out.")
     return found
 
 

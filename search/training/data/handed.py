@@ -103,6 +103,8 @@ def _undivided(dataset: Dataset, section: HandedSection, what: str) -> Dataset:
                 f"{what} is a search.data.Dataset, whose parts are not divided anew by `data.{key}`; give a mapping "
                 "of arrays, or leave the key out."
             )
+    if section.task not in (None, dataset.task):
+        raise DataError(f"{what} is a search.data.Dataset of {dataset.task}; got `data.task: {section.task}`.")
     return dataset
 
 

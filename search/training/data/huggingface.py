@@ -20,6 +20,7 @@ from torch import Tensor
 from fusion_ops.errors import DataError, nearest
 from search.training.data.assemble import assembled
 from search.training.data.cache import files_in
+from search.training.data.class_lists import are_lists, columns
 from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.decoding import Picture, decoded
 from search.training.data.depth import tell_of_unused_range
@@ -149,10 +150,23 @@ def _splits(tables: dict[str, Any], section: HuggingFace, notices: Notices) -> t
     if isinstance(kind, datasets.Image):
         masks = {part: _masks(table, part, section, notices) for part, table in tables.items()}
         return {part: Split(images[part], masks[part]) for part in tables}, section.values.names
-    labels = {part: _labels(table, part, section) for part, table in tables.items()}
-    coded_labels, names = coded(labels, section.values, _place)
-    splits = {part: Split(images[part], torch.as_tensor(coded_labels[part], dtype=torch.int64)) for part in tables}
-    return splits, names or tuple(getattr(kind, "names", None) or ())
+    labels = {part: table.with_format(None)[section.label][:] for part, table in tables.items()}
+    if are_lists(labels):
+        several, names = columns(labels, section.values.names or _named(getattr(kind, "feature", None)), _place)
+        return {part: Split(images[part], several[part]) for part in tables}, names
+    checked = {part: _of_one_kind(found, part) for part, found in labels.items()}
+    coded_labels, names = coded(checked, section.values, _place)
+    splits = {part: Split(images[part], _tensor(coded_labels[part])) for part in tables}
+    return splits, names or _named(kind)
+
+
+def _named(kind: Any) -> tuple[str, ...]:
+    return tuple(getattr(kind, "names", None) or ())
+
+
+def _tensor(labels: Any) -> Tensor:
+    found = torch.as_tensor(labels)
+    return found.float() if found.is_floating_point() else found.long()
 
 
 def _groups(table: Any, part: str, section: HuggingFace) -> tuple[str, ...]:
@@ -173,15 +187,14 @@ def _masks(table: Any, part: str, section: HuggingFace, notices: Notices) -> Ten
     return stacked(range(len(table)), lambda row: section.mask(read(row), notices), lambda row: f"row {row}")
 
 
-def _labels(table: Any, part: str, section: HuggingFace) -> list[int] | list[str]:
-    """Return labels of one kind, whole numbers or texts."""
-    labels: list[Any] = table.with_format(None)[section.label][:]
+def _of_one_kind(labels: list[Any], part: str) -> list[Any]:
+    """Return labels of one kind, numbers or texts."""
     if labels and all(label is None for label in labels):
         return [NO_LABEL] * len(labels)
-    kind = str if labels and isinstance(labels[0], str) else int
-    wrong = next((row for row, label in enumerate(labels) if not isinstance(label, kind)), None)
+    kinds: Any = str if labels and isinstance(labels[0], str) else int | float
+    wrong = next((row for row, label in enumerate(labels) if not isinstance(label, kinds)), None)
     if wrong is not None:
-        words = "texts, as the first is" if kind is str else "whole numbers, or texts"
+        words = "texts, as the first is" if kinds is str else "numbers, texts, or lists of them"
         raise DataError(f"{_place(part, wrong)}: labels are {words}; got {labels[wrong]!r}.")
     return labels
 

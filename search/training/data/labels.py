@@ -179,10 +179,16 @@ def _require_classes(splits: Mapping[str, Split], names: Sequence[str], classes:
 
 
 def _class_numbers(splits: Iterable[Split]) -> list[str]:
-    """Return names for classes that have none: `0` to the largest label; none where labels are floating-point."""
+    """Return names for classes that have none: `0` to the largest label, or a number a column of labels `(N, K)`.
+
+    There are none where labels are floating-point.
+    """
     splits = tuple(splits)
     if any(split.labels.is_floating_point() for split in splits):
         return []
+    columns = next((split.labels.shape[1] for split in splits if split.labels.ndim == 2), None)
+    if columns is not None:
+        return [str(column) for column in range(columns)]
     known = [split.labels[split.labels != IGNORED] if split.labels.ndim == 3 else split.labels for split in splits]
     largest = max((int(labels.max()) for labels in known if labels.numel()), default=-1)
     if largest >= MOST_CLASSES:

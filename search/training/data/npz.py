@@ -47,7 +47,7 @@ class NpzSection(ClassSection, FileSection):
 
 
 def load_npz(section: NpzSection) -> Dataset:
-    """Return the data set in a NumPy archive: labels `(N,)` or masks `(N, H, W)`."""
+    """Return the data set in a NumPy archive: labels `(N,)` or `(N, K)`, values `(N, D)`, or masks `(N, H, W)`."""
     path, values, notices = section.existing(), section.values, Notices()
     arrays = _arrays(path, section.group_column)
     pairs = _pairs(arrays, path)

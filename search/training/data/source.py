@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ConfigDict, ValidationInfo, field_validator
 
-from fusion_ops.errors import DataError
+from fusion_ops.errors import ConfigError, DataError
 from fusion_ops.registry import Registry
 from search.training.data.cache import cached, files_state, shared
 from search.training.data.dataset import Dataset, Task
@@ -113,8 +113,18 @@ class DatasetSource(Generic[S]):
     state: Callable[[S], Any] | None = None
 
     def task_of(self, section: S) -> Task | None:
-        """Return what is learned, as far as it is known without loading."""
-        return self.task(section) if callable(self.task) else self.task
+        """Return what is learned, as far as it is known without loading.
+
+        Raises:
+            ConfigError: `data.task` names another task than that of the set.
+        """
+        if self.task is None or callable(self.task):
+            return section.task if self.task is None else self.task(section)
+        if section.task not in (None, self.task):
+            raise ConfigError(
+                f"data set {section.name} is for {self.task}; got `data.task: {section.task}`. Leave it out."
+            )
+        return self.task
 
     def section(self, config: DataConfig) -> S:
         """Return the `data` section with every setting checked.
@@ -122,7 +132,9 @@ class DatasetSource(Generic[S]):
         Raises:
             pydantic.ValidationError: A key is unknown, or a value breaks a rule.
         """
-        return self.settings.model_validate(config.model_dump())
+        values = config.model_dump()
+        # A set that has several tasks has one of them as its default.
+        return self.settings.model_validate(values if config.task else {k: v for k, v in values.items() if k != "task"})
 
     def dataset(self, section: S) -> Dataset:
         """Return the data set, from the cache where it is one that is cached.

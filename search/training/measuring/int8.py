@@ -15,7 +15,6 @@ from reports.scratch import scratch_folder
 from search.training.job import Job
 from search.training.loop import DeviceData, evaluate
 from search.training.measuring.calibration import calibration_images
-from search.training.prediction import prediction_of
 from search.training.settings import LatencyConfig
 from search.training.watchdog import Pulse, remove_pulses
 
@@ -80,6 +79,6 @@ class Int8Qualities:
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise CandidateError(f"in int8: {runtime.title} cannot run this network: {reason}") from error
             program.register_forward_pre_hook(Pulse(self._beat))
-            found = evaluate(program, self._data, self._job.train.batch_size, None, prediction_of(output))
+            found = evaluate(program, self._data, self._job.train.batch_size, None, self._data.prediction_of(output))
         self._beat()
         return {measure.column: found[measure.base] for measure in self._measures}

@@ -25,7 +25,6 @@ from search.training.device import place, precision
 from search.training.held_out import examine
 from search.training.loop import DeviceData
 from search.training.metrics import Metric
-from search.training.prediction import prediction_of
 from search.training.settings import TrainConfig
 from spaces import FusionPoint
 from spaces.operator_paths import BuiltNetwork
@@ -89,7 +88,7 @@ class PointExaminer:
     ) -> None:
         self._data, self._stopped = data, stopped
         self._settings, self._metrics, self._quality = settings, metrics, quality
-        self._select = prediction_of(settings.output)
+        self._select = data.prediction_of(settings.output)
         self._shown = _spread_out(dataset.validation, images)
         self._for_statistics = _spread_out(dataset.train, statistics)
 

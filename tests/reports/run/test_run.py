@@ -73,6 +73,17 @@ def test_a_run_without_candidates_says_so(make_run: Callable[..., Path]) -> None
         load_run(run)
 
 
+def test_a_run_that_was_killed_before_its_first_candidate_ended_has_none(make_run: Callable[..., Path]) -> None:
+    run = make_run()
+    (run / "candidates.csv").unlink()
+    (run / "log.jsonl").write_text('{"event": "launched"}\n{"event": "started", "number": 0}\n', encoding="utf-8")
+    assert load_run(run).table.empty
+    assert "nothing has been trained yet" in reports.write_html(run).read_text(encoding="utf-8")
+    (run / "log.jsonl").write_text('{"event": "finished", "number": 0}\n', encoding="utf-8")
+    with pytest.raises(RunError, match="the run has no candidates yet"):
+        load_run(run)
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [

@@ -84,6 +84,19 @@ def test_how_the_data_were_divided_is_shown(make_run: Callable[..., Path], data:
     assert facts["Splits"]["validation images are"].startswith(says)
 
 
+def test_what_could_be_chosen_before_the_space_was_widened_is_shown(make_run: Callable[..., Path]) -> None:
+    path = make_run(space={"name": "resnet", "ops": ["sum", "aff", "eca"], "reductions": [4]})
+    _, facts = provenance_of(path)
+    assert facts["Space"] == {"operators": "sum, aff, eca", "ratios r": "4"}
+    edit(path, widened=[{"until": "2000-01-01T10:00:00.000+00:00", "ops": ["sum", "aff"], "reductions": [4]}])
+    found, facts = provenance_of(path)
+    assert facts["Space"] == {
+        "operators": "sum, aff, eca; until 2000-01-01 10:00:00 UTC (0 candidates) sum, aff",
+        "ratios r": "4",
+    }
+    assert found.unrepeatable[0].startswith("The space was widened during the search: 0 candidates were proposed from")
+
+
 def test_no_password_leaves_the_run(make_run: Callable[..., Path]) -> None:
     path = make_run(storage={"url": "postgresql://me:hunter2@db/x?sslpassword=hunter3"})
     found, _ = provenance_of(path)

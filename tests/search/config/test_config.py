@@ -35,9 +35,10 @@ def test_defaults_are_those_of_the_contract():
         """
         space:  {name: resnet, depth: 20, width: 16, ops: [sum, concat, sk, aff, iaff], reductions: [2, 4, 8, 16],
                  tie: none, resamplers: [bilinear]}
-        data:   {name: digits, path: null, val_fraction: 0.2, seed: 0, mean: null, std: null, groups: null, split: null}
+        data:   {name: digits, path: null, val_fraction: 0.2, seed: 0, mean: null, std: null,
+                 task: classification, groups: null, split: null}
         train:  {epochs: 8, batch_size: 128, lr: 0.1, init: default, momentum: 0.9, weight_decay: 0.0005,
-                 output: null, loss: cross_entropy, label_smoothing: 0.1, augment: [], schedule: one_cycle,
+                 output: null, loss: auto, label_smoothing: 0.1, class_weights: null, augment: [], schedule: one_cycle,
                  warmup: 0.25, device: auto, compile: none}
         objectives: [accuracy, params]
         constraints: {}
@@ -134,6 +135,12 @@ BAD = [
     ("space:\n  name: resnt", 2, "unknown space `resnt`; did you mean `resnet`?; known: resnet"),
     ("space:\n  ops: []", 2, "`space.ops` must name at least one entry"),
     ("space:\n  ops: [sum, sum]", 2, "none twice"),
+    (
+        "space:\n  ops: [sum, aff per=channel]",
+        2,
+        "`space.ops`: `aff` has no option `per`; known: context, initial, scale",
+    ),
+    ("space:\n  ops: [sum, afff context=local]", 2, "unknown fusion operator `afff`; did you mean `aff`?"),
     ("space:\n  ops: sum", 2, "`space.ops` must be a list; got text `sum`; write [sum]."),
     ("space:\n  ops:\n  - sum\n  - aaf", 4, "unknown fusion operator `aaf`; did you mean `aff`?"),
     ("space:\n  ops: [sum, no]", 2, '`space.ops[1]` must be text; got false (written `no`); write it in quotes: "no".'),
@@ -152,8 +159,16 @@ BAD = [
     ("data:\n  val_fraction: 1.0", 2, "`data.val_fraction` must be less than 1; got 1.0"),
     ("data:\n  path: ''", 2, "`data.path` must not be empty"),
     ("objectives: [acuracy]", 1, "unknown objective `acuracy`; did you mean `accuracy`?"),
-    ("objectives: [acuracy]", 1, "params, flops, latency, memory, accuracy@int8, latency@RUNTIME"),
-    ("objectives: [params]", 1, "must name at least one quality (accuracy or loss); got the list [params]"),
+    (
+        "objectives: [acuracy]",
+        1,
+        "params, flops, latency, memory, accuracy@int8, balanced_accuracy@int8, f1@int8, latency@RUNTIME",
+    ),
+    (
+        "objectives: [params]",
+        1,
+        "must name at least one quality (accuracy, balanced_accuracy, f1 or loss); got the list [params]",
+    ),
     ("objectives: []", 1, "must name at least one quality"),
     ("objectives: accuracy", 1, "`objectives` must be a list; got text `accuracy`; write [accuracy]"),
     ("objectives:\n- accuracy\n- params\n- accuracy", 4, "objective `accuracy` is named twice"),

@@ -52,9 +52,12 @@ def test_a_detector_is_searched_exported_and_verified(config: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("train.loss=cross_entropy", "`train.loss: cross_entropy` needs labels of classes"),
+        ("train.loss=cross_entropy", "`train.loss: cross_entropy` needs labels of a known task"),
         ("objectives=[accuracy, params]", "whose labels are floating-point; use a user-defined `module:function`"),
-        ("train.augment=[flip]", "flip is for classification and segmentation, not for user_defined; leave it out"),
+        (
+            "train.augment=[flip]",
+            "flip is for classification, multilabel, segmentation and regression, not for user_defined; leave it out",
+        ),
         ("space={name: resnet}", "data set detector:images for user_defined; use traced, with a network of your own"),
         ("train.output=1", "`detector:loss` fails on"),
     ],

@@ -124,7 +124,9 @@ def test_other_draws_are_not_disturbed():
 
 
 def test_what_cannot_be_used_is_refused():
-    with pytest.raises(ConfigError, match="mixup is for classification, not for segmentation; leave it out"):
+    with pytest.raises(
+        ConfigError, match="mixup is for classification and multilabel, not for segmentation; leave it out"
+    ):
         pipeline(["flip", "mixup"], "segmentation", 5)
     with pytest.raises(ConfigError, match="names `flip` twice"):
         check(["flip", "crop", "flip"])

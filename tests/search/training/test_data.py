@@ -195,7 +195,7 @@ def test_masks_may_leave_pixels_out():
         ({"test": masks(1, dtype=torch.int64)}, r"uint8 masks .* torch\.int64"),
         ({"validation": masks(0, 3)}, "validation labels are 0 … 2; image 1 has label 3"),
         ({"validation": masks(0, 1, size=(2, 3))}, r"images \(2, 2\) and masks \(2, 3\)"),
-        ({"classes": tuple(map(str, range(256)))}, "segmentation has at most 255 classes; got 256"),
+        ({"classes": tuple(map(str, range(256)))}, "train masks have at most 255 classes; got 256"),
     ],
 )
 def test_what_is_wrong_with_masks_is_named(change, says):

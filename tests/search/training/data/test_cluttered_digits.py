@@ -113,7 +113,10 @@ def test_the_same_in_another_process(load, tmp_path):
     ("settings", "says"),
     [
         ({"size": 31}, r"`data\.size` must be at least 32; got 31"),
-        ({"task": "detection"}, r"`data\.task` must be one of classification, segmentation; got text `detection`"),
+        (
+            {"task": "detection"},
+            r"`data\.task` must be one of classification, multilabel, segmentation; got text `detection`",
+        ),
         ({"images": 2.5}, r"`data\.images` must be a whole number; got 2\.5"),
         ({"imges": 10}, "unknown key `imges` in `data`; did you mean `images`"),
         ({"path": "here"}, "cluttered_digits is not read from files"),

@@ -7,7 +7,7 @@ from PIL import Image
 
 from fusion_ops.errors import DataError
 from search.training.data import Split
-from search.training.data.division import divided
+from search.training.data.division import divided, named, without_labels
 from search.training.settings import DataSection
 
 RNG = np.random.default_rng(0)
@@ -171,13 +171,29 @@ def test_labels_of_any_kind_can_be_missing(labels):
     images = torch.from_numpy(X)
     known = labels[:1].expand(20, *labels.shape[1:]).clone().zero_()
     known[::2] = 1
-    parts, notices = divided(DataSection(), {"train": Split(images[:20], known), "test": Split(images[:5], labels)})
+    given = {"train": Split(images[:20], known), "test": Split(images[:5], labels)}
+    parts, notices = divided(DataSection(), *without_labels(named(given)))
     assert [len(part) for part in parts.values()] == [16, 4, 0]
     assert len(notices) == 1
     labels[3] = 0
-    parts, notices = divided(DataSection(), {"train": Split(images[:20], known), "test": Split(images[:5], labels)})
+    parts, notices = divided(DataSection(), *without_labels(named(given)))
     assert [len(part) for part in parts.values()] == [16, 4, 5]
     assert notices == []
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "unknown"),
+    [
+        ("multilabel", np.stack([Y, 1 - Y, Y], axis=1), -1),
+        ("regression", Y + 0.5, np.nan),
+        ("regression", Y, -1),
+    ],
+)
+def test_test_images_of_every_task_may_lack_labels(load, tmp_path, task, labels, unknown):
+    arrays = {"x_train": X[:30], "y_train": labels[:30], "x_test": X[30:], "y_test": np.full_like(labels[30:], unknown)}
+    loaded = load("npz", path=npz(tmp_path / "set.npz", **arrays), task=task)
+    assert [len(part) for part in loaded.parts.values()] == [24, 6, 0]
+    assert loaded.notices[0].startswith("none of the 10 test images has a label")
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])

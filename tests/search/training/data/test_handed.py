@@ -212,7 +212,7 @@ def test_text_labels_and_names_of_classes_are_what_they_are_in_files(expected):
         ({"path": "a"}, r"takes the place of `data\.path: a`"),
         (
             {"size": 3},
-            r"the keys of `data` are val_fraction, seed, mean, std, groups, split, layout, range, classes, unknown",
+            r"keys of `data` are val_fraction, seed, mean, std, task, groups, split, layout, range, classes, unknown",
         ),
     ],
 )
@@ -225,6 +225,14 @@ def test_a_data_set_that_is_divided_is_taken_as_it_is(expected):
     assert made(expected).info() == expected.info()
     with pytest.raises(DataError, match=r"whose parts are not divided anew by `data\.groups`"):
         made(expected, groups="who.csv")
+    with pytest.raises(DataError, match=r"is a search\.data\.Dataset of classification; got `data\.task: regression`"):
+        made(expected, task="regression")
+
+
+def test_a_task_of_what_is_handed_over():
+    assert made((X, Y), task="regression").task == "regression"
+    several = made(Items(lambda index: (X[index], np.array([Y[index], 1, 0]))))
+    assert (several.task, len(several.classes)) == ("multilabel", 3)
 
 
 def test_what_a_run_keeps_is_what_was_given(tmp_path):
@@ -240,5 +248,7 @@ def test_what_a_run_keeps_is_what_was_given(tmp_path):
         data.load(noted)
     with pytest.raises(DataError, match=r"handed to `search\.launch\(config, run_dir, data=\.\.\.\)`"):
         data.load(DataConfig(name="given"))
+    with pytest.raises(DataError, match=r"is of classification; got `data\.task: regression`"):
+        data.load(noted.model_copy(update={"task": "regression"}))
     with pytest.raises(DataError, match=r"not divided anew; got `data\.split: a`"):
         data.load(noted.model_copy(update={"split": "a"}))

@@ -93,7 +93,7 @@ def test_wrong_settings_and_columns(load, tmp_path):
         ({"image": [cell(), cell((7, 8)), *(cell() for _ in range(18))]}, "row 1 has 7 × 8, row 0 has 6 × 8"),
         (
             {"label": [0, 1, None, *([0, 1] * 8), 1], "kind": datasets.Value("int64")},
-            "row 2: labels are whole numbers, or texts; got None",
+            "row 2: labels are numbers, texts, or lists of them; got None",
         ),
     ],
 )
@@ -113,3 +113,69 @@ def test_the_package_is_an_extra(load, monkeypatch):
     monkeypatch.setattr("search.training.data.huggingface.find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"needs the package datasets: pip install fusion-nas\[hf\]"):
         load("huggingface", path="/")
+
+
+def several(path, kind, rows, names=None):
+    """Save a set whose labels are lists."""
+    inner = datasets.ClassLabel(names=names) if names else datasets.Value(kind)
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.List(inner)})
+    made = {"image": [cell(value=row * 9 % 251) for row in range(len(rows))], "label": rows}
+    datasets.Dataset.from_dict(made, features=features).save_to_disk(str(path))
+
+
+NUMBERS = [[0], [1, 2], [], [2, 0]] * 5
+HOT = [[1, 0, 0], [0, 1, 1], [0, 0, 0], [1, 0, 1]] * 5
+TEXTS = [["a"], ["b", "c"], [], ["c", "a"]] * 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "names", "classes"),
+    [
+        ("int64", NUMBERS, None, ("0", "1", "2")),
+        ("int64", NUMBERS, ["a", "b", "c"], ("a", "b", "c")),
+        ("int64", HOT, None, ("0", "1", "2")),
+        ("bool", [[bool(one) for one in row] for row in HOT], None, ("0", "1", "2")),
+        ("string", TEXTS, None, ("a", "b", "c")),
+    ],
+)
+def test_a_column_of_lists_is_of_several_classes_an_image(load, tmp_path, kind, rows, names, classes):
+    several(tmp_path / "saved", kind, rows, names)
+    dataset = load("huggingface", path=str(tmp_path / "saved"))
+    assert (dataset.task, dataset.classes) == ("multilabel", classes)
+    found = {tuple(label) for part in dataset.parts.values() for label in part.labels.tolist()}
+    assert found == {tuple(row) for row in HOT}
+
+
+@pytest.mark.parametrize("rows", [[0.5, 1.5, 2.0, 3.0] * 5, [[0.5, 1.0], [1.5, 2.0], [2.0, 4.0], [0.0, 3.0]] * 5])
+def test_a_column_of_numbers_with_a_fraction_is_for_a_regression(load, tmp_path, rows):
+    inner = datasets.Value("float32")
+    features = {"image": datasets.Image(), "label": datasets.List(inner) if isinstance(rows[0], list) else inner}
+    made = {"image": [cell(value=row * 9 % 251) for row in range(len(rows))], "label": rows}
+    datasets.Dataset.from_dict(made, features=datasets.Features(features)).save_to_disk(str(tmp_path / "saved"))
+    dataset = load("huggingface", path=str(tmp_path / "saved"), task="regression")
+    assert dataset.task == "regression"
+    values = [value for part in dataset.parts.values() for value in part.labels.tolist()]
+    assert sorted(map(str, values)) == sorted(map(str, rows))
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "names", "says"),
+    [
+        ("int64", [*NUMBERS, [0, -1]], None, "row 20: there is no class -1; they are 0 … 2"),
+        ("string", [*TEXTS, [None]], None, "row 20: labels are lists of numbers or of text; got .None."),
+        ("int64", [*NUMBERS, None], None, "row 20: labels are lists of numbers or of text; got None"),
+        ("float32", [[0.5, 1.0]] * 20 + [[0.5]], None, "row 20: lists of values have one length; got 1, and 2 before"),
+    ],
+)
+def test_a_list_that_is_no_label_is_named(load, tmp_path, kind, rows, names, says):
+    several(tmp_path / "saved", kind, rows, names)
+    with pytest.raises(DataError, match=says) as caught:
+        load("huggingface", path=str(tmp_path / "saved"))
+    assert "\n" not in str(caught.value)
+
+
+def test_lists_of_one_number_are_the_numbers_of_classes(load, tmp_path):
+    several(tmp_path / "saved", "int64", [[0], [1]] * 10)
+    dataset = load("huggingface", path=str(tmp_path / "saved"), task="multilabel")
+    assert dataset.classes == ("0", "1")
+    assert {tuple(label) for label in dataset.train.labels.tolist()} == {(1, 0), (0, 1)}

@@ -28,7 +28,7 @@ CLUTTERED = "data:\n  name: cluttered_digits\n"
         (f"{CLUTTERED}  size: 16", 3, "`data.size` must be at least 32; got 16"),
         (f"{CLUTTERED}  scale: [3, 2]", 3, "the least enlargement comes first; got [3.0, 2.0]. Write [2.0, 3.0]"),
         (f"{CLUTTERED}  scale: [1, 5]", 3, "`data.scale[1]` must be at most 4; got 5"),
-        (f"{CLUTTERED}  task: segment", 3, "`data.task` must be one of classification, segmentation"),
+        (f"{CLUTTERED}  task: segment", 3, "`data.task` must be one of classification, multilabel, segmentation"),
         (f"{CLUTTERED}  mean: 0.5", 3, "`data.mean` must be a list; got 0.5; write [0.5]"),
         (f"{CLUTTERED}  std: [0.5, 0]", 3, "`data.std[1]` must be more than 0; got 0"),
         (f"{CLUTTERED}  path: x", 3, "cluttered_digits is not read from files and has no path"),
@@ -41,7 +41,7 @@ CLUTTERED = "data:\n  name: cluttered_digits\n"
         (
             f"objectives: [miou]\n{CLUTTERED}  task: segmentation\ntrain: {{augment: [mixup]}}",
             5,
-            "`train.augment`: mixup is for classification, not for segmentation",
+            "`train.augment`: mixup is for classification and multilabel, not for segmentation",
         ),
     ],
 )
@@ -111,7 +111,10 @@ def test_a_path_beside_the_config_is_found_from_anywhere(tmp_path, monkeypatch):
     ("extra", "says"),
     [
         ("objectives: [accuracy]", "objective `accuracy` does not fit `data.name: my_masks:f`, a segmentation set"),
-        ("objectives: [miou]\ntrain: {augment: [mixup]}", "mixup is for classification, not for segmentation"),
+        (
+            "objectives: [miou]\ntrain: {augment: [mixup]}",
+            "mixup is for classification and multilabel, not for segmentation",
+        ),
     ],
 )
 def test_a_task_that_is_known_late_is_checked_late(tmp_path, monkeypatch, extra, says):

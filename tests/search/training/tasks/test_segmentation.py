@@ -1,4 +1,4 @@
-"""Losses and measures of the tasks, against the formulas written out."""
+"""Loss and measures of segmentation, against the formulas written out."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from search.training.tasks import TASKS
+from search.training.tasks import TASKS, TrainingLabels
 
-CPU = torch.device("cpu")
 IGNORED = 255
+TASK = TASKS["segmentation"]
+
+
+def known(classes: int, masks: Tensor | None = None) -> TrainingLabels:
+    return TrainingLabels(TASK, torch.zeros(1, 2, 2, dtype=torch.uint8) if masks is None else masks, classes)
 
 
 def confusion_by_hand(predicted: Tensor, truth: Tensor, classes: int) -> float:
@@ -37,61 +41,50 @@ def scene() -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("batch", [1, 4, 6])
 def test_miou_is_over_all_pixels_whatever_the_batch(scene: tuple[Tensor, Tensor], batch: int) -> None:
     outputs, masks = scene
-    tally = TASKS["segmentation"].tally(5, CPU)
+    tally = TASK.tally(known(5), ("dice",))
     for part, labels in zip(outputs.split(batch), masks.split(batch), strict=True):
         tally.add(part, labels)
     measures = tally.measures()
     assert measures["miou"] == pytest.approx(confusion_by_hand(outputs.argmax(1), masks, 5))
     logs = outputs.double().log_softmax(1)
-    known = masks != IGNORED
+    labelled = masks != IGNORED
     right = logs.gather(1, masks.long().clamp(max=4)[:, None])[:, 0]
-    assert measures["loss"] == pytest.approx(float(-right[known].mean()), rel=1e-6)
-    assert set(measures) == {"miou", "loss"}
+    assert measures["loss"] == pytest.approx(float(-right[labelled].mean()), rel=1e-6)
+    assert set(measures) == {"miou", "loss", "dice"}
 
 
 def test_a_class_that_is_nowhere_does_not_count() -> None:
     masks = torch.tensor([[[0, 0, 1, 1]]], dtype=torch.uint8)
     outputs = torch.nn.functional.one_hot(masks.long(), 3).movedim(-1, 1).float()
-    tally = TASKS["segmentation"].tally(3, CPU)
+    tally = TASK.tally(known(3))
     tally.add(outputs, masks)
     assert tally.measures()["miou"] == 1.0
 
 
+@pytest.mark.parametrize("weights", [None, (1.0, 2.0, 0.5, 3.0, 1.0)])
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_loss_of_masks_is_the_mean_over_labelled_pixels(scene: tuple[Tensor, Tensor], smoothing: float) -> None:
+def test_loss_of_masks_is_the_mean_over_labelled_pixels(
+    scene: tuple[Tensor, Tensor], smoothing: float, weights: tuple[float, ...] | None
+) -> None:
     outputs, masks = scene
     outputs.requires_grad_()
-    known = masks != IGNORED
-    loss = TASKS["segmentation"].loss(outputs, masks, label_smoothing=smoothing)
-    rows = outputs.movedim(1, -1)[known]
-    expected = torch.nn.functional.cross_entropy(rows, masks[known].long(), label_smoothing=smoothing)
+    labelled = masks != IGNORED
+    settings = {"label_smoothing": smoothing, "class_weights": weights}
+    loss = TASK.loss("cross_entropy", known(5, masks), **settings)(outputs, masks)
+    rows, weight = outputs.movedim(1, -1)[labelled], None if weights is None else torch.tensor(weights)
+    expected = torch.nn.functional.cross_entropy(rows, masks[labelled].long(), label_smoothing=smoothing, weight=weight)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     loss.backward()
     assert outputs.grad is not None
-    assert not outputs.grad.movedim(1, -1)[~known].any()
-    assert outputs.grad.movedim(1, -1)[known].all()
+    assert not outputs.grad.movedim(1, -1)[~labelled].any()
+    assert outputs.grad.movedim(1, -1)[labelled].all()
 
 
 def test_a_batch_without_labelled_pixels_has_no_loss() -> None:
     outputs = torch.randn(2, 3, 4, 4, requires_grad=True)
-    loss = TASKS["segmentation"].loss(outputs, torch.full((2, 4, 4), IGNORED, dtype=torch.uint8))
+    masks = torch.full((2, 4, 4), IGNORED, dtype=torch.uint8)
+    loss = TASK.loss("cross_entropy", known(3, masks), class_weights="balanced")(outputs, masks)
     loss.backward()
     assert loss.item() == 0.0
     assert outputs.grad is not None
     assert math.isfinite(float(outputs.grad.sum()))
-
-
-def test_accuracy_and_loss_of_labels() -> None:
-    outputs = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
-    tally = TASKS["classification"].tally(2, CPU)
-    tally.add(outputs[:1], torch.tensor([0]))
-    tally.add(outputs[1:], torch.tensor([1, 1]))
-    expected = sum(math.log1p(math.exp(-margin)) for margin in (2.0, 1.0, -3.0)) / 3
-    assert tally.measures() == pytest.approx({"accuracy": 2 / 3, "loss": expected})
-
-
-def test_probabilities_are_labels_too() -> None:
-    outputs, task = torch.randn(4, 3), TASKS["classification"]
-    labels = torch.tensor([0, 2, 1, 1])
-    mixed = torch.nn.functional.one_hot(labels, 3).float()
-    assert float(task.loss(outputs, mixed)) == pytest.approx(float(task.loss(outputs, labels)))
