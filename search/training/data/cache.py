@@ -171,7 +171,7 @@ def read_files(entry: Path) -> Dataset | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, DataError) as error:
-        logger.warning("%s is not a whole cached data set (%s); it is made again.", entry, error)
+        logger.warning("%s is not a whole cached data set (%s).", entry, error)
         return None
 
 

@@ -243,12 +243,12 @@ def test_what_a_run_keeps_is_what_was_given(tmp_path):
         same(loaded, given)
         assert loaded.info() == given.info()
         assert loaded.mean == (0.1, 0.2, 0.3)
+    with pytest.raises(DataError, match=r"is of classification; got `data\.task: regression`"):
+        data.load(noted.model_copy(update={"task": "regression"}))
     (tmp_path / "data" / "train_images.npy").write_bytes(b"cut")
     with pytest.raises(DataError, match="is not the whole folder of what was handed to `launch`; put its files back"):
         data.load(noted)
     with pytest.raises(DataError, match=r"handed to `search\.launch\(config, run_dir, data=\.\.\.\)`"):
         data.load(DataConfig(name="given"))
-    with pytest.raises(DataError, match=r"is of classification; got `data\.task: regression`"):
-        data.load(noted.model_copy(update={"task": "regression"}))
     with pytest.raises(DataError, match=r"not divided anew; got `data\.split: a`"):
         data.load(noted.model_copy(update={"split": "a"}))
