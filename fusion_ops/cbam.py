@@ -18,6 +18,7 @@ from fusion_ops.mixing import total
 from fusion_ops.norm import GlobalAverage
 from fusion_ops.operator import FusionOperator, register
 from fusion_ops.settings import one_of
+from fusion_ops.spelling import is_plain
 
 __all__ = ["CBAM"]
 
@@ -85,9 +86,21 @@ class CBAM(FusionOperator):
         return (channel * self._place_gate(summed * channel),) * self.inputs
 
     def _channel_gate(self, z: Tensor) -> Tensor:
-        largest = z.amax(dim=tuple(range(2, z.ndim)), keepdim=True)
+        largest = _largest(z, *range(2, z.ndim))
         return torch.sigmoid(self.by_channel(self.pool(z)) + self.by_channel(largest)) * self.times
 
     def _place_gate(self, u: Tensor) -> Tensor:
-        seen = torch.cat([u.mean(dim=1, keepdim=True), u.amax(dim=1, keepdim=True)], dim=1)
+        seen = torch.cat([u.mean(dim=1, keepdim=True), _largest(u, 1)], dim=1)
         return torch.sigmoid(self.by_place(seen)) * self.times
+
+
+def _largest(z: Tensor, *dims: int) -> Tensor:
+    """Return the maximum over some dimensions, kept at size 1.
+
+    Where values are equal, `amax` shares the gradient between them; TVM knows the maximum over one dimension only.
+    """
+    if not is_plain():
+        return z.amax(dim=dims, keepdim=True)
+    for dim in dims:
+        z = z.max(dim=dim, keepdim=True).values
+    return z

@@ -52,12 +52,9 @@ def none_ranked(run: RunRecord) -> NoneRanked | None:
 
 def _beyond(run: RunRecord) -> NoneRanked:
     rows, bounds = run.beyond, run.constraints
-    nearest = rows.iloc[0].to_dict()
+    nearest = {str(key): value for key, value in rows.iloc[0].items()}
     missed = excesses(nearest, bounds)
-    rest = _ended(run.table[run.table["state"] != "complete"], also=True)
-    sentence = " ".join(
-        filter(None, (_whole(rows, bounds), _nearest(nearest, missed), *_out_of_reach(rows, bounds), rest))
-    )
+    sentence = " ".join(filter(None, (_whole(rows, bounds), _nearest(nearest, missed), *_out_of_reach(rows, bounds))))
     allowed = ", ".join(
         f"{one.measure.name}: {int(one.value) if one.value.is_integer() else one.value!r}" for one in missed
     )
@@ -67,11 +64,8 @@ def _beyond(run: RunRecord) -> NoneRanked:
 
 def _whole(rows: pd.DataFrame, bounds: Mapping[str, float]) -> str:
     broken = [bound_in_words(MEASURES[name], bound) for name, bound in bounds.items() if _breaking(rows, name, bound)]
-    who = (
-        "The one complete candidate does not meet"
-        if len(rows) == 1
-        else f"None of the {len(rows)} complete candidates meets"
-    )
+    many = f"None of the {len(rows)} complete candidates meets"
+    who = "The one complete candidate does not meet" if len(rows) == 1 else many
     together = " together" if len(broken) > 1 else ""
     return f"{who} {' and '.join(broken) or 'the constraints'}{together}."
 
@@ -86,7 +80,7 @@ def _out_of_reach(rows: pd.DataFrame, bounds: Mapping[str, float]) -> Iterator[s
         measure = MEASURES[name]
         if len(bounds) > 1 and len(rows) > 1 and _breaking(rows, name, bound) == len(rows):
             best = float(measure.sign * np.nanmin(measure.sign * rows[measure.column].to_numpy(np.float64)))
-            yield f"Nobody meets {bound_in_words(measure, bound)}: the best has {measure.format(best)}."
+            yield f"None meets {bound_in_words(measure, bound)}: the best has {measure.format(best)}."
 
 
 def _breaking(rows: pd.DataFrame, name: str, bound: float) -> int:
@@ -97,14 +91,12 @@ def _breaking(rows: pd.DataFrame, name: str, bound: float) -> int:
     return int((measure.sign * (rows[measure.column] - bound) > 0).sum())
 
 
-def _ended(table: pd.DataFrame, *, also: bool = False) -> str:
+def _ended(table: pd.DataFrame) -> str:
     """Return what became of candidates of which none is complete."""
     parts = list(_parts(table))
-    if not parts:
-        return ""
-    if len(parts) == 1 and not also:
+    if len(parts) == 1:
         return f"{parts[0][:1].upper()}{parts[0][1:]}."
-    return f"{'Of the others' if also else f'Of {len(table)} candidates'} {'; '.join(parts)}."
+    return f"Of {len(table)} candidates {'; '.join(parts)}."
 
 
 def _parts(table: pd.DataFrame) -> Iterator[str]:
@@ -114,7 +106,7 @@ def _parts(table: pd.DataFrame) -> Iterator[str]:
         if rows.empty:
             continue
         count = f"all {total}" if len(rows) == total > 1 else str(len(rows))
-        reasons = [str(reason).rstrip(".") for reason in rows["reason"] if reason]
+        reasons = [" ".join(str(reason).split()).rstrip(".") for reason in rows["reason"] if reason]
         which = "the last one: " if len(rows) > 1 else ""
         last = f" ({which}{reasons[-1]})" if reasons and state != "running" else ""
         yield f"{count} {words[len(rows) != 1]}{last}"

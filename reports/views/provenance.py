@@ -75,7 +75,7 @@ def provenance(run: RunRecord, catalog: Catalog) -> Provenance:
         "Hashes": _hashes(run),
     }
     return Provenance(
-        tuple((title, tuple(facts)) for title, facts in sections.items()),
+        tuple((title, facts) for title, found in sections.items() if (facts := tuple(found))),
         tuple(_unrepeatable(run)),
         text[:MOST_CONFIG],
         max(len(text) - MOST_CONFIG, 0),

@@ -41,7 +41,7 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "best", _measures(found["best"])
         yield "front", f"{found['front']} of {found['candidates']['complete']} complete candidates"
     elif found["none_ranked"] and (found["nearest"] or found["run"] == "ended"):
-        yield "none best", found["none_ranked"].replace("`", "")
+        yield "none ranked", found["none_ranked"].replace("`", "")
     if (again := found["retraining"]) is not None:
         yield (
             "retraining",

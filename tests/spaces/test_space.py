@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -262,3 +263,15 @@ def test_builds_what_was_chosen() -> None:
     assert built == [fusion_ops.operator(choice.op) for _, choice in architecture.choices]
     with torch.no_grad():
         assert space.build(architecture).eval()(torch.zeros(1, 3, 8, 8)).shape == (1, 10)
+
+
+def test_a_wider_space_names_ratios_of_equal_width_as_the_narrower_one_did():
+    """Every r gives SK one hidden width here, so that one name stands for all."""
+    make = partial(spaces.create, "resnet", depth=8, width=4, in_channels=1, input_size=(8, 8), ops=("sum", "sk"))
+    narrow, fresh = make(reductions=(8,)), make(reductions=(2, 4, 8))
+    wide = make(reductions=(2, 4, 8), standing=(8,))
+    assert {slot.reductions["sk"] for slot in narrow.slots} == {slot.reductions["sk"] for slot in wide.slots} == {(8,)}
+    assert {slot.reductions["sk"] for slot in fresh.slots} == {(2,)}
+    assert wide.uniform("sk", 2) == narrow.uniform("sk", 8)
+    assert wide.size() == fresh.size()
+    assert type(wide)(wide.name, wide.host, **wide.selection).uniform("sk") == wide.uniform("sk")

@@ -164,4 +164,4 @@ def test_no_verdict_where_nothing_meets_the_constraints(run: Path) -> None:
     record = load_run(run)
     verdict = verdict_info(record, make_catalog(record)).verdict
     assert verdict.headline == "No verdict: no candidate meets the constraints."
-    assert verdict.sentence.startswith("None of the 4 complete candidates meets the constraints. Of the others 1")
+    assert verdict.sentence.startswith("None of the 4 complete candidates meets the constraints.")

@@ -84,6 +84,19 @@ def test_how_the_data_were_divided_is_shown(make_run: Callable[..., Path], data:
     assert facts["Splits"]["validation images are"].startswith(says)
 
 
+def test_images_of_each_part_and_class_and_notices_are_shown(make_run: Callable[..., Path]) -> None:
+    path = make_run()
+    sizes = {"train": [3, 700], "validation": [40, 40]}
+    notices = ["files are left out: 3 .txt", "class `emu` is never validated"]
+    edit(path, dataset={"train": 1000, "validation": 200, "test": 50, "images_a_class": sizes, "notices": notices})
+    found, facts = provenance_of(path)
+    assert facts["Splits"]["train images"] == "1,000, 3 to 700 a class"
+    assert facts["Splits"]["validation images"] == "200, 40 a class"
+    assert facts["Splits"]["test images"] == "50"
+    splits = dict(found.sections)["Splits"]
+    assert [fact.value for fact in splits if fact.label == "notice"] == notices
+
+
 def test_what_could_be_chosen_before_the_space_was_widened_is_shown(make_run: Callable[..., Path]) -> None:
     path = make_run(space={"name": "resnet", "ops": ["sum", "aff", "eca"], "reductions": [4]})
     _, facts = provenance_of(path)

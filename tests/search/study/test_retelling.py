@@ -116,6 +116,21 @@ def test_the_candidates_keep_id_and_number_and_none_is_trained_twice(told, narro
     assert new.study_name == ledger.study.study_name
 
 
+def test_a_merge_gets_more_resamplers_and_keeps_what_it_had(tmp_path, open_ledger):
+    narrow = spaces.create("fpn", num_classes=3, in_channels=1, input_size=(16, 16), width=4, ops=("sum", "aff"))
+    wide = SearchSpace(narrow.name, narrow.host, **narrow.selection | {"resamplers": ("bilinear", "nearest")})
+    ledger = open_ledger(space=narrow, pruner="none")
+    first = ledger.ask()
+    ledger.report(first.number, Progress(curve(0.5), 1.0, "host:1", done=True))
+    new = widened(ledger.study, tmp_path / "study.journal", narrow, wide)
+    optuna.delete_study(study_name="fusion-nas", storage=ledger.study._storage)
+    assert {value for name, value in new.trials[0].params.items() if name.endswith(".resampler")} == {"bilinear"}
+    again = open_ledger(space=wide, trials=40)
+    assert again.candidates[0].id == first.id
+    others = [again.ask() for _ in range(8)]
+    assert any("nearest" in one.architecture.to_json() for one in others)
+
+
 def test_every_sampler_learns_from_what_was_told(told, narrow, wide, tmp_path):
     path = tmp_path / "study.journal"
     new = widened(told.study, path, narrow, wide)
