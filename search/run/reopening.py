@@ -43,9 +43,10 @@ def reopened(
         RunError: The data, the network or the config have changed since the launch, or there is no usable study.
     """
     seen, now = (_compared(info) for info in (config.resolved.get("dataset"), dataset.info()))
+    if isinstance(seen, Mapping) and all(seen.get(part) == now[part] for part in dataset.parts):
+        _require_same_images(config, dataset)
     if seen != now:
         raise RunError(f"the data set has changed since the run was launched: {_changes(seen, now)}.")
-    _require_same_images(config, dataset)
     # A run of a version that did not write it down is taken as it is.
     if config.resolved.get("network", space.host.fingerprint) != space.host.fingerprint:
         raise RunError(
