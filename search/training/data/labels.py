@@ -15,7 +15,7 @@ from search.training.data.class_values import ClassValues
 from search.training.data.dataset import IGNORED, Split
 from search.training.data.notices import Notices
 
-__all__ = ["Place", "coded", "numbered"]
+__all__ = ["NO_LABEL", "Place", "coded", "numbered"]
 
 Place = Callable[[str, int], str]
 NO_LABEL = -1
