@@ -19,7 +19,6 @@ from reports.runtimes.runtime import RUNTIMES
 from search.config.document import Document, KeyPath
 from search.training.augmentation import AUGMENTATIONS
 from search.training.data import DATASETS
-from search.training.schedule import SCHEDULES
 from spaces.host import HOSTS
 from spaces.importing import MAIN, imported
 
@@ -42,7 +41,6 @@ LOOKED_UP: tuple[tuple[Registry[Any], tuple[str, str]], ...] = (
     (HOSTS, ("space", "name")),
     (DATASETS, ("data", "name")),
     (AUGMENTATIONS, ("train", "augment")),
-    (SCHEDULES, ("train", "schedule")),
     (RUNTIMES, ("latency", "runtime")),
 )
 _REFERENCE = re.compile(rf"\b{MAIN}:[A-Za-z_][\w.]*")
@@ -134,9 +132,8 @@ def _kind(function: Any) -> str:
 
 def _is_of_main(entry: Any) -> bool:
     """Return whether something registered, its class, or a function that it holds is defined in `__main__`."""
-    held: list[Any] = list(entry) if isinstance(entry, tuple) else []
-    if is_dataclass(entry) and not isinstance(entry, type):
-        held = [getattr(entry, field.name) for field in fields(entry)]
+    plain = is_dataclass(entry) and not isinstance(entry, type)
+    held = [getattr(entry, field.name) for field in fields(entry)] if plain else []
     known = (entry, type(entry), *(one for one in held if callable(one)))
     return any(getattr(one, "__module__", None) == MAIN for one in known)
 

@@ -21,7 +21,6 @@ from search.run.planning import plan
 from search.training.augmentation import AUGMENTATIONS
 from search.training.data.normalisation import channel_statistics
 from search.training.job import Job
-from search.training.schedule import SCHEDULES
 from spaces.importing import imported, is_reference, receive
 
 LOCK = threading.Lock()
@@ -166,7 +165,6 @@ def test_a_network_of_a_script_is_refused_with_what_to_do(monkeypatch):
         (OPERATORS, {"space": {"name": "resnet", "depth": 8, "ops": ["sum", "mine"]}}, "fusion operator `mine` is"),
         (RESAMPLERS, {"space": {"name": "fpn", "resamplers": ["mine"]}}, "resampler `mine` is registered by this"),
         (AUGMENTATIONS, {"train": {"augment": ["mine"]}}, "augmentation `mine` is registered by this program itself"),
-        (SCHEDULES, {"train": {"schedule": "mine"}}, "schedule `mine` is registered by this program itself"),
     ],
 )
 def test_what_a_script_registers_is_refused_where_it_is_used(monkeypatch, registry, values, says):
@@ -180,7 +178,7 @@ def test_what_a_script_registers_is_refused_where_it_is_used(monkeypatch, regist
 
 
 def of_entry(entry):
-    values = entry._asdict() if isinstance(entry, tuple) else {f.name: getattr(entry, f.name) for f in fields(entry)}
+    values = {field.name: getattr(entry, field.name) for field in fields(entry)}
     name, function = next((name, value) for name, value in values.items() if callable(value))
 
     def own(*arguments):
