@@ -67,7 +67,7 @@ def assembled(
             parts["train"],
             parts["validation"],
             parts["test"],
-            *normalisation(parts["train"].images, told),
+            *normalisation(parts["train"].images, told, notices),
             (*notices, *told.told(), *of_division, *_overlaps(parts)),
         )
     except DataError as error:

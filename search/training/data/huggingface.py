@@ -143,11 +143,9 @@ def _require_columns(table: Any, part: str, section: HuggingFace) -> None:
 
 def _splits(tables: dict[str, Any], section: HuggingFace, notices: Notices) -> tuple[dict[str, Split], tuple[str, ...]]:
     """Return the parts, and the names of the classes as far as the set or its labels have some."""
-    import datasets
-
     images = {part: _images(table, part, section, notices) for part, table in tables.items()}
     kind = tables["train"].features[section.label]
-    if isinstance(kind, datasets.Image):
+    if _holds_images(kind):
         masks = {part: _masks(table, part, section, notices) for part, table in tables.items()}
         return {part: Split(images[part], masks[part]) for part in tables}, section.values.names
     labels = {part: table.with_format(None)[section.label][:] for part, table in tables.items()}
@@ -199,12 +197,23 @@ def _of_one_kind(labels: list[Any], part: str) -> list[Any]:
     return labels
 
 
+def _holds_images(kind: Any) -> bool:
+    """Return whether a column has images, or image files as bytes, as other programs write them into Parquet files."""
+    import datasets
+
+    if isinstance(kind, datasets.Value):
+        return str(kind.dtype) in ("binary", "large_binary")
+    return isinstance(kind, datasets.Image) or (isinstance(kind, dict) and set(kind) == {"bytes", "path"})
+
+
 def _pictures(table: Any, column: str, part: str) -> Callable[[int], Picture]:
     import datasets
 
-    if not isinstance(table.features[column], datasets.Image):
+    if not _holds_images(table.features[column]):
         kind = type(table.features[column]).__name__
-        raise DataError(f"data set huggingface: column `{column}` must hold images; got {kind}.")
+        raise DataError(
+            f"data set huggingface: column `{column}` must hold images, or whole image files as bytes; got {kind}."
+        )
     raw = table.select_columns([column]).cast_column(column, datasets.Image(decode=False))
 
     def read(row: int) -> Picture:

@@ -113,7 +113,10 @@ def _arrays(path: Path, groups: str | None) -> dict[str, NDArray[Any]]:
     except ValueError as error:
         if "pickle" not in str(error):
             raise DataError(f"{path} is no whole NumPy archive ({error}).") from None
-        raise DataError(f"{path} holds Python objects (pickles), which are not read; save plain arrays.") from None
+        raise DataError(
+            f"{path} holds Python objects (pickles), which are not read; save plain arrays, and labels that are "
+            "text as `labels.astype(str)`."
+        ) from None
 
 
 DATASETS.register("npz")(DatasetSource(None, load_npz, NpzSection, state=NpzSection.state))

@@ -67,6 +67,39 @@ def test_what_was_recorded_is_shown(make_run: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        # Two folders of one repository, beside each other, and one of another clone at the same commit.
+        (
+            [("/u/a/one", "abc", "/u/a", 2), ("/u/a/two", "abc", "/u/a", 1), ("/u/b", "abc", "/u/b", 0)],
+            {"code in /u/a/one and /u/a/two": "git abc, and 3 changed files", "code in /u/b": "git abc"},
+        ),
+        # The count of the outer one has that of the inner one; an older run recorded no top level.
+        (
+            [("/u/a/one", "abc", None, 1), ("/u/a", "abc", None, 1)],
+            {"code in /u/a/one and /u/a": "git abc, and 1 changed file"},
+        ),
+        (
+            [("/u/a", "abc", None, 0), ("/u/ab", "abc", None, 0)],
+            {"code in /u/a": "git abc", "code in /u/ab": "git abc"},
+        ),
+        (
+            [("/u/a", None, None, None), ("/u/a/b", None, None, None)],
+            dict.fromkeys(("code in /u/a", "code in /u/a/b"), "under no version control that was found"),
+        ),
+    ],
+)
+def test_one_repository_is_one_commit(
+    make_run: Callable[..., Path], states: list[tuple[Any, ...]], said: dict[str, str]
+) -> None:
+    path = make_run()
+    keys = ("folder", "commit", "repository", "changed")
+    edit(path, code=[dict(zip(keys, state, strict=True)) for state in states])
+    _, facts = provenance_of(path)
+    assert {label: text for label, text in facts["Software"].items() if label.startswith("code in")} == said
+
+
+@pytest.mark.parametrize(
     ("data", "says"),
     [
         (
