@@ -9,13 +9,16 @@ What it shows
                 importances, parallel coordinates, slices, empirical distribution, timeline.
     dashboard   `optuna-dashboard` on an SQLite file: a server; its page of the study.
 
-    A page is interactive when its document is, its files have come, and the last task of 50 ms or more is over that
-    is followed by two seconds without one. These are the browser's own performance entries; Chromium is headless,
-    1280 × 900. Each page is loaded in turn, several times in fresh profiles; the median is kept. Size is that of the
-    file, of the dashboard all that it sends.
+    A page is interactive when its document is, its files have come, no answer is awaited, and the last task of 50 ms or
+    more is over that is followed by two seconds without one. These are the browser's own performance entries; Chromium
+    is headless, 1280 × 900. Each page is loaded in turn, several times in fresh profiles; the median is kept. Size is
+    that of the file, of the dashboard all that it sends.
+
+    Each way has a time limit, to write its file and to become interactive. Whoever takes longer is stopped there and is
+    told with `> LIMIT`, in the table and as `over` in the JSON; it is not loaded again.
 
 How to run
-    OMP_NUM_THREADS=1 python benchmarks/report.py [--candidates 100 1000 5000] [--loads 5] [--json OUT]
+    OMP_NUM_THREADS=1 python benchmarks/report.py [--candidates 100 1000 5000] [--loads 5] [--limit 120] [--json OUT]
     Needs `pip install fusion-nas[dashboard] playwright` and Chromium on the PATH.
 """
 
@@ -23,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import shutil
@@ -44,7 +48,8 @@ import optuna
 import yaml
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 import reports
 import spaces
@@ -104,8 +109,8 @@ def write_run(folder: Path, rows: list[dict[str, Any]]) -> Path:
     return folder
 
 
-def fill(storage: str, space: SearchSpace, rows: list[dict[str, Any]]) -> optuna.Study:
-    """Return a study of these candidates, one parameter a fusion point."""
+def fill(storage: str | None, space: SearchSpace, rows: list[dict[str, Any]]) -> optuna.Study:
+    """Return a study of these candidates, one parameter a fusion point; without a storage it is in memory."""
     choices = CategoricalDistribution(sorted({str(choice) for slot in space.slots for choice in slot.choices}))
     study = optuna.create_study(storage=storage, directions=["maximize", "minimize"], study_name="search")
     study.set_metric_names(list(OBJECTIVES))
@@ -171,52 +176,116 @@ def _wait_for(address: str) -> None:
     raise SystemExit(f"{address} does not answer.")
 
 
-def load(browser: Browser, address: str) -> dict[str, float]:
-    """Return when a page was painted and interactive, in ms, what came over the wire and its nodes."""
+def load(browser: Browser, address: str, limit: float) -> dict[str, float] | None:
+    """Return when a page was painted and interactive, in ms, what came over the wire and its nodes.
+
+    `None` where it is not interactive within the limit, in seconds.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
+    # What a busy page does not answer in time is over the limit, too.
+    page.set_default_timeout(1000 * limit)
     page.add_init_script(WATCH)
-    page.goto(address, timeout=300_000)
-    while True:
+    # A page that waits for its server is quiet, but not interactive.
+    awaited = set[Request]()
+    page.on("request", awaited.add)
+    for ended in ("requestfinished", "requestfailed"):
+        page.on(ended, awaited.discard)
+    try:
+        page.goto(address)
+        return _interactive(page, awaited, time.monotonic() + limit)
+    except TooLate:
+        return None
+    finally:
+        context.close()
+
+
+def _interactive(page: Page, awaited: set[Request], until: float) -> dict[str, float] | None:
+    while time.monotonic() < until:
         page.wait_for_timeout(250)
         seen = page.evaluate(READ)
         busy = max([seen["ready"], *(end for _, end in seen["tasks"])])
-        if seen["now"] - busy > 1000 * QUIET:
-            break
-    context.close()
-    return {"interactive": busy, **{name: seen[name] for name in ("painted", "sent", "nodes")}}
+        if not awaited and seen["now"] - busy > 1000 * QUIET:
+            return {"interactive": busy, **{name: seen[name] for name in ("painted", "sent", "nodes")}}
+    return None
 
 
-def timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    """Return how long something took, in seconds, and what it returned."""
+def timed(action: Callable[[], Any], limit: float) -> float | None:
+    """Return how long something took, in seconds, in a process of its own; `None` where it was longer than the limit.
+
+    The process is forked, so that all is imported and the candidates are there.
+    """
+    process = multiprocessing.get_context("fork").Process(target=action)
     started = time.perf_counter()
-    result = action()
-    return time.perf_counter() - started, result
+    process.start()
+    process.join(limit)
+    seconds = time.perf_counter() - started
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return None
+    if process.exitcode:
+        raise SystemExit("what was to be timed failed; see above.")
+    return seconds
 
 
-def measure(browser: Browser, space: SearchSpace, count: int, loads: int) -> dict[str, Any]:
+def measure(browser: Browser, space: SearchSpace, count: int, loads: int, limit: float) -> dict[str, Any]:
     """Return what one number of candidates costs, shown in each of the three ways."""
     with tempfile.TemporaryDirectory() as name:
         folder, rows = Path(name), made(space, count)
         storage = f"sqlite:///{folder}/study.db"
-        study, run = fill(storage, space, rows), write_run(folder / "run", rows)
-        writing, report = timed(lambda: reports.write_html(run))
-        drawing, _ = timed(lambda: write_figures(study, folder / "figures.html"))
+        study, run = fill(None, space, rows), write_run(folder / "run", rows)
+        fill(storage, space, rows)
+        files = {"report": run / "report.html", "figures": folder / "figures.html"}
+        written = {
+            "report": timed(lambda: reports.write_html(run), limit),
+            "figures": timed(lambda: write_figures(study, files["figures"]), limit),
+        }
+        pages = {way: files[way].as_uri() for way, seconds in written.items() if seconds is not None}
         with dashboard(storage) as served:
-            pages = {"report": report.as_uri(), "figures": (folder / "figures.html").as_uri(), "dashboard": served}
-            seen: dict[str, list[dict[str, float]]] = {way: [] for way in pages}
-            for _ in range(loads):
-                for way, address in pages.items():
-                    seen[way].append(load(browser, address))
-        found = {way: _median(all_seen) for way, all_seen in seen.items()}
-        for way, seconds, path in (("report", writing, report), ("figures", drawing, folder / "figures.html")):
-            found[way] |= {"write_s": round(seconds, 2), "bytes": path.stat().st_size}
-    found["ratios"] = {
+            found = _loaded(browser, pages | {"dashboard": served}, loads, limit)
+        for way, seconds in written.items():
+            if seconds is None:
+                found[way] = {"over": "write"}
+            else:
+                found[way] |= {"write_s": round(seconds, 2), "bytes": files[way].stat().st_size}
+    return found | {"ratios": _ratios(found)}
+
+
+def _loaded(browser: Browser, pages: dict[str, str], loads: int, limit: float) -> dict[str, dict[str, Any]]:
+    """Return what each page took to load, in turn; one that is over the limit is not loaded again."""
+    seen: dict[str, list[dict[str, float]]] = {way: [] for way in pages}
+    over = set[str]()
+    for _ in range(loads):
+        for way in [way for way in pages if way not in over]:
+            one = load(browser, pages[way], limit)
+            if one is None:
+                over.add(way)
+            else:
+                seen[way].append(one)
+    return {way: {"over": "load"} if way in over else _median(found) for way, found in seen.items()}
+
+
+def _ratios(found: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return what each of the others takes, in units of the report's own, as far as both are known."""
+    return {
         f"{way}: {of}": round(found[way][of] / found["report"][of], 2)
         for way in ("figures", "dashboard")
-        for of in ("interactive_ms", "bytes", *(("write_s",) if way == "figures" else ()))
+        for of in ("interactive_ms", "bytes", "write_s")
+        if of in found[way] and found["report"].get(of)
     }
-    return found
+
+
+def table_of(found: dict[str, Any], count: int, limit: float) -> str:
+    """Return one number of candidates as lines of a table."""
+    lines = [f"{count:,} candidates    {'write':>10}  {'size':>9}  {'interactive':>12}"]
+    for way in ("report", "figures", "dashboard"):
+        one, over = found[way], f"> {limit:g} s"
+        write = f"{one['write_s']:.1f} s" if "write_s" in one else over if one.get("over") == "write" else "-"
+        size = f"{one['bytes'] / 1e6:.1f} MB" if "bytes" in one else "-"
+        ready = f"{one['interactive_ms'] / 1000:.2f} s" if "interactive_ms" in one else "-"
+        lines.append(f"{way:<18}{write:>10}  {size:>9}  {over if one.get('over') == 'load' else ready:>12}")
+    return "\n".join(lines)
 
 
 def _median(seen: list[dict[str, float]]) -> dict[str, Any]:
@@ -235,7 +304,7 @@ def _import_all(space: SearchSpace) -> None:
     with tempfile.TemporaryDirectory() as name:
         rows = made(space, 20)
         reports.write_html(write_run(Path(name) / "run", rows))
-        write_figures(fill(f"sqlite:///{name}/study.db", space, rows), Path(name) / "figures.html")
+        write_figures(fill(None, space, rows), Path(name) / "figures.html")
 
 
 def main() -> None:
@@ -243,6 +312,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--candidates", type=int, nargs="+", default=[100, 1000, 5000])
     parser.add_argument("--loads", type=int, default=5)
+    parser.add_argument("--limit", type=float, default=120, help="seconds that one way may take to write or to load")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -255,14 +325,15 @@ def main() -> None:
         "hardware": hardware,
         "date": time.strftime("%F"),
         "loads": asked.loads,
+        "limit_s": asked.limit,
         "candidates": {},
     }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         results["chromium"] = browser.version
         for count in asked.candidates:
-            results["candidates"][str(count)] = found = measure(browser, space, count, asked.loads)
-            print(count, json.dumps(found, indent=1), flush=True)
+            results["candidates"][str(count)] = found = measure(browser, space, count, asked.loads, asked.limit)
+            print(table_of(found, count, asked.limit), flush=True)
             if asked.json:
                 asked.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         browser.close()

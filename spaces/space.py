@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 from torch import nn
 
-from fusion_ops import Cost, FusionChoice, FusionOperator, Recipe, operator, resampler, variant
+from fusion_ops import Cost, FusionChoice, Recipe, resampler, variant
 from fusion_ops.choice import BILINEAR
 from fusion_ops.errors import SpecError, UnknownNameError
 from spaces.architecture import Architecture, SpaceRef
 from spaces.host import HostNetwork
 from spaces.point import FusionPoint
+from spaces.slot import Slot, Trial, class_of, distinct_ratios
 
 __all__ = ["DEFAULT_OPS", "DEFAULT_REDUCTIONS", "DEFAULT_RESAMPLERS", "SearchSpace", "Slot", "Tie", "Trial"]
 
@@ -24,94 +24,6 @@ Tie = Literal["none", "stage", "all"]
 DEFAULT_OPS = ("sum", "concat", "sk", "aff", "iaff")
 DEFAULT_REDUCTIONS = (2, 4, 8, 16)
 DEFAULT_RESAMPLERS = (BILINEAR,)
-
-
-class Trial(Protocol):
-    """What `SearchSpace.suggest` needs of an Optuna trial."""
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Return one of `choices`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One decision: the points that share it and the choices that they have.
-
-    Args:
-        name: Prefix of its parameters in the Optuna study.
-        points: The points that take the same choice.
-        reductions: By operator, the ratios that give different networks; empty where it has none.
-        resamplers: What may bring the smaller input to size; empty where no point has one.
-    """
-
-    name: str
-    points: tuple[FusionPoint, ...]
-    reductions: Mapping[str, tuple[int, ...]]
-    resamplers: tuple[str, ...] = ()
-
-    @property
-    def choices(self) -> tuple[FusionChoice, ...]:
-        """Every choice, in the order of the operators, ratios and resamplers."""
-        operators = (FusionChoice.named(op, r) for op, ratios in self.reductions.items() for r in (ratios or (None,)))
-        return tuple(choice.after(name) for choice in operators for name in (self.resamplers or (BILINEAR,)))
-
-    def at(self, point: FusionPoint, choice: FusionChoice) -> FusionChoice:
-        """Return what a choice of the slot is at one of its points: without a resampler where it has nothing to do."""
-        return choice.operator if point.before is None else choice
-
-    def cost(self, choice: FusionChoice) -> Cost:
-        """Return the exact cost of a choice at all its points."""
-        return sum((point.cost(self.at(point, choice)) for point in self.points), Cost())
-
-    def near(self, choice: FusionChoice, other: FusionChoice) -> bool:
-        """Return whether two choices differ in one decision: the operator with its ratio, or the resampler."""
-        return (choice.operator == other.operator) != (choice.resampler == other.resampler)
-
-    def choice(self, op: str, r: int | None, resampler: str | None = None) -> FusionChoice:
-        """Return the choice of `op` with the ratio that stands for `r` (ratios of equal width are one).
-
-        The resampler is by default `bilinear`, or the first where that is not in the space.
-
-        Raises:
-            SpecError: The operator, the ratio or the resampler is not in the space.
-        """
-        return self._operator(op, r).after(self._resampler(resampler))
-
-    def _resampler(self, name: str | None) -> str:
-        if not self.resamplers:
-            return BILINEAR
-        if name is None:
-            return BILINEAR if BILINEAR in self.resamplers else self.resamplers[0]
-        if name not in self.resamplers:
-            raise SpecError(f"`{name}` is not a resampler of this space; it has {', '.join(self.resamplers)}.")
-        return name
-
-    def _operator(self, op: str, r: int | None) -> FusionChoice:
-        if op not in self.reductions:
-            raise SpecError(f"`{op}` is not an operator of this space; it has {', '.join(self.reductions)}.")
-        ratios = self.reductions[op]
-        if r is None or not ratios:
-            if r is not None:
-                raise SpecError(f"`{op}` has no reduction ratio; got r={r}.")
-            return FusionChoice.named(op, ratios[0] if ratios else None)
-        same = [known for known in ratios if self._widths(op, known) == self._widths(op, r)]
-        if not same:
-            raise SpecError(f"r={r} of `{op}` is not in this space at {self.name}; it has {list(ratios)}.")
-        return FusionChoice.named(op, same[0])
-
-    def params(self, choice: FusionChoice) -> dict[str, Any]:
-        """Return the trial parameters of one of the choices: none for what there is no choice of."""
-        params: dict[str, Any] = {}
-        if len(self.reductions) > 1:
-            params[f"{self.name}.op"] = choice.name
-        if len(self.reductions[choice.name]) > 1:
-            params[f"{self.name}.{choice.name}.r"] = choice.r
-        if len(self.resamplers) > 1:
-            params[f"{self.name}.resampler"] = choice.resampler
-        return params
-
-    def _widths(self, op: str, r: int) -> tuple[int, ...]:
-        return tuple(_class(op).width(point.out_channels, r) for point in self.points)
 
 
 class SearchSpace:
@@ -167,7 +79,7 @@ class SearchSpace:
         resampled = any(point.before is not None for point in points)
         # Those first that give their name to others of equal width.
         naming = tuple(dict.fromkeys((*self.standing, *self.reductions)))
-        ratios = {op: _distinct_ratios(op, points, naming) for op in self.ops}
+        ratios = {op: distinct_ratios(op, points, naming) for op in self.ops}
         return Slot(label, points, ratios, self.resamplers if resampled else ())
 
     @property
@@ -212,7 +124,7 @@ class SearchSpace:
 
     def suggest(self, trial: Trial) -> Architecture:
         """Return an architecture chosen by an Optuna trial; r exists only under operators that have it."""
-        return self._architecture([_suggested(slot, trial) for slot in self.slots])
+        return self._architecture([slot.suggested(trial) for slot in self.slots])
 
     def params(self, architecture: Architecture) -> dict[str, Any]:
         """Return the trial parameters with which `suggest` returns `architecture`.
@@ -227,14 +139,7 @@ class SearchSpace:
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Return a random architecture: at each slot an operator, then a ratio, then a resampler, each uniformly."""
-        decisions = []
-        for slot in self.slots:
-            op = self.ops[rng.integers(len(self.ops))]
-            ratios = slot.reductions[op]
-            choice = slot.choice(op, ratios[rng.integers(len(ratios))] if ratios else None)
-            several = len(slot.resamplers) > 1
-            decisions.append(choice.after(slot.resamplers[rng.integers(len(slot.resamplers))]) if several else choice)
-        return self._architecture(decisions)
+        return self._architecture([slot.drawn(rng) for slot in self.slots])
 
     def uniform(self, op: str, r: int | None = None, resampler: str | None = None) -> Architecture:
         """Return the architecture with one operator everywhere.
@@ -252,7 +157,7 @@ class SearchSpace:
     def baselines(self, r: int = 4) -> tuple[Architecture, ...]:
         """Return one uniform architecture for each operator, at the ratio of the space nearest to `r`."""
         nearest = min(self.reductions, key=lambda known: abs(known - r))
-        return tuple(self.uniform(op, nearest if _class(op).reduces else None) for op in self.ops)
+        return tuple(self.uniform(op, nearest if class_of(op).reduces else None) for op in self.ops)
 
     def smallest(self, measure: str) -> int:
         """Return the smallest cost that any architecture has.
@@ -315,7 +220,7 @@ class SearchSpace:
 
     def _decisions(self, architecture: Architecture) -> tuple[FusionChoice, ...]:
         self._check_points(architecture)
-        return tuple(_decision(slot, architecture) for slot in self.slots)
+        return tuple(slot.decision(architecture) for slot in self.slots)
 
     def _neighbors(self, decisions: list[FusionChoice]) -> Iterator[Architecture]:
         for index, slot in enumerate(self.slots):
@@ -356,10 +261,6 @@ def _variants(ops: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _class(op: str) -> type[FusionOperator]:
-    return operator(FusionChoice.named(op).op)
-
-
 def check_resamplers(name: str, host: HostNetwork, resamplers: Sequence[str]) -> None:
     """Check the resamplers of a space.
 
@@ -383,30 +284,6 @@ def check_resamplers(name: str, host: HostNetwork, resamplers: Sequence[str]) ->
             raise SpecError(f"`resamplers` at {point.name}: {error}") from None
 
 
-def _decision(slot: Slot, architecture: Architecture) -> FusionChoice:
-    """Return the choice of a slot that an architecture has.
-
-    Raises:
-        SpecError: It has none of the slot's, or not the same at all of its points.
-    """
-    chosen = {point: architecture[point.name] for point in slot.points}
-    first = next((choice for point, choice in chosen.items() if point.before is not None), chosen[slot.points[0]])
-    if first not in slot.choices or any(slot.at(point, first) != choice for point, choice in chosen.items()):
-        got = ", ".join(sorted({str(choice) for choice in chosen.values()}))
-        raise SpecError(f"{slot.name} takes one of {', '.join(map(str, slot.choices))}; got {got}.")
-    return first
-
-
-def _distinct_ratios(op: str, points: Sequence[FusionPoint], ratios: Sequence[int]) -> tuple[int, ...]:
-    cls = _class(op)
-    if not cls.reduces:
-        return ()
-    by_width: dict[tuple[int, ...], int] = {}
-    for r in ratios:
-        by_width.setdefault(tuple(cls.width(point.out_channels, r) for point in points), r)
-    return tuple(sorted(by_width.values()))
-
-
 def _groups(points: Sequence[FusionPoint], tie: Tie) -> Iterator[tuple[str, tuple[FusionPoint, ...]]]:
     if tie == "none":
         yield from ((point.name, (point,)) for point in points)
@@ -415,13 +292,3 @@ def _groups(points: Sequence[FusionPoint], tie: Tie) -> Iterator[tuple[str, tupl
     else:
         for stage in dict.fromkeys(point.stage for point in points):
             yield stage, tuple(point for point in points if point.stage == stage)
-
-
-def _suggested(slot: Slot, trial: Trial) -> FusionChoice:
-    ops = list(slot.reductions)
-    op = trial.suggest_categorical(f"{slot.name}.op", ops) if len(ops) > 1 else ops[0]
-    ratios = slot.reductions[op]
-    r = trial.suggest_categorical(f"{slot.name}.{op}.r", list(ratios)) if len(ratios) > 1 else None
-    several = len(slot.resamplers) > 1
-    resampler = trial.suggest_categorical(f"{slot.name}.resampler", list(slot.resamplers)) if several else None
-    return slot.choice(op, r, resampler)

@@ -24,7 +24,8 @@ def surrogate_calibrated(subject: Subject) -> Finding | None:
 
     Coverage is the share of networks whose measured quality lies in the 80 % interval of what was predicted of it
     without it. Passed where Wilson's 95 % interval of the coverage holds 80 %, and predictions are closer than the mean
-    is, by 2 % of the variance; failed where that interval lies below 60 %.
+    is, by 2 % of the variance and beyond chance; failed where that interval lies below 60 %. Not known where that they
+    are closer may be chance.
     """
     predicted = foretold(subject) or leave_one_out(subject.catalog)
     if predicted is None:
@@ -42,7 +43,7 @@ def surrogate_calibrated(subject: Subject) -> Finding | None:
         f"The 80 % intervals of {predicted.model} hold {int(inside.sum())} of {len(inside)} measured qualities, "
         f"and it explains {_explained(skill)}"
     )
-    return _found(low, high, skill, reason, numbers)
+    return _found(low, high, predicted, reason, numbers)
 
 
 def foretold(subject: Subject) -> Predictions | None:
@@ -56,14 +57,16 @@ def foretold(subject: Subject) -> Predictions | None:
     return Predictions(mean, doubt, measured, "the sampler's model")
 
 
-def _found(low: float, high: float, skill: float, reason: str, numbers: Numbers) -> Finding:
+def _found(low: float, high: float, predicted: Predictions, reason: str, numbers: Numbers) -> Finding:
     if high < FAR_OFF:
         advice = "Do not trust what is predicted: use `search.sampler: random`, or train longer so that noise is less."
         return Finding("fail", f"{reason}: it is far too sure.", advice, numbers)
     if not low <= COVERED <= high:
         sure = "surer" if high < COVERED else "less sure"
         return Finding("warning", f"{reason}: it is {sure} than it should be.", "More trials teach it more.", numbers)
-    if skill < LEAST_SKILL:
+    if predicted.skill >= LEAST_SKILL and not predicted.beyond_chance:
+        return Finding("unknown", f"{reason}: not enough evidence that this is more than chance.", numbers=numbers)
+    if predicted.skill < LEAST_SKILL:
         advice = "Differences may be noise: train longer, or on more validation images, before adding trials."
         return Finding("warning", f"{reason}: no better than guessing the mean.", advice, numbers)
     return Finding("pass", f"{reason}.", numbers=numbers)

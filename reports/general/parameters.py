@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ from reports.general.record import TableRecord
 from reports.marginal.cells import Cell, Effects, Line
 from reports.marginal.shares import Share, importance_of
 from reports.marginal.table import effects_of_table
+from reports.tables.cells import labels_of
 
 __all__ = ["MOST_VALUES", "ParameterInfo", "ParametersInfo", "ValueInfo", "parameters_info"]
 
 MOST_VALUES: Final = 12
-UNSET: Final = "not set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class ParametersInfo:
 def parameters_info(record: TableRecord) -> ParametersInfo:
     """Return the parameters of 2 to 12 values, each of 2 candidates or more on average; see `reports.effects`."""
     rows = record.ranked[np.isfinite(record.ranked[record.quality.column])]
-    texts = {name: _texts(record, rows, name) for name in record.parameters}
+    texts = {name: pd.Series(labels_of(rows[name].tolist()), rows.index, object) for name in record.parameters}
     # A number that hardly any two candidates share says nothing value by value.
     names = [name for name, text in texts.items() if 2 <= text.nunique() <= min(MOST_VALUES, len(rows) // 2)]
     if not names:
@@ -105,13 +105,5 @@ def _alike(effects: Effects, line: Line, name: str) -> tuple[str, ...]:
     return (*(other for other in line.names if other != name), *others)
 
 
-def _texts(record: TableRecord, rows: pd.DataFrame, name: str) -> pd.Series[str]:
-    return pd.Series(
-        [record.settings(row).get(name, UNSET) for row in rows[list(record.parameters)].to_dict("records")],
-        index=rows.index,
-        dtype="object",
-    )
-
-
-def _is_number(values: pd.Series[float]) -> bool:
-    return bool(pd.to_numeric(values, errors="coerce").notna().any())
+def _is_number(values: pd.Series[Any]) -> bool:
+    return values.dtype.kind != "c" and bool(pd.to_numeric(values, errors="coerce").notna().any())

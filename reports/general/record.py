@@ -11,7 +11,9 @@ import pandas as pd
 
 from reports.candidates.candidate import STATES
 from reports.measures import MEASURES, Measure
+from reports.tables.cells import is_unset, text_of
 from reports.tables.columns import MISSING, completed, with_epochs
+from reports.tables.names import named_as_text
 from reports.tables.objectives import Objectives, quality_among, resolved
 from reports.tables.own_columns import is_beside, is_parameter
 from reports.tables.ranking import ranked
@@ -57,7 +59,7 @@ class TableRecord:
 
     def settings(self, row: Mapping[Any, Any]) -> dict[str, str]:
         """Return the parameters of a row that it has."""
-        return {name: _text(row[name]) for name in self.parameters if not _is_none(row[name])}
+        return {name: text_of(row[name]) for name in self.parameters if not is_unset(row[name])}
 
 
 def table_record(table: pd.DataFrame, objectives: Objectives, name: str = "table") -> TableRecord:
@@ -68,8 +70,7 @@ def table_record(table: pd.DataFrame, objectives: Objectives, name: str = "table
     """
     measures = resolved(objectives)
     quality_among(measures)
-    if isinstance(table, pd.DataFrame):
-        table = table.set_axis([str(column) for column in table.columns], axis=1)
+    table = named_as_text(table)
     whole = with_epochs(completed(table, measures))
     others = [MEASURES[known] for known in MEASURES if MEASURES[known] not in measures]
     columns = {measure.column for measure in measures}
@@ -85,11 +86,3 @@ def table_record(table: pd.DataFrame, objectives: Objectives, name: str = "table
     missing = tuple(dict.fromkeys((*whole.attrs.get(MISSING, ()), *aside)))
     whole.attrs = {**whole.attrs, MISSING: missing}
     return TableRecord(name, whole, measures, (*measures, *shown), parameters, missing)
-
-
-def _is_none(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and pd.isna(value)) or value == ""
-
-
-def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

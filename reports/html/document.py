@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -89,7 +89,8 @@ def write_page(target: Path, assets: str, page: Callable[[Markup, str], str]) ->
 def _page(run: RunRecord, plotly: Markup, source: str) -> str:
     catalog = make_catalog(run)
     environment = environment_of()
-    sections = [_section(environment, name, panel, run, catalog) for name, panel in ordered()]
+    infos = {name: panel.info(run, catalog) for name, panel in ordered()}
+    sections = [_section(environment, name, panel, infos, run=run, catalog=catalog) for name, panel in ordered()]
     return rendered(
         "page.html",
         sections,
@@ -137,14 +138,17 @@ def rendered(
     )
 
 
-def _section(environment: Environment, name: str, panel: Panel, run: RunRecord, catalog: Catalog) -> dict[str, Any]:
-    info = panel.info(run, catalog)
+def _section(
+    environment: Environment, name: str, panel: Panel, infos: Mapping[str, Any], **context: RunRecord | Catalog
+) -> dict[str, Any]:
+    """Return a panel's section; its template has its numbers as `info`, and those of all panels as `infos`."""
+    info = infos[name]
     template = environment.get_template(f"panels/{name}.html")
     return {
         "name": name,
         "title": panel.title,
         "short": panel.short or panel.title,
-        "body": Markup(template.render(info=info, run=run, catalog=catalog)),  # noqa: S704 - autoescaped
+        "body": Markup(template.render(info=info, infos=infos, **context)),  # noqa: S704 - autoescaped
         "figure": plain(panel.figure(info)) if panel.figure is not None else None,
         "data": panel.data(info) if panel.data is not None else None,
     }

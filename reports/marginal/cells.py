@@ -33,6 +33,8 @@ CERTAIN = 0.01
 ALIKE = 0.9
 """Points with at least this Cramér's V nearly always changed together."""
 ERROR = 0.05
+# The squares of more are no numbers any more.
+FAR = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,8 @@ def holm(values: Sequence[float]) -> list[float]:
 def _problem(design: Design, gain: Array) -> str:
     if design.size < LEAST:
         return f"It takes {LEAST} complete candidates with a quality; there {_are(design.size)}."
+    if float(np.abs(gain).max()) > FAR:
+        return f"Qualities of more than {FAR:.0e} are too far apart to calculate with."
     # What differs by less is the rounding of numbers.
     if np.ptp(gain) <= 1e-12 * max(1.0, float(np.abs(gain).max())):
         return "All complete candidates have the same quality."

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reports.marginal.design import Design
 
-__all__ = ["CELLS", "Fit", "Sums", "best_common", "evidence", "fit", "fit_with", "inner", "sums"]
+__all__ = ["CELLS", "Fit", "Sums", "best_common", "evidence", "fit", "fit_with", "inner", "left_out", "sums"]
 
 Array = NDArray[np.float64]
 
@@ -77,15 +77,32 @@ def fit(design: Design, gain: Array) -> Fit:
 
 def fit_with(design: Design, gain: Array, ratios: Array) -> Fit:
     """Return the model with these ratios, `(p,)`."""
-    known, centred = sums(design, gain), gain - gain.mean()
-    size, columns = known.size, design.columns
+    known = sums(design, gain)
     smoother = np.linalg.inv(inner(known.gram, ratios))
     left = known.gain - float(known.to_gain @ smoother @ known.to_gain)
-    projected = columns @ smoother
-    pull = np.einsum("np,np->n", projected, columns) + 1 / size
-    errors = (centred - projected @ known.to_gain) / np.maximum(1 - pull, 1e-9)
-    plain = centred * size / (size - 1)
-    return Fit(ratios, max(left, 0.0) / (size - 1), float(1 - errors @ errors / (plain @ plain)))
+    errors = _left_out(design, gain, ratios)[0]
+    plain = (gain - gain.mean()) * known.size / (known.size - 1)
+    return Fit(ratios, max(left, 0.0) / (known.size - 1), float(1 - errors @ errors / (plain @ plain)))
+
+
+def left_out(design: Design, gain: Array, fitted: Fit) -> tuple[Array, Array]:
+    """Return mean and standard deviation of what the model predicts of each candidate from all others, `(n,)` each.
+
+    With the hat matrix `H = 1/n + Φ (D⁻¹ + Φ'Φ)⁻¹ Φ'` the error of the i-th is `(gain - H gain)_i / (1 - H_ii)`, its
+    variance `σ² / (1 - H_ii)`, the noise of its own training included (Rasmussen and Williams, Gaussian Processes for
+    Machine Learning, 2006, eq. 5.12). Ratios and σ² are those of all candidates.
+    """
+    errors, free = _left_out(design, gain, fitted.ratios)
+    return gain - errors, np.sqrt(fitted.noise / free)
+
+
+def _left_out(design: Design, gain: Array, ratios: Array) -> tuple[Array, Array]:
+    """Return the error of each candidate as predicted from all others, and `1 - H_ii`."""
+    known, columns = sums(design, gain), design.columns
+    projected = columns @ np.linalg.inv(inner(known.gram, ratios))
+    pull = np.einsum("np,np->n", projected, columns) + 1 / known.size
+    free = np.maximum(1 - pull, 1e-9)
+    return (gain - gain.mean() - projected @ known.to_gain) / free, free
 
 
 def evidence(known: Sums, ratios: Array) -> float:

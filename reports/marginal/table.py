@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ from reports.marginal.decisions import decisions
 from reports.marginal.design import Choice
 from reports.marginal.shares import importance_of
 from reports.measures import Measure
+from reports.tables.cells import labels_of
+from reports.tables.names import named_as_text
 from reports.tables.objectives import Objectives, quality_among, resolved
 from spaces import Architecture
 
@@ -32,8 +34,8 @@ def effects(
     objectives: Objectives = OBJECTIVES,
     *,
     of: str = "operator",
-    points: Sequence[str] | None = None,
-    beside: Sequence[str] = (),
+    points: Sequence[Any] | None = None,
+    beside: Sequence[Any] = (),
 ) -> pd.DataFrame:
     """Return what each operator at each point adds to the quality, given all else that the candidates had.
 
@@ -44,7 +46,8 @@ def effects(
         table: The candidates table; the complete candidates of the search and its baselines count.
         objectives: The objectives, as of `reports.rank`; the first quality among them is explained.
         of: `operator`, or `r` for the r of each operator, at all points together.
-        points: Columns to take in place of the fusion points in `architecture`: their values are the operators.
+        points: Columns to take in place of the fusion points in `architecture`: their values are the operators. An
+            empty cell is `not set`, an empty text `""`.
         beside: Columns of numbers that differ between the candidates beside that, such as `train.lr`.
 
     Returns:
@@ -88,8 +91,8 @@ def importance(
     table: pd.DataFrame,
     objectives: Objectives = OBJECTIVES,
     *,
-    points: Sequence[str] | None = None,
-    beside: Sequence[str] = (),
+    points: Sequence[Any] | None = None,
+    beside: Sequence[Any] = (),
 ) -> pd.DataFrame:
     """Return what share of the differences in quality each fusion point accounts for, the largest first.
 
@@ -119,20 +122,20 @@ def importance(
 
 
 def effects_of_table(
-    table: pd.DataFrame, quality: Measure, *, points: Sequence[str] | None = None, beside: Sequence[str] = ()
+    table: pd.DataFrame, quality: Measure, *, points: Sequence[Any] | None = None, beside: Sequence[Any] = ()
 ) -> Effects:
     """Return the effects on a quality; see `effects`."""
-    if not isinstance(table, pd.DataFrame):
-        raise DataError(f"a table of candidates is a pandas.DataFrame; got {type(table).__name__}.")
+    table = named_as_text(table)
     for option, given in (("points", points), ("beside", beside)):
         if isinstance(given, str):
             raise SpecError(f"`{option}` is a list of columns; got {given!r}. Write [{given!r}].")
         if given is not None and not isinstance(given, Iterable):
             raise SpecError(f"`{option}` is a list of columns; got {given!r}.")
-    named = () if points is None else points
+    named = [] if points is None else [str(name) for name in points]
+    beside = [str(name) for name in beside]
     for column in (quality.column, *(["architecture"] if points is None else named), *beside):
         if column not in table.columns:
-            raise DataError(f"the table needs a column `{column}`; it has {', '.join(map(str, table.columns))}.")
+            raise DataError(f"the table needs a column `{column}`; it has {', '.join(table.columns)}.")
     rows = _counted(table, quality)
     names, chosen = _columns(rows, named) if points is not None else _architectures(rows)
     values = rows[quality.column].to_numpy(np.float64)
@@ -164,7 +167,10 @@ def _counted(table: pd.DataFrame, quality: Measure) -> pd.DataFrame:
 
 
 def _columns(table: pd.DataFrame, points: Sequence[str]) -> tuple[list[str], list[list[Choice]]]:
-    return list(points), [[(str(value), None) for value in row] for row in table[list(points)].itertuples(index=False)]
+    labels = pd.DataFrame(
+        {point: labels_of(table[point].tolist()) for point in points}, index=table.index, dtype=object
+    )
+    return list(points), [[(label, None) for label in row] for row in labels.itertuples(index=False)]
 
 
 def _architectures(table: pd.DataFrame) -> tuple[list[str], list[list[Choice]]]:

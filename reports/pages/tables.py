@@ -9,6 +9,7 @@ import pandas as pd
 
 from reports.run.run import load_run
 from reports.tables.columns import completed
+from reports.tables.names import named_as_text
 from reports.tables.objectives import Objectives, resolved
 from reports.tables.own_columns import RESULTS
 from reports.tables.ranking import ranked
@@ -39,7 +40,7 @@ def with_ranks(table: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
     Raises:
         FusionNasError: As `reports.rank`.
     """
-    measures = resolved(objectives)
+    measures, table = resolved(objectives), named_as_text(table)
     whole = completed(table, [measure for measure in measures if measure.column in table.columns])
     ranking = ranked(whole, measures).set_index("number")
     added = {name: whole["number"].map(ranking[name]) for name in RESULTS}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from reports.drawing.figure_style import TITLE, layout
 from reports.drawing.palette import LIGHT
-from reports.fidelity import Crossing, Endings, Tau, crossings, endings, fair_floor, kendall, top_regret
-from reports.measures import Measure
+from reports.fidelity import Crossing, Endings, Regret, Tau, crossings, endings, fair_floor, kendall, regret
+from reports.measures import ABSENT, Measure
 from reports.panels.panel import PANELS, Panel
 from reports.phrases import decrease, signed_points, signed_range
 from reports.run.catalog import Catalog
@@ -34,12 +34,12 @@ class Rung:
         epoch: The epoch.
         tau: Kendall's τ between the quality there and at the end; `None` where it cannot be calculated.
         regrets: By how many of the best ones there are trained on, how much worse the best of them ends than the best
-            of all.
+            of all; `None` where nothing is known.
     """
 
     epoch: int
     tau: Tau | None
-    regrets: Mapping[int, float | None]
+    regrets: Mapping[int, Regret | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,25 @@ class FidelityInfo:
             "bloomers are gone."
         )
 
-    def shown(self, value: float | None) -> str:
-        """Return a difference as a person reads it."""
-        return "–" if value is None else signed_points(self.measure, value)
+    def shown(self, found: Regret | None) -> str:
+        """Return a regret with its interval."""
+        if found is None:
+            return ABSENT
+        bounds = (found.low, found.high)
+        text = f"{signed_points(self.measure, found.value, bounds)} ({signed_range(self.measure, bounds)})"
+        return text.replace("+", "")
+
+    @property
+    def by_chance(self) -> str:
+        """What picking at random loses, in a sentence; empty where no regret is known."""
+        known = {most: one for rung in self.rungs for most, one in rung.regrets.items() if one is not None}
+        said = [f"{signed_points(self.measure, one.chance).replace('+', '')} of {most}" for most, one in known.items()]
+        if not said:
+            return ""
+        return (
+            f"Picking at random would lose {' and '.join(said)}, on average: a regret whose interval holds both that "
+            "and 0 is not enough evidence. Intervals are of 95 %, by bootstrap over the candidates."
+        )
 
     def span(self, bias: Crossing) -> str:
         """Return a bias with its interval."""
@@ -169,7 +185,7 @@ def fidelity_figure(info: FidelityInfo) -> Figure:
 
 def _rung(found: Endings, epoch: int) -> Rung:
     early = found.at(epoch)
-    regrets = {most: top_regret(early, found.final, most, found.weights) for most in KEPT}
+    regrets = {most: regret(early, found.final, most, found.weights) for most in KEPT}
     return Rung(epoch, kendall(early, found.final, found.weights), regrets)
 
 

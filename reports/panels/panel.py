@@ -20,8 +20,8 @@ __all__ = ["PANELS", "Panel", "ordered"]
 class Panel:
     """A panel: numbers first, then how they are shown.
 
-    Its HTML is `templates/panels/NAME.html` with the numbers as `info`; `NAME.css` and `NAME.js` beside it
-    are taken into the page where they exist.
+    Its HTML is `templates/panels/NAME.html` with the numbers as `info`, and those of all panels, by name, as `infos`;
+    `NAME.css` and `NAME.js` beside it are taken into the page where they exist.
 
     Args:
         number: Its place in the report, from 1.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from fusion_ops.errors import DataError, RunError
-from reports.checks import WORDS, Check, Status, examine
 from reports.judging import judgement_of
 from reports.judging.judgement import Judgement
 from reports.measures import MEASURES, Measure
@@ -58,7 +56,6 @@ class VerdictInfo:
         retrained: The verdict on retrained networks, which comes first where there is one.
         command: The command of the next step: to retrain, or to export what is better; empty where there is none.
         problem: Why there is no verdict on what was retrained; empty where nothing is in the way.
-        health: The checks of the run, the worst first.
     """
 
     verdict: SearchVerdict
@@ -68,12 +65,6 @@ class VerdictInfo:
     retrained: RetrainedView | None
     command: str
     problem: str
-    health: tuple[Check, ...]
-
-    @property
-    def health_words(self) -> Mapping[Status, str]:
-        """What the status of a check is called."""
-        return WORDS
 
 
 def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
@@ -89,7 +80,6 @@ def verdict_info(run: RunRecord, catalog: Catalog) -> VerdictInfo:
         retrained=None if judged is None else retrained_view(judged),
         command="" if problem else _next(run, result, judged),
         problem=problem,
-        health=examine(run, catalog),
     )
 
 

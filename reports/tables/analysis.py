@@ -16,8 +16,9 @@ from reports.fronts.volume import MARGIN
 from reports.fronts.volume import hypervolume as volume
 from reports.measures import Measure
 from reports.tables.columns import completed
+from reports.tables.names import named_again
 from reports.tables.objectives import Objectives, resolved
-from reports.tables.ranking import rank
+from reports.tables.ranking import rank, ranking
 
 __all__ = ["hypervolume", "knee", "pareto"]
 
@@ -34,10 +35,10 @@ def pareto(table: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
     Raises:
         FusionNasError: As `rank`.
     """
-    ranking, measures = rank(table, objectives), resolved(objectives)
-    whole = np.isfinite(candidates.losses_of(ranking, measures)).all(axis=1)
-    front: pd.DataFrame = ranking[(ranking["rank"] == 1) & whole].reset_index(drop=True)
-    return front
+    out, measures = ranking(table, objectives), resolved(objectives)
+    whole = np.isfinite(candidates.losses_of(out, measures)).all(axis=1)
+    front: pd.DataFrame = out[(out["rank"] == 1) & whole].reset_index(drop=True)
+    return front.set_axis(named_again(front.columns, table), axis=1)
 
 
 def knee(table: pd.DataFrame, objectives: Objectives) -> pd.Series[Any] | None:
@@ -52,12 +53,12 @@ def knee(table: pd.DataFrame, objectives: Objectives) -> pd.Series[Any] | None:
     Raises:
         FusionNasError: As `rank`.
     """
-    ranking = rank(table, objectives)
-    bends = ranking[ranking["knee"]]
+    out = rank(table, objectives)
+    bends = out[out["knee"]]
     return bends.iloc[0] if len(bends) else None
 
 
-def hypervolume(table: pd.DataFrame, objectives: Objectives, reference: Mapping[str, float] | None = None) -> float:
+def hypervolume(table: pd.DataFrame, objectives: Objectives, reference: Mapping[Any, float] | None = None) -> float:
     """Return how much of the objective space the complete candidates dominate.
 
     The volume of all points z with p ≤ z ≤ reference for some candidate p, with every objective turned to be
@@ -87,8 +88,10 @@ def hypervolume(table: pd.DataFrame, objectives: Objectives, reference: Mapping[
     return volume((points - low) / np.where(span > 0, span, 1.0), np.full(len(measures), 1.0 + MARGIN))
 
 
-def _bound(reference: Mapping[str, float], measures: tuple[Measure, ...]) -> list[float]:
+def _bound(reference: Mapping[Any, float], measures: tuple[Measure, ...]) -> list[float]:
     names = [measure.name for measure in measures]
+    if isinstance(reference, Mapping):
+        reference = {str(name): value for name, value in reference.items()}
     if not isinstance(reference, Mapping) or set(reference) != set(names):
         got = dict(reference) if isinstance(reference, Mapping) else repr(reference)
         raise SpecError(f"`reference` has a value of every objective, {', '.join(names)}; got {got}.")

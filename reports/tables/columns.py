@@ -11,6 +11,7 @@ import pandas as pd
 from fusion_ops.errors import DataError
 from reports.candidates.candidate import STATES
 from reports.measures import Measure
+from reports.tables.names import named_as_text
 from reports.tables.own_columns import RESULTS
 
 __all__ = ["KINDS", "MISSING", "completed", "with_epochs"]
@@ -21,11 +22,11 @@ MISSING: Final = "missing"
 
 
 def completed(table: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
-    """Return a table with the columns that a ranking needs, each in its type.
+    """Return a table with the columns that a ranking needs, each in its type and called by a text.
 
     What is missing is completed: `number` by the row's place, `id` by the number, `state` by whether every objective
-    has a value, `kind` as `search`, `feasible` as true. `attrs["missing"]` says which, and names what a
-    ranking replaces.
+    has a value, `kind` as `search`, `feasible` as true. `attrs["missing"]` says which, names what a ranking replaces,
+    and counts complete rows without a finite value of an objective.
 
     Args:
         table: The candidates, one row each; see `docs/library.md` for the columns.
@@ -35,8 +36,7 @@ def completed(table: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
         DataError: It is no table, a column of an objective is missing, or a cell is wrong; the message names the column
             and the row.
     """
-    if not isinstance(table, pd.DataFrame):
-        raise DataError(f"a table of candidates is a pandas.DataFrame; got {type(table).__name__}.")
+    table = named_as_text(table)
     _require_columns(table, measures)
     out, missing = table.copy(), list(table.attrs.get(MISSING, ()))
     for measure in measures:
@@ -47,6 +47,7 @@ def completed(table: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
         else:
             out[name], said = complete(out, measures)
             missing += [said] if said else []
+    missing += _unranked(out, measures)
     missing += [f"column `{name}` is set aside: a ranking has its own" for name in RESULTS if name in table.columns]
     missing = list(dict.fromkeys(missing))
     out.attrs = {**table.attrs, MISSING: tuple(missing)} if missing else dict(table.attrs)
@@ -68,15 +69,23 @@ def with_epochs(table: pd.DataFrame) -> pd.DataFrame:
 
 def _require_columns(table: pd.DataFrame, measures: Iterable[Measure]) -> None:
     names = list(table.columns)
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if twice:
-        raise DataError(f"a table has every column once; got `{twice[0]}` {names.count(twice[0])} times.")
     for measure in measures:
         if measure.column not in names:
             raise DataError(
                 f"objective `{measure.name}` needs the column `{measure.column}`; "
                 f"the table has {', '.join(map(str, names)) or 'no column'}."
             )
+
+
+def _unranked(table: pd.DataFrame, measures: Sequence[Measure]) -> list[str]:
+    """Return which objectives have no finite value in rows that count as complete: nothing can be said of these."""
+    complete = table[table["state"] == "complete"]
+    counts = {measure.name: int((~np.isfinite(complete[measure.column])).sum()) for measure in measures}
+    return [
+        f"`{name}` has no finite value in {count:,} complete row{'s' if count > 1 else ''}: ranked behind all others"
+        for name, count in counts.items()
+        if count
+    ]
 
 
 def _numbers(table: pd.DataFrame, name: str) -> pd.Series[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 from fusion_ops.errors import ConfigError, SpecError
 from reports.measures import MEASURES, Direction, Measure
@@ -12,7 +12,7 @@ from reports.tables.own_columns import RESULTS
 
 __all__ = ["Objectives", "quality_among", "resolved"]
 
-Objectives = Sequence[str] | Mapping[str, Direction]
+Objectives = Sequence[str] | Mapping[Any, Direction]
 
 
 def resolved(objectives: Objectives) -> tuple[Measure, ...]:
@@ -20,8 +20,8 @@ def resolved(objectives: Objectives) -> tuple[Measure, ...]:
 
     Args:
         objectives: Names of known measures, `["accuracy", "params"]`; or names with their directions,
-            `{"map50": "maximize", "gflops": "minimize"}`, each the name of a column. A known measure keeps its unit and
-            column when its direction is the known one.
+            `{"map50": "maximize", "gflops": "minimize"}`, each the name of a column as the table has it. A known
+            measure keeps its unit and column when its direction is the known one.
 
     Returns:
         The measures in this order. Of those that are not known, what is maximised is a quality and what is minimised a
@@ -34,7 +34,7 @@ def resolved(objectives: Objectives) -> tuple[Measure, ...]:
     """
     if isinstance(objectives, str) or not isinstance(objectives, Sequence | Mapping):
         raise SpecError(f"`objectives` is a list of names or a mapping of name to direction; got {objectives!r}.")
-    names = list(objectives)
+    names = [str(name) for name in objectives] if isinstance(objectives, Mapping) else list(objectives)
     if not names or len(set(names)) < len(names):
         raise SpecError(f"`objectives` has at least one name, and none twice; got {names}.")
     own = next((name for name in names if name in RESULTS), None)
@@ -65,12 +65,13 @@ def quality_among(measures: Sequence[Measure]) -> Measure:
     )
 
 
-def _measure(name: str, direction: Direction) -> Measure:
+def _measure(label: Any, direction: Direction) -> Measure:
+    name = str(label)
     if direction not in get_args(Direction):
         raise SpecError(f"a direction is {' or '.join(get_args(Direction))}; got {direction!r} for `{name}`.")
     if name in MEASURES and MEASURES[name].direction == direction:
         return MEASURES[name]
-    return Measure(str(name), str(name), direction, "number", str(name), quality=direction == "maximize")
+    return Measure(name, name, direction, "number", name, quality=direction == "maximize")
 
 
 def _known(measure: Measure) -> bool:

@@ -13,9 +13,10 @@ from reports.fronts.dominance import knee, ranks
 from reports.fronts.volume import shares
 from reports.measures import MEASURES, Measure
 from reports.tables.columns import completed
+from reports.tables.names import named_again
 from reports.tables.objectives import Objectives, quality_among, resolved
 
-__all__ = ["beyond_constraints", "rank", "ranked"]
+__all__ = ["beyond_constraints", "rank", "ranked", "ranking"]
 
 
 def rank(
@@ -49,6 +50,14 @@ def rank(
         ConfigError: No objective says how good a network is.
         DataError: A column of an objective is missing, or a cell is wrong; the message names column and row.
     """
+    out = ranking(candidates, objectives, constraints)
+    return out.set_axis(named_again(out.columns, candidates), axis=1)
+
+
+def ranking(
+    candidates: pd.DataFrame, objectives: Objectives, constraints: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Return what `rank` does, its columns called by texts."""
     measures = resolved(objectives)
     quality_among(measures)
     table = completed(candidates, measures)

@@ -19,6 +19,7 @@ from reports.run.latencies import protocol
 from reports.run.run import CONFIG, RunRecord
 from reports.run.space_stages import SpaceStage, stages
 from reports.run.workers import Worker, read_workers
+from reports.views.repositories import repositories
 
 __all__ = ["NOT_RECORDED", "Fact", "Provenance", "provenance"]
 
@@ -122,6 +123,7 @@ def _seeds(run: RunRecord) -> Iterator[Fact]:
 def _splits(run: RunRecord) -> Iterator[Fact]:
     data, found = _section(run, "data"), run.dataset
     yield Fact("data set", _said(found.get("name") or data.get("name")))
+    yield Fact("task", _said(found.get("task")))
     if data.get("path"):
         yield Fact("from", masked(str(data["path"])))
     yield Fact("validation images are", _made(data))
@@ -148,7 +150,10 @@ def _images(size: Any, by_class: Any) -> str:
 def _made(data: Mapping[str, Any]) -> str:
     if data.get("val_fraction") is None:
         return NOT_RECORDED
-    drawn = f"{data['val_fraction']} of the training images, drawn with seed {_said(data.get('seed'))}"
+    if data.get("split"):
+        return f"those of `data.split: {masked(str(data['split']))}`; of the training images where it names none"
+    whole = f" in whole groups of `data.groups: {masked(str(data['groups']))}`" if data.get("groups") else ""
+    drawn = f"{data['val_fraction']} of the training images{whole}, drawn with seed {_said(data.get('seed'))}"
     return f"{drawn}, unless the data set has a part of its own for validation"
 
 
@@ -162,16 +167,8 @@ def _software(run: RunRecord) -> Iterator[Fact]:
     if not isinstance(code, Sequence) or isinstance(code, str):
         yield Fact("your code", NOT_RECORDED)
         return
-    for state in filter(None, map(_mapping, code)):
-        yield Fact(f"code in {state.get('folder')}", _code(state), exact=True)
-
-
-def _code(state: Mapping[str, Any]) -> str:
-    if not state.get("commit"):
-        return "under no version control that was found"
-    changed = state.get("changed")
-    dirty = "" if not changed else f", and {changed} changed file{'s' if changed != 1 else ''}"
-    return f"git {state['commit']}{dirty}"
+    for found in repositories(code):
+        yield Fact(f"code in {' and '.join(found.folders)}", found.state, exact=True)
 
 
 def _hardware(run: RunRecord) -> Iterator[Fact]:

@@ -143,6 +143,8 @@ def _checked(pruners: Sequence[str] | None, record: RunRecord) -> tuple[str, ...
         return tuple(name for name in PRUNERS if name != "pareto" and not (several and PRUNERS[name].one_value))
     if not isinstance(pruners, Sequence) or not all(isinstance(name, str) for name in pruners):
         raise SpecError(f"`pruners` is the name of a pruner, or a list of names; got {pruners!r}.")
+    if not pruners:
+        raise SpecError(f"`pruners` names at least one pruner; got {pruners!r}. Leave it out for all that make sense.")
     if not all(pruners):
         raise SpecError(f"every pruner has a name; got {', '.join(map(repr, pruners))}. Leave out what is empty.")
     for name in pruners:

@@ -12,7 +12,9 @@ SECONDS = 10.0
 
 
 def code_states(folders: Iterable[str]) -> list[dict[str, Any]]:
-    """Return for each folder its git commit and how many files are not as committed, JSON-ready.
+    """Return for each folder its git commit, the top of its repository and how many files are not as committed.
+
+    All is JSON-ready.
 
     `commit` is `None` where there is no git, the folder is under no version control, or git does not answer in time.
     Folders of one working tree are told apart: `changed` counts the files below each.
@@ -22,10 +24,12 @@ def code_states(folders: Iterable[str]) -> list[dict[str, Any]]:
 
 def _state(folder: str) -> dict[str, Any]:
     commit = _git(folder, "rev-parse", "HEAD")
+    top = None if commit is None else _git(folder, "rev-parse", "--show-toplevel")
     changed = None if commit is None else _git(folder, "status", "--porcelain", "--", ".")
     return {
         "folder": folder,
         "commit": None if commit is None else commit.strip(),
+        "repository": None if top is None else top.strip(),
         "changed": None if changed is None else len(changed.splitlines()),
     }
 

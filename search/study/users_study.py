@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +16,15 @@ from optuna.trial import FrozenTrial, TrialState
 from fusion_ops.errors import ConfigError, RunError, SpecError
 from reports.candidates.candidate import COLUMNS
 from reports.measures import MEASURES, Direction
-from reports.tables.objectives import resolved
+from reports.tables.columns import MISSING
+from reports.tables.objectives import quality_among, resolved
 from reports.tables.own_columns import is_parameter
 from search.strategy.trials import every_trial, learning_curve, parameters, record
 from spaces import SearchSpace
 
 __all__ = ["StudyTable", "study_table"]
+
+log = logging.getLogger(__name__)
 
 _STATES: Final = {
     TrialState.COMPLETE: "complete",
@@ -61,18 +66,55 @@ def study_table(study: Study, objectives: Sequence[str] | None = None, space: Se
         space: The space that `space.suggest(trial)` was called of; then the table has architectures and exact costs.
 
     Raises:
-        ConfigError: There are more or fewer names than objectives, or one is empty or called like a column that is no
-            measure's.
+        ConfigError: There are more or fewer names than objectives, one is empty or called like a column that is no
+            measure's, none of them is a quality, or the study is of a run, which has other names.
         RunError: No trial is complete.
         SpecError: A trial's parameters are no architecture of the space; the message names trial and parameter.
     """
     named = _objectives(study, objectives)
     trials = [trial for trial in every_trial(study) if trial.state in _STATES]
-    if not any(trial.state == TrialState.COMPLETE for trial in trials):
-        raise RunError(f"study {study.study_name!r} has no complete trial among {len(trials)}; run it first.")
-    quality = next(index for index, one in enumerate(resolved(named)) if one.quality)
+    _require_complete(study, trials)
+    _require_own_names(study, trials, list(named))
+    measures = resolved(named)
+    quality = measures.index(quality_among(measures))
     rows = [_row(trial, named, quality, space) for trial in trials]
-    return StudyTable(study.study_name, named, pd.DataFrame([row for row in rows if row is not None]))
+    table = pd.DataFrame([row for row in rows if row is not None])
+    said = _curves_aside(trials, measures[quality].name)
+    if said:
+        table.attrs = {MISSING: (said,)}
+        log.warning("Study %r: %s.", study.study_name, said)
+    return StudyTable(study.study_name, named, table)
+
+
+def _require_complete(study: Study, trials: Sequence[FrozenTrial]) -> None:
+    counts = Counter(_STATES[trial.state] for trial in trials)
+    if not counts["complete"]:
+        there = ", ".join(f"{count:,} {state}" for state, count in counts.items()) or "no trial that was begun"
+        raise RunError(
+            f"a report needs a complete trial; study {study.study_name!r} has {there}. Run it until one is complete."
+        )
+
+
+def _require_own_names(study: Study, trials: Sequence[FrozenTrial], names: Sequence[str]) -> None:
+    """Check that a study of a run is read by its own objectives: its candidates have them by name."""
+    own = study.metric_names
+    if own is not None and list(own) != list(names) and any(record(trial) is not None for trial in trials):
+        raise ConfigError(
+            f"study {study.study_name!r} is of a run with the objectives {', '.join(own)}; got {', '.join(names)}. "
+            "Leave `objectives`, on the command line --objectives, out."
+        )
+
+
+def _curves_aside(trials: Sequence[FrozenTrial], quality: str) -> str:
+    """Return what is not read of reported values, because none is called like the quality; empty where all is."""
+    lost = [curve for trial in trials if (curve := learning_curve(trial)) and not _curve(trial, quality)]
+    names = dict.fromkeys(name for curve in lost for values in curve.values() for name in values)
+    if not lost:
+        return ""
+    return (
+        f"{len(lost):,} trial{'s' if len(lost) > 1 else ''} reported {', '.join(map(repr, names))} and no {quality!r}: "
+        "no learning curve is read of them"
+    )
 
 
 def _objectives(study: Study, given: Sequence[str] | None) -> dict[str, Direction]:

@@ -104,9 +104,7 @@ def _labels(value: Any, where: str, values: ClassValues) -> Tensor:
         return torch.from_numpy(values.coloured(_in_colour(array, where, values), where))
     if array.ndim != 3:
         raise DataError(f"{where} must be (N,), (N, K), or masks (N, H, W); got shape {array.shape}.")
-    if array.dtype == np.uint8 and not values.given and not values.unknown:
-        return _tensor(array)
-    return torch.from_numpy(values.mask(array.astype(np.int64), where))
+    return _tensor(values.mask(array, where))
 
 
 def _in_colour(array: NDArray[Any], where: str, values: ClassValues) -> NDArray[Any]:

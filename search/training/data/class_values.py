@@ -135,6 +135,8 @@ class ClassValues:
         Raises:
             DataError: A value is that of no class, or larger than a class's number can be.
         """
+        if values.dtype == np.uint8 and not self.given and not self.unknown:
+            return values
         table = np.full(MOST_VALUES, -1, dtype=np.int16)
         table[IGNORED] = IGNORED
         if self.given:
@@ -143,8 +145,9 @@ class ClassValues:
         else:
             table[:IGNORED] = np.arange(IGNORED)
         table[_places(self.unknown)] = IGNORED
-        inside = (values >= 0) & (values < MOST_VALUES)
-        found = np.where(inside, table[np.where(inside, values, 0)], -1)
+        numbers = values.astype(np.int64)
+        inside = (numbers >= 0) & (numbers < MOST_VALUES)
+        found = np.where(inside, table[np.where(inside, numbers, 0)], -1)
         self._require_known(found, values, where, str)
         return found.astype(np.uint8)
 

@@ -52,7 +52,8 @@ class MaskSection(PictureSection, ClassSection):
         image = picture.image
         if image.mode not in VALUES and not image.mode.startswith("I;16"):
             return self.values.mask(_grey(picture, notices), picture.name)
-        return self.values.mask(np.asarray(image).astype(np.int64), picture.name)
+        values = np.asarray(image)
+        return self.values.mask(values.astype(np.uint8) if image.mode == "1" else values, picture.name)
 
 
 def _without_key(image: Any, name: str) -> Any:

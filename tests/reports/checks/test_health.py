@@ -12,9 +12,10 @@ import pytest
 
 import reports
 from reports.checks import HEALTH, Check, Subject
+from reports.checks.leave_one_out import predicted
 from reports.checks.occupation import occupation
 from reports.checks.validation_set import smallest_difference
-from spaces import SearchSpace
+from spaces import Architecture, SearchSpace
 from tests.reports.conftest import record
 
 Rows = list[dict[str, Any]]
@@ -47,11 +48,11 @@ def ended(value: float, late: float = 0.0) -> dict[str, Any]:
 def found(make_run: Callable[..., Path]) -> Found:
     """Return what one check of a run finds; `validation` is the size of its validation set."""
 
-    def find(name: str, rows: Rows, validation: int = 288, **settings: Any) -> Check:
-        path = make_run(rows, name=f"run-{name}", **settings)
+    def find(check: str, rows: Rows, validation: int = 288, **settings: Any) -> Check:
+        path = make_run(rows, name=f"run-{check}", **settings)
         config = path / "config.yaml"
         config.write_text(config.read_text().replace("validation: 288", f"validation: {validation}"))
-        return next(check for check in reports.health(path) if check.name == name)
+        return next(one for one in reports.health(path) if one.name == check)
 
     return find
 
@@ -260,10 +261,20 @@ class TestSurrogate:
         assert check.status == "pass"
         assert float(check.numbers["skill"] or 0) > 0.8
 
-    def test_noise_is_not_predicted(self, found: Found, space: SearchSpace) -> None:
-        check = found("surrogate", additive(space, noise=0.01, effect=0.0))
-        assert check.status == "warning"
-        assert "no better than guessing the mean" in check.reason
+    @pytest.mark.parametrize(
+        ("seed", "status", "said"),
+        [
+            (1, "warning", "explains none of their variance: no better than guessing the mean."),
+            (0, "unknown", "not enough evidence that this is more than chance."),
+        ],
+    )
+    def test_noise_is_not_predicted(self, found: Found, space: SearchSpace, seed: int, status: str, said: str) -> None:
+        networks, values = at_one_point(space, 0.0, seed)
+        rng = np.random.default_rng(0)
+        rows = [record(at, one, space, rng) | ended(float(values[at])) for at, one in enumerate(networks)]
+        check = found("surrogate", rows)
+        assert check.status == status
+        assert check.reason.endswith(said)
 
     @pytest.mark.parametrize(
         ("error", "status"), [(0.01, "pass"), (0.014, "warning"), (0.08, "fail"), (0.0001, "warning")]
@@ -280,30 +291,23 @@ class TestSurrogate:
         inside = sum(abs(row["predicted"] - row["accuracy"]) <= 1.28155 * 0.01 for row in rows)
         assert check.numbers["covered"] == inside
 
-    def test_leaving_out_is_what_it_says(self) -> None:
-        from reports.checks import leave_one_out as module
+    @pytest.mark.parametrize(("effect", "least", "most"), [(0.0, 0, 1), (0.02, 19, 20)])
+    def test_a_null_is_no_skill_and_an_operator_at_one_point_is_some(
+        self, space: SearchSpace, effect: float, least: int, most: int
+    ) -> None:
+        made = [predicted(*at_one_point(space, effect, seed)) for seed in range(20)]
+        assert least <= sum(one.skill >= 0.02 and one.beyond_chance for one in made) <= most
+        # 80 % intervals of 20 x 60 networks, which are not quite independent.
+        held = [np.abs(one.measured - one.mean) <= 1.28155 * one.deviation for one in made]
+        assert np.mean(held) == pytest.approx(0.8, abs=0.03)
 
-        rng = np.random.default_rng(1)
-        features = rng.normal(size=(14, 5))
-        features -= features.mean(axis=0)
-        values = features @ rng.normal(size=5) + rng.normal(size=14)
-        values = (values - values.mean()) / values.std()
-        mean, deviation = module._left_out(values, features)
-        spread, axes = np.linalg.eigh(features @ features.T)
-        squares = (axes.T @ values) ** 2
-        _, ratio, scale = max(module._fit(np.maximum(spread, 0), squares, one) for one in module.RATIOS)
-        rest = np.arange(1, 14)
-        # Generalized least squares of a constant, then kriging: the textbook's way, one value truly left out.
-        covariance = features @ features.T + ratio * np.eye(14)
-        inverse = np.linalg.inv(covariance[np.ix_(rest, rest)])
-        ones = np.ones(13)
-        level = ones @ inverse @ values[rest] / (ones @ inverse @ ones)
-        across = covariance[0, rest]
-        expected = level + across @ inverse @ (values[rest] - level)
-        lack = 1 - across @ inverse @ ones
-        variance = covariance[0, 0] - across @ inverse @ across + lack**2 / (ones @ inverse @ ones)
-        assert mean[0] == pytest.approx(expected)
-        assert deviation[0] == pytest.approx(np.sqrt(scale * variance))
+
+def at_one_point(space: SearchSpace, effect: float, seed: int) -> tuple[list[Architecture], np.ndarray]:
+    """Return random networks and qualities: noise, and what one operator adds at the last point."""
+    rng = np.random.default_rng(seed)
+    networks = [space.sample(rng) for _ in range(60)]
+    there = np.array([one.choices[-1][1].op == "iaff" for one in networks])
+    return networks, 0.8 + effect * there + rng.normal(0, 0.004, 60)
 
 
 def additive(space: SearchSpace, noise: float, effect: float, count: int = 60) -> Rows:
@@ -425,6 +429,24 @@ class TestLatency:
             row |= {"latency_ms": 1.0 + place, "latency_drift": 0.3 if place < drifted else 0.01}
         check = found("latency", rows)
         assert (check.status, check.numbers["drifted"]) == (status, drifted)
+
+
+def test_a_page_looks_once(demo_run: Path, tmp_path: Path) -> None:
+    from reports.checks import Finding, HealthCheck
+
+    looks = list[Subject]()
+
+    def look(subject: Subject) -> Finding:
+        looks.append(subject)
+        return Finding("pass", "It was looked at.")
+
+    HEALTH.register("counted")(HealthCheck("Counted", look))
+    try:
+        page = reports.write_html(demo_run, tmp_path / "report.html").read_text(encoding="utf-8")
+    finally:
+        del HEALTH._entries["counted"]
+    assert len(looks) == 1
+    assert page.count('href="#health-counted"') == page.count('id="health-counted"') == 1
 
 
 def test_a_further_check_is_one_place(demo_run: Path) -> None:

@@ -143,12 +143,14 @@ def test_points_with_projections_and_traced_networks(images: Tensor) -> None:
     """Where channels are aligned, the projections stay; where a network was traced, so does its graph."""
     unet = spaces.create("unet", width=2, levels=2, num_classes=2, in_channels=1, input_size=(8, 8))
     model = nn.Sequential(space_of().build(space_of().uniform("sum"))).eval()
-    for space in (unet, spaces.trace(model, images[:2])):
+    sampled = spaces.create("unet", **dict(unet.ref.settings), resamplers=["dysample"])
+    for space in (unet, sampled, spaces.trace(model, images[:2])):
         architecture = space.uniform("aff")
         built = network_of(space, architecture, tuple(point.name for point in space.points))
         expected = built.network(images)
         found = simplify(space, architecture, built, evaluating(images, built.network), MEASURES["accuracy"])
         assert len(found.replaced) == len(space.points)
+        assert {choice.resampler for _, choice in found.architecture.choices} == set(space.resamplers)
         torch.testing.assert_close(found.network(images), expected, rtol=1e-4, atol=1e-4)
 
 

@@ -9,7 +9,7 @@ from scipy.stats import f as f_distribution
 from reports.marginal.adjusted import Adjusted, adjusted_ratios, adjusted_row, p_of, searched_row
 from reports.marginal.cells import holm
 from reports.marginal.design import Design, Row, make_design
-from reports.marginal.shrinkage import CELLS, best_common, evidence, fit, fit_with, sums
+from reports.marginal.shrinkage import CELLS, best_common, evidence, fit, fit_with, left_out, sums
 from tests.reports.marginal.drawn import NAMES, drawn
 
 
@@ -165,3 +165,23 @@ def test_p_values_hold_all_together() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
     assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_leaving_out_is_what_it_says() -> None:
+    rng = np.random.default_rng(1)
+    chosen = [[(str(rng.choice(["a", "b", "c"])), None) for _ in range(3)] for _ in range(16)]
+    gain = np.array([sum(op == "b" for op, _ in one) for one in chosen]) + rng.normal(0, 0.5, 16)
+    design = make_design(["p", "q", "r"], chosen)
+    fitted = fit(design, gain)
+    mean, deviation = left_out(design, gain, fitted)
+    rest = np.arange(1, 16)
+    # Generalized least squares of a constant, then kriging: the textbook's way, one value truly left out.
+    covariance = (design.columns * fitted.ratios**2) @ design.columns.T + np.eye(16)
+    inverse = np.linalg.inv(covariance[np.ix_(rest, rest)])
+    ones = np.ones(15)
+    level = ones @ inverse @ gain[rest] / (ones @ inverse @ ones)
+    across = covariance[0, rest]
+    lack = 1 - across @ inverse @ ones
+    variance = covariance[0, 0] - across @ inverse @ across + lack**2 / (ones @ inverse @ ones)
+    assert mean[0] == pytest.approx(level + across @ inverse @ (gain[rest] - level))
+    assert deviation[0] == pytest.approx(np.sqrt(fitted.noise * variance))

@@ -30,12 +30,28 @@ def test_every_rung_before_the_end_has_its_tau_and_its_regret(info_of):
     assert [rung.epoch for rung in info.rungs] == [1, 2, 4]
     assert all(rung.tau.count == 60 for rung in info.rungs)
     assert info.rungs[0].tau.value < info.rungs[2].tau.value
-    assert all(0 <= rung.regrets[3] <= rung.regrets[1] for rung in info.rungs)
+    assert all(0 <= rung.regrets[3].value <= rung.regrets[1].value for rung in info.rungs)
     assert fidelity_figure(info).data[0].y == tuple(round(rung.tau.value, 4) for rung in info.rungs)
     assert info.warnings == ()
     assert info.basis == (
         "From all 60 candidates that were trained to the end, whatever budgets are set. Nothing else was stopped."
     )
+
+
+def test_a_regret_has_an_interval_and_says_where_it_is_no_evidence(make_run, space):
+    run = make_run(planted(space, count=12, noise=0.05))
+    record = load_run(run)
+    info = fidelity_info(record, make_catalog(record))
+    text = (
+        reports.write_html(run).read_text(encoding="utf-8").partition('id="fidelity-rungs"')[2].partition("<details")[0]
+    )
+    regrets = [(rung.regrets[most], info.shown(rung.regrets[most])) for rung in info.rungs for most in info.kept]
+    for found, shown in regrets:
+        assert found.low <= found.value <= found.high or found.value == 0
+        assert shown in text
+        assert "+" not in shown
+    assert text.count("not enough evidence</small>") == sum(not found.told for found, _ in regrets) > 0
+    assert f"Picking at random would lose {100 * regrets[0][0].chance:.2f} points of 1 and " in text
 
 
 def test_survivors_alone_are_said_to_be_a_choice_and_audits_put_it_right(info_of):
@@ -96,7 +112,7 @@ def test_a_measure_that_is_to_be_low_is_turned_round(make_run, space):
     info = fidelity_info(run, make_catalog(run))
     finals = [row["loss"] for row in rows]
     assert info.rungs[0].tau.value == pytest.approx(kendall([row["curve"][0] for row in rows], finals).value)
-    assert info.rungs[0].regrets[1] >= 0
+    assert info.rungs[0].regrets[1].value >= 0
     assert "(a gain is a decrease)" in info.warnings[0]
 
 

@@ -66,6 +66,70 @@ def test_what_was_recorded_is_shown(make_run: Callable[..., Path]) -> None:
         assert facts["Hashes"][f"SHA-256 of {name}"] == hashlib.sha256((path / name).read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        # Two folders of one repository, beside each other, and one of another clone at the same commit.
+        (
+            [("/u/a/one", "abc", "/u/a", 2), ("/u/a/two", "abc", "/u/a", 1), ("/u/b", "abc", "/u/b", 0)],
+            {"code in /u/a/one and /u/a/two": "git abc, and 3 changed files", "code in /u/b": "git abc"},
+        ),
+        # The count of the outer one has that of the inner one; an older run recorded no top level.
+        (
+            [("/u/a/one", "abc", None, 1), ("/u/a", "abc", None, 1)],
+            {"code in /u/a/one and /u/a": "git abc, and 1 changed file"},
+        ),
+        (
+            [("/u/a", "abc", None, 0), ("/u/ab", "abc", None, 0)],
+            {"code in /u/a": "git abc", "code in /u/ab": "git abc"},
+        ),
+        (
+            [("/u/a", None, None, None), ("/u/a/b", None, None, None)],
+            dict.fromkeys(("code in /u/a", "code in /u/a/b"), "under no version control that was found"),
+        ),
+    ],
+)
+def test_one_repository_is_one_commit(
+    make_run: Callable[..., Path], states: list[tuple[Any, ...]], said: dict[str, str]
+) -> None:
+    path = make_run()
+    keys = ("folder", "commit", "repository", "changed")
+    edit(path, code=[dict(zip(keys, state, strict=True)) for state in states])
+    _, facts = provenance_of(path)
+    assert {label: text for label, text in facts["Software"].items() if label.startswith("code in")} == said
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (
+            {"val_fraction": 0.2, "groups": "p.csv"},
+            "0.2 of the training images in whole groups of `data.groups: p.csv`",
+        ),
+        (
+            {"val_fraction": 0.2, "split": "s.csv"},
+            "those of `data.split: s.csv`; of the training images where it names",
+        ),
+    ],
+)
+def test_how_the_data_were_divided_is_shown(make_run: Callable[..., Path], data: dict[str, Any], says: str) -> None:
+    _, facts = provenance_of(make_run(data=data))
+    assert facts["Splits"]["validation images are"].startswith(says)
+
+
+def test_images_of_each_part_and_class_and_notices_are_shown(make_run: Callable[..., Path]) -> None:
+    path = make_run()
+    sizes = {"train": [3, 700], "validation": [40, 40]}
+    notices = ["files are left out: 3 .txt", "class `emu` is never validated"]
+    edit(path, dataset={"train": 1000, "validation": 200, "test": 50, "images_a_class": sizes, "notices": notices})
+    found, facts = provenance_of(path)
+    assert facts["Splits"]["train images"] == "1,000, 3 to 700 a class"
+    assert facts["Splits"]["validation images"] == "200, 40 a class"
+    assert facts["Splits"]["test images"] == "50"
+    splits = dict(found.sections)["Splits"]
+    assert [fact.value for fact in splits if fact.label == "notice"] == notices
+
+
 def test_what_could_be_chosen_before_the_space_was_widened_is_shown(make_run: Callable[..., Path]) -> None:
     path = make_run(space={"name": "resnet", "ops": ["sum", "aff", "eca"], "reductions": [4]})
     _, facts = provenance_of(path)

@@ -14,7 +14,7 @@ from reports.views.failure_groups import TRACE
 from search.cluster.worker import CandidateTrainable
 from search.config import SearchConfig
 from search.run.driver import Driver
-from search.run.jobs import _begun
+from search.run.jobs import begun as begin
 from search.run.planning import plan
 from search.run.user_code import code_states
 from search.strategy.trials import PREDICTED
@@ -36,14 +36,16 @@ def begun(tmp_path: Path) -> Driver:
     """A run that has begun, as `launch` begins it, with nothing trained."""
     config, directory = SearchConfig.from_dict(CONFIG), RunDirectory(tmp_path / "run")
     directory.create()
-    return _begun(config, directory, *plan(config), False)
+    return begin(config, directory, *plan(config), tensorboard=False)
 
 
 def test_the_data_have_fingerprints(begun: Driver) -> None:
     kept = SearchConfig.load(begun.directory.config).resolved
     assert kept["fingerprints"] == {name: digest(split) for name, split in begun.dataset.parts.items()}
     assert len(set(kept["fingerprints"].values())) == 3
-    assert [state.keys() for state in kept["code"]] == [{"folder", "commit", "changed"}] * len(kept["folders"])
+    assert [state.keys() for state in kept["code"]] == [{"folder", "commit", "repository", "changed"}] * len(
+        kept["folders"]
+    )
 
 
 @pytest.fixture
@@ -67,7 +69,11 @@ def repository(tmp_path: Path) -> Callable[..., str]:
 def test_the_state_of_the_users_code_is_known(repository: Callable[..., str], tmp_path: Path) -> None:
     folder = str(tmp_path / "code")
     commit = repository("rev-parse", "HEAD")
-    assert code_states([folder, folder]) == [{"folder": folder, "commit": commit, "changed": 0}]
+    known = {"commit": commit, "repository": folder}
+    assert code_states([folder, folder]) == [{"folder": folder, **known, "changed": 0}]
+    (tmp_path / "code" / "nets").mkdir()
+    within = f"{folder}/nets"
+    assert code_states([within]) == [{"folder": within, **known, "changed": 0}]
     (tmp_path / "code" / "model.py").write_text("a = 2\n")
     (tmp_path / "code" / "new.py").write_text("")
     assert code_states([folder])[0]["changed"] == 2
@@ -75,7 +81,7 @@ def test_the_state_of_the_users_code_is_known(repository: Callable[..., str], tm
 
 def test_code_under_no_version_control_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    unknown = [{"folder": str(tmp_path), "commit": None, "changed": None}]
+    unknown = [{"folder": str(tmp_path), "commit": None, "repository": None, "changed": None}]
     assert code_states([str(tmp_path)]) == unknown
     monkeypatch.setenv("PATH", "")
     assert code_states([str(tmp_path)]) == unknown

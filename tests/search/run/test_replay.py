@@ -227,6 +227,7 @@ def test_of_several_qualities_the_study_has_the_curves(write, open_ledger, tmp_p
         ("ahsa", 0, UnknownNameError, "asha"),
         ("asha", 0, ConfigError, "promotes the best of a rung by one value"),
         (5, 0, SpecError, "`pruners` is the name of a pruner, or a list of names; got 5."),
+        ([], 0, SpecError, "`pruners` names at least one pruner; got []. Leave it out for all that make sense."),
         (["auto", ""], 0, SpecError, "every pruner has a name; got 'auto', ''."),
         ("auto", -1, SpecError, "`seeds` must be a whole number of at least 0; got -1."),
     ],

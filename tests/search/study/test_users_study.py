@@ -11,6 +11,7 @@ import optuna
 import pytest
 
 import reports
+import search
 import spaces
 from fusion_ops.errors import ConfigError, FusionNasError, RunError, SpecError
 from reports.general.record import table_record
@@ -211,7 +212,7 @@ def test_what_cannot_be_read_is_one_line(url: str, space: SearchSpace, tmp_path:
         ),
         (lambda: study_table(open_study(url, "plain"), ["seconds"]), ConfigError, "`seconds` is called like a column"),
         (lambda: study_table(open_study(url, "plain"), ["rank"]), SpecError, "`rank` is a column that every ranking"),
-        (lambda: study_table(open_study(url, "empty")), RunError, "study 'empty' has no complete trial among 0"),
+        (lambda: study_table(open_study(url, "empty")), RunError, "study 'empty' has no trial that was begun"),
         (lambda: study_table(open_study(url, "plain"), ["a", "b"]), ConfigError, "has 1 objective, to minimize; got"),
         (lambda: study_table(open_study(url, "fused"), ["a", "a"]), ConfigError, "has 2 objectives, to maximize and"),
         (lambda: study_table(open_study(url, "plain"), None, space), SpecError, "trial 0 has no parameter `stage1"),
@@ -231,3 +232,85 @@ def test_passwords_are_never_told() -> None:
         open_study("postgresql://me:secret@127.0.0.1:1/db?connect_timeout=1")
     assert "secret" not in str(raised.value)
     assert "postgresql://me:***@127.0.0.1:1/db" in str(raised.value)
+
+
+def studied(objective: Callable[[optuna.Trial], Any], count: int = 12, *directions: str) -> optuna.Study:
+    study = optuna.create_study(
+        directions=directions or ("minimize",), sampler=optuna.samplers.RandomSampler(seed=0), study_name="own"
+    )
+    study.optimize(objective, n_trials=count, catch=(ValueError,))
+    return study
+
+
+def test_a_study_without_a_complete_trial_says_what_it_has() -> None:
+    def failing(trial: optuna.Trial) -> float:
+        raise ValueError(trial.suggest_float("x", 0, 1))
+
+    begun = optuna.create_study(study_name="own")
+    begun.ask()
+    for study, there in (
+        (studied(failing), "12 failed"),
+        (optuna.create_study(study_name="own"), "no trial that was begun"),
+        (begun, "1 running"),
+    ):
+        with pytest.raises(RunError, match=f"study 'own' has {there}. Run it until one is complete"):
+            study_table(study)
+    begun.tell(0, 1.0)
+    assert len(study_table(begun).rows) == 1
+
+
+def test_objectives_that_are_all_costs_are_one_line() -> None:
+    study = studied(lambda trial: trial.suggest_float("x", 0, 1))
+    with pytest.raises(ConfigError, match=r"needs one of accuracy, .*, or another quality with its direction"):
+        study_table(study, ["latency"])
+    for name in ("loss", "seconds per image"):
+        assert study_table(study, [name]).objectives == {name: "minimize"}
+
+
+def test_a_runs_own_study_is_read_by_its_own_objectives(open_ledger: Callable[..., Any], tmp_path: Path) -> None:
+    ledger = open_ledger()
+    ledger.report(ledger.ask().number, Progress(({"accuracy": 0.5, "loss": 1.0},), 1.0, "host:1", done=True))
+    study = open_study(str(tmp_path / "study.journal"))
+    for names in (["acc", "params"], ["params", "accuracy"], ["accuracy", "flops"]):
+        with pytest.raises(ConfigError, match=f"the objectives accuracy, params; got {', '.join(names)}. Leave"):
+            study_table(study, names)
+    assert study_table(study, ["accuracy", "params"]).rows["accuracy"].tolist() == [0.5]
+
+
+def test_curves_of_another_name_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    def reporting(trial: optuna.Trial) -> tuple[float, float]:
+        x = trial.suggest_float("x", 0, 1)
+        search.report(trial, epoch=1, accuracy=x)
+        return x, 2.0
+
+    study = studied(reporting, 3, "maximize", "minimize")
+    read = study_table(study, ["acc", "cost"])
+    (said,) = read.rows.attrs["missing"]
+    assert said == "3 trials reported 'accuracy' and no 'acc': no learning curve is read of them"
+    assert said in caplog.text
+    assert said in table_record(read.rows, read.objectives).missing
+    whole = study_table(study, ["accuracy", "cost"])
+    assert whole.rows["epochs"].tolist() == [1] * 3
+    assert not whole.rows.attrs
+
+
+def test_parameters_of_some_trials_only_are_not_set_in_the_others(tmp_path: Path) -> None:
+    def conditional(trial: optuna.Trial) -> float:
+        kind = trial.suggest_categorical("kind of", ["", "deep", None, True])
+        if kind == "deep":
+            return float(trial.suggest_int("depth", 10_001, 10_002))
+        return float(trial.suggest_categorical("use", [True, False])) if kind == "" else 0.0
+
+    study = studied(conditional, 40)
+    read = study_table(study)
+    record = table_record(read.rows, read.objectives)
+    for trial, row in zip(study.trials, read.rows.to_dict("records"), strict=True):
+        expected = {name: '""' if value == "" else str(value) for name, value in trial.params.items()}
+        assert record.settings(row) == expected
+    found = reports.effects(read.rows, read.objectives, points=["depth", "use"]).set_index(["point", "operator"])["n"]
+    of_depth = [trial.params.get("depth") for trial in study.trials]
+    assert found["depth"].to_dict() == {
+        **{str(depth): of_depth.count(depth) for depth in (10_001, 10_002)},
+        "not set": of_depth.count(None),
+    }
+    reports.write_html(read.rows, tmp_path / "s.html", objectives=read.objectives)

@@ -63,6 +63,22 @@ def test_accuracy_in_int8_is_that_of_the_quantized_network(data):
     assert abs(turned - floating) > 0.2
 
 
+@pytest.mark.parametrize(
+    ("task", "names"), [("regression", ("mae", "r2")), ("multilabel", ("map",)), ("classification", ("f1",))]
+)
+def test_qualities_of_other_tasks_in_int8_are_those_of_the_quantized_network(task, names):
+    asked = job(*names, *(f"{name}@int8" for name in names))
+    held = DeviceData(load(DataConfig.model_validate({"name": "digits", "task": task})), CPU, asked.asked)
+    settings = TrainConfig(epochs=2, batch_size=64, lr=0.05)
+    torch.manual_seed(0)
+    outputs = {"regression": 1, "multilabel": 3, "classification": 10}[task]
+    space = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 8), num_classes=outputs)
+    network = space.build(space.uniform("sum"))
+    *_, floating = train(Session(network, settings, CPU), held, settings, seed=0)
+    found = Int8Qualities(asked, held).measure(network)
+    assert found == pytest.approx({f"{name}@int8": floating[name] for name in names}, rel=0.1, abs=0.05)
+
+
 def test_nothing_is_quantized_where_nobody_asks(data):
     assert not Int8Qualities(job("accuracy", "latency"), data)
     assert Int8Qualities(job("accuracy", "latency"), data).measure(nn.Identity()) == {}

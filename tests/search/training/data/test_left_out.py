@@ -14,12 +14,11 @@ def animals(tmp_path, draw):
     for name in ("cat", "dog"):
         for number in range(12):
             path = root / name / f"{number}.png"
-            draw(path)
-            image = Image.open(path)
+            pixels = draw(path)
             if number % 4:
                 path.unlink()
                 suffix = (".gif", ".jfif", ".jp2")[number % 4 - 1]
-                image.save(path.with_suffix(suffix))
+                Image.fromarray(pixels).save(path.with_suffix(suffix))
     return root
 
 

@@ -17,6 +17,7 @@ def load(folder, text):
     return SearchConfig.load(path)
 
 
+SCENES = "data:\n  name: mask_folder\n  path: scenes\n"
 CLUTTERED = "data:\n  name: cluttered_digits\n"
 
 
@@ -32,6 +33,10 @@ CLUTTERED = "data:\n  name: cluttered_digits\n"
         (f"{CLUTTERED}  mean: 0.5", 3, "`data.mean` must be a list; got 0.5; write [0.5]"),
         (f"{CLUTTERED}  std: [0.5, 0]", 3, "`data.std[1]` must be more than 0; got 0"),
         (f"{CLUTTERED}  path: x", 3, "cluttered_digits is not read from files and has no path"),
+        (f"{SCENES}  classes:\n    road: #804080", 4, "`road` has None. Write them as in {background: 0, object: 255}"),
+        (f"{SCENES}  classes: road", 4, "`data.classes` is a list of names, or a mapping from names to values; got"),
+        (f"{SCENES}  unknown: 7", 4, "`data.unknown` is a list of values, or of colours"),
+        (f"{SCENES}  range: [1, 0]", 4, "a larger one that becomes white; got [1.0, 0.0]"),
         ("data:\n  name: cifar10", 1, "data set cifar10 is read from files; `data.path` must say where they lie"),
         ("data:\n  name: digits\n  images: 5", 3, "unknown key `images` in `data`"),
         (f"{CLUTTERED}  task: segmentation", None, "`accuracy` does not fit `data.name: cluttered_digits`"),
@@ -64,6 +69,8 @@ def test_settings_are_written_back_with_their_defaults(tmp_path):
         "seed": 0,
         "mean": None,
         "std": None,
+        "groups": None,
+        "split": None,
         "cache": None,
         "task": "classification",
         "images": 50,
