@@ -86,21 +86,37 @@ class CBAM(FusionOperator):
         return (channel * self._place_gate(summed * channel),) * self.inputs
 
     def _channel_gate(self, z: Tensor) -> Tensor:
-        largest = _largest(z, *range(2, z.ndim))
+        largest = _largest_place(z)
         return torch.sigmoid(self.by_channel(self.pool(z)) + self.by_channel(largest)) * self.times
 
     def _place_gate(self, u: Tensor) -> Tensor:
-        seen = torch.cat([u.mean(dim=1, keepdim=True), _largest(u, 1)], dim=1)
+        seen = torch.cat([u.mean(dim=1, keepdim=True), _largest_channel(u)], dim=1)
         return torch.sigmoid(self.by_place(seen)) * self.times
 
 
-def _largest(z: Tensor, *dims: int) -> Tensor:
-    """Return the maximum over some dimensions, kept at size 1.
+def _largest_place(z: Tensor) -> Tensor:
+    """Return the maximum over all positions, kept at size 1; plainly spelled over one dimension after the other.
 
-    Where values are equal, `amax` shares the gradient between them; TVM knows the maximum over one dimension only.
+    Where values are equal, `amax` shares the gradient between them, but TVM does not know it.
+    """
+    places = range(2, z.ndim)
+    if not is_plain():
+        return z.amax(dim=tuple(places), keepdim=True)
+    for place in places:
+        z = z.max(dim=place, keepdim=True).values
+    return z
+
+
+def _largest_channel(u: Tensor) -> Tensor:
+    """Return the maximum over the channels, kept at size 1; plainly spelled of halves, again and again.
+
+    XNNPACK has a maximum over height and width alone, and fails where it is asked for another.
     """
     if not is_plain():
-        return z.amax(dim=dims, keepdim=True)
-    for dim in dims:
-        z = z.max(dim=dim, keepdim=True).values
-    return z
+        return u.amax(dim=1, keepdim=True)
+    width = u.shape[1]
+    while width > 1:
+        half = (width + 1) // 2
+        u = torch.maximum(u[:, :half], u[:, width - half : width])
+        width = half
+    return u

@@ -71,17 +71,19 @@ class Coord(FusionOperator):
 
     def fuse(self, *features: Tensor) -> Tensor:
         """Add N maps of one shape and gate their sum."""
-        fused = total(features)
-        for gate in self._gates(fused):
-            fused = fused * gate
-        return fused
+        summed = total(features)
+        return summed * self._gate(summed)
 
     def input_weights(self, *features: Tensor) -> tuple[Tensor, ...]:
         """Return the product of the gates, for every channel at every position, the same for all inputs."""
-        first, *others = self._gates(total(features))
-        for gate in others:
-            first = first * gate
-        return (first,) * self.inputs
+        return (self._gate(total(features)),) * self.inputs
+
+    def _gate(self, summed: Tensor) -> Tensor:
+        """Return the product of the gates of all dimensions: they are small, so it is taken before the sum is read."""
+        gate, *others = self._gates(summed)
+        for other in others:
+            gate = gate * other
+        return gate
 
     def _gates(self, summed: Tensor) -> list[Tensor]:
         """Return a gate for each dimension, of size 1 along the others."""

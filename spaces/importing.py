@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import SpecError, nearest
 
-__all__ = ["import_modules", "imported", "is_reference", "make_importable"]
+__all__ = ["MAIN", "import_modules", "imported", "is_reference", "make_importable", "receive"]
+
+# The module of a script or a notebook: each program has its own.
+MAIN = "__main__"
 
 _PATH = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _MODULE = re.compile(_PATH, re.ASCII)
 _REFERENCE = re.compile(f"{_PATH}:{_PATH}", re.ASCII)
+# What another program has in its module `__main__` and has sent here, by reference.
+_RECEIVED: dict[str, Any] = {}
 
 
 def is_reference(name: str) -> bool:
@@ -44,6 +49,11 @@ def import_modules(names: Iterable[str]) -> None:
         _module(name, name)
 
 
+def receive(sent: Mapping[str, Any]) -> None:
+    """Know from now on what another program has in its module `__main__`, by reference."""
+    _RECEIVED.update(sent)
+
+
 def imported(reference: str) -> Any:
     """Return what `package.module:attribute` names.
 
@@ -55,14 +65,26 @@ def imported(reference: str) -> Any:
     """
     if not is_reference(reference):
         raise SpecError(f"user-defined code is named `package.module:attribute`; got `{reference}`.")
+    if reference in _RECEIVED:
+        return _RECEIVED[reference]
     module_name, _, path = reference.partition(":")
     value: Any = _module(module_name, reference)
     for name in path.split("."):
         if not hasattr(value, name):
+            if module_name == MAIN:
+                raise SpecError(_not_here(reference, path))
             hint = nearest(name, [known for known in vars(value) if not known.startswith("_")])
             raise SpecError(f"`{reference}`: module `{module_name}` has no `{path}`{hint}.")
         value = getattr(value, name)
     return value
+
+
+def _not_here(reference: str, path: str) -> str:
+    return (
+        f"`{reference}`: this program has no `{path}`. What a script or a notebook defines is known there alone: a run "
+        f"with it goes on from there. For a new run write it into a module, such as `my_code.py` beside the config, "
+        f"and name it `my_code:{path}`."
+    )
 
 
 def _module(name: str, reference: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +122,10 @@ def _shown(cost: Cost) -> tuple[str, str]:
 def _head(run: RunRecord) -> tuple[str, str]:
     shape, classes = run.dataset.get("input_shape"), run.dataset.get("classes")
     reads = " × ".join(map(str, shape)) if isinstance(shape, list | tuple) else ""
+    targets = run.dataset.get("targets")
+    if isinstance(targets, Mapping):
+        values = len(targets["mean"])
+        return reads, "1 value" if values == 1 else f"{values} values"
     return reads, f"{len(classes)} classes" if isinstance(classes, list | tuple) and classes else ""
 
 

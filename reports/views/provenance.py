@@ -123,6 +123,7 @@ def _seeds(run: RunRecord) -> Iterator[Fact]:
 def _splits(run: RunRecord) -> Iterator[Fact]:
     data, found = _section(run, "data"), run.dataset
     yield Fact("data set", _said(found.get("name") or data.get("name")))
+    yield Fact("task", _said(found.get("task")))
     if data.get("path"):
         yield Fact("from", masked(str(data["path"])))
     yield Fact("validation images are", _made(data))
@@ -149,7 +150,10 @@ def _images(size: Any, by_class: Any) -> str:
 def _made(data: Mapping[str, Any]) -> str:
     if data.get("val_fraction") is None:
         return NOT_RECORDED
-    drawn = f"{data['val_fraction']} of the training images, drawn with seed {_said(data.get('seed'))}"
+    if data.get("split"):
+        return f"those of `data.split: {masked(str(data['split']))}`; of the training images where it names none"
+    whole = f" in whole groups of `data.groups: {masked(str(data['groups']))}`" if data.get("groups") else ""
+    drawn = f"{data['val_fraction']} of the training images{whole}, drawn with seed {_said(data.get('seed'))}"
     return f"{drawn}, unless the data set has a part of its own for validation"
 
 

@@ -19,7 +19,7 @@ def resume(
             metavar="KEY=VALUE",
             help="Change search.trials, search.timeout, search.pruner, search.min_epochs, search.patience, "
             "search.random_baseline, search.one_epoch_baseline, verdict.*, limits.*, ray.*, storage.url; have more "
-            "space.ops or space.reductions to choose from; repeatable.",
+            "space.ops, space.reductions or space.resamplers to choose from; repeatable.",
         ),
     ] = None,
     tensorboard: WithTensorBoard = False,

@@ -120,14 +120,20 @@ def _description(space: SearchSpace) -> dict[str, Any]:
 def _uniform(space: SearchSpace) -> list[dict[str, Any]]:
     """Return the cost of every choice made at all points, in ascending order of parameters.
 
-    Ratios that give the same network are one choice.
+    Ratios that give the same network are one choice. Where there are several resamplers, the first operator is there
+    with each of them, all others with the one that uniform networks have.
     """
     import fusion_ops
 
+    usual = next((slot.choice(space.ops[0], None).resampler for slot in space.slots if slot.resamplers), "bilinear")
     names: dict[Architecture, str] = {}
     for op in space.ops:
         for r in space.reductions if fusion_ops.operator(fusion_ops.variant(op).op).reduces else (None,):
-            names.setdefault(space.uniform(op, r), str(fusion_ops.FusionChoice.named(op, r)))
+            names.setdefault(space.uniform(op, r), str(fusion_ops.FusionChoice.named(op, r).after(usual)))
+    for resampler in space.resamplers:
+        architecture = space.uniform(space.ops[0], None, resampler)
+        choice = next(choice for _, choice in reversed(architecture.choices) if choice.resampler == resampler)
+        names.setdefault(architecture, str(choice))
     rows = [{"choice": name, **asdict(space.cost(architecture))} for architecture, name in names.items()]
     return sorted(rows, key=lambda row: (row["params"], row["flops"]))
 

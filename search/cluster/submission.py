@@ -21,6 +21,7 @@ from reports.scratch import scratch_folder
 from search.cluster.exposure import token_source
 from search.cluster.shipment import runtime_environment
 from search.config import SearchConfig
+from search.config.main_module import main_references
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
@@ -52,6 +53,7 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str, *, tensorboar
         RunError: The job server does not answer, lets anybody in, or refuses the token.
     """
     _require_absolute(config, run_dir)
+    _require_modules(config)
     if _SERVER.fullmatch(server) is None:
         raise ConfigError(f"`--submit` takes the address of Ray's job server, http://HEAD:8265; got `{server}`.")
     if find_spec("aiohttp") is None:
@@ -74,8 +76,20 @@ def submit(config: SearchConfig, run_dir: str | Path, server: str, *, tensorboar
             raise RunError(f"the job server at {server} cannot be used: {last}") from error
 
 
+def _require_modules(config: SearchConfig) -> None:
+    """Check that nothing is defined by this program, which the job is not."""
+    config.check_program()
+    named = main_references(config.to_dict())
+    if named:
+        raise ConfigError(
+            f"a job that is submitted has no `{named[0]}`, which this program defines; write it into a module beside "
+            f"the config, such as `my_code.py`, and name it `my_code:{named[0].partition(':')[2]}`."
+        )
+
+
 def _require_absolute(config: SearchConfig, run_dir: str | Path) -> None:
-    for name, value in (("--run-dir", run_dir), ("data.path", config.data.path)):
+    files = {f"data.{key}": value for key, value in config.data.division_files.items()}
+    for name, value in {"--run-dir": run_dir, "data.path": config.data.path, **files}.items():
         if value is not None and not Path(value).is_absolute():
             raise ConfigError(f"`{name}` must be an absolute path on the head node with `--submit`; got `{value}`.")
 

@@ -16,6 +16,7 @@ from search.config.errors import config_error
 from search.training import augmentation, data
 from search.training.data.dataset import Task
 from search.training.settings import DataConfig
+from spaces.importing import imported
 
 __all__ = ["check_augment", "check_data", "located", "resolved_data"]
 
@@ -24,6 +25,9 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
     """Check name and settings of a data set, without loading it; return its task where that is known."""
     with document.placing("data", "name"):
         source = data.source_of(config.name)
+    if config.group_function is not None:
+        with document.placing("data", "groups"):
+            imported(config.group_function)
     try:
         section = source.section(config)
     except ValidationError as error:
@@ -42,11 +46,15 @@ def check_augment(
 
 
 def located(config: DataConfig, folders: Iterable[str]) -> DataConfig:
-    """Return the section with an absolute `path`, if it is found relative to one of these folders."""
-    for path in (Path(folder, config.path) for folder in folders if config.path is not None):
-        if path.exists():
-            return config.model_copy(update={"path": str(path.resolve())})
-    return config
+    """Return the section with absolute paths, where what they name is found relative to one of these folders."""
+    paths = config.division_files | ({} if config.path is None else {"path": config.path})
+    folders = tuple(folders)
+    found = {}
+    for key, value in paths.items():
+        there = next((path for folder in folders if (path := Path(folder, value)).exists()), None)
+        if there is not None:
+            found[key] = str(there.resolve())
+    return config.model_copy(update=found)
 
 
 def resolved_data(config: DataConfig) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from search.config.data import check_augment, check_data, located, resolved_data
 from search.config.document import Document, read_file
 from search.config.errors import config_error
 from search.config.learning import check_learning
+from search.config.main_module import named_functions, require_modules
 from search.config.network import check_network
 from search.config.objectives import check_constraints, check_latency, check_objectives, check_search
 from search.config.recipe import recipe_train
@@ -107,6 +108,15 @@ class SearchConfig(Section):
         values["storage"]["url"] = self.storage.public_url
         return values
 
+    def check_program(self) -> None:
+        """Check that what is needed where this program is not, by exports and reports, is not defined by it.
+
+        Raises:
+            ConfigError: The network is, or an operator, a space, a data set or an augmentation that is registered.
+        """
+        ops = tuple(self.space.settings.get("ops", ()))
+        require_modules(self.to_dict(), ops, self._document)
+
     @property
     def asked(self) -> tuple[str, ...]:
         """Names of the measures that objectives and constraints ask for."""
@@ -173,6 +183,7 @@ class SearchConfig(Section):
 
     @classmethod
     def _checked(cls, document: Document, folders: Iterable[Path]) -> Self:
+        named_functions(document)
         # A section whose keys are all commented out is null in YAML.
         values = {
             key: value for key, value in document.values.items() if value is not None or key not in cls.model_fields
@@ -181,9 +192,10 @@ class SearchConfig(Section):
             config = cls.model_validate(values)
         except ValidationError as error:
             raise config_error(error, cls, document) from None
+        folders = tuple(folders)
         config._folders = _import(config, document, folders)
         check_space(config.space, document)
-        config = config.model_copy(update={"data": located(config.data, config.folders)})
+        config = config.model_copy(update={"data": located(config.data, (*map(str, folders), *config.folders))})
         task = check_data(config.data, document)
         check_objectives(config.objectives, config.data.name, task, document)
         check_latency(config.latency, config.objectives, document)

@@ -88,7 +88,7 @@ def _facts(dataset: Dataset, *, own: bool, output: int | str | None) -> dict[str
     channels, *size = dataset.input_shape
     outputs, *_ = *dataset.output_shape, 0
     facts = dict(zip(OF_THE_DATA, (outputs, channels, tuple(size)), strict=True))
-    if own and (not dataset.output_shape or output is not None):
+    if own and (not dataset.learning.least_classes or output is not None):
         del facts["num_classes"]
     if dataset.train.others:
         facts["example"] = tuple((1, *shape) for shape in (dataset.input_shape, *dataset.other_shapes))

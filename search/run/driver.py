@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,9 +14,11 @@ from fusion_ops.errors import RunError
 from reports.candidates import table
 from reports.candidates.candidate import Candidate
 from reports.run.workers import WORKERS_FILE, read_workers
+from search.cluster.by_value import by_value
 from search.cluster.session import ray_session, room
 from search.cluster.supervisor import supervised
 from search.config import SearchConfig
+from search.config.main_module import main_references
 from search.run.budget import Budget
 from search.run.checkpoint_room import make_room
 from search.run.planning import resources
@@ -188,7 +191,7 @@ class Driver:
                 self.display.say(room(cpus, gpus))
                 # It lives as long as its handle.
                 _keeper, files = start_keeper(self.directory.path)
-            job = work.of_workers(self._job(files, cpus, gpus))
+            job = self._with_own_code(work.of_workers(self._job(files, cpus, gpus)))
             if self.retraining is None:
                 self._preliminaries.measure(job)
             tune = partial(
@@ -217,6 +220,11 @@ class Driver:
             folders=config.folders,
             bounded=tuple(config.constraints),
         )
+
+    def _with_own_code(self, job: Job) -> Job:
+        """Return a job with what it names of this program's own module."""
+        recipes = {name: train.model_dump(mode="json") for name, train in job.recipes.items()}
+        return replace(job, sent=by_value(main_references([self.config.to_dict(), recipes])))
 
     def _stopped(self) -> bool:
         ends_itself = self.ledger.halt or self.ledger.failures.reason or self.budget.used_up()

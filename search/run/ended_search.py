@@ -8,7 +8,9 @@ from pathlib import Path
 from fusion_ops.errors import RunError
 from reports.retrained.record import DEFAULT_RECIPE, RetrainRecord, read_retrain_record
 from reports.run.run import read_config
+from search.cluster.by_value import by_value
 from search.config import SearchConfig
+from search.config.main_module import main_references
 from search.run.planning import plan
 from search.run.retrain_request import RetrainRequest
 from search.study.run_directory import RunDirectory
@@ -62,6 +64,7 @@ def ended_search(run_dir: str | Path, request: RetrainRequest) -> EndedSearch:
     recipes = {DEFAULT_RECIPE: config.train}
     for name, document in request.documents(asked).items():
         other = config.with_recipe(document)
+        by_value(main_references(other.train.model_dump(mode="json")))
         other.check_task(dataset)
         other.check_network(space, dataset)
         recipes[name] = other.train

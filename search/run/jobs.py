@@ -25,7 +25,8 @@ from search.run.user_code import code_states
 from search.study.opening import create_study, remove_study
 from search.study.run_directory import RunDirectory, utc_now
 from search.study.storage import guarded
-from search.training import data
+from search.training.data import Dataset
+from search.training.data.given import given_dataset, kept
 from search.training.disk import unwritable_told, write_whole
 from search.training.held_out import digest
 from search.watching.tensorboard import require_tensorboard
@@ -36,12 +37,15 @@ __all__ = ["begun", "launch", "resume"]
 SAMPLES = 16
 
 
-def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = False) -> Run:
+def launch(config: SearchConfig, run_dir: str | Path, *, data: Any = None, tensorboard: bool = False) -> Run:
     """Run a search job from its start to its end.
 
     Args:
         config: The search config.
         run_dir: Where the run is kept; must not exist, or be empty.
+        data: The data set, in place of one that the config names: images and labels as arrays or tensors, a map-style
+            `torch.utils.data.Dataset`, a `search.data.Dataset`, or a mapping of parts. The run keeps a copy of its
+            images and labels as files, with which it goes on.
         tensorboard: Whether to write TensorBoard event files, too.
 
     Returns:
@@ -49,6 +53,7 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
 
     Raises:
         ConfigError: The config cannot be carried out here.
+        DataError: The data set cannot be used.
         Infeasible: No architecture meets the constraints.
         RunError: The run directory or the storage cannot be used, or Ray does not start; nothing is left of the run
             unless it began.
@@ -58,10 +63,13 @@ def launch(config: SearchConfig, run_dir: str | Path, *, tensorboard: bool = Fal
         require_tensorboard()
     directory = RunDirectory(run_dir)
     directory.require_new()
-    space, dataset = plan(config)
+    space, dataset = plan(config, None if data is None else given_dataset(data, config.data))
     directory.create()
     with directory.locked(), guarded(config.storage.url):
         with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():
+            if data is not None:
+                section, dataset = kept(dataset, config.data, directory.data)
+                config = config.model_copy(update={"data": section})
             driver = begun(config, directory, space, dataset, tensorboard=tensorboard)
         try:
             with resumable(directory):
@@ -77,7 +85,7 @@ def begun(
     config: SearchConfig,
     directory: RunDirectory,
     space: SearchSpace,
-    dataset: data.Dataset,
+    dataset: Dataset,
     *,
     tensorboard: bool = False,
 ) -> Driver:
@@ -103,7 +111,7 @@ def resume(run_dir: str | Path, overrides: Mapping[str, Any] | None = None, *, t
     return Run(run_dir).resume(overrides, tensorboard=tensorboard)
 
 
-def _resolved(config: SearchConfig, dataset: data.Dataset, study: str) -> dict[str, Any]:
+def _resolved(config: SearchConfig, dataset: Dataset, study: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "study": study,

@@ -7,9 +7,11 @@ import logging
 import torch
 
 from fusion_ops.errors import ConfigError
+from search.cluster.by_value import by_value
 from search.cluster.readiness import require_cluster, require_no_ray, require_startable
 from search.cluster.session import available_cpus
 from search.config import SearchConfig
+from search.config.main_module import main_references
 from search.config.objectives import require_int8, require_runtimes
 from search.study.bounds import require_reachable
 from search.study.storage import require_storage
@@ -22,10 +24,14 @@ __all__ = ["plan", "resources"]
 logger = logging.getLogger(__name__)
 
 
-def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
+def plan(config: SearchConfig, given: data.Dataset | None = None) -> tuple[SearchSpace, data.Dataset]:
     """Check all that can be checked before anything starts, and return the space and the data set.
 
-    What was left alone in a user-defined network, and what was done to the data unasked, is logged as warnings.
+    What was left alone in a user-defined network, and how data were read and divided, is told as warnings of the log.
+
+    Args:
+        config: The config.
+        given: The data set, where it is not the one that the config names.
 
     Raises:
         ConfigError: The config cannot be carried out here.
@@ -34,9 +40,11 @@ def plan(config: SearchConfig) -> tuple[SearchSpace, data.Dataset]:
         RunError: Ray cannot be started or joined here, or the storage cannot be used.
     """
     require_no_ray()
+    config.check_program()
+    by_value(main_references(config.to_dict()))
     require_runtimes(config.latency, config.objectives)
     require_int8(config.latency, config.objectives)
-    dataset = data.load(config.data)
+    dataset = data.load(config.data) if given is None else given
     for notice in dataset.notices:
         logger.warning("notice: data set %s: %s", dataset.name, notice)
     config.check_task(dataset)

@@ -18,6 +18,7 @@ from search.study.opening import load_study
 from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.disk import unwritable_told
+from search.training.held_out import digest
 from search.watching.status import how_to_resume, read_status
 from spaces import SearchSpace
 
@@ -42,6 +43,8 @@ def reopened(
         RunError: The data, the network or the config have changed since the launch, or there is no usable study.
     """
     seen, now = (_compared(info) for info in (config.resolved.get("dataset"), dataset.info()))
+    if isinstance(seen, Mapping) and all(seen.get(part) == now[part] for part in dataset.parts):
+        _require_same_images(config, dataset)
     if seen != now:
         raise RunError(f"the data set has changed since the run was launched: {_changes(seen, now)}.")
     # A run of a version that did not write it down is taken as it is.
@@ -58,6 +61,17 @@ def reopened(
     require_same(study, config)
     _require_whole(study, directory, config.storage.url)
     return study
+
+
+def _require_same_images(config: SearchConfig, dataset: data.Dataset) -> None:
+    """Check that training and validation images are those of the launch; of the test images `retrain` does that."""
+    prints = config.resolved.get("fingerprints") or {}
+    for part in ("train", "validation"):
+        if prints.get(part, found := digest(dataset.parts[part])) != found:
+            raise RunError(
+                f"the {part} images have changed since the run was launched, though not their number: their files, or "
+                "how `data.groups` or `data.split` divides them; put that back, or launch a new run."
+            )
 
 
 def _require_whole(study: Study, directory: RunDirectory, url: str | None) -> None:

@@ -155,6 +155,7 @@ def _recorded(opened: EndedSearch, ledger: Ledger) -> RetrainRecord:
             f"reasons in its {table.FILE}."
         )
     _require_recipes(opened, ledger)
+    _require_test_images(opened)
     found = digest(opened.dataset.test)
     if opened.known is not None and opened.known.test_digest != found:
         raise RunError(
@@ -184,6 +185,14 @@ def _set_back(known: RetrainRecord | None) -> Iterator[Participant]:
         roles = tuple(part for part in one.roles if part[0] == "ablation")
         if roles:
             yield Participant(one.architecture, roles)
+
+
+def _require_test_images(opened: EndedSearch) -> None:
+    if not len(opened.dataset.test):
+        raise RunError(
+            f"data set {opened.dataset.name} has no test images with labels, which a retraining is measured on; launch "
+            "a new run with `data.split: FILE.csv`, which gives each image that has a label to a part."
+        )
 
 
 def _require_recipes(opened: EndedSearch, ledger: Ledger) -> None:

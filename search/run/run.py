@@ -51,7 +51,8 @@ class Run:
         Args:
             overrides: Config keys to change: `search.trials`, `search.timeout`, `search.pruner`, `search.min_epochs`,
                 `search.patience`, the search's two baselines, `verdict.*`, `limits.*`, `ray.*` and `storage.url`;
-                `space.ops` and `space.reductions` can grow. All others would mix two searches in one table.
+                `space.ops`, `space.reductions` and `space.resamplers` can grow. All others would mix two searches in
+                one table.
             tensorboard: Whether to write TensorBoard event files, too.
 
         Returns:

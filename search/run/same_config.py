@@ -29,7 +29,7 @@ MAY_CHANGE = (
 # What a wider space has more of; see `search.run.widening`.
 MAY_GROW = ("space.ops", "space.reductions", "space.resamplers")
 # A run may go on elsewhere: its data are known by their checksums, and a seed gives the same network on any device.
-ELSEWHERE = ("data.path", "train.device")
+ELSEWHERE = ("data.path", "data.groups", "data.split", "train.device")
 
 
 def require_changeable(keys: Iterable[str]) -> None:

@@ -22,7 +22,7 @@ from search.training.disk import write_whole
 __all__ = ["CHECKPOINTS", "CONFIG", "LOCK", "RunDirectory", "holder", "last_holder", "utc_now"]
 
 CONFIG, STUDY, LOG, LOCK = "config.yaml", "study.journal", "log.jsonl", "driver.lock"
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, DATA = "checkpoints", "data"
 
 
 class RunDirectory:
@@ -38,6 +38,8 @@ class RunDirectory:
         # What the run is doing now.
         self.live = self.path / "live.json"
         self.checkpoints = self.path / CHECKPOINTS
+        # A data set that was handed to the launch.
+        self.data = self.path / DATA
         self._made = False
 
     def create(self) -> None:
@@ -66,7 +68,10 @@ class RunDirectory:
             raise RunError(f"run directory {self.path} is not empty; choose another with --run-dir.")
 
     def write_config(self, values: dict[str, Any]) -> None:
-        """Write the resolved config, whole or not at all."""
+        """Write the resolved config, whole or not at all; what it names in this folder, by a relative path."""
+        section = values.get("data", {})
+        if section.get("path") == str(self.data):
+            values = values | {"data": section | {"path": DATA}}
         self._write(self.config, values)
 
     def write_retrain_record(self, record: RetrainRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ import fusion_ops
 from fusion_ops.errors import ConfigError
 from search.training.job import Job
 from search.training.user_objectives import declare_objective
-from spaces.importing import import_modules, is_reference, make_importable
+from spaces.importing import import_modules, is_reference, make_importable, receive
 
 __all__ = [
     "PLANAR",
@@ -37,6 +38,8 @@ def prepare(job: Job) -> torch.device:
         SpecError: The user's code cannot be imported.
     """
     make_importable(*job.folders)
+    # Only what the driver of this very run has pickled.
+    receive({reference: pickle.loads(code) for reference, code in job.sent.items()})  # noqa: S301
     import_modules(job.imports)
     for name in filter(is_reference, job.objectives):
         declare_objective(name)

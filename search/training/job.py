@@ -38,6 +38,7 @@ class Job(_Immutable):
         gpus: GPUs of a worker; a fraction shares one.
         imports: The user's modules to import first.
         folders: Where they lie.
+        sent: What the user's script or notebook defines, pickled by value, by reference.
         recipes: By name, how what is trained again is trained.
         test_digest: What tells the test images of the run from any others; empty where nobody may touch them.
         bounded: Names of the measures that constraints bound.
@@ -53,6 +54,7 @@ class Job(_Immutable):
     gpus: float = 0
     imports: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    sent: Mapping[str, bytes] = field(default_factory=dict)
     recipes: Mapping[str, TrainConfig] = field(default_factory=dict)
     test_digest: str = ""
     bounded: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 AUTO = "auto"
+GROUP_FILE = ".csv"
 Precision = Literal["float32", "bfloat16", "int8"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 MOST = 10**9
@@ -72,6 +73,10 @@ class DataSection(Section):
             weights need the mean that they were trained with.
         std: Divided by, by channel; by default the standard deviation of the training images.
         task: What is learned: a name of a task; `null`: what the labels show.
+        groups: Which images belong together, such as those of one patient or one scene, and so into one part: a column
+            of the set, a CSV file (`NAME.csv`) of images and their groups, or a user-defined `module:function` that
+            returns the group of an image, given its name.
+        split: A CSV file of images and their parts, `train`, `validation` or `test`, in place of any other division.
     """
 
     name: str = "digits"
@@ -81,6 +86,25 @@ class DataSection(Section):
     mean: tuple[float, ...] | None = None
     std: tuple[Positive, ...] | None = None
     task: Annotated[str | None, BeforeValidator(_task)] = None
+    groups: Text | None = None
+    split: Text | None = None
+
+    @property
+    def group_column(self) -> str | None:
+        """The column that `groups` names, where it is neither a file nor a function."""
+        other = self.groups is None or self.groups.endswith(GROUP_FILE) or is_reference(self.groups)
+        return None if other else self.groups
+
+    @property
+    def group_function(self) -> str | None:
+        """The function that `groups` names."""
+        return self.groups if self.groups is not None and is_reference(self.groups) else None
+
+    @property
+    def division_files(self) -> dict[str, str]:
+        """The files that say how the set is divided, by their keys."""
+        groups = self.groups if self.groups is not None and self.groups.endswith(GROUP_FILE) else None
+        return {key: value for key, value in (("groups", groups), ("split", self.split)) if value is not None}
 
 
 class DataConfig(DataSection):

@@ -186,6 +186,16 @@ def test_cbam(scale: str, inputs: int) -> None:
     torch.testing.assert_close(op(*features), times * sigmoid(place)[:, None] * u)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 7])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_cbam_takes_the_same_maxima_however_it_is_spelled(channels: int, dims: int) -> None:
+    op = shaken(CBAM(channels, r=1, dims=dims))
+    x, y = (torch.randn(4, channels, *(5, 4, 3)[:dims], dtype=torch.float64) for _ in range(2))
+    with fusion_ops.plain_spelling():
+        plain = op(x, y)
+    torch.testing.assert_close(plain, op(x, y))
+
+
 @modes
 @scales
 @counts

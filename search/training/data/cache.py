@@ -26,7 +26,7 @@ from torch import Tensor
 from fusion_ops.errors import DataError
 from search.training.data.dataset import PART_NAMES, Dataset, Split
 
-__all__ = ["cached", "default_folder", "files_in", "files_state", "shared"]
+__all__ = ["cached", "default_folder", "files_in", "files_state", "read_files", "shared", "write_files"]
 
 FORMAT = 2
 DESCRIPTION = "dataset.json"
@@ -67,7 +67,7 @@ def cached(settings: dict[str, Any], state: Any, build: Callable[[], Dataset]) -
         except OSError as error:
             _warn(settings, folder, error)
             return build()
-        found = _read(entry)
+        found = read_files(entry)
         if found is not None:
             return found
         dataset = build()
@@ -91,7 +91,12 @@ def shared(dataset: Dataset, folder: str | None) -> Dataset:
     digest = hashlib.blake2b(digest_size=16)
     for tensor in _tensors(dataset).values():
         digest.update(tensor.contiguous().numpy().data)
-    settings = {"name": dataset.name, "cache": folder, "info": dataset.info(), "content": digest.hexdigest()}
+    settings = {
+        "name": dataset.name,
+        "cache": folder,
+        "info": dataset.info(),
+        "content": digest.hexdigest(),
+    }
     return cached(settings, None, lambda: dataset)
 
 
@@ -128,23 +133,32 @@ def files_state(root: Path) -> list[list[Any]]:
 def _write(dataset: Dataset, entry: Path) -> Dataset:
     partial = Path(tempfile.mkdtemp(prefix="partial-", dir=entry.parent))
     try:
-        for name, tensor in _tensors(dataset).items():
-            np.save(partial / f"{name}.npy", tensor.numpy(), allow_pickle=False)
-        sizes = {file.name: file.stat().st_size for file in partial.iterdir()}
-        description = dataset.info() | {"format": FORMAT, "files": sizes}
-        (partial / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
+        write_files(dataset, partial)
         for other in entry.parent.iterdir():
             if other.is_dir() and other != partial:
                 shutil.rmtree(other, ignore_errors=True)
         partial.rename(entry)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    found = _read(entry)
+    found = read_files(entry)
     return found if found is not None else dataset
 
 
-def _read(entry: Path) -> Dataset | None:
-    """Return the data set of an entry, its tensors mapped; nothing where there is no whole entry."""
+def write_files(dataset: Dataset, folder: Path) -> None:
+    """Write a data set into an empty folder, for `read_files`.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    for name, tensor in _tensors(dataset).items():
+        np.save(folder / f"{name}.npy", tensor.numpy(), allow_pickle=False)
+    sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
+    description = dataset.info() | {"format": FORMAT, "files": sizes}
+    (folder / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
+
+
+def read_files(entry: Path) -> Dataset | None:
+    """Return the data set in a folder, its tensors mapped; nothing where it is not there or not whole."""
     try:
         noted = json.loads((entry / DESCRIPTION).read_text(encoding="utf-8"))
         if any((entry / name).stat().st_size != size for name, size in noted["files"].items()):
@@ -157,7 +171,7 @@ def _read(entry: Path) -> Dataset | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, DataError) as error:
-        logger.warning("%s is not a whole cached data set (%s); it is made again.", entry, error)
+        logger.warning("%s is not a whole cached data set (%s).", entry, error)
         return None
 
 

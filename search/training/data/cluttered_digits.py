@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusion_ops.errors import DataError
-from search.training.data.assemble import TEST_FRACTION, TEST_SEED, stratified
 from search.training.data.coverage import coverage
 from search.training.data.dataset import Dataset, Split
 from search.training.data.digits import DIGITS, read_digits
+from search.training.data.division import TEST_FRACTION, TEST_SEED, stratified
 from search.training.data.normalisation import channel_statistics
-from search.training.data.source import DATASETS, CachedSection, DatasetSource, PathlessSection
+from search.training.data.source import DATASETS, CachedSection, DatasetSource, PathlessSection, UndividedSection
 
 __all__ = ["ClutteredDigits", "Scenery", "compose", "load_cluttered_digits", "sources"]
 
@@ -43,7 +43,7 @@ PRIME = 1_000_003
 Scale = Annotated[float, Field(ge=0.5, le=4)]
 
 
-class ClutteredDigits(PathlessSection, CachedSection):
+class ClutteredDigits(PathlessSection, UndividedSection, CachedSection):
     """The `data` section of `cluttered_digits`.
 
     Args:
@@ -97,8 +97,8 @@ def load_cluttered_digits(section: ClutteredDigits) -> Dataset:
         splits[name] = Split(drawn, labelled[section.task] if section.task in labelled else _shown(masks))
     mean, std = channel_statistics(splits["train"].images)
     classes = ("background", *DIGITS) if masked else DIGITS
-    parts = splits["train"], splits["validation"], splits["test"]
-    dataset = Dataset("cluttered_digits", section.task, classes, *parts, mean, std)
+    train, valid, test = (splits[part] for part in ("train", "validation", "test"))
+    dataset = Dataset("cluttered_digits", section.task, classes, train, valid, test, mean, std)
     return replace(dataset, notices=tuple(coverage(dataset)))
 
 

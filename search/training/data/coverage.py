@@ -26,8 +26,8 @@ def coverage(dataset: Dataset) -> Iterator[str]:
         if len(dataset.parts[part]) and missing.any():
             few = int((counts["train"][missing]).max())
             yield (
-                f"{_named(dataset, missing)} never {doing}: the {part} part has no image of them, and train at most "
-                f"{few:,}; add images, or a {part} part"
+                f"{_named(dataset, missing)} never {doing}: none of their images is in the {part} part, and at most "
+                f"{few:,} of one class in train; add images, or a {part} part"
             )
 
 

@@ -36,18 +36,25 @@ class Split:
             image has, else 0. Segmentation: `(N, H, W)`, uint8, 255 for unknown pixels. Regression: `(N,)` or `(N, D)`,
             float32. Anything else that a user-defined loss takes, such as boxes: `(N, …)`, float32.
         others: What the network takes beside images, in the order of its arguments: `(N, …)`, float32.
+        names: What files and functions that divide the set call the images; empty: their indices.
+        groups: To which group each image belongs, where the set itself says that; else empty.
     """
 
     images: Tensor
     labels: Tensor
     others: tuple[Tensor, ...] = ()
+    names: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
 
     def at(self, indices: Any) -> Split:
         """Return the samples at these indices."""
-        return Split(self.images[indices], self.labels[indices], tuple(other[indices] for other in self.others))
+        others = tuple(other[indices] for other in self.others)
+        places = range(len(self))[indices] if isinstance(indices, slice) else torch.as_tensor(indices).tolist()
+        names, groups = (tuple(kept[place] for place in places) if kept else () for kept in (self.names, self.groups))
+        return Split(self.images[indices], self.labels[indices], others, names, groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class Dataset:
             labels are for a user-defined loss.
         train: What is trained on.
         validation: What the search compares candidates on.
-        test: What the search never sees.
+        test: What the search never sees; no images where none of them has a label.
         mean: By channel, of images scaled to 0 … 1: the network gets (images / 255 − mean) / std.
         std: By channel; that of the training images, unless the user gives another.
         notices: What was left out, scaled, or read in a way that the user did not ask for, a sentence each.
@@ -165,7 +172,7 @@ class Dataset:
                 f"{tuple(images.shape)} and {labels.dtype} {tuple(labels.shape)}."
             )
         check_pairs(split, f"data set {self.name}: {name}")
-        if images.numel() == 0:
+        if images.numel() == 0 and (name != "test" or len(images)):
             raise self._error(f"{name} is empty; got images {tuple(images.shape)}. See `data.val_fraction`.")
         if images.shape[1:] != self.train.images.shape[1:]:
             raise self._error(

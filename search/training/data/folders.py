@@ -60,7 +60,8 @@ def _by_class(root: Path, classes: list[str]) -> list[tuple[Path, int]]:
 
 def _classified(files: list[tuple[Path, int]], section: ImageFolder, notices: Notices) -> Split:
     images = stacked([path for path, _ in files], lambda path: section.pixels(decoded(path), notices))
-    return Split(images, torch.tensor([label for _, label in files]))
+    names = _names([path for path, _ in files], section)
+    return Split(images, torch.tensor([label for _, label in files]), names=names)
 
 
 def _parts_by_class(root: Path, notices: Notices) -> dict[str, Path]:
@@ -118,7 +119,8 @@ def load_mask_folder(section: MaskFolder) -> Dataset:
 
 def _masked(pairs: list[tuple[Path, Path]], section: MaskFolder, notices: Notices) -> Split:
     both = stacked(pairs, lambda pair: _image_and_mask(*pair, section, notices), lambda pair: str(pair[0]))
-    return Split(both[:, :-1].contiguous(), both[:, -1].contiguous())
+    names = _names([image for image, _ in pairs], section)
+    return Split(both[:, :-1].contiguous(), both[:, -1].contiguous(), names=names)
 
 
 def _image_and_mask(path: Path, mask_path: Path, section: MaskFolder, notices: Notices) -> NDArray[np.uint8]:
@@ -153,6 +155,12 @@ def _by_name(folder: Path) -> dict[Path, Path]:
             raise DataError(f"{found[name]} and {path} have one name; an image has one mask of its name. Rename one.")
         found[name] = path
     return found
+
+
+def _names(files: list[Path], section: FileSection) -> tuple[str, ...]:
+    """Return the paths of image files relative to `data.path`, which files and functions that divide the set use."""
+    root = section.existing()
+    return tuple(file.relative_to(root).as_posix() for file in files)
 
 
 def _parts_in(root: Path) -> dict[str, Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from search.training.data.class_lists import are_lists, columns
 from search.training.data.dataset import PART_NAMES, Dataset, Split
 from search.training.data.decoding import Picture, decoded
 from search.training.data.depth import tell_of_unused_range
-from search.training.data.labels import coded
+from search.training.data.groups import as_groups
+from search.training.data.labels import NO_LABEL, coded
 from search.training.data.left_out import tell_of_left_out
 from search.training.data.masks import MaskSection
 from search.training.data.notices import Notices
@@ -72,6 +74,7 @@ def load_huggingface(section: HuggingFace) -> Dataset:
         for part, table in tables.items():
             _require_columns(table, part, section)
         splits, names = _splits(tables, section, notices)
+        splits = {part: replace(split, groups=_groups(tables[part], part, section)) for part, split in splits.items()}
         # On Windows and NFS a mapped file cannot be removed.
         del tables
     tell_of_unused_range(section.range, notices)
@@ -131,7 +134,7 @@ def _parts(opened: Any, notices: Notices) -> dict[str, Any]:
 
 
 def _require_columns(table: Any, part: str, section: HuggingFace) -> None:
-    for column in (section.image, section.label):
+    for column in filter(None, (section.image, section.label, section.group_column)):
         if column not in table.column_names:
             known = ", ".join(table.column_names)
             hint = nearest(column, table.column_names)
@@ -140,11 +143,9 @@ def _require_columns(table: Any, part: str, section: HuggingFace) -> None:
 
 def _splits(tables: dict[str, Any], section: HuggingFace, notices: Notices) -> tuple[dict[str, Split], tuple[str, ...]]:
     """Return the parts, and the names of the classes as far as the set or its labels have some."""
-    import datasets
-
     images = {part: _images(table, part, section, notices) for part, table in tables.items()}
     kind = tables["train"].features[section.label]
-    if isinstance(kind, datasets.Image):
+    if _holds_images(kind):
         masks = {part: _masks(table, part, section, notices) for part, table in tables.items()}
         return {part: Split(images[part], masks[part]) for part in tables}, section.values.names
     labels = {part: table.with_format(None)[section.label][:] for part, table in tables.items()}
@@ -166,6 +167,14 @@ def _tensor(labels: Any) -> Tensor:
     return found.float() if found.is_floating_point() else found.long()
 
 
+def _groups(table: Any, part: str, section: HuggingFace) -> tuple[str, ...]:
+    """Return the group of each row, where `data.groups` names a column."""
+    if section.group_column is None:
+        return ()
+    values = table.with_format(None)[section.group_column][:]
+    return as_groups(values, f"data set huggingface, {part}, column `{section.group_column}`")
+
+
 def _images(table: Any, part: str, section: HuggingFace, notices: Notices) -> Tensor:
     read = _pictures(table, section.image, part)
     return stacked(range(len(table)), lambda row: section.pixels(read(row), notices), lambda row: f"row {row}")
@@ -178,6 +187,8 @@ def _masks(table: Any, part: str, section: HuggingFace, notices: Notices) -> Ten
 
 def _of_one_kind(labels: list[Any], part: str) -> list[Any]:
     """Return labels of one kind, numbers or texts."""
+    if labels and all(label is None for label in labels):
+        return [NO_LABEL] * len(labels)
     kinds: Any = str if labels and isinstance(labels[0], str) else int | float
     wrong = next((row for row, label in enumerate(labels) if not isinstance(label, kinds)), None)
     if wrong is not None:
@@ -186,12 +197,23 @@ def _of_one_kind(labels: list[Any], part: str) -> list[Any]:
     return labels
 
 
+def _holds_images(kind: Any) -> bool:
+    """Return whether a column has images, or image files as bytes, as other programs write them into Parquet files."""
+    import datasets
+
+    if isinstance(kind, datasets.Value):
+        return str(kind.dtype) in ("binary", "large_binary")
+    return isinstance(kind, datasets.Image) or (isinstance(kind, dict) and set(kind) == {"bytes", "path"})
+
+
 def _pictures(table: Any, column: str, part: str) -> Callable[[int], Picture]:
     import datasets
 
-    if not isinstance(table.features[column], datasets.Image):
+    if not _holds_images(table.features[column]):
         kind = type(table.features[column]).__name__
-        raise DataError(f"data set huggingface: column `{column}` must hold images; got {kind}.")
+        raise DataError(
+            f"data set huggingface: column `{column}` must hold images, or whole image files as bytes; got {kind}."
+        )
     raw = table.select_columns([column]).cast_column(column, datasets.Image(decode=False))
 
     def read(row: int) -> Picture:

@@ -15,11 +15,12 @@ from search.training.data.class_values import ClassValues
 from search.training.data.dataset import IGNORED, Split
 from search.training.data.notices import Notices
 
-__all__ = ["Place", "coded", "numbered"]
+__all__ = ["NO_LABEL", "Place", "coded", "numbered"]
 
 Place = Callable[[str, int], str]
 NO_LABEL = -1
 MOST_CLASSES = 100_000
+SHOWN = 8
 
 
 def coded(labels: Mapping[str, Any], values: ClassValues, place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -117,6 +118,8 @@ def _labels_from_0(
     low, high = (min(int(one.min()) for one in known), max(int(one.max()) for one in known)) if known else (0, 0)
     found = tuple(names or _class_numbers(splits.values()))
     if low != 1 or (names and high != len(names)):
+        if not names:
+            _tell_of_gaps("labels", sorted({label for one in known for label in torch.unique(one).tolist()}), notices)
         return found, dict(splits)
     notices.say(f"labels are 1 … {high} and none is 0: 1 is the first class{_to_keep_0(high)}")
     shifted = {part: split.labels - (split.labels != NO_LABEL).long() for part, split in splits.items()}
@@ -140,7 +143,20 @@ def _masks_from_0(
         return tuple(names or map(str, range(1, classes[-1] + 1))), _relabelled(splits, lower)
     found = tuple(names or _class_numbers(splits.values()))
     _require_classes(splits, found, classes, place)
+    if not names:
+        _tell_of_gaps("masks, in which 255 is unknown,", classes, notices)
     return found, dict(splits)
+
+
+def _tell_of_gaps(what: str, there: Sequence[int], notices: Notices) -> None:
+    """Tell where fewer values than numbers of classes are there, and how to name those that are."""
+    if there and len(there) <= max(there):
+        few = there[:SHOWN]
+        named = ", ".join([f"class{value}: {value}" for value in few] + ["…"] * (len(there) > SHOWN))
+        notices.say(
+            f"{what} have {len(there)} values from {there[0]} to {there[-1]}, counted as {there[-1] + 1} classes; "
+            f"`data.classes: {{{named}}}` has only those that there are"
+        )
 
 
 def _to_keep_0(high: int) -> str:

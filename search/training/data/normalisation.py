@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -13,8 +15,15 @@ __all__ = ["channel_statistics", "normalisation"]
 COUNTED = 2**24
 
 
-def normalisation(images: Tensor, notices: Notices) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def normalisation(
+    images: Tensor, notices: Notices, before: Sequence[str] = ()
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation by channel of uint8 images scaled to 0 … 1; constant channels are told.
+
+    Args:
+        images: `(N, C, H, W)`, uint8.
+        notices: Where that is told.
+        before: What was told of the images already; it may say why they are constant.
 
     Raises:
         DataError: All channels are constant.
@@ -22,9 +31,10 @@ def normalisation(images: Tensor, notices: Notices) -> tuple[tuple[float, ...], 
     values = [(int(channel.min()), int(channel.max())) for channel in images.unbind(dim=1)]
     constant = {index: low for index, (low, high) in enumerate(values) if low == high}
     if len(constant) == len(values):
+        cause = next((notice for notice in before if "data.range" in notice), "look at how they were saved")
         raise DataError(
             f"all training images are the same: every channel is constant ({', '.join(map(str, constant.values()))}), "
-            "so nothing can be learned; look at how they were saved."
+            f"so nothing can be learned; {cause}."
         )
     for index, value in constant.items():
         notices.say(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from search.training.data.assemble import assembled
 from search.training.data.class_values import ClassSection
 from search.training.data.dataset import Dataset, Split
 from search.training.data.depth import Range, tell_of_unused_range
+from search.training.data.groups import as_groups
 from search.training.data.labels import coded
 from search.training.data.notices import Notices
 from search.training.data.source import DATASETS, DatasetSource, FileSection
@@ -47,7 +49,7 @@ class NpzSection(ClassSection, FileSection):
 def load_npz(section: NpzSection) -> Dataset:
     """Return the data set in a NumPy archive: labels `(N,)` or `(N, K)`, values `(N, D)`, or masks `(N, H, W)`."""
     path, values, notices = section.existing(), section.values, Notices()
-    arrays = _arrays(path)
+    arrays = _arrays(path, section.group_column)
     pairs = _pairs(arrays, path)
 
     def place(part: str, index: int) -> str:
@@ -60,7 +62,7 @@ def load_npz(section: NpzSection) -> Dataset:
         )
 
     labels, names = coded({part: found for part, (_, found) in pairs.items()}, values, place)
-    splits = {part: split(part) for part in pairs}
+    splits = {part: replace(split(part), groups=_groups(arrays, part, section)) for part in pairs}
     names = names or tuple(str(name) for name in arrays.get("classes", ()))
     tell_of_unused_range(section.range, notices)
     return assembled(section, names, **splits, notices=notices.told(), values=values, place=place)
@@ -79,23 +81,42 @@ def _pairs(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, tuple[ND
     return pairs
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def _groups(arrays: Mapping[str, NDArray[Any]], part: str, section: NpzSection) -> tuple[str, ...]:
+    """Return the groups of a part's images, where `data.groups` names arrays with them."""
+    if section.group_column is None:
+        return ()
+    short = next(short for short, known in PARTS.items() if known == part)
+    name, images = f"{section.group_column}_{short}", len(arrays[f"x_{short}"])
+    if name not in arrays or arrays[name].shape != (images,):
+        found = f"shape {arrays[name].shape}" if name in arrays else f"only {', '.join(arrays)}"
+        raise DataError(
+            f"{section.path}: `data.groups: {section.group_column}` needs an array `{name}` with a group for each of "
+            f"{images} images; got {found}."
+        )
+    return as_groups(arrays[name], f"{section.path}: `{name}`")
+
+
+def _arrays(path: Path, groups: str | None) -> dict[str, NDArray[Any]]:
+    known = (*KNOWN, *(f"{groups}_{part}" for part in PARTS if groups is not None))
     try:
         with path.open("rb") as file:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} is a single array; save images and labels together with numpy.savez.")
             for name in archive.files:
-                if name not in KNOWN:
-                    hint = nearest(name, KNOWN)
-                    raise DataError(f"{path}: unknown array `{name}`{hint}; known: {', '.join(KNOWN)}.")
+                if name not in known:
+                    hint = nearest(name, known)
+                    raise DataError(f"{path}: unknown array `{name}`{hint}; known: {', '.join(known)}.")
             return dict(archive)
     except (OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is no whole NumPy archive ({error}); save it anew with numpy.savez.") from None
     except ValueError as error:
         if "pickle" not in str(error):
             raise DataError(f"{path} is no whole NumPy archive ({error}).") from None
-        raise DataError(f"{path} holds Python objects (pickles), which are not read; save plain arrays.") from None
+        raise DataError(
+            f"{path} holds Python objects (pickles), which are not read; save plain arrays, and labels that are "
+            "text as `labels.astype(str)`."
+        ) from None
 
 
 DATASETS.register("npz")(DatasetSource(None, load_npz, NpzSection, state=NpzSection.state))

@@ -11,11 +11,12 @@ from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from fusion_ops.errors import ConfigError, DataError
 from fusion_ops.registry import Registry
-from search.training.data.cache import cached, files_state
+from search.training.data.cache import cached, files_state, shared
 from search.training.data.dataset import Dataset, Task
+from search.training.data.division import division_state
 from search.training.settings import DataConfig, DataSection, Text
 
-__all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection"]
+__all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection", "UndividedSection"]
 
 NORMALISATION = ("mean", "std")
 S = TypeVar("S", bound=DataSection)
@@ -33,6 +34,20 @@ class PathlessSection(DataSection):
                 "Leave it out."
             )
         return path
+
+
+class UndividedSection(DataSection):
+    """The `data` section of a set whose parts are what they are, so that no key divides it."""
+
+    @field_validator("groups", "split")
+    @classmethod
+    def _undivided(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            raise ValueError(
+                f"data set {info.data['name']} has parts that are not divided anew; got `data.{info.field_name}: "
+                f"{value}`. Leave it out."
+            )
+        return value
 
 
 class CachedSection(DataSection):
@@ -127,13 +142,16 @@ class DatasetSource(Generic[S]):
         Raises:
             DataError: It is missing, corrupt, or unfit.
         """
-        if self.state is None:
-            loaded = self.load(section)
-        else:
-            settings = section.model_dump(mode="json", exclude=set(NORMALISATION))
-            loaded = cached(settings, self.state(section), lambda: self.load(section))
+        loaded = self.load(section) if self.state is None else self._cached(section, self.state(section))
         given = {key: getattr(section, key) for key in NORMALISATION}
         return replace(loaded, **{key: value for key, value in given.items() if value is not None})
+
+    def _cached(self, section: S, state: Any) -> Dataset:
+        divided_by = division_state(section)
+        if divided_by is None:
+            return shared(self.load(section), section.model_dump().get("cache"))
+        settings = section.model_dump(mode="json", exclude=set(NORMALISATION))
+        return cached(settings, [state, divided_by], lambda: self.load(section))
 
 
 DATASETS: Registry[DatasetSource[Any]] = Registry("data set")

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ConfigDict
 
 from fusion_ops.errors import DataError, FusionNasError, SpecError, nearest
-from search.training.data.arrays import Layout, split_from
-from search.training.data.assemble import assembled
 from search.training.data.cache import shared
-from search.training.data.dataset import PART_NAMES, Dataset, Split
-from search.training.data.depth import Range, tell_of_unused_range
-from search.training.data.notices import Notices
-from search.training.data.source import CachedSection, DatasetSource
+from search.training.data.dataset import Dataset
+from search.training.data.handed import HandedSection, dataset_of
+from search.training.data.source import DatasetSource
 from spaces.importing import imported
 
 __all__ = ["USER_DEFINED", "UserDefinedSection", "load_user_defined"]
 
-FORMS = (
-    "a search.data.Dataset, a pair (images, labels), or a mapping with `train` and optionally `validation`, `test` "
-    "(each a pair of arrays) and `classes`"
-)
-KEYS = (*PART_NAMES, "classes")
 OFFERED = ("path", "val_fraction", "seed", "layout", "range")
 
 
-class UserDefinedSection(CachedSection):
-    """The `data` section of a user-defined set: all further keys are arguments of the function.
-
-    Args:
-        layout: Where the images' channels are: `nchw`, `nhwc`, or `auto`: the axis of 1, 3 or 4 entries.
-        range: Of images that are not uint8: the values that become 0 and 255.
-    """
+class UserDefinedSection(HandedSection):
+    """The `data` section of a user-defined set: all further keys are arguments of the function."""
 
     model_config = ConfigDict(extra="allow")
-
-    layout: Layout = "auto"
-    range: Range | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -63,7 +47,7 @@ def load_user_defined(section: UserDefinedSection) -> Dataset:
     if not callable(function):
         raise DataError(f"`{section.name}` must be a function; got {type(function).__name__}.")
     returned = _called(function, section)
-    return shared(_dataset(returned, section), section.cache)
+    return shared(dataset_of(returned, section, f"`{section.name}`", "must return"), section.cache)
 
 
 def _called(function: Callable[..., Any], section: UserDefinedSection) -> Any:
@@ -90,39 +74,6 @@ def _offered(function: Callable[..., Any], section: UserDefinedSection) -> dict[
         if item.default is item.empty and name not in (*section.arguments, *OFFERED):
             raise DataError(f"`{section.name}` needs `{name}`; write it in the section `data`.")
     return {name: getattr(section, name) for name in OFFERED if name in takes}
-
-
-def _dataset(returned: Any, section: UserDefinedSection) -> Dataset:
-    if isinstance(returned, Dataset):
-        return returned
-    if isinstance(returned, tuple) and len(returned) == 2:
-        returned = {"train": returned}
-    if not isinstance(returned, Mapping):
-        raise DataError(f"`{section.name}` must return {FORMS}; got {type(returned).__name__}.")
-    given = {key: value for key, value in returned.items() if value is not None}
-    if "train" not in given or not given.keys() <= set(KEYS):
-        got = ", ".join(map(str, given)) or "nothing"
-        raise DataError(f"`{section.name}` must return a mapping with {', '.join(KEYS)}, at least `train`; got {got}.")
-    notices = Notices()
-    splits = {
-        key: _split(given[key], f"`{section.name}` {key}", section, notices) for key in PART_NAMES if key in given
-    }
-    tell_of_unused_range(section.range, notices)
-    classes = given.get("classes", ())
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
-        raise DataError(f"`{section.name}` classes must be a list of names; got {classes!r}.")
-    return assembled(section, classes, **splits, notices=notices.told(), values=None, place=None)
-
-
-def _split(value: Any, where: str, section: UserDefinedSection, notices: Notices) -> Split:
-    if isinstance(value, Split):
-        return value
-    if isinstance(value, Mapping) and set(value) == {"images", "labels"}:
-        value = (value["images"], value["labels"])
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise DataError(f"{where} must be a pair (images, labels); got {type(value).__name__}.")
-    images, labels = value
-    return split_from(images, labels, where, section.layout, user_defined=True, given=section.range, notices=notices)
 
 
 USER_DEFINED = DatasetSource(None, load_user_defined, UserDefinedSection)

@@ -99,6 +99,24 @@ def test_one_repository_is_one_commit(
     assert {label: text for label, text in facts["Software"].items() if label.startswith("code in")} == said
 
 
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (
+            {"val_fraction": 0.2, "groups": "p.csv"},
+            "0.2 of the training images in whole groups of `data.groups: p.csv`",
+        ),
+        (
+            {"val_fraction": 0.2, "split": "s.csv"},
+            "those of `data.split: s.csv`; of the training images where it names",
+        ),
+    ],
+)
+def test_how_the_data_were_divided_is_shown(make_run: Callable[..., Path], data: dict[str, Any], says: str) -> None:
+    _, facts = provenance_of(make_run(data=data))
+    assert facts["Splits"]["validation images are"].startswith(says)
+
+
 def test_images_of_each_part_and_class_and_notices_are_shown(make_run: Callable[..., Path]) -> None:
     path = make_run()
     sizes = {"train": [3, 700], "validation": [40, 40]}

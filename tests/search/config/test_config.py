@@ -36,7 +36,7 @@ def test_defaults_are_those_of_the_contract():
         space:  {name: resnet, depth: 20, width: 16, ops: [sum, concat, sk, aff, iaff], reductions: [2, 4, 8, 16],
                  tie: none, resamplers: [bilinear]}
         data:   {name: digits, path: null, val_fraction: 0.2, seed: 0, mean: null, std: null,
-                 task: classification}
+                 task: classification, groups: null, split: null}
         train:  {epochs: 8, batch_size: 128, lr: 0.1, init: default, momentum: 0.9, weight_decay: 0.0005,
                  output: null, loss: auto, label_smoothing: 0.1, class_weights: null, augment: [], schedule: one_cycle,
                  warmup: 0.25, device: auto, compile: none}

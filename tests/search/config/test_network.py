@@ -74,6 +74,7 @@ FORMS = {
     "dataclass": lambda logits, aux, x, training: Answer(logits=logits, states=(x, pooled(x))),
     "model_output": lambda logits, aux, x, training: ModelOutput(logits, x),
     "map": lambda logits, aux, x, training: x,
+    "flat": lambda logits, aux, x, training: logits[:, 0],
 }
 
 
@@ -111,6 +112,11 @@ def asks(outputs, labels):
 asks.whole_output = True
 
 
+def same_form(outputs, labels):
+    assert outputs.shape == labels.shape
+    return (outputs - labels).abs().mean()
+
+
 def keys(outputs, labels):
     assert outputs["out"].shape == (len(labels), 10)
     return len(outputs)
@@ -139,8 +145,11 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Se
     name = f"returning_{tmp_path.name.replace('-', '_')}"
     (tmp_path / f"{name}.py").write_text(CODE)
 
-    def make(train: dict[str, Any] | None = None, objectives: Any = ("accuracy",), **net: Any) -> SearchSpace:
+    def make(
+        train: dict[str, Any] | None = None, objectives: Any = ("accuracy",), task: str = "classification", **net: Any
+    ) -> SearchSpace:
         values = {
+            "data": {"name": "digits", "task": task},
             "space": {"name": "traced", "model": f"{name}:create", "kwargs": net},
             "train": {key: value.replace("own:", f"{name}:") if isinstance(value, str) else value
                       for key, value in (train or {}).items()},
@@ -245,3 +254,18 @@ def test_what_is_returned_keeps_its_class(planned: Callable[..., SearchSpace]) -
         assert returned.logits.shape == (2, 10)
         if form == "model_output":
             assert list(returned) == ["logits", "states"]
+
+
+def test_predictions_of_other_tasks_have_a_value_for_each_class_or_value(planned: Callable[..., SearchSpace]) -> None:
+    planned(objectives=["map"], task="multilabel", classes=3)
+    for form in ("tensor", "flat"):
+        planned(objectives=["mae"], task="regression", form=form, classes=1)
+    for classes in (2, 10):
+        with pytest.raises(ConfigError, match=r"must be \(B, 1\) for the data set's 1 values to predict; in training"):
+            planned(objectives=["mae"], task="regression", classes=classes)
+    with pytest.raises(ConfigError, match=r"one tensor \(B, 3\) for the data set's 3 classes"):
+        planned(objectives=["map"], task="multilabel", form="flat", classes=3)
+
+
+def test_a_quality_of_ones_own_gets_values_in_the_form_of_the_labels(planned: Callable[..., SearchSpace]) -> None:
+    planned(objectives=["mae", "own:same_form"], task="regression", classes=1)

@@ -17,7 +17,7 @@ CONFIG = """
 space: {name: resnet, depth: 8, width: 4, tie: all, ops: [sum, aff], reductions: [2]}
 train: {epochs: 1}
 objectives: [accuracy, accuracy@int8, latency]
-constraints: {accuracy@int8: 0.05}
+constraints: {accuracy@int8: 0.05, balanced_accuracy: 0.01}
 latency: {runtime: openvino, precision: int8, seconds: 0.02}
 search: {trials: 2, sampler: random, pruner: none, baselines: false}
 """
@@ -34,6 +34,8 @@ def test_a_search_in_int8_and_its_export(tmp_path: Path) -> None:
     table = check_sound(run, 2)
     assert (abs(table["accuracy@int8"] - table["accuracy"]) < 0.05).all()
     assert (table["latency_ms"] > 0).all()
+    # Nothing but a constraint asks for it.
+    assert table["balanced_accuracy"].between(0.01, 1.0).all()
     assert fusion_nas("report", run).returncode == 0
     assert "accuracy in int8" in (run / "report.html").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.runs import check_sound, events, fusion_nas
 
 MASKS = """
-space: {name: unet, depth: 8, width: 4, ops: [sum, concat]}
+space: {name: unet, width: 4, ops: [sum, concat]}
 data:
   name: mask_folder
   path: scenes

@@ -174,12 +174,16 @@ def test_a_config_that_was_edited_by_hand_is_refused_still(run: Path):
 def test_new_uniform_networks_take_no_more_than_there_is_room_for(run: Path):
     driver = reopen(run, {"space.ops": "[sum, aff, eca, concat]"})
     assert [one.kind for one in iter(driver.ledger.ask, None)] == ["search", "baseline"]
+    driver.ledger.release()
+    # As the notice of a resume says: one more for each that had no room.
+    later = reopen(run, {"search.trials": 6})
+    assert [one.kind for one in iter(later.ledger.ask, None)] == ["search", "baseline", "baseline"]
 
 
 def test_patience_counts_from_the_widening_on(run: Path):
     narrow = reopen(run, {"search.patience": 1})
     assert narrow.ledger.stall.reached
-    assert not reopen(run, WIDER).ledger.stall.reached
+    assert not reopen(run, WIDER | {"search.patience": 1}).ledger.stall.reached
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from search.study.controls import one_epoch_controls, random_controls, top_contr
 from search.study.ledger import Ledger
 from search.study.stall import Stall
 from search.training.job import Progress
+from spaces import SearchSpace
 
 
 def curve(*accuracies: float) -> tuple[dict[str, float], ...]:
@@ -219,6 +220,14 @@ def test_the_search_is_compared_at_its_own_epochs(open_ledger):
     assert ledger.count("complete") == 6
     frame = table.frame(ledger.records(), ledger.objectives)
     assert not frame.loc[frame["series"] != "", "on_front"].any()
+
+
+def test_a_wider_space_draws_no_random_networks_for_those_that_were_drawn(open_ledger, space):
+    ledger = open_ledger(trials=4)
+    train_some(ledger, 4)
+    train_controls(ledger, random_controls(ledger, 2), 0.4, 0.6)
+    wide = SearchSpace(space.name, space.host, **space.selection | {"ops": (*space.ops, "eca", "sk", "iaff")})
+    assert random_controls(open_ledger(trials=4, space=wide), 2) == []
 
 
 def test_what_was_trained_already_is_copied(open_ledger, space):

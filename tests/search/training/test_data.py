@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from fusion_ops.errors import DataError, UnknownNameError
 from search.training import data
 from search.training.data import Dataset, Split
-from search.training.data.assemble import stratified
+from search.training.data.division import stratified
 from search.training.data.normalisation import channel_statistics
 from search.training.settings import DataConfig
 

@@ -81,7 +81,7 @@ def test_wrong_settings_and_columns(load, tmp_path):
     table().save_to_disk(str(tmp_path / "whole"))
     with pytest.raises(DataError, match=r"no column `img`.*known: image, label"):
         load("huggingface", path=str(tmp_path / "whole"), image="img")
-    with pytest.raises(DataError, match="column `label` must hold images; got ClassLabel"):
+    with pytest.raises(DataError, match=r"column `label` must hold images, or whole .* as bytes; got ClassLabel"):
         load("huggingface", path=str(tmp_path / "whole"), image="label")
 
 

@@ -96,6 +96,7 @@ def test_numbers_with_gaps_are_told_and_named_values_have_none(load, path):
     dataset = load("npz", path=path)
     assert len(dataset.classes) == 21
     assert "18 of 21 classes (1, 2, 3, 4, 5, 6, 7, 8 and 10 more) are without an image" in told(dataset, "learned")
+    assert "have 3 values from 0 to 20, counted as 21 classes" in told(dataset, "{class0: 0, class10: 10, class20: 20}")
     named = load("npz", path=path, classes={"none": 0, "some": 10, "many": 20})
     assert torch.bincount(named.train.labels).tolist() == [6, 6, 6]
     assert named.notices == ()
@@ -117,7 +118,7 @@ def test_classes_of_one_image_are_told(load, path):
     for part, doing in (("validation", "validated"), ("test", "tested")):
         said = told(dataset, f"never {doing}")
         assert said.startswith("2 of 4 classes (emu, yak) are never")
-        assert f"the {part} part has no image of them, and train at most 1" in said
+        assert f"none of their images is in the {part} part, and at most 1 of one class in train" in said
     assert dataset.info()["images_a_class"] == {"train": [1, 9], "validation": [0, 2], "test": [0, 3]}
     assert load("npz", path=path).notices == dataset.notices  # from the cache
 

@@ -189,6 +189,16 @@ def test_masks_from_1_are_told_and_the_advice_works(load, masked):
     assert "1 of 4 classes (none) is without an image to train on" in told(kept, "nothing is learned")
 
 
+def test_levels_of_grey_are_told_and_the_advice_works(load, masked):
+    path = masked(lambda number: grey(number, 0, 128))
+    dataset = load("mask_folder", path=path)
+    assert len(dataset.classes) == 129
+    said = told(dataset, "masks, in which 255 is unknown, have 2 values from 0 to 128")
+    assert "`data.classes: {class0: 0, class128: 128}` has only those" in said
+    named = load("mask_folder", path=path, classes={"class0": 0, "class128": 128})
+    assert (there(named), named.notices) == ({0, 1}, ())
+
+
 def test_a_value_that_is_unknown(load, masked):
     dataset = load("mask_folder", path=masked(lambda number: grey(number, 0, 1)), unknown=[9])
     assert there(dataset) == {0, 1}

@@ -64,6 +64,24 @@ def test_12_bits_in_16_are_told_and_the_advice_works(load, folder):
     assert "scaled by `data.range`: 20" in told(whole, "16 bits")
 
 
+def test_8_bits_in_16_are_refused_if_nothing_is_left_and_the_advice_works(load, folder):
+    path = str(folder(lambda path, number: deep(path, number, 120)))
+    with pytest.raises(
+        DataError, match=r"every channel is constant \(0\), .* 120 of 65,535, .*`data\.range: \[0, 120\]`"
+    ):
+        load("image_folder", path=path, channels=1)
+    assert images(load("image_folder", path=path, channels=1, range=[0, 120])).max() == 255
+
+
+def test_16_bits_of_the_other_byte_order(load, folder):
+    def write(path, number):
+        swapped = np.rint(ramp()).astype(">u2")
+        Image.frombytes("I;16B", swapped.shape[::-1], swapped.tobytes()).save(path)
+
+    dataset = load("image_folder", path=str(folder(write, ".tif")), channels=1)
+    assert np.abs(images(dataset)[0, 0] - ramp(255)).max() < 0.51
+
+
 def floating(path, number):
     Image.fromarray(ramp(1.0).astype(np.float32)).save(path)
 
@@ -184,6 +202,24 @@ def test_16_bits_in_parquet(load, tmp_path):
     dataset = load("huggingface", path=str(tmp_path / "train.parquet"), channels=1)
     assert np.abs(images(dataset)[0, 0] - ramp(255)).max() < 0.51
     assert "the first is data set huggingface, train, row 0, column `image`" in told(dataset, "16 bits")
+
+
+@pytest.mark.parametrize("as_struct", [False, True])
+def test_image_files_as_bytes_in_parquet(load, tmp_path, as_struct):
+    """What pandas and others write, without what the package datasets notes of columns."""
+    pytest.importorskip("datasets")
+    import pandas as pd
+
+    files = []
+    for number in range(20):
+        file = io.BytesIO()
+        Image.fromarray(np.rint(ramp() * (1 - number / 100)).astype(np.uint16)).save(file, "PNG")
+        files.append(file.getvalue())
+    cells = [{"bytes": file, "path": None} for file in files] if as_struct else files
+    pd.DataFrame({"image": cells, "label": ["a", "b"] * 10}).to_parquet(tmp_path / "train.parquet")
+    dataset = load("huggingface", path=str(tmp_path / "train.parquet"), channels=1)
+    assert dataset.classes == ("a", "b")
+    assert images(dataset).max() == 255
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ def test_settings_are_written_back_with_their_defaults(tmp_path):
         "seed": 0,
         "mean": None,
         "std": None,
+        "groups": None,
+        "split": None,
         "cache": None,
         "task": "classification",
         "images": 50,

@@ -48,7 +48,7 @@ def _module(monkeypatch):
     module.wrong = lambda: [1, 2, 3]
     module.unknown = lambda: {"train": (X, Y), "tset": (X, Y)}
     module.nothing = lambda: {"train": None, "test": None}
-    module.floats = lambda: (X / 255, Y)
+    module.floats = lambda: (X / 100, Y)
     module.labels = lambda: (X, Y * 0)
     module.lonely = lambda: {"train": X}
     module.several = lambda: ((X, BESIDE, DEPTH), Y)
@@ -126,11 +126,7 @@ def test_the_layout_that_is_asked_for_is_taken(load):
         ("my_data:wrong", {}, r"must return a search\.data\.Dataset, a pair .*; got list"),
         ("my_data:unknown", {}, "mapping with train, validation, test, classes, at least `train`; got train, tset"),
         ("my_data:nothing", {}, "at least `train`; got nothing"),
-        (
-            "my_data:floats",
-            {},
-            "train images: nothing says which values of float64 are black and white; they are 0 … 1 here",
-        ),
+        ("my_data:floats", {}, "train images must be uint8 from 0 to 255, or .* 0 to 1; got float64 from 0 to 2.55"),
         ("my_data:labels", {}, "at least two classes"),
         ("my_data:lonely", {}, r"train must be a pair \(images, labels\); got ndarray"),
         ("my_data:short", {}, r"train: input 1 needs one row an image; got 39 for 40 images"),

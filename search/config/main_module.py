@@ -1,0 +1,147 @@
+"""What a script or a notebook defines itself, in Python's module `__main__`: how a config names it, and what cannot be.
+
+Functions are sent to the workers by value. A network and what is registered are looked up long after a run, by an
+export or a report, in programs that are not this one; so they have to be in a module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from fusion_ops.errors import ConfigError
+from fusion_ops.operator import OPERATORS
+from fusion_ops.registry import Registry
+from search.config.document import Document, KeyPath
+from search.training.augmentation import AUGMENTATIONS
+from search.training.data import DATASETS
+from spaces.host import HOSTS
+from spaces.importing import MAIN, imported
+
+__all__ = ["main_references", "named_functions", "require_modules"]
+
+# Where a config names user-defined code; an index of a list is a `*`.
+PLACES = (
+    ("train", "loss"),
+    ("train", "output"),
+    ("objectives", "*"),
+    ("data", "name"),
+    ("data", "groups"),
+    ("latency", "runtime"),
+    ("space", "model"),
+)
+_REFERENCE = re.compile(rf"\b{MAIN}:[A-Za-z_][\w.]*")
+_INTO_A_MODULE = (
+    "write it into a file beside the config, such as `my_code.py` (in a notebook, with `%%writefile my_code.py`), and "
+)
+
+
+def named_functions(document: Document) -> None:
+    """Put `module:function` where a document made in Python has the function itself.
+
+    Raises:
+        ConfigError: A function has no name by which it can be found, or stands where no code is named.
+    """
+    document.values = {key: _named(value, (key,), document) for key, value in document.values.items()}
+
+
+def main_references(values: Any) -> tuple[str, ...]:
+    """Return what plain values name of `__main__`, each reference once."""
+    found = dict.fromkeys(match for text in _texts(values) for match in _REFERENCE.findall(text))
+    return tuple(found)
+
+
+def require_modules(values: Mapping[str, Any], ops: tuple[str, ...], document: Document) -> None:
+    """Check that what exports and reports look up again is not in `__main__`.
+
+    Args:
+        values: The config.
+        ops: The operators of its space.
+        document: Where it was read.
+
+    Raises:
+        ConfigError: The network, or something that is registered, is.
+    """
+    if MAIN in values["imports"]:
+        message = f"`imports` names modules, and each worker has another `{MAIN}`; {_INTO_A_MODULE}name `my_code`."
+        raise document.error(("imports",), message)
+    model = values["space"].get("model")
+    if isinstance(model, str) and model.startswith(f"{MAIN}:"):
+        name = model.partition(":")[2]
+        message = (
+            f"`{model}`: a network is needed again by `resume`, `export` and reports, where this program is not; "
+            f"{_INTO_A_MODULE}name it `my_code:{name}`."
+        )
+        raise document.error(("space", "model"), message)
+    used: list[tuple[Registry[Any], KeyPath, tuple[str, ...]]] = [
+        (OPERATORS, ("space", "ops"), ops),
+        (HOSTS, ("space", "name"), (values["space"]["name"],)),
+        (DATASETS, ("data", "name"), (values["data"]["name"],)),
+        (AUGMENTATIONS, ("train", "augment"), tuple(values["train"]["augment"])),
+    ]
+    for registry, path, names in used:
+        for name in names:
+            name = name.partition("(")[0]
+            if name in registry and _is_of_main(registry[name]):
+                message = (
+                    f"{registry.kind} `{name}` is registered by this program itself, which workers and reports do not "
+                    f"have; {_INTO_A_MODULE}write `imports: [my_code]`."
+                )
+                raise document.error(path, message)
+
+
+def _named(value: Any, path: KeyPath, document: Document) -> Any:
+    """Return a value, and what is in it, with references in place of functions."""
+    if isinstance(value, dict):
+        return {key: _named(item, (*path, key), document) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(item, (*path, index), document) for index, item in enumerate(value)]
+    if not callable(value):
+        return value
+    if tuple("*" if isinstance(step, int) else step for step in path) not in PLACES:
+        raise document.error(path, f"`{_dotted(path)}` takes text, numbers or lists; got a {_kind(value)}.")
+    return _reference(path, value, document)
+
+
+def _reference(path: KeyPath, function: Any, document: Document) -> str:
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    advice = f"{_INTO_A_MODULE}write `my_code:NAME`."
+    if module is None or not name or "<" in name:
+        raise document.error(
+            path,
+            f"`{_dotted(path)}` names code by module and name, and a {_kind(function)} has none; define it with `def` "
+            f"outside of any function, or {advice}",
+        )
+    reference = f"{module}:{name}"
+    with document.placing(*path):
+        if imported(reference) is not function:
+            raise ConfigError(f"`{_dotted(path)}`: `{reference}` is another one by now; give that, or {advice}")
+    return reference
+
+
+def _kind(function: Any) -> str:
+    return "lambda" if "<lambda>" in getattr(function, "__qualname__", "") else f"{type(function).__name__}"
+
+
+def _is_of_main(entry: Any) -> bool:
+    """Return whether something registered, or a function that it holds, is defined in `__main__`."""
+    inner = [getattr(entry, name, None) for name in ("load", "apply", "settings")]
+    known: list[Callable[..., Any] | Any] = [entry, *inner]
+    return any(getattr(one, "__module__", None) == MAIN for one in known if isinstance(one, type) or callable(one))
+
+
+def _texts(values: Any) -> Iterator[str]:
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from _texts(key)
+            yield from _texts(value)
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _texts(value)
+
+
+def _dotted(path: KeyPath) -> str:
+    return ".".join(str(step) for step in path)
