@@ -96,7 +96,7 @@ def _opened(section: HuggingFace, scratch: str, notices: Notices) -> Any:
         if not files:
             return datasets.load_from_disk(str(root))
         if root.is_dir():
-            tell_of_left_out(root, files, notices, "Parquet files")
+            tell_of_left_out(section, files, notices, "Parquet files")
         return datasets.load_dataset("parquet", data_files=_by_part(files, root, notices), cache_dir=scratch)
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
