@@ -121,6 +121,17 @@ def test_the_advice_for_floating_point_labels_works(
     config.check_task(data.load(config.data))
 
 
+def test_values_may_have_names_and_a_test_part_without_labels_is_left_out(load: Load, tmp_path: Path) -> None:
+    hidden = {"x_test": IMAGES[:5], "y_test": np.full((5, 2), np.nan)}
+    np.savez(tmp_path / "set.npz", x_train=IMAGES[5:], y_train=VALUES[5:], **hidden)
+    settings = {"path": str(tmp_path / "set.npz"), "task": "regression"}
+    found = load("npz", classes=["width", "height"], **settings)
+    assert (found.classes, found.output_shape) == (("width", "height"), (2,))
+    assert [len(part) for part in found.parts.values()] == [28, 7, 0]
+    with pytest.raises(DataError, match=r"`classes` names the values of an image; got 1 names and labels \(28, 2\)"):
+        load("npz", classes=["width"], **settings)
+
+
 def test_a_set_of_one_task_takes_no_other(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"cifar10 is for classification; got `data\.task: regression`\. Leave it out"
