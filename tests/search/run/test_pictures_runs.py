@@ -84,7 +84,7 @@ def test_masks_in_colour_from_config_to_report(tmp_path: Path) -> None:
     for said in (
         "files that are no pictures by their ending are left out: 1 .txt",
         "pictures of 16 bits (mode I;16), scaled so that 65,535 becomes 255: 30",
-        "1 of 3 classes (car) is never",
+        "1 of 3 classes (car) is without an image in the validation part, so never validated",
     ):
         assert said in done.stderr, said
         assert any(said in notice for notice in launched["notices"]), said
@@ -103,7 +103,10 @@ def test_text_and_a_constant_channel_from_config_to_report(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert check_sound(run, 2)[["balanced_accuracy", "f1", "accuracy"]].notna().all(axis=None)
     shown = report_of(run)
-    for said in ("channel 3 is 255 in all training images", "1 of 3 classes (yak) is never validated"):
+    for said in (
+        "channel 3 is 255 in all training images",
+        "1 of 3 classes (yak) is without an image in the validation part, so never validated",
+    ):
         assert said in done.stderr
         assert said in shown
     assert "balanced accuracy" in shown

@@ -205,7 +205,7 @@ def test_masks_from_1_are_told_and_the_advice_works(load, masked):
         assert "name 4 classes in `data.classes` to keep 0" in told(dataset, "masks have the values 1 … 3")
     kept = load("mask_folder", path=path, classes=["none", "a", "b", "c"])
     assert there(kept) == {1, 2, 3, 255}
-    assert "1 of 4 classes (none) is without an image to train on" in told(kept, "nothing is learned")
+    assert "1 of 4 classes (none) is without an image to train on" in told(kept, "never learned")
 
 
 def test_levels_of_grey_are_told_and_the_advice_works(load, masked):
