@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fusion_ops.errors import ConfigError, DataError
 from search.config import SearchConfig
 from search.training import data
-from search.training.data.digits import TRAITS
+from search.training.data.sets.digits import TRAITS
 from search.training.settings import DataConfig
 
 Load = Callable[..., data.Dataset]

@@ -16,12 +16,12 @@ from fusion_ops.errors import DataError
 from search.training.data.assemble import assembled
 from search.training.data.cache import files_in
 from search.training.data.dataset import PART_NAMES, Dataset, Split
-from search.training.data.decoding import decoded
-from search.training.data.depth import tell_of_unused_range
-from search.training.data.left_out import is_picture, tell_of_left_out
-from search.training.data.masks import MaskSection
 from search.training.data.notices import Notices
-from search.training.data.pictures import PictureSection, stacked
+from search.training.data.pictures.decoding import decoded
+from search.training.data.pictures.depth import tell_of_unused_range
+from search.training.data.pictures.left_out import is_picture, tell_of_left_out
+from search.training.data.pictures.masks import MaskSection
+from search.training.data.pictures.section import PictureSection, stacked
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
 __all__ = ["ImageFolder", "MaskFolder", "load_image_folder", "load_mask_folder"]

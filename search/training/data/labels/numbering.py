@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError, nearest
-from search.training.data.class_values import ClassValues
 from search.training.data.dataset import IGNORED, Split
+from search.training.data.labels.class_values import ClassValues
 from search.training.data.notices import Notices
 
 __all__ = ["NO_LABEL", "Place", "coded", "numbered"]

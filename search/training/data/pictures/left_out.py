@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from search.training.data.cache import files_in
-from search.training.data.decoding import suffixes
 from search.training.data.notices import Notices
+from search.training.data.pictures.decoding import suffixes
 from search.training.data.source import CachedSection
 
 __all__ = ["is_picture", "tell_of_left_out"]
