@@ -21,6 +21,11 @@ Result (`results/ops-cpu.json`: one thread of a CPU core beside other work, torc
     and keeps 1.20–1.28 times the bytes; asymbi 1.03–1.19 (1.67–1.94), eca 1.15–1.22, sk and split_attention
     1.09–1.34, bifpn 1.97–2.06, parsenet 2.04–2.13 (3.90–3.93). Where both do the same (sum, concat, modulate with
     backward) or nearly (asff), it reads 0.93–1.05: that is the noise. aff is 42–80 sums, a 3×3 convolution up to 400.
+    The nine operators of 2026 (`results/ops-cpu-further.json`, --quick, C = 64, beside much other work): forward and
+    backward scaled takes 5 sums, gated 6–8, softmax 9, max 11, coord 15–18, attnres 22, gate 24–25, product 25, cbam
+    30–38, where aff takes 35–37. The transcription takes 1.6 times as long as attnres and keeps 32 times the bytes,
+    3.2 times as long as max, 1.1 times as gate (2.3–2.5); for scaled, gated, softmax, product, cbam and coord it is
+    what they do.
     Compiled on the CPU (`results/ops-cpu-compile.json`), all but bifpn and modulate get slower: 0.5–0.95 of eager.
 
 How to run

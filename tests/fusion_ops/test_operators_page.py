@@ -96,7 +96,7 @@ def test_code_that_records_weights_runs(capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.fixture
 def added() -> Iterator[str]:
-    block = code("@fusion_ops.register")
+    block = code("@fusion_ops.register(")
     exec(block, {"__name__": "page"})  # noqa: S102 - the page's own code
     yield block
     del OPERATORS._entries[NEW]
@@ -116,7 +116,7 @@ def test_a_new_operator_takes_seven_lines_and_joins_every_space(added: str) -> N
 
 
 def test_a_new_operator_passes_the_conformance_suites(tmp_path: Path) -> None:
-    (tmp_path / "new_operator.py").write_text(code("@fusion_ops.register"), encoding="utf-8")
+    (tmp_path / "new_operator.py").write_text(code("@fusion_ops.register("), encoding="utf-8")
     path = os.pathsep.join((str(tmp_path), str(ROOT)))
     suites = [f"tests/fusion_ops/test_{name}.py" for name in ("conformance", "init_sum")]
     command = [sys.executable, "-m", "pytest", "-p", "new_operator", "-p", "no:cacheprovider", "-k", NEW, *suites]

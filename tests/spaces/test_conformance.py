@@ -20,6 +20,7 @@ import fusion_ops
 import spaces
 from spaces import Architecture, SearchSpace
 from spaces.importing import make_importable
+from spaces.space import DEFAULT_OPS
 
 make_importable(Path(__file__).parent / "tracing")
 SMALL = {"num_classes": 3, "in_channels": 2, "input_size": (9, 12)}
@@ -61,9 +62,14 @@ def created(name: str, settings: dict[str, Any]) -> SearchSpace:
 
 
 def architectures(space: SearchSpace) -> Iterator[Architecture]:
-    """Every operator everywhere, and mixtures."""
-    for op in space.ops:
+    """The usual operators everywhere, every operator in a mixture, and others at random."""
+    for op in DEFAULT_OPS:
         yield space.uniform(op)
+    for first in range(0, len(space.ops), len(space.slots)):
+        here = [space.ops[(first + place) % len(space.ops)] for place in range(len(space.slots))]
+        chosen = zip(space.slots, here, strict=True)
+        choices = {point.name: slot.at(point, slot.choice(op, None)) for slot, op in chosen for point in slot.points}
+        yield Architecture(space.ref, tuple((point.name, choices[point.name]) for point in space.points))
     rng = np.random.default_rng(0)
     for _ in range(2):
         yield space.sample(rng)

@@ -128,10 +128,10 @@ def test_a_loss_of_quality_is_not_bought_by_a_large_tolerance(images: Tensor) ->
     assert any(not attempt.replaced for attempt in found.attempts)
 
 
-def test_what_saves_nothing_is_not_tried(images: Tensor) -> None:
+@pytest.mark.parametrize("ops", [("bifpn", "scaled_sum", "concat"), ("scaled", "softmax", "max")], ids=str)
+def test_what_saves_nothing_is_not_tried(ops: tuple[str, str, str], images: Tensor) -> None:
     space = space_of()
-    choices = FusionChoice("bifpn"), FusionChoice("scaled_sum"), FusionChoice("concat")
-    architecture = architecture_of(space, choices)
+    architecture = architecture_of(space, tuple(map(FusionChoice, ops)))
     built = build_with_paths(space, architecture)
     evaluate = evaluating(images, built.network)
     found = simplify(space, architecture, built, evaluate, MEASURES["accuracy"])
