@@ -188,9 +188,9 @@ def load(browser: Browser, address: str, limit: float) -> dict[str, float] | Non
     page.add_init_script(WATCH)
     # A page that waits for its server is quiet, but not interactive.
     awaited = set[Request]()
-    page.on("request", awaited.add)
-    for ended in ("requestfinished", "requestfailed"):
-        page.on(ended, awaited.discard)
+    page.on("request", lambda request: awaited.add(request))
+    page.on("requestfinished", lambda request: awaited.discard(request))
+    page.on("requestfailed", lambda request: awaited.discard(request))
     try:
         page.goto(address)
         return _interactive(page, awaited, time.monotonic() + limit)

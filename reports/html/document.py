@@ -18,7 +18,7 @@ from reports.atomic import write_text
 from reports.candidates.violations import violation_in_words
 from reports.drawing.palette import DARK, LIGHT, SHAPES, operator_styles, variables
 from reports.html.client import client_data
-from reports.html.escaping import script_json, with_code
+from reports.html.escaping import script_json, with_breaks, with_code
 from reports.html.plotly_bundle import plotly, write_beside
 from reports.panels.panel import Panel, ordered
 from reports.run.catalog import Catalog, make_catalog
@@ -163,7 +163,12 @@ def environment_of() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"script_json": script_json, "code": with_code, "violation": violation_in_words}
+    environment.filters |= {
+        "script_json": script_json,
+        "code": with_code,
+        "path": with_breaks,
+        "violation": violation_in_words,
+    }
     return environment
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-__all__ = ["script_json", "with_code"]
+__all__ = ["script_json", "with_breaks", "with_code"]
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -29,3 +29,8 @@ def with_code(text: str) -> Markup:
     """Return a text as HTML: escaped, code where it has backticks, numbers and units kept on one line."""
     escaped = re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text)))
     return Markup(re.sub(r"(?<=\d) (?=[kMGT]\b|[%×]|points)", "\u00a0", escaped))  # noqa: S704 - escaped
+
+
+def with_breaks(text: str) -> Markup:
+    """Return a text as HTML: escaped, with leave to break a line after each `/` of a path."""
+    return Markup(str(escape(text)).replace("/", "/<wbr>"))  # noqa: S704 - escaped

@@ -100,10 +100,15 @@ def sentence(judgement: Judgement) -> str:
     )
 
 
-def evidence(judgement: Judgement) -> tuple[str, ...]:
-    """Return what else must be known before acting on it, a line each."""
+def evidence(judgement: Judgement, *, compared: bool = True) -> tuple[str, ...]:
+    """Return what else must be known before acting on it, a line each.
+
+    Args:
+        judgement: What the verdict rests on.
+        compared: Whether the comparisons are among it: beside a table of them they are not.
+    """
     return (
-        *_against_others(judgement),
+        *(_against_others(judgement) if compared else ()),
         *_missing(judgement),
         *failed_elsewhere(judgement),
         *showable(judgement),

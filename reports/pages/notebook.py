@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -15,6 +16,16 @@ from reports.tables.objectives import Objectives
 __all__ = ["HEIGHT", "ShownReport", "require_height", "show", "shown"]
 
 HEIGHT = 800
+# By what JupyterLab, Notebook 7 and VS Code say of their themes in the page's body.
+_THEMES: Final = "".join(
+    f"{body} .fusion-nas-report {{ color-scheme: {scheme} }}"
+    for body, scheme in (
+        ('body[data-jp-theme-light="true"]', "light"),
+        ('body[data-jp-theme-light="false"]', "dark"),
+        ("body.vscode-light", "light"),
+        ("body.vscode-dark", "dark"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,8 @@ class ShownReport:
     """A report as a notebook shows it: whole, in a frame of its own, without a server.
 
     The frame's address is a `data:` URL. Unlike a file, it needs no server that serves the folder, and works in
-    JupyterLab, the classic notebook and VS Code alike; unlike `srcdoc`, links within the report stay within it.
+    JupyterLab, the classic notebook and VS Code alike; unlike `srcdoc`, links within the report stay within it. It is
+    light or dark as the notebook is, whatever the system is set to: a frame takes the `color-scheme` of its element.
 
     Args:
         path: The report's file.
@@ -35,8 +47,9 @@ class ShownReport:
     def _repr_html_(self) -> str:
         encoded = base64.b64encode(self._content()).decode()
         return (
-            f'<iframe src="data:text/html;charset=utf-8;base64,{encoded}" title="fusion-nas report" width="100%" '
-            f'height="{self.height}" style="border: 0" allow="clipboard-write"></iframe>'
+            f'<style>{_THEMES}</style><iframe class="fusion-nas-report" title="fusion-nas report" '
+            f'src="data:text/html;charset=utf-8;base64,{encoded}" width="100%" height="{self.height}" '
+            'style="border: 0" allow="clipboard-write"></iframe>'
         )
 
     def _content(self) -> bytes:

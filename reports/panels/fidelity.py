@@ -103,13 +103,13 @@ class FidelityInfo:
             "bloomers are gone."
         )
 
-    def shown(self, found: Regret | None) -> str:
-        """Return a regret with its interval."""
+    def shown(self, found: Regret | None) -> tuple[str, str]:
+        """Return a regret, and its interval; empty where it has none."""
         if found is None:
-            return ABSENT
+            return ABSENT, ""
         bounds = (found.low, found.high)
-        text = f"{signed_points(self.measure, found.value, bounds)} ({signed_range(self.measure, bounds)})"
-        return text.replace("+", "")
+        interval = signed_range(self.measure, bounds).removesuffix(" points")
+        return signed_points(self.measure, found.value, bounds).replace("+", ""), interval.replace("+", "")
 
     @property
     def by_chance(self) -> str:

@@ -18,6 +18,8 @@ from reports.run.run import RunRecord
 from reports.run.search_verdict import Budget, Comparison, SearchVerdict, search_verdict
 from reports.views.retrained import RetrainedView, retrained_view
 
+NO_BREAK = "\u00a0"
+
 __all__ = ["IntervalBar", "VerdictInfo", "verdict_info"]
 
 
@@ -136,7 +138,8 @@ def _retrained(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
     trained = rows[rows["state"] == "complete"] if len(rows) else rows
     if trained.empty:
         return []
-    note = f"of {trained['id'].nunique()} networks, {duration(float(trained['seconds'].sum()))} in training"
+    seconds = duration(float(trained["seconds"].sum())).replace(" ", NO_BREAK)
+    note = f"of {trained['id'].nunique()} networks, {seconds} in training"
     return [("trained again", f"{len(trained):,}", note)]
 
 

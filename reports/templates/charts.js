@@ -27,7 +27,7 @@ Object.assign(report, {
   chart(element, build) {
     let drawn = false;
     const draw = () => {
-      const { data, layout } = report.fitted(build(), element);
+      const { data, layout } = report.fitted(report.worded(build()), element);
       return Plotly.react(element, report.themed(data), report.themed(layout), report.config);
     };
     // Without a pause where Plotly is in the page: who prints does not wait.
@@ -54,6 +54,17 @@ Object.assign(report, {
     // Plotly comes last in the page, so that all else works before it is there.
     addEventListener("DOMContentLoaded", () => near.observe(element));
     return chart;
+  },
+  /** Return a figure; where it has no point, with words in place of axes around nothing. */
+  worded({ data, layout }) {
+    const has = ({ x, y }) => x?.some((value, index) => value !== null && y[index] !== null);
+    if (data.some(has)) return { data, layout };
+    const axes = [layout.xaxis, layout.yaxis];
+    const names = [...new Set(axes.map((axis) => axis.title?.text).filter(Boolean))];
+    const [xaxis, yaxis] = axes.map((axis) => ({ ...axis, visible: false }));
+    const words = { text: `Nothing to draw: no candidate has ${names.join(" and ") || "values"}.`, showarrow: false };
+    const middle = { xref: "paper", yref: "paper", x: 0.5, y: 0.5 };
+    return { data, layout: { ...layout, xaxis, yaxis, shapes: [], annotations: [{ ...words, ...middle }] } };
   },
   /** Return a figure as this window, or a sheet of paper, shows it; marks of candidates say which they are. */
   fitted({ data, layout }, element) {

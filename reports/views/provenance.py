@@ -93,7 +93,7 @@ def _choices(run: RunRecord) -> Iterator[Fact]:
         for stage in earlier:
             before = _listed(stage.choices.get(key))
             if before != now:
-                parts.append(f"until {stage.until[:19].replace('T', ' ')} UTC ({_begun(run, stage)}) {before}")
+                parts.append(f"until {stage.until[:19].replace('T', ' ')} UTC ({_begun(run, stage)}): {before}")
         yield Fact(label, "; ".join((now, *parts)))
 
 

@@ -24,7 +24,7 @@ class RetrainedView:
         original: What the original is called.
         headline: It in a few words.
         sentence: It in a sentence.
-        evidence: What else must be known.
+        evidence: What else must be known, beside the comparisons.
         several: Whether there are several recipes.
         images: Test images.
         decrease: What must be said of gains in a measure that is to be low.
@@ -69,7 +69,7 @@ def retrained_view(judgement: Judgement) -> RetrainedView:
         original=original,
         headline=words.headline(judgement),
         sentence=words.sentence(judgement),
-        evidence=words.evidence(judgement),
+        evidence=words.evidence(judgement, compared=False),
         several=len(under) > 1,
         images=judgement.candidate.scores.shape[1],
         decrease=decrease(measure),

@@ -7,12 +7,15 @@ export or a report, in programs that are not this one; so they have to be in a m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from fusion_ops.errors import ConfigError
 from fusion_ops.operator import OPERATORS
 from fusion_ops.registry import Registry
+from fusion_ops.resamplers.resampler import RESAMPLERS
+from reports.runtimes.runtime import RUNTIMES
 from search.config.document import Document, KeyPath
 from search.training.augmentation import AUGMENTATIONS
 from search.training.data import DATASETS
@@ -30,6 +33,15 @@ PLACES = (
     ("data", "groups"),
     ("latency", "runtime"),
     ("space", "model"),
+)
+# Where a config names what is registered.
+LOOKED_UP: tuple[tuple[Registry[Any], tuple[str, str]], ...] = (
+    (OPERATORS, ("space", "ops")),
+    (RESAMPLERS, ("space", "resamplers")),
+    (HOSTS, ("space", "name")),
+    (DATASETS, ("data", "name")),
+    (AUGMENTATIONS, ("train", "augment")),
+    (RUNTIMES, ("latency", "runtime")),
 )
 _REFERENCE = re.compile(rf"\b{MAIN}:[A-Za-z_][\w.]*")
 _INTO_A_MODULE = (
@@ -52,12 +64,11 @@ def main_references(values: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
-def require_modules(values: Mapping[str, Any], ops: tuple[str, ...], document: Document) -> None:
+def require_modules(values: Mapping[str, Any], document: Document) -> None:
     """Check that what exports and reports look up again is not in `__main__`.
 
     Args:
         values: The config.
-        ops: The operators of its space.
         document: Where it was read.
 
     Raises:
@@ -74,21 +85,16 @@ def require_modules(values: Mapping[str, Any], ops: tuple[str, ...], document: D
             f"{_INTO_A_MODULE}name it `my_code:{name}`."
         )
         raise document.error(("space", "model"), message)
-    used: list[tuple[Registry[Any], KeyPath, tuple[str, ...]]] = [
-        (OPERATORS, ("space", "ops"), ops),
-        (HOSTS, ("space", "name"), (values["space"]["name"],)),
-        (DATASETS, ("data", "name"), (values["data"]["name"],)),
-        (AUGMENTATIONS, ("train", "augment"), tuple(values["train"]["augment"])),
-    ]
-    for registry, path, names in used:
-        for name in names:
-            name = name.partition("(")[0]
-            if name in registry and _is_of_main(registry[name]):
+    for registry, (section, key) in LOOKED_UP:
+        named = values[section].get(key) or ()
+        for name in (named,) if isinstance(named, str) else named:
+            plain = name.partition("(")[0]
+            if plain in registry and _is_of_main(registry[plain]):
                 message = (
-                    f"{registry.kind} `{name}` is registered by this program itself, which workers and reports do not "
+                    f"{registry.kind} `{plain}` is registered by this program itself, which workers and reports do not "
                     f"have; {_INTO_A_MODULE}write `imports: [my_code]`."
                 )
-                raise document.error(path, message)
+                raise document.error((section, key), message)
 
 
 def _named(value: Any, path: KeyPath, document: Document) -> Any:
@@ -125,10 +131,11 @@ def _kind(function: Any) -> str:
 
 
 def _is_of_main(entry: Any) -> bool:
-    """Return whether something registered, or a function that it holds, is defined in `__main__`."""
-    inner = [getattr(entry, name, None) for name in ("load", "apply", "settings")]
-    known: list[Callable[..., Any] | Any] = [entry, *inner]
-    return any(getattr(one, "__module__", None) == MAIN for one in known if isinstance(one, type) or callable(one))
+    """Return whether something registered, its class, or a function that it holds is defined in `__main__`."""
+    plain = is_dataclass(entry) and not isinstance(entry, type)
+    held = [getattr(entry, field.name) for field in fields(entry)] if plain else []
+    known = (entry, type(entry), *(one for one in held if callable(one)))
+    return any(getattr(one, "__module__", None) == MAIN for one in known)
 
 
 def _texts(values: Any) -> Iterator[str]:

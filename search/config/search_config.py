@@ -112,10 +112,9 @@ class SearchConfig(Section):
         """Check that what is needed where this program is not, by exports and reports, is not defined by it.
 
         Raises:
-            ConfigError: The network is, or an operator, a space, a data set or an augmentation that is registered.
+            ConfigError: The network is, or something that is registered, such as an operator.
         """
-        ops = tuple(self.space.settings.get("ops", ()))
-        require_modules(self.to_dict(), ops, self._document)
+        require_modules(self.to_dict(), self._document)
 
     @property
     def asked(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from search.study.opening import create_study, remove_study
 from search.study.run_directory import RunDirectory, utc_now
 from search.study.storage import guarded
 from search.training.data import Dataset
-from search.training.data.given import given_dataset, kept
+from search.training.data.sets.given import given_dataset, kept
 from search.training.disk import unwritable_told, write_whole
 from search.training.held_out import digest
 from search.watching.tensorboard import require_tensorboard

@@ -42,7 +42,8 @@ class Run:
         self.interrupted = interrupted
 
     def candidates(self) -> pd.DataFrame:
-        """Return the candidates table."""
+        """Return the candidates table; user-defined measures in it are numbers, known from the run's config."""
+        read_config(self.path)
         return table.read(self.path)
 
     def resume(self, overrides: Mapping[str, Any] | None = None, *, tensorboard: bool = False) -> Self:

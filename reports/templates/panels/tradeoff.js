@@ -80,22 +80,8 @@
       yaxis: axis(figure.layout.yaxis, y, "log-y"),
     };
     listFront(front, x, y);
-    return { data, layout: data.some(drawsAny) ? layout : withoutAxes(layout, x, y) };
+    return { data, layout };
   };
-
-  /** Return whether a trace has a point with both coordinates. */
-  const drawsAny = ({ x, y }) => x.some((value, index) => value !== null && y[index] !== null);
-
-  /** Return a layout that says that nothing is there to draw, in place of axes around nothing. */
-  const withoutAxes = (layout, x, y) => ({
-    ...layout,
-    xaxis: { ...layout.xaxis, visible: false },
-    yaxis: { ...layout.yaxis, visible: false },
-    annotations: [{
-      text: `No candidate has ${[...new Set([x, y])].map((name) => report.data.byName[name].label).join(" and ")} yet.`,
-      showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5, font: { size: 14 },
-    }],
-  });
 
   /** Return what a trace of candidates has of those that fit: their places, their texts, how many they are. */
   const within = ({ customdata, text, name }, places) => {

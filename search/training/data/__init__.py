@@ -1,20 +1,15 @@
-"""Data sets by name.
-
-Every module of this package that registers a data set is imported here, so adding one is adding a file.
-"""
+"""Data sets by name, each a module of `sets`; how they are read, labelled and divided is what all of them share."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from fusion_ops.errors import DataError
 from search.training.data.dataset import Dataset, Split
+from search.training.data.sets.user_defined import USER_DEFINED
 from search.training.data.source import DATASETS, DatasetSource
-from search.training.data.user_defined import USER_DEFINED
 
 if TYPE_CHECKING:
     from search.training.settings import DataConfig
@@ -55,7 +50,3 @@ def _worded(name: str, error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"data set {name} has no setting `{key}`; leave it out."
     return f"data set {name}: `{key}`: {rule}; got {first['input']!r}."
-
-
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.class_values import ClassValues
 from search.training.data.dataset import Split, check_pairs
-from search.training.data.depth import Range, eight_bits, require_scalable
+from search.training.data.labels.class_values import ClassValues
 from search.training.data.notices import Notices
+from search.training.data.pictures.depth import Range, eight_bits, require_scalable
 
 __all__ = ["Layout", "split_from"]
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from fusion_ops.errors import DataError
-from search.training.data.class_values import ClassValues
 from search.training.data.coverage import coverage
 from search.training.data.dataset import Dataset, Split
-from search.training.data.division import divided, named, without_labels
-from search.training.data.labels import Place, numbered
-from search.training.data.learned import learned
+from search.training.data.division.dividing import divided, named, without_labels
+from search.training.data.labels.class_values import ClassValues
+from search.training.data.labels.learned import learned
+from search.training.data.labels.numbering import Place, numbered
 from search.training.data.normalisation import normalisation
 from search.training.data.notices import Notices
 from search.training.settings import DataSection

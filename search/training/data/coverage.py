@@ -20,14 +20,14 @@ def coverage(dataset: Dataset) -> Iterator[str]:
     counts = {part: images_by_class(split.labels, len(dataset.classes)) for part, split in dataset.parts.items()}
     absent = counts["train"] == 0
     if absent.any():
-        yield f"{_named(dataset, absent)} without an image to train on, so nothing is learned of them; add images"
+        yield f"{_named(dataset, absent)} without an image to train on, so never learned; add images"
     for part, doing in (("validation", "validated"), ("test", "tested")):
         missing = (counts[part] == 0) & ~absent
         if len(dataset.parts[part]) and missing.any():
             few = int((counts["train"][missing]).max())
             yield (
-                f"{_named(dataset, missing)} never {doing}: none of their images is in the {part} part, and at most "
-                f"{few:,} of one class in train; add images, or a {part} part"
+                f"{_named(dataset, missing)} without an image in the {part} part, so never {doing}; train has at most "
+                f"{few:,} of one class; add images, or a {part} part"
             )
 
 

@@ -12,13 +12,13 @@ import torch
 from fusion_ops.errors import DataError
 from search.training.data.arrays import Layout, split_from
 from search.training.data.assemble import assembled
-from search.training.data.class_values import ClassSection, ClassValues
 from search.training.data.dataset import PART_NAMES, Dataset, Split
-from search.training.data.depth import Range, tell_of_unused_range
-from search.training.data.groups import as_groups
+from search.training.data.division.groups import as_groups
 from search.training.data.items import classes_of, collected, is_map_style
-from search.training.data.labels import coded
+from search.training.data.labels.class_values import ClassSection, ClassValues
+from search.training.data.labels.numbering import coded
 from search.training.data.notices import Notices
+from search.training.data.pictures.depth import Range, tell_of_unused_range
 from search.training.data.source import CachedSection
 
 __all__ = ["HandedSection", "dataset_of"]

@@ -13,7 +13,7 @@ from fusion_ops.errors import ConfigError, DataError
 from fusion_ops.registry import Registry
 from search.training.data.cache import cached, files_state, shared
 from search.training.data.dataset import Dataset, Task
-from search.training.data.division import division_state
+from search.training.data.division.dividing import division_state
 from search.training.settings import DataConfig, DataSection, Text
 
 __all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection", "UndividedSection"]

@@ -91,7 +91,7 @@ class _Regression(LearningTask):
         return labels.dtype == torch.float32 and labels.ndim in (1, 2)
 
     def problem(self, labels: Tensor, classes: Sequence[str]) -> str:
-        if classes and len(classes) != labels[:1].numel():
+        if classes and len(classes) != labels.shape[1:].numel():
             return f"`classes` names the values of an image; got {len(classes)} names and labels {tuple(labels.shape)}."
         unknown = (~labels.isfinite()).nonzero()
         if not len(unknown):
@@ -107,7 +107,7 @@ class _Regression(LearningTask):
         return f"labels of training images must vary; {which} {float(labels[0].flatten()[constant[0]]):g}."
 
     def output_shape(self, labels: Tensor, classes: int) -> tuple[int, ...]:
-        return (labels[:1].numel(),)
+        return (labels.shape[1:].numel(),)
 
     def counts(self, labels: Tensor, classes: int) -> Tensor:
         return torch.zeros(0, device=labels.device)

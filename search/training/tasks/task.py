@@ -21,7 +21,7 @@ BALANCED = "balanced"
 ClassWeights = Literal["balanced"] | tuple[float, ...] | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingLabels:
     """The labels that are trained on, and what follows from them; worked out once.
 

@@ -15,7 +15,7 @@ import pytest
 
 import reports
 from fusion_ops.errors import RunError, SpecError, UnknownNameError
-from reports.html.escaping import script_json, with_code
+from reports.html.escaping import script_json, with_breaks, with_code
 from reports.html.plotly_bundle import plotly
 from reports.panels.panel import PANELS, ordered
 from reports.run.run import load_run
@@ -156,6 +156,10 @@ def test_code_in_backticks_is_shown_as_code_and_all_else_escaped() -> None:
         "<code>iaff &lt;b&gt;</code> &amp; 24.1\u00a0k parameters, 12\u00a0% fewer, 3\u00a0× <code>sk</code>, "
         "+0.62\u00a0points, in 3 models"
     )
+
+
+def test_a_path_may_break_after_its_folders() -> None:
+    assert with_breaks("code in /u/<b>/c") == "code in /<wbr>u/<wbr>&lt;b&gt;/<wbr>c"
 
 
 def test_reports_of_a_folder_share_plotly(make_run: Callable[..., Path], tmp_path: Path) -> None:

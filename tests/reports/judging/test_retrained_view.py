@@ -13,6 +13,7 @@ import pytest
 import reports
 from reports.candidates import table as candidates
 from reports.judging.judgement import judge
+from reports.judging.words import evidence
 from reports.measures import MEASURES
 from reports.panels.tradeoff import tradeoff_data, tradeoff_figure, tradeoff_info
 from reports.panels.verdict import verdict_info
@@ -57,6 +58,17 @@ def test_all_recipes_are_drawn_on_one_scale(study: Study) -> None:
     by_place = sorted(view.plot.rows, key=lambda row: row.gain)
     gains = [float(row.gain_label.replace("−", "-").removesuffix(" points")) for row in by_place]
     assert gains == sorted(gains)
+
+
+def test_what_the_table_says_is_not_said_once_more(study: Study) -> None:
+    judged = judge(study(0.02, 0.01, 0.005), MEASURES["accuracy"], margin=0.0025)
+    assert judged is not None
+    view = retrained_view(judged)
+    aside = set(evidence(judged)) - set(view.evidence)
+    assert view.plot is not None
+    # One line for each row of the table but that of the sum, which is the verdict's own sentence.
+    assert len(aside) == len(view.plot.rows) - 1
+    assert all(line.startswith("Against ") for line in aside)
 
 
 def test_each_outcome_has_a_form_of_its_own() -> None:

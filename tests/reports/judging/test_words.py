@@ -148,8 +148,8 @@ def test_one_seed_and_no_other_network_are_told(study: Study, arm: Callable[...,
 
 def test_a_loss_is_told_in_its_own_unit(arm: Callable[..., Arm]) -> None:
     result = judged([arm("aff", "finalist", 0.30), arm("sum", "original", 0.35)], "loss")
-    assert sentence(result).startswith("`aff r=4` everywhere: +0.0500 (95 %: +0.04")
-    assert "of test loss over" in sentence(result)
+    assert sentence(result).startswith("`aff r=4` everywhere: 0.0500 lower (95 %: 0.04")
+    assert "in test loss than" in sentence(result)
 
 
 def test_a_measure_without_a_value_for_each_image_is_told(study: Study) -> None:

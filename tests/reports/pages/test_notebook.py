@@ -70,6 +70,31 @@ def test_a_table_and_runs_are_shown_too(make_run: Callable[..., Path], make_tabl
     assert 'src="data:text/html;charset=utf-8;base64,' in shown._repr_html_()
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("body", "dark"),
+    [
+        ('data-jp-theme-light="true"', False),
+        ('data-jp-theme-light="false"', True),
+        ('class="vscode-light"', False),
+        ('class="vscode-dark"', True),
+        ("", False),
+    ],
+)
+def test_it_is_light_or_dark_as_the_notebook_is(
+    demo_run: Path, tmp_path: Path, request: pytest.FixtureRequest, body: str, dark: bool
+) -> None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    shown = reports.show(demo_run, tmp_path / "report.html")
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f"<!doctype html><body {body}>{shown._repr_html_()}", encoding="utf-8")
+    # As in a browser of which nothing is emulated: a scheme that is, is that of every frame.
+    opened = request.getfixturevalue("open_report")(notebook, color_scheme="no-preference")
+    inside = opened.page.frame_locator("iframe")
+    inside.locator("#verdict .headline").wait_for()
+    assert inside.locator("html").evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches") == dark
+
+
 @pytest.mark.parametrize("height", [0, -1, 1.5, True, "800"])
 def test_a_height_is_a_number_of_pixels(make_run: Callable[..., Path], height: Any) -> None:
     run = make_run()

@@ -48,9 +48,9 @@ def test_a_regret_has_an_interval_and_says_where_it_is_no_evidence(make_run, spa
     regrets = [(rung.regrets[most], info.shown(rung.regrets[most])) for rung in info.rungs for most in info.kept]
     for found, shown in regrets:
         assert found.low <= found.value <= found.high or found.value == 0
-        assert shown in text
-        assert "+" not in shown
-    assert text.count("not enough evidence</small>") == sum(not found.told for found, _ in regrets) > 0
+        assert f'{shown[0]}<small class="ranks">{shown[1]}' in text
+        assert "+" not in "".join(shown)
+    assert text.count("; not enough evidence</small>") == sum(not found.told for found, _ in regrets) > 0
     assert f"Picking at random would lose {100 * regrets[0][0].chance:.2f} points of 1 and " in text
 
 

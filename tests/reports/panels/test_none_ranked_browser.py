@@ -58,7 +58,8 @@ def test_it_says_why_and_draws_nothing_absurd(
     drawn = {chart for chart, _ in ticks}
     assert ("chart-tradeoff" in drawn) == (states not in ("", "fff"))
     if states in ("", "fff"):
-        assert "yet." in opened.page.inner_text("#chart-tradeoff")
+        words = opened.page.locator("#chart-tradeoff .annotation-text").text_content()
+        assert words == "Nothing to draw: no candidate has parameters and accuracy."
     if "meets" in headline:
         assert "No candidate is complete." not in text
         rows = opened.page.locator("#ranking table.beyond tbody tr")

@@ -137,7 +137,7 @@ def test_what_could_be_chosen_before_the_space_was_widened_is_shown(make_run: Ca
     edit(path, widened=[{"until": "2000-01-01T10:00:00.000+00:00", "ops": ["sum", "aff"], "reductions": [4]}])
     found, facts = provenance_of(path)
     assert facts["Space"] == {
-        "operators": "sum, aff, eca; until 2000-01-01 10:00:00 UTC (0 candidates) sum, aff",
+        "operators": "sum, aff, eca; until 2000-01-01 10:00:00 UTC (0 candidates): sum, aff",
         "ratios r": "4",
     }
     assert found.unrepeatable[0].startswith("The space was widened during the search: 0 candidates were proposed from")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from fusion_ops.errors import ConfigError
 from search.config import SearchConfig
 from search.training import data
+from search.training.settings import DataConfig
 from search.training.tasks import TASKS
 from spaces import SearchSpace
 
@@ -19,18 +21,23 @@ SCENES = {"name": "cluttered_digits", "task": "segmentation", "images": 20, "tes
 SETS = DIGITS | {"segmentation": SCENES}
 
 
+@cache
+def dataset(task: str) -> data.Dataset:
+    return data.load(DataConfig.model_validate(SETS[task]))
+
+
 def checked(tmp_path: Path, task: str, **settings: Any) -> SearchConfig:
     path = tmp_path / "config.yaml"
     values = {"data": SETS[task], "objectives": [TASKS[task].usual[0]]} | settings
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     config = SearchConfig.load(path)
-    config.check_task(data.load(config.data))
+    config.check_task(dataset(task))
     return config
 
 
 def spaced(tmp_path: Path, task: str, **settings: Any) -> SearchSpace:
     config = checked(tmp_path, task, **settings)
-    return config.create_space(data.load(config.data))
+    return config.create_space(dataset(task))
 
 
 @pytest.mark.parametrize("task", SETS)

@@ -3,6 +3,7 @@
 import pickle
 import sys
 import threading
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from fusion_ops.errors import ConfigError, SpecError
 from fusion_ops.operator import OPERATORS
+from fusion_ops.resamplers.resampler import RESAMPLERS
 from search.cluster.by_value import by_value
 from search.cluster.submission import submit
 from search.config import SearchConfig
@@ -161,6 +163,7 @@ def test_a_network_of_a_script_is_refused_with_what_to_do(monkeypatch):
     ("registry", "values", "says"),
     [
         (OPERATORS, {"space": {"name": "resnet", "depth": 8, "ops": ["sum", "mine"]}}, "fusion operator `mine` is"),
+        (RESAMPLERS, {"space": {"name": "fpn", "resamplers": ["mine"]}}, "resampler `mine` is registered by this"),
         (AUGMENTATIONS, {"train": {"augment": ["mine"]}}, "augmentation `mine` is registered by this program itself"),
     ],
 )
@@ -175,11 +178,14 @@ def test_what_a_script_registers_is_refused_where_it_is_used(monkeypatch, regist
 
 
 def of_entry(entry):
-    def apply(images, labels, generator):
-        return entry.apply(images, labels, generator)
+    values = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    name, function = next((name, value) for name, value in values.items() if callable(value))
 
-    apply.__module__ = "__main__"
-    return type(entry)(apply)
+    def own(*arguments):
+        return function(*arguments)
+
+    own.__module__ = "__main__"
+    return type(entry)(**values | {name: own})
 
 
 def test_the_main_module_is_no_module_to_import(config):

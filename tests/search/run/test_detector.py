@@ -53,7 +53,7 @@ def test_a_detector_is_searched_exported_and_verified(config: Path, tmp_path: Pa
     ("setting", "words"),
     [
         ("train.loss=cross_entropy", "`train.loss: cross_entropy` needs labels of a known task"),
-        ("objectives=[accuracy, params]", "whose labels are floating-point; use a user-defined `module:function`"),
+        ("objectives=[accuracy, params]", "whose labels are floating-point; write `data.task: regression`"),
         (
             "train.augment=[flip]",
             "flip is for classification, multilabel, segmentation and regression, not for user_defined; leave it out",

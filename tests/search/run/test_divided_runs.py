@@ -15,7 +15,7 @@ from search.run.jobs import resume
 from search.run.planning import plan
 from search.run.retrain import retrain
 from search.run.retrain_request import RetrainRequest
-from search.training.data.digits import read_digits
+from search.training.data.sets.digits import read_digits
 from tests.runs import contents, fusion_nas
 
 pytestmark = pytest.mark.slow

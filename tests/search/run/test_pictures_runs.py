@@ -20,14 +20,15 @@ data:
   channels: 1
   classes: {sky: "#ffffff", road: "#804080", car: "#00008e"}
   unknown: ["#e0e0c0"]
-train: {epochs: 1, batch_size: 8}
-objectives: [miou, params]
+train: {epochs: 1, batch_size: 8, class_weights: balanced}
+objectives: [dice, miou, params]
 search: {trials: 2, pruner: none}
 """
 LABELS = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, concat]}
 data: {name: npz, path: set.npz, mean: [0.5, 0.5, 0.5, 0], std: [0.2, 0.2, 0.2, 1]}
-train: {epochs: 1, batch_size: 16}
+train: {epochs: 1, batch_size: 16, class_weights: [1, 1, 5]}
+objectives: [balanced_accuracy, f1, params]
 search: {trials: 2, pruner: none}
 """
 
@@ -71,7 +72,7 @@ def test_masks_in_colour_from_config_to_report(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(MASKS)
     done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
     assert done.returncode == 0, done.stderr
-    check_sound(run, 2)
+    assert check_sound(run, 2)[["dice", "miou"]].notna().all(axis=None)
     noted = yaml.safe_load((run / "config.yaml").read_text())
     assert list(noted["data"]["classes"].items()) == [("sky", "#ffffff"), ("road", "#804080"), ("car", "#00008e")]
     assert noted["resolved"]["dataset"]["classes"] == ["sky", "road", "car"]
@@ -79,10 +80,11 @@ def test_masks_in_colour_from_config_to_report(tmp_path: Path) -> None:
     assert launched["data"]["train"] == 19
     assert launched["data"]["images_a_class"]["train"][1] == 19
     shown = report_of(run)
+    assert "Dice" in shown
     for said in (
         "files that are no pictures by their ending are left out: 1 .txt",
         "pictures of 16 bits (mode I;16), scaled so that 65,535 becomes 255: 30",
-        "1 of 3 classes (car) is never",
+        "1 of 3 classes (car) is without an image in the validation part, so never validated",
     ):
         assert said in done.stderr, said
         assert any(said in notice for notice in launched["notices"]), said
@@ -99,11 +101,15 @@ def test_text_and_a_constant_channel_from_config_to_report(tmp_path: Path) -> No
     assert "38 train, 10 validation images, to train on 1 to 19 a class" in " ".join(planned.stdout.split())
     done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
     assert done.returncode == 0, done.stderr
-    check_sound(run, 2)
+    assert check_sound(run, 2)[["balanced_accuracy", "f1", "accuracy"]].notna().all(axis=None)
     shown = report_of(run)
-    for said in ("channel 3 is 255 in all training images", "1 of 3 classes (yak) is never validated"):
+    for said in (
+        "channel 3 is 255 in all training images",
+        "1 of 3 classes (yak) is without an image in the validation part, so never validated",
+    ):
         assert said in done.stderr
         assert said in shown
+    assert "balanced accuracy" in shown
     dataset = yaml.safe_load((run / "config.yaml").read_text())["resolved"]["dataset"]
     assert dataset["classes"] == ["cat", "dog", "yak"]
     assert dataset["std"] == [0.2, 0.2, 0.2, 1]

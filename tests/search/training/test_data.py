@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from fusion_ops.errors import DataError, UnknownNameError
 from search.training import data
 from search.training.data import Dataset, Split
-from search.training.data.division import stratified
+from search.training.data.division.dividing import stratified
 from search.training.data.normalisation import channel_statistics
 from search.training.settings import DataConfig
 
@@ -110,7 +110,7 @@ def test_a_wrong_setting_is_named(settings, message):
 
 
 def test_digits_need_scikit_learn(monkeypatch):
-    monkeypatch.setattr("search.training.data.digits.find_spec", lambda name: None)
+    monkeypatch.setattr("search.training.data.sets.digits.find_spec", lambda name: None)
     with pytest.raises(DataError, match="which is not installed: pip install scikit-learn"):
         data.load(DataConfig())
 

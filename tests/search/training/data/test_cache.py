@@ -28,7 +28,7 @@ def entries(folder: Path) -> list[Path]:
 
 def test_the_second_load_reads_the_entry(load, archive, tmp_path, monkeypatch):
     first = load("npz", path=str(archive))
-    monkeypatch.setattr("search.training.data.npz.split_from", None)
+    monkeypatch.setattr("search.training.data.sets.npz.split_from", None)
     second = load("npz", path=str(archive))
     assert second.info() == first.info()
     for part in ("train", "validation", "test"):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fusion_ops.errors import DataError
-from search.training.data import cifar
+from search.training.data.sets import cifar
 
 RECORDS = 40
 
@@ -168,7 +168,7 @@ def test_a_hostile_archive_is_refused_by_the_members_name(load, ten, extra, says
 
 
 def test_a_bomb_is_refused_by_the_members_name(load, ten, monkeypatch):
-    monkeypatch.setattr("search.training.data.cifar.MOST_BYTES", 1_000_000)
+    monkeypatch.setattr("search.training.data.sets.cifar.MOST_BYTES", 1_000_000)
     with pytest.raises(DataError, match=r"with member `bomb` there are .* at most 1,000 and 1,000,000"):
         load("cifar10", path=str(packed(ten, member("bomb", size=500_000))))
 

@@ -9,8 +9,8 @@ from fusion_ops.errors import ConfigError, DataError
 from search.config.data import check_data
 from search.config.document import Document
 from search.training import data
-from search.training.data.cluttered_digits import Scenery, compose, sources
-from search.training.data.digits import read_digits
+from search.training.data.sets.cluttered_digits import Scenery, compose, sources
+from search.training.data.sets.digits import read_digits
 from search.training.settings import DataConfig
 
 SMALL = {"images": 60, "test_images": 20}

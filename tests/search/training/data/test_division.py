@@ -7,7 +7,7 @@ from PIL import Image
 
 from fusion_ops.errors import DataError
 from search.training.data import Split
-from search.training.data.division import divided, named, without_labels
+from search.training.data.division.dividing import divided, named, without_labels
 from search.training.settings import DataSection
 
 RNG = np.random.default_rng(0)

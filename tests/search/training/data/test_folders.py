@@ -85,7 +85,7 @@ def test_a_corrupt_image_is_named(load, animals, cut):
 
 def test_a_bomb_is_named(load, animals, monkeypatch):
     root, _ = animals
-    monkeypatch.setattr("search.training.data.decoding.MOST_PIXELS", 40)
+    monkeypatch.setattr("search.training.data.pictures.decoding.MOST_PIXELS", 40)
     with pytest.raises(DataError, match=r"cat/0\.png: an image has at most 40 pixels; got \(8, 6\)"):
         load("image_folder", path=str(root))
 

@@ -13,8 +13,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 import spaces
 from fusion_ops.errors import DataError
 from search.training.data import Split
-from search.training.data.digits import read_digits
-from search.training.data.groups import whole_groups
+from search.training.data.division.groups import whole_groups
+from search.training.data.sets.digits import read_digits
 from search.training.loop import DeviceData, Session, evaluate, train
 from search.training.settings import TrainConfig
 

@@ -12,7 +12,7 @@ from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset,
 from fusion_ops.errors import ConfigError, DataError
 from search.training import data
 from search.training.data import Dataset
-from search.training.data.given import given_dataset, kept
+from search.training.data.sets.given import given_dataset, kept
 from search.training.settings import DataConfig
 
 RNG = np.random.default_rng(0)

@@ -110,7 +110,7 @@ def test_a_folder_that_is_no_saved_set(load, tmp_path):
 
 
 def test_the_package_is_an_extra(load, monkeypatch):
-    monkeypatch.setattr("search.training.data.huggingface.find_spec", lambda name: None)
+    monkeypatch.setattr("search.training.data.sets.huggingface.find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"needs the package datasets: pip install fusion-nas\[hf\]"):
         load("huggingface", path="/")
 

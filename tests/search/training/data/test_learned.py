@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fusion_ops.errors import ConfigError, DataError
 from search.config import SearchConfig
 from search.training import data
-from search.training.data.digits import TRAITS
+from search.training.data.sets.digits import TRAITS
 from search.training.settings import DataConfig
 
 Load = Callable[..., data.Dataset]
@@ -119,6 +119,17 @@ def test_the_advice_for_floating_point_labels_works(
     told = {"objectives": ["params", "mae"], "data": section | {"task": "regression"}}
     config = SearchConfig.from_dict({"data": section} | (told if advice == "task: regression" else own))
     config.check_task(data.load(config.data))
+
+
+def test_values_may_have_names_and_a_test_part_without_labels_is_left_out(load: Load, tmp_path: Path) -> None:
+    hidden = {"x_test": IMAGES[:5], "y_test": np.full((5, 2), np.nan)}
+    np.savez(tmp_path / "set.npz", x_train=IMAGES[5:], y_train=VALUES[5:], **hidden)
+    settings = {"path": str(tmp_path / "set.npz"), "task": "regression"}
+    found = load("npz", classes=["width", "height"], **settings)
+    assert (found.classes, found.output_shape) == (("width", "height"), (2,))
+    assert [len(part) for part in found.parts.values()] == [28, 7, 0]
+    with pytest.raises(DataError, match=r"`classes` names the values of an image; got 1 names and labels \(28, 2\)"):
+        load("npz", classes=["width"], **settings)
 
 
 def test_a_set_of_one_task_takes_no_other(tmp_path: Path) -> None:

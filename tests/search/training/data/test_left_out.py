@@ -52,6 +52,14 @@ def test_what_is_not_read_is_told_with_counts(load, animals, draw):
     assert "left out: 1 in animals itself; the first is " in told(dataset, "pictures outside of the folders")
 
 
+def test_what_divides_the_set_is_not_left_out(load, animals):
+    files = sorted(path.relative_to(animals) for path in animals.glob("*/*"))
+    lines = [f"{file},{number // 2}" for number, file in enumerate(files)]
+    (animals / "groups.csv").write_text("\n".join(lines))
+    dataset = load("image_folder", path=str(animals), groups=str(animals / "groups.csv"))
+    assert not [notice for notice in dataset.notices if "left out" in notice]
+
+
 def test_folders_beside_parts_are_told(load, animals, draw):
     parts = animals.parent / "parts"
     parts.mkdir()

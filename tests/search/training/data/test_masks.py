@@ -74,6 +74,19 @@ def test_a_value_beyond_a_byte_is_named_and_the_advice_works(load, masked):
         load("mask_folder", path=path, unknown=[26_000])
 
 
+def test_a_negative_value_is_unknown_where_that_is_said(load, masked):
+    def mask(number):
+        values = values_of(number, 0, 1)
+        values[0] = -1
+        return Image.fromarray(values.astype(np.int32))
+
+    path = masked(mask, ".tif")
+    says = r"0\.tif, row 0, column 0: values of a mask are .*; got -1\. .*`data\.unknown`, for example \[-1\]"
+    with pytest.raises(DataError, match=says):
+        load("mask_folder", path=path)
+    assert there(load("mask_folder", path=path, unknown=[-1])) == {0, 1, 255}
+
+
 def test_one_bit_is_two_classes(load, masked):
     dataset = load("mask_folder", path=masked(lambda number: grey(number, 0, 255).convert("1")))
     assert there(dataset) == {0, 1}
@@ -171,6 +184,12 @@ def test_0_and_255_among_three_classes_are_refused_and_the_advice_works(load, ma
     assert dataset.notices == ()
 
 
+@pytest.mark.parametrize(("value", "words"), [(0, "nothing but 0,"), (255, "nothing but 255, unknown pixels,")])
+def test_masks_of_one_value_are_refused(load, masked, value, words):
+    with pytest.raises(DataError, match=f"{words} so nothing can be learned; look at how they were saved"):
+        load("mask_folder", path=masked(lambda number: grey(number, value, value)))
+
+
 def test_masks_from_1_are_told_and_the_advice_works(load, masked):
     def mask(number):
         values = values_of(number, 1, 3)
@@ -186,7 +205,7 @@ def test_masks_from_1_are_told_and_the_advice_works(load, masked):
         assert "name 4 classes in `data.classes` to keep 0" in told(dataset, "masks have the values 1 … 3")
     kept = load("mask_folder", path=path, classes=["none", "a", "b", "c"])
     assert there(kept) == {1, 2, 3, 255}
-    assert "1 of 4 classes (none) is without an image to train on" in told(kept, "nothing is learned")
+    assert "1 of 4 classes (none) is without an image to train on" in told(kept, "never learned")
 
 
 def test_levels_of_grey_are_told_and_the_advice_works(load, masked):

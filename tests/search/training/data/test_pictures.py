@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fusion_ops.errors import DataError
-from search.training.data.pictures import convert
+from search.training.data.pictures.section import convert
 
 
 def ramp(top=65535, shape=(16, 20)):

@@ -14,9 +14,9 @@ from pydantic import Field
 from torch import Tensor
 
 from fusion_ops.errors import DataError
-from search.training.data.decoding import Picture
-from search.training.data.depth import Range, eight_bits
 from search.training.data.notices import Notices
+from search.training.data.pictures.decoding import Picture
+from search.training.data.pictures.depth import Range, eight_bits
 from search.training.data.source import CachedSection
 
 if TYPE_CHECKING:

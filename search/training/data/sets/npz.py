@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from fusion_ops.errors import DataError, nearest
 from search.training.data.arrays import Layout, split_from
 from search.training.data.assemble import assembled
-from search.training.data.class_values import ClassSection
 from search.training.data.dataset import Dataset, Split
-from search.training.data.depth import Range, tell_of_unused_range
-from search.training.data.groups import as_groups
-from search.training.data.labels import coded
+from search.training.data.division.groups import as_groups
+from search.training.data.labels.class_values import ClassSection
+from search.training.data.labels.numbering import coded
 from search.training.data.notices import Notices
+from search.training.data.pictures.depth import Range, tell_of_unused_range
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
 __all__ = ["NpzSection", "load_npz"]

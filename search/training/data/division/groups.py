@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fusion_ops.errors import DataError, SpecError
 from search.training.data.dataset import Split
-from search.training.data.division_file import by_image
+from search.training.data.division.division_file import by_image
 from search.training.settings import DataSection
 from spaces.importing import imported
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
-from search.training.data.class_values import ClassSection
-from search.training.data.decoding import Picture
+from search.training.data.labels.class_values import ClassSection
 from search.training.data.notices import Notices
-from search.training.data.pictures import PictureSection, convert, opaque, resized
+from search.training.data.pictures.decoding import Picture
+from search.training.data.pictures.section import PictureSection, convert, opaque, resized
 
 __all__ = ["MaskSection"]
 

@@ -20,9 +20,9 @@ from torch.nn import functional
 from fusion_ops.errors import DataError
 from search.training.data.coverage import coverage
 from search.training.data.dataset import Dataset, Split
-from search.training.data.digits import DIGITS, read_digits
-from search.training.data.division import TEST_FRACTION, TEST_SEED, stratified
+from search.training.data.division.dividing import TEST_FRACTION, TEST_SEED, stratified
 from search.training.data.normalisation import channel_statistics
+from search.training.data.sets.digits import DIGITS, read_digits
 from search.training.data.source import DATASETS, CachedSection, DatasetSource, PathlessSection, UndividedSection
 
 __all__ = ["ClutteredDigits", "Scenery", "compose", "load_cluttered_digits", "sources"]

@@ -18,7 +18,6 @@ from search.training.data.source import CachedSection
 __all__ = ["ClassSection", "ClassValues"]
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
-MOST_VALUES = 2**16
 SHOWN = 12
 EXAMPLE = '{background: 0, object: 255}, or {background: "#000000", object: "#ff0000"} for masks in colour'
 
@@ -137,17 +136,9 @@ class ClassValues:
         """
         if values.dtype == np.uint8 and not self.given and not self.unknown:
             return values
-        table = np.full(MOST_VALUES, -1, dtype=np.int16)
-        table[IGNORED] = IGNORED
-        if self.given:
-            for value, number in self.given.items():
-                table[_places([value])] = number
-        else:
-            table[:IGNORED] = np.arange(IGNORED)
-        table[_places(self.unknown)] = IGNORED
-        numbers = values.astype(np.int64)
-        inside = (numbers >= 0) & (numbers < MOST_VALUES)
-        found = np.where(inside, table[np.where(inside, numbers, 0)], -1)
+        numbers = self.given or {value: value for value in range(IGNORED)}
+        numbers = {IGNORED: IGNORED} | numbers | dict.fromkeys(self.unknown, IGNORED)
+        found = _looked_up(values, {value: number for value, number in numbers.items() if isinstance(value, int)})
         self._require_known(found, values, where, str)
         return found.astype(np.uint8)
 
@@ -160,10 +151,7 @@ class ClassValues:
         red, green, blue = (pixels[..., band].astype(np.int64) for band in range(3))
         colours = red << 16 | green << 8 | blue
         numbers = self.given | dict.fromkeys(filter(_is_colour, self.unknown), IGNORED)
-        pairs = sorted((int(str(colour)[1:], 16), number) for colour, number in numbers.items())
-        known, codes = (np.array(column, dtype=np.int64) for column in zip(*pairs, strict=True))
-        at = np.searchsorted(known, colours).clip(max=len(known) - 1)
-        found = np.where(known[at] == colours, codes[at], -1)
+        found = _looked_up(colours, {int(str(colour)[1:], 16): number for colour, number in numbers.items()})
         self._require_known(found, colours, where, lambda colour: f'"#{colour:06x}"')
         return found.astype(np.uint8)
 
@@ -188,6 +176,9 @@ class ClassValues:
         )
 
 
-def _places(values: Sequence[int | str]) -> list[int]:
-    """Return those of the values that a mask can have."""
-    return [value for value in values if isinstance(value, int) and 0 <= value < MOST_VALUES]
+def _looked_up(values: NDArray[Any], numbers: Mapping[int, int]) -> NDArray[np.int64]:
+    """Return the number of each value, −1 where it has none."""
+    known, codes = (np.array(column, dtype=np.int64) for column in zip(*sorted(numbers.items()), strict=True))
+    at = np.searchsorted(known, values.astype(np.int64)).clip(max=len(known) - 1)
+    found: NDArray[np.int64] = np.where(known[at] == values, codes[at], -1)
+    return found

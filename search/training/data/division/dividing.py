@@ -15,8 +15,8 @@ from torch import Tensor
 from fusion_ops.errors import DataError
 from search.training.data.cache import files_state
 from search.training.data.dataset import IGNORED, PART_NAMES, Split
-from search.training.data.division_file import by_image
-from search.training.data.groups import group_source_file, held_apart, straddling, whole_groups, with_groups
+from search.training.data.division.division_file import by_image
+from search.training.data.division.groups import group_source_file, held_apart, straddling, whole_groups, with_groups
 from search.training.settings import DataSection
 
 __all__ = ["TEST_FRACTION", "TEST_SEED", "divided", "division_state", "named", "stratified", "without_labels"]

@@ -20,16 +20,16 @@ from torch import Tensor
 from fusion_ops.errors import DataError, nearest
 from search.training.data.assemble import assembled
 from search.training.data.cache import files_in
-from search.training.data.class_lists import are_lists, columns
 from search.training.data.dataset import PART_NAMES, Dataset, Split
-from search.training.data.decoding import Picture, decoded
-from search.training.data.depth import tell_of_unused_range
-from search.training.data.groups import as_groups
-from search.training.data.labels import NO_LABEL, coded
-from search.training.data.left_out import tell_of_left_out
-from search.training.data.masks import MaskSection
+from search.training.data.division.groups import as_groups
+from search.training.data.labels.class_lists import are_lists, columns
+from search.training.data.labels.numbering import NO_LABEL, coded
 from search.training.data.notices import Notices
-from search.training.data.pictures import stacked
+from search.training.data.pictures.decoding import Picture, decoded
+from search.training.data.pictures.depth import tell_of_unused_range
+from search.training.data.pictures.left_out import tell_of_left_out
+from search.training.data.pictures.masks import MaskSection
+from search.training.data.pictures.section import stacked
 from search.training.data.source import DATASETS, DatasetSource
 from search.training.settings import Text
 
@@ -96,7 +96,7 @@ def _opened(section: HuggingFace, scratch: str, notices: Notices) -> Any:
         if not files:
             return datasets.load_from_disk(str(root))
         if root.is_dir():
-            tell_of_left_out(root, files, notices, "Parquet files")
+            tell_of_left_out(section, files, notices, "Parquet files")
         return datasets.load_dataset("parquet", data_files=_by_part(files, root, notices), cache_dir=scratch)
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]

@@ -16,12 +16,12 @@ from fusion_ops.errors import DataError
 from search.training.data.assemble import assembled
 from search.training.data.cache import files_in
 from search.training.data.dataset import PART_NAMES, Dataset, Split
-from search.training.data.decoding import decoded
-from search.training.data.depth import tell_of_unused_range
-from search.training.data.left_out import is_picture, tell_of_left_out
-from search.training.data.masks import MaskSection
 from search.training.data.notices import Notices
-from search.training.data.pictures import PictureSection, stacked
+from search.training.data.pictures.decoding import decoded
+from search.training.data.pictures.depth import tell_of_unused_range
+from search.training.data.pictures.left_out import is_picture, tell_of_left_out
+from search.training.data.pictures.masks import MaskSection
+from search.training.data.pictures.section import PictureSection, stacked
 from search.training.data.source import DATASETS, DatasetSource, FileSection
 
 __all__ = ["ImageFolder", "MaskFolder", "load_image_folder", "load_mask_folder"]
@@ -39,7 +39,7 @@ def load_image_folder(section: ImageFolder) -> Dataset:
     if len(classes) < 2:
         raise DataError(_without_classes(root, parts["train"], classes))
     files = {part: _by_class(folder, classes) for part, folder in parts.items()}
-    tell_of_left_out(root, (path for found in files.values() for path, _ in found), notices)
+    tell_of_left_out(section, (path for found in files.values() for path, _ in found), notices)
     splits = {part: _classified(found, section, notices) for part, found in files.items()}
     tell_of_unused_range(section.range, notices)
     return assembled(section, classes, **splits, notices=notices.told(), values=None, place=None)
@@ -108,7 +108,7 @@ def load_mask_folder(section: MaskFolder) -> Dataset:
     """Return the images of a folder with their masks."""
     root, values, notices = section.existing(), section.values, Notices()
     pairs = {part: _pairs(folder) for part, folder in _parts_in(root).items()}
-    tell_of_left_out(root, (path for found in pairs.values() for pair in found for path in pair), notices)
+    tell_of_left_out(section, (path for found in pairs.values() for pair in found for path in pair), notices)
     splits = {part: _masked(found, section, notices) for part, found in pairs.items()}
     tell_of_unused_range(section.range, notices)
     told = notices.told()

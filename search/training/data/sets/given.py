@@ -14,9 +14,9 @@ from pydantic import ConfigDict, ValidationError, field_validator
 
 from fusion_ops.errors import ConfigError, DataError
 from search.training.data.cache import read_files, write_files
-from search.training.data.class_values import ClassSection
 from search.training.data.dataset import Dataset
 from search.training.data.handed import HandedSection, dataset_of
+from search.training.data.labels.class_values import ClassSection
 from search.training.data.source import DATASETS, NORMALISATION, DatasetSource, UndividedSection
 from search.training.settings import DataConfig
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from fusion_ops.errors import DataError, nearest
-from search.training.data.class_values import ClassValues
 from search.training.data.dataset import IGNORED, Split
+from search.training.data.labels.class_values import ClassValues
 from search.training.data.notices import Notices
 
 __all__ = ["NO_LABEL", "Place", "coded", "numbered"]
@@ -174,14 +174,21 @@ def _relabelled(splits: Mapping[str, Split], labels: Mapping[str, Tensor]) -> di
     return {part: replace(split, labels=labels[part]) for part, split in splits.items()}
 
 
+def _one_class(splits: Mapping[str, Split], classes: Sequence[int]) -> str:
+    unknown = any(bool((split.labels == IGNORED).any()) for split in splits.values())
+    if classes and unknown:
+        return (
+            f"all masks have only the class {classes[0]} (255 is unknown), so nothing can be learned. Say which value "
+            f"is which class, such as `data.classes: {{background: {classes[0]}, object: 255}}`."
+        )
+    only = classes[0] if classes else f"{IGNORED}, unknown pixels"
+    return f"all masks have nothing but {only}, so nothing can be learned; look at how they were saved."
+
+
 def _require_classes(splits: Mapping[str, Split], names: Sequence[str], classes: Sequence[int], place: Place) -> None:
     """Check that masks have only values of classes, and more than one."""
     if len(classes) < 2:
-        only = f"only the class {classes[0]} (255 is unknown)" if classes else "unknown pixels only, 255"
-        raise DataError(
-            f"{place(next(iter(splits)), 0)}: all masks have {only}, so nothing "
-            f"can be learned. Say which value is which class, such as `data.classes: {{background: 0, object: 255}}`."
-        )
+        raise DataError(f"{place(next(iter(splits)), 0)}: {_one_class(splits, classes)}")
     for part, split in splits.items():
         wrong = ((split.labels >= len(names)) & (split.labels != IGNORED)).nonzero()
         if len(wrong):

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from search.training.data.cache import files_in
-from search.training.data.decoding import suffixes
 from search.training.data.notices import Notices
+from search.training.data.pictures.decoding import suffixes
+from search.training.data.source import CachedSection
 
 __all__ = ["is_picture", "tell_of_left_out"]
 
@@ -20,18 +21,19 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in suffixes()
 
 
-def tell_of_left_out(root: Path, read: Iterable[Path], notices: Notices, wanted: str = "") -> None:
-    """Tell of all files of a folder, and of the folders in it, that were not read; hidden ones are nobody's.
+def tell_of_left_out(section: CachedSection, read: Iterable[Path], notices: Notices, wanted: str = "pictures") -> None:
+    """Tell of all files in the folder of a set, and the folders in it, that were not read; hidden ones are nobody's.
 
     Args:
-        root: The folder.
+        section: The `data` section, with the folder; the files that it divides by are read, too.
         read: What was read.
         notices: Where it is told.
-        wanted: What is read, where that is no pictures.
+        wanted: What is read, in the plural.
     """
-    used = set(read)
-    left = [path for path in files_in(root) if path not in used]
-    if wanted:
+    root, used = section.existing(), set(read)
+    dividing = {Path(file).expanduser().resolve() for file in section.division_files.values()}
+    left = [path for path in files_in(root) if path not in used and path.resolve() not in dividing]
+    if wanted != "pictures":
         if left:
             _say(f"files other than {wanted} are left out", left, _kinds(left), notices)
         return

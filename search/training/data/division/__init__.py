@@ -1,0 +1,1 @@
+"""Which images are for training, for validation, and for the test."""

@@ -1,0 +1,1 @@
+"""What labels show, and which class each of them is."""
