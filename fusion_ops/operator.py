@@ -114,6 +114,11 @@ def register(name: str) -> Callable[[OperatorClass], OperatorClass]:
     def decorate(cls: OperatorClass) -> OperatorClass:
         if not (isinstance(cls, type) and issubclass(cls, FusionOperator)):
             raise SpecError(f"`{name}` must be a subclass of fusion_ops.FusionOperator; got {cls!r}.")
+        if not name or any(sign.isspace() or sign == "=" for sign in name):
+            raise SpecError(f"an operator is registered under one word without `=`; got `{name}`.")
+        wrong = [value for values in cls.options.values() for value in values if not isinstance(value, str)]
+        if wrong:
+            raise SpecError(f"values of options are texts; `{name}` has {wrong[0]!r}. Write it as text.")
         OPERATORS.register(name)(cls)
         return cls
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fusion_ops import Cost, FusionChoice, FusionOperator, operator
+from fusion_ops import Cost, FusionChoice, FusionOperator, operator, variant
 from fusion_ops.choice import BILINEAR
 from fusion_ops.errors import SpecError
 from spaces.architecture import Architecture
@@ -121,6 +121,8 @@ class Slot:
         return name
 
     def _operator(self, op: str, r: int | None) -> FusionChoice:
+        if op not in self.reductions and len(op.split()) > 1:
+            op = variant(op).name  # options in another order, or at their defaults
         if op not in self.reductions:
             raise SpecError(f"`{op}` is not an operator of this space; it has {', '.join(self.reductions)}.")
         ratios = self.reductions[op]

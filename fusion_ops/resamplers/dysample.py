@@ -2,8 +2,8 @@
 
 Liu et al., "Learning to Upsample by Learning to Sample" (ICCV 2023), arXiv 2308.15085, in the form with linear offsets,
 then shuffled ("LP"), a static scope of 0.25, and 4 groups. Parameters have the names of the published code. Apart from
-it: offsets start at 0 instead of near 0, so that the start is exactly `bilinear`; and where 4 does not divide the
-channels, there are 2 groups, or one.
+it: offsets start at 0 instead of near 0, so that the start is exactly `bilinear` where H = f·h; and where 4 does not
+divide the channels, there are 2 groups, or one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DySample(FactorResampler):
 
     W is a 1×1 convolution to 2 g f² channels, an offset for each of g groups of channels; between positions and beyond
     edges values are those of `bilinear`. `(B, C, h, w), (H, W) -> (B, C, H, W)`. `2gf²(C + 1)` parameters. Starts
-    exactly as `bilinear`.
+    exactly as `bilinear` where H = f·h.
 
     Args:
         channels: C.

@@ -54,7 +54,7 @@ class FactorResampler(Resampler):
 
     def __init__(self, channels: int, factor: int) -> None:
         super().__init__()
-        if channels < 1 or factor < 1:
+        if not all(isinstance(one, int) and one >= 1 for one in (channels, factor)):
             raise SpecError(f"a resampler takes channels >= 1 and a whole factor >= 1; got {channels} and {factor}.")
         self.channels = channels
         self.factor = factor

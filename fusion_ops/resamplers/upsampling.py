@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from fusion_ops.cost import Cost
-from fusion_ops.errors import SpecError
+from fusion_ops.errors import FusionNasError, SpecError
 from fusion_ops.recipe import Recipe
 from fusion_ops.resamplers.resampler import Resampler, resampler, resamplers
 
@@ -39,6 +39,8 @@ class Upsampling:
 
     def __post_init__(self) -> None:
         """Check that the resampler relates the sizes."""
+        if len(self.before) != len(self.after):
+            raise SpecError(f"a resampler keeps the number of dimensions; got {self.sizes}. Give sizes of as many.")
         if refusal := _refusal(resampler(self.name), self):
             able = [name for name in resamplers() if not _refusal(resampler(name), self)]
             raise SpecError(f"`{self.name}` {refusal}; got {self.sizes}. Use one of {', '.join(able)}.")
@@ -85,8 +87,19 @@ def _refusal(cls: type[Resampler], wanted: Upsampling) -> str:
 @cache
 def _counted(cls: type[Resampler], wanted: Upsampling) -> Cost:
     """Count on tensors without values."""
-    with torch.device("meta"), torch.no_grad():
-        module = wanted.recipe().build().eval()
-        with FlopCounterMode(display=False) as counter:
-            module(torch.empty(1, wanted.channels, *wanted.before), wanted.after)
+    try:
+        with torch.device("meta"), torch.no_grad():
+            module = wanted.recipe().build().eval()
+            with FlopCounterMode(display=False) as counter:
+                shape = tuple(module(torch.empty(1, wanted.channels, *wanted.before), wanted.after).shape)
+    except FusionNasError:
+        raise
+    except Exception as error:
+        why = str(error).partition("\n")[0]
+        raise SpecError(
+            f"a resampler without `cost` must run on tensors that have no values; `{wanted.name}` raised "
+            f"{type(error).__name__} ({why}). Define its class method `cost(channels, factor, positions)`."
+        ) from error
+    if shape != (expected := (1, wanted.channels, *wanted.after)):
+        raise SpecError(f"`{wanted.name}` must return a map of shape {expected} here; got {shape}. Correct its class.")
     return Cost(sum(p.numel() for p in module.parameters() if p.requires_grad), counter.get_total_flops())

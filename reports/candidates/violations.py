@@ -55,7 +55,7 @@ def bound_in_words(measure: Measure, bound: float) -> str:
 
 def percent(share: float) -> str:
     """Return a share of a bound: `0.4 %`, `51 %`."""
-    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:,.0f} %"
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:,.0f} %"
 
 
 def violation_in_words(violation: float | None) -> str:

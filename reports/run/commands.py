@@ -6,7 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
-__all__ = ["export_command", "export_command_around", "retrain_command"]
+__all__ = ["export_command", "export_command_around", "resume_command", "retrain_command"]
 
 # No id of an architecture, and no name that a run directory would have.
 _ANY = "0123456789abcdef" * 2
@@ -24,6 +24,11 @@ def export_command(run_dir: Path, candidate_id: str, *options: str) -> str:
 def export_command_around(run_dir: Path) -> list[str]:
     """Return what stands around the id in the command that exports a candidate: joined by an id, it is that command."""
     return export_command(run_dir, _ANY).split(_ANY)
+
+
+def resume_command(run_dir: Path, *options: str) -> str:
+    """Return the command with which a run goes on, quoted for a shell."""
+    return shlex.join(["fusion-nas", "resume", _shown(run_dir), *options])
 
 
 def retrain_command(run_dir: Path, *options: str) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from reports.candidates.violations import Excess, bound_in_words, excesses
 from reports.measures import MEASURES
+from reports.run.commands import resume_command
 from reports.run.run import RunRecord
 
 __all__ = ["NoneRanked", "none_ranked"]
@@ -55,9 +56,9 @@ def _beyond(run: RunRecord) -> NoneRanked:
     nearest = {str(key): value for key, value in rows.iloc[0].items()}
     missed = excesses(nearest, bounds)
     sentence = " ".join(filter(None, (_whole(rows, bounds), _nearest(nearest, missed), *_out_of_reach(rows, bounds))))
-    allowed = ", ".join(
-        f"{one.measure.name}: {int(one.value) if one.value.is_integer() else one.value!r}" for one in missed
-    )
+    # The bounds that it meets stay: a config has all of them in one mapping.
+    needed = {**bounds, **{one.measure.name: one.value for one in missed}}
+    allowed = ", ".join(f"{name}: {int(value) if value.is_integer() else value!r}" for name, value in needed.items())
     advice = f"A launch with `constraints: {{{allowed}}}` takes it." if missed else ""
     return NoneRanked("no candidate meets the constraints", sentence, str(nearest["id"]), advice)
 
@@ -126,6 +127,8 @@ def _advice(run: RunRecord, states: Any) -> str:
     if not run.has_weights or states.get("pruned", 0) == 0 or states.get("failed", 0) or states.get("running", 0):
         return ""
     trials = int(states.get("pruned", 0)) + (run.trials or 0)
-    return (
-        f"`fusion-nas resume {run.path} --set search.pruner=none --set search.trials={trials}` trains others in full."
-    )
+    changes = ["search.pruner=none", f"search.trials={trials}"]
+    if (run.config.get("search") or {}).get("patience") is not None:
+        changes.append("search.patience=null")  # what was stopped counts for it, so it may be used up
+    options = (part for change in changes for part in ("--set", change))
+    return f"`{resume_command(run.path, *options)}` trains others in full."

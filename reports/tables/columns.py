@@ -14,7 +14,7 @@ from reports.measures import Measure
 from reports.tables.names import named_as_text
 from reports.tables.own_columns import RESULTS
 
-__all__ = ["KINDS", "MISSING", "completed", "with_epochs"]
+__all__ = ["KINDS", "MISSING", "completed", "with_bounded", "with_epochs"]
 
 KINDS: Final = ("search", "baseline", "control", "retrain")
 MISSING: Final = "missing"
@@ -65,6 +65,22 @@ def with_epochs(table: pd.DataFrame) -> pd.DataFrame:
     numbers = _numbers(table, "epochs")
     _require(table, "epochs", numbers.isna() | ((numbers >= 0) & np.isfinite(numbers)), "a number of at least 0")
     return table.assign(epochs=numbers)
+
+
+def with_bounded(table: pd.DataFrame, measures: Iterable[Measure]) -> pd.DataFrame:
+    """Return a table with the columns that constraints bound as numbers; an empty cell is NaN.
+
+    Raises:
+        DataError: A column is missing, or a cell is no number; the message names column and row.
+    """
+    for measure in measures:
+        if measure.column not in table.columns:
+            raise DataError(
+                f"constraint `{measure.name}` needs the column `{measure.column}`; "
+                f"the table has {', '.join(map(str, table.columns))}."
+            )
+        table = table.assign(**{measure.column: _numbers(table, measure.column)})
+    return table
 
 
 def _require_columns(table: pd.DataFrame, measures: Iterable[Measure]) -> None:

@@ -15,6 +15,7 @@ RESULTS: Final = ("rank", "contribution", "knee")
 
 # Whole names, not beginnings: `latency_weight` is somebody's parameter.
 _BESIDE: Final = re.compile(
+    r"violation|"
     r"latency_(ms|iqr_ms|drift)(_batch_\d+)?(@.+)?|memory_inference_bytes|clock_(mhz_before|mhz_after|throttled)"
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from reports.candidates.violations import violations
 from reports.fronts.dominance import knee, ranks
 from reports.fronts.volume import shares
 from reports.measures import MEASURES, Measure
-from reports.tables.columns import completed
+from reports.tables.columns import completed, with_bounded
 from reports.tables.names import named_again
 from reports.tables.objectives import Objectives, quality_among, resolved
 
@@ -63,7 +64,10 @@ def ranking(
     table = completed(candidates, measures)
     if constraints is None:
         return ranked(table, measures)
-    table["feasible"] &= violations(table, constraints) == 0
+    table = with_bounded(table, [MEASURES[name] for name in constraints])
+    there = rows.comparable(table.assign(feasible=True))
+    table = table[there].sort_values("number", kind="stable").drop_duplicates("id", keep="first")
+    table = table.assign(feasible=table["feasible"] & (violations(table, constraints) == 0))
     within, beyond = ranked(table, measures), beyond_constraints(table, measures, constraints)
     last = int(within["rank"].max()) if len(within) else 0
     places = beyond["violation"].rank(method="dense", na_option="bottom").astype(int)
@@ -85,7 +89,7 @@ def beyond_constraints(
     table = table.drop_duplicates("id", keep="first").reset_index(drop=True)
     found = violations(table, constraints)
     table = table.assign(violation=np.where(found > 0, found, np.nan))
-    quality_loss, params = rows.losses_of(table, [quality_among(measures), MEASURES["params"]]).T
+    quality_loss, params = rows.losses_of(table, [quality_among(measures)])[:, 0], _params(table)
     order = np.lexsort((table["number"].to_numpy(), params, quality_loss, table["violation"].to_numpy()))
     return table.iloc[order].reset_index(drop=True)
 
@@ -106,6 +110,12 @@ def ranked(candidates: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFram
         contribution=shares(losses),
         knee=[index == bend for index in range(len(table))],
     )
-    quality_loss, params = rows.losses_of(table, [quality, MEASURES["params"]]).T
+    quality_loss, params = rows.losses_of(table, [quality])[:, 0], _params(table)
     best_first = np.lexsort((table["number"].to_numpy(), params, quality_loss, out["rank"].to_numpy()))
     return out.iloc[best_first].reset_index(drop=True).astype({"knee": bool})
+
+
+def _params(table: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the parameters, by which equals are sorted; what is no number, as `1.2M`, stands behind."""
+    values = table.get("params", pd.Series(np.nan, table.index))
+    return pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)

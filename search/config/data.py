@@ -31,7 +31,7 @@ def check_data(config: DataConfig, document: Document) -> Task | None:
     try:
         section = source.section(config)
     except ValidationError as error:
-        raise config_error(error, source.settings, document, "data") from None
+        raise config_error(error, source.settings_for(config), document, "data") from None
     with document.placing("data", "task"):
         return source.task_of(section)
 

@@ -16,6 +16,7 @@ from typing import Any
 from optuna import Study
 from optuna.samplers import BaseSampler
 
+from fusion_ops import variant
 from fusion_ops.errors import ConfigError
 from reports.run.space_stages import SpaceStage, noted, stages
 from search.config import SearchConfig
@@ -97,11 +98,13 @@ def _value(config: SearchConfig, key: str) -> list[Any]:
 
 
 def _grown(key: str, before: list[Any], after: list[Any]) -> list[Any]:
-    lost = [value for value in before if value not in after]
+    # `scaled per=scalar` is `scaled`, as a space sees it.
+    was, now = ([variant(value).name if key == "space.ops" else value for value in one] for one in (before, after))
+    lost = [value for value, name in zip(before, was, strict=True) if name not in now]
+    grown = [*before, *(value for value, name in zip(after, now, strict=True) if name not in was)]
     if lost:
-        wider = ", ".join(map(str, (*before, *(value for value in after if value not in before))))
         raise ConfigError(
             f"`{key}` of a run can only grow; got [{', '.join(map(str, after))}], without "
-            f"{', '.join(map(str, lost))}. Give {key}=[{wider}], or launch a new run."
+            f"{', '.join(map(str, lost))}. Give {key}=[{', '.join(map(str, grown))}], or launch a new run."
         )
-    return [*before, *(value for value in after if value not in before)]
+    return grown

@@ -104,7 +104,7 @@ def _uniform(ledger: Ledger, ranked: pd.DataFrame) -> Iterator[Participant]:
         if operator is not None:
             best.setdefault(operator, architecture)
     for architecture in ledger.space.baselines(REDUCTION):
-        operator = architecture.choices[0][1].op
+        operator = architecture.choices[0][1].name
         cost = ledger.space.cost(architecture).measures()
         if operator in best or not broken(exact(ledger.constraints), cost):
             yield Participant(best.get(operator, architecture), (("uniform", operator),))

@@ -19,6 +19,7 @@ import spaces
 from fusion_ops import Cost, FusionChoice, Recipe
 from fusion_ops.errors import SpecError, UnknownNameError
 from fusion_ops.resamplers.bilinear import Bilinear
+from fusion_ops.resamplers.resampler import RESAMPLERS
 from spaces import Architecture, FusionPoint, HostNetwork, SearchSpace
 from spaces.host import HOSTS
 from spaces.operator_paths import build_with_paths
@@ -264,3 +265,18 @@ def test_a_host_of_the_users_own_says_what_it_resamples() -> None:
         assert recipe == Recipe(Bilinear)
     finally:
         del HOSTS._entries["pair"]
+
+
+def test_a_resampler_that_returns_another_size_is_refused() -> None:
+    @fusion_ops.register_resampler("idle")
+    class Idle(fusion_ops.FactorResampler):
+        """Leaves a map as it is."""
+
+        def enlarge(self, x: Tensor) -> Tensor:
+            return x
+
+    try:
+        with pytest.raises(SpecError, match=r"`idle` must return a map of shape"):
+            fusion_ops.Upsampling("idle", 4, (3, 3), (6, 6)).cost()
+    finally:
+        RESAMPLERS._entries.pop("idle", None)

@@ -33,6 +33,7 @@ def split_from(
     values: ClassValues | None = None,
     given: Range | None = None,
     notices: Notices | None = None,
+    columns: bool = False,
 ) -> Split:
     """Return images and labels or masks as a split.
 
@@ -48,6 +49,7 @@ def split_from(
         values: Which value of a mask is which class.
         given: The values of images that become 0 and 255.
         notices: Where it is told what was scaled.
+        columns: Whether labels `(N, 1)` are a column, of one class that an image has or not.
 
     Raises:
         DataError: An array has a wrong type, shape, or length, a mask has a value of no class, or it is not clear which
@@ -59,7 +61,7 @@ def split_from(
     floating = _is_floating(labels)
     split = Split(
         _images(_bytes(images, f"{where} images", given, notices), f"{where} images", layout),
-        _floats(labels, f"{where} labels") if floating else _labels(labels, f"{where} labels", values),
+        _floats(labels, f"{where} labels") if floating else _labels(labels, f"{where} labels", values, columns=columns),
         tuple(_floats(other, f"{where} input {index}") for index, other in enumerate(others, 1)),
     )
     check_pairs(split, where)
@@ -91,12 +93,12 @@ def _images(array: NDArray[np.uint8], where: str, layout: Layout) -> Tensor:
     return tensor.permute(0, 3, 1, 2).contiguous() if _order(array.shape, where, layout) == "nhwc" else tensor
 
 
-def _labels(value: Any, where: str, values: ClassValues) -> Tensor:
+def _labels(value: Any, where: str, values: ClassValues, *, columns: bool) -> Tensor:
     """Return labels `(N,)` or `(N, K)` as int64, or masks `(N, H, W)` as uint8."""
     array = _array(value, where)
     if array.dtype.kind not in "biu":
         raise DataError(f"{where} must be whole numbers; got {array.dtype}.")
-    if array.ndim == 2 and array.shape[1] == 1:
+    if array.ndim == 2 and array.shape[1] == 1 and not columns:
         array = array[:, 0]
     if array.ndim in (1, 2):
         return torch.from_numpy(array.astype(np.int64))

@@ -101,7 +101,7 @@ def shared(dataset: Dataset, folder: str | None) -> Dataset:
 
 
 def files_in(root: Path) -> list[Path]:
-    """Return the files in a folder and the folders in it, in order of their paths, hidden ones left out.
+    """Return the files in a folder and the folders in it, by path; hidden files and folders are left out.
 
     Raises:
         DataError: A folder cannot be read.
@@ -110,8 +110,12 @@ def files_in(root: Path) -> list[Path]:
     def fail(error: OSError) -> None:
         raise DataError(f"folder {error.filename} cannot be read ({error.strerror}).")
 
-    inside = os.walk(root, onerror=fail, followlinks=True)
-    return sorted(Path(folder, name) for folder, _, names in inside for name in names if not name.startswith("."))
+    found = []
+    for folder, folders, names in os.walk(root, onerror=fail, followlinks=True):
+        # What is left of this list is gone into.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if not name.startswith(".")]
+    return sorted(found)
 
 
 def files_state(root: Path) -> list[list[Any]]:

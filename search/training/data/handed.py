@@ -82,7 +82,8 @@ def dataset_of(value: Any, section: HandedSection, what: str, must: str = "must 
         else _split(part._replace(labels=labels[key]), f"{what} {key}", section, values, notices)
         for key, part in parts.items()
     }
-    names = names or tuple(classes_of(given["train"]))
+    if not names and section.task != "regression":
+        names = tuple(classes_of(given["train"]))
     tell_of_unused_range(section.range, notices)
     return assembled(section, names, **splits, notices=notices.told(), values=values, place=place)
 
@@ -102,6 +103,12 @@ def _undivided(dataset: Dataset, section: HandedSection, what: str) -> Dataset:
             raise DataError(
                 f"{what} is a search.data.Dataset, whose parts are not divided anew by `data.{key}`; give a mapping "
                 "of arrays, or leave the key out."
+            )
+    for key in ("classes", "unknown", "range") if isinstance(section, ClassSection) else ():
+        if getattr(section, key):
+            raise DataError(
+                f"{what} is a search.data.Dataset, which `data.{key}` does not change; leave the key out, or give a "
+                "mapping of arrays."
             )
     if section.task not in (None, dataset.task):
         raise DataError(f"{what} is a search.data.Dataset of {dataset.task}; got `data.task: {section.task}`.")
@@ -150,6 +157,7 @@ def _split(part: _Part, where: str, section: HandedSection, values: ClassValues,
         values=values,
         given=section.range,
         notices=notices,
+        columns=section.task == "multilabel",
     )
     if part.groups is None:
         return split

@@ -75,7 +75,9 @@ def collected(items: Any, where: str, column: str | None, notices: Notices) -> t
         if [one.shape for one in (*inputs, label)] != [one.shape[1:] for one in (*images, labels)]:
             raise DataError(
                 f"{where}: all items have one shape; item {index} has {_shapes(inputs, label)}, item 0 has "
-                f"{_shapes(*first[:2])}. Resize them in the data set's transform."
+                f"{_shapes(*first[:2])}. Resize them in the data set's "
+                'transform, and bring them to one mode, such as `image.convert("RGB")`; labels of several classes are '
+                "0 or 1 for each class."
             )
         for whole, one in zip((*images, labels), (*inputs, label), strict=True):
             if not np.can_cast(one.dtype, whole.dtype):

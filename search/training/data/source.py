@@ -126,6 +126,10 @@ class DatasetSource(Generic[S]):
             )
         return self.task
 
+    def settings_for(self, config: DataConfig) -> type[S]:
+        """Return the keys of a `data` section that has these values."""
+        return self.settings
+
     def section(self, config: DataConfig) -> S:
         """Return the `data` section with every setting checked.
 
@@ -134,7 +138,8 @@ class DatasetSource(Generic[S]):
         """
         values = config.model_dump()
         # A set that has several tasks has one of them as its default.
-        return self.settings.model_validate(values if config.task else {k: v for k, v in values.items() if k != "task"})
+        values = values if config.task else {key: value for key, value in values.items() if key != "task"}
+        return self.settings_for(config).model_validate(values)
 
     def dataset(self, section: S) -> Dataset:
         """Return the data set, from the cache where it is one that is cached.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from search.training.tasks.task import BALANCED, ClassWeights, TrainingLabels
 
-__all__ = ["of_classes", "of_positives"]
+__all__ = ["of_classes", "of_positives", "weighted_mean"]
 
 
 def of_classes(weights: ClassWeights, known: TrainingLabels) -> Tensor | None:
@@ -35,3 +35,8 @@ def of_positives(weights: ClassWeights, known: TrainingLabels) -> Tensor | None:
     counts, images = known.counts, len(known.labels)
     some = (counts > 0) & (counts < images)
     return torch.where(some, (images - counts) / torch.where(some, counts, 1.0), 1.0).float()
+
+
+def weighted_mean(total: Tensor, weight: Tensor) -> Tensor:
+    """Return a sum of losses over the sum of what they count for; 0 where none of them counts."""
+    return torch.where(weight > 0, total, 0.0) / torch.where(weight > 0, weight, 1.0)

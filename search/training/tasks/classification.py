@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from search.training.tasks.class_ratios import mean_ratio
-from search.training.tasks.class_weights import of_classes
+from search.training.tasks.class_weights import of_classes, weighted_mean
 from search.training.tasks.task import TASKS, ByImage, ClassWeights, LearningTask, Loss, Tally, TrainingLabels
 
 HIT, PREDICTED, THERE = range(3)
@@ -147,7 +147,10 @@ class _Classification(LearningTask):
 
 
 def _cross_entropy(outputs: Tensor, labels: Tensor, *, label_smoothing: float, weight: Tensor | None) -> Tensor:
-    return functional.cross_entropy(outputs.float(), labels, label_smoothing=label_smoothing, weight=weight)
+    loss = partial(functional.cross_entropy, label_smoothing=label_smoothing, weight=weight)
+    if weight is None or labels.is_floating_point():
+        return loss(outputs.float(), labels)
+    return weighted_mean(loss(outputs.float(), labels, reduction="sum"), weight[labels].sum())
 
 
 TASKS.register(_Classification.name)(_Classification())

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from search.training.tasks.class_ratios import counted, linear, mean_ratio
-from search.training.tasks.class_weights import of_classes
+from search.training.tasks.class_weights import of_classes, weighted_mean
 from search.training.tasks.task import TASKS, ByImage, ClassWeights, LearningTask, Loss, Tally, TrainingLabels
 
 __all__ = ["IGNORED"]
@@ -142,7 +142,7 @@ def _of_masks(outputs: Tensor, labels: Tensor, *, label_smoothing: float, weight
     if weight is None:
         return total / labelled.sum().clamp(min=1)
     counted_for = torch.where(labelled, weight[truth.clamp(max=len(weight) - 1)], 0.0).sum()
-    return total / torch.where(counted_for > 0, counted_for, 1.0)
+    return weighted_mean(total, counted_for)
 
 
 TASKS.register(_Segmentation.name)(_Segmentation())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_ops.errors import ConfigError, UnknownNameError
+from fusion_ops.errors import ConfigError, DataError, UnknownNameError
 from reports import rank
 from reports.candidates import table as candidates
 
@@ -136,3 +136,21 @@ def test_ranking_properties(measured: list[tuple[float | None, int, str]]) -> No
         assert group.sort_values(["accuracy", "params"])["params"].is_monotonic_increasing
     shuffled = made.iloc[np.random.default_rng(0).permutation(len(made))]
     assert rank(shuffled, OBJECTIVES)["id"].tolist() == ranked["id"].tolist()
+
+
+def test_parameters_that_are_no_numbers_do_not_keep_others_from_being_ranked() -> None:
+    given = pd.DataFrame({"id": ["a", "b"], "accuracy": [0.9, 0.8], "params": ["1.2M", "900k"]})
+    assert rank(given, ["accuracy"])["id"].tolist() == ["a", "b"]
+
+
+def test_a_constraint_on_a_column_that_is_missing_or_no_number_is_an_error() -> None:
+    given = pd.DataFrame({"id": ["a", "b"], "accuracy": [0.9, 0.8], "params": [10, 20]})
+    with pytest.raises(DataError, match="flops"):
+        rank(given, OBJECTIVES, {"flops": 10})
+    with pytest.raises(DataError, match="flops"):
+        rank(given.assign(flops=[5, "n/a"]), OBJECTIVES, {"flops": 10})
+
+
+def test_a_candidate_that_is_there_twice_is_ranked_once_with_constraints_too() -> None:
+    given = pd.DataFrame({"id": ["a", "a", "b"], "accuracy": [0.9, 0.9, 0.8], "params": [10, 90, 20]})
+    assert sorted(rank(given, OBJECTIVES, {"params": 50})["id"]) == ["a", "b"]

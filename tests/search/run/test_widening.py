@@ -163,6 +163,10 @@ def test_the_advice_of_a_refusal_works_when_followed(run: Path):
     assert reopen(run, {key: value}).ledger.space.ops == ("sum", "aff", "eca")
 
 
+def test_an_operator_spelled_otherwise_is_the_operator_that_was_there(run: Path):
+    assert reopen(run, {"space.ops": "[sum, aff context=both, eca]"}).ledger.space.ops == ("sum", "aff", "eca")
+
+
 def test_a_config_that_was_edited_by_hand_is_refused_still(run: Path):
     config = kept(run)
     config["space"]["ops"] = ["sum", "aff", "eca"]

@@ -176,3 +176,13 @@ def test_finalists_need_no_knee(open_ledger, space, accuracies):
     picked = finalists(ranked, 2, ledger.objectives, besides=original(space))
     assert picked[0] == space.uniform("aff", 2)
     assert len(picked) == 2
+
+
+def test_operators_with_options_have_uniform_networks_of_their_own(open_ledger):
+    ops = ("sum", "aff", "aff initial=concat")
+    space = spaces.create("resnet", depth=8, width=8, num_classes=10, in_channels=1, ops=ops, reductions=(2, 4))
+    best = space.uniform("aff initial=concat", 2)
+    accuracies = {space.uniform("sum"): 0.8, space.uniform("aff", 2): 0.82, best: 0.9}
+    chosen, _ = choose_participants(searched(open_ledger, accuracies, space=space), 1)
+    uniform = {one.architecture for one in chosen for role, _ in one.roles if role == "uniform"}
+    assert best in uniform

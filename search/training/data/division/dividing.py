@@ -67,7 +67,7 @@ def divided(
     Raises:
         DataError: A file or a group is wrong, or there are too few images or groups to divide.
     """
-    parts = with_groups(section, given)
+    parts = with_groups(section, given, () if hidden is None else hidden.names)
     notices = [] if hidden is None else [_left_out(hidden)]
     if section.split is not None:
         parts = _by_file(section, parts, hidden)
@@ -90,13 +90,20 @@ def division_state(section: DataSection) -> list[Any] | None:
     Raises:
         DataError: There is no such file or function.
     """
-    files = [Path(file).expanduser() for file in section.division_files.values()]
+    files = [_existing(key, file) for key, file in section.division_files.items()]
     if section.group_function is not None:
         source = group_source_file(section)
         if source is None:
             return None
         files.append(source)
     return [files_state(file) for file in files]
+
+
+def _existing(key: str, file: str) -> Path:
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise DataError(f"`data.{key}`: {path.absolute()} cannot be read (No such file).")
+    return path
 
 
 def stratified(
@@ -158,6 +165,9 @@ def _joined(splits: Sequence[Split]) -> Split:
     shapes = {tuple(split.images.shape[1:]) for split in splits}
     if len(shapes) > 1:
         raise DataError(f"all images have one shape; got {', '.join(map(str, sorted(shapes)))}.")
+    kinds = {str([tuple(one.shape[1:]) for one in (split.labels, *split.others)]) for split in splits}
+    if len(kinds) > 1:
+        raise DataError(f"labels and further inputs have one shape in all parts; got {' and '.join(sorted(kinds))}.")
     return Split(
         torch.cat([split.images for split in splits]),
         torch.cat([split.labels for split in splits]),

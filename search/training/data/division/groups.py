@@ -28,8 +28,13 @@ PASSES = 10
 SHOWN = 3
 
 
-def with_groups(section: DataSection, parts: Mapping[str, Split]) -> dict[str, Split]:
+def with_groups(section: DataSection, parts: Mapping[str, Split], hidden: Sequence[str] = ()) -> dict[str, Split]:
     """Return the parts of a set with the group of every image, as `data.groups` says; as they are without that key.
+
+    Args:
+        section: The `data` section.
+        parts: The parts, with names.
+        hidden: Names of images that are left out, of which a file may say something.
 
     Raises:
         DataError: The set has no such column, the file or the function is wrong, or an image has no group.
@@ -40,7 +45,7 @@ def with_groups(section: DataSection, parts: Mapping[str, Split]) -> dict[str, S
         _require_column(section, parts)
         return dict(parts)
     names = [name for split in parts.values() for name in split.names]
-    groups = iter(_from_file(section, names) or _from_function(section, names))
+    groups = iter(_from_file(section, names, hidden) or _from_function(section, names))
     return {part: replace(split, groups=tuple(next(groups) for _ in split.names)) for part, split in parts.items()}
 
 
@@ -167,10 +172,11 @@ def _require_column(section: DataSection, parts: Mapping[str, Split]) -> None:
     )
 
 
-def _from_file(section: DataSection, names: Sequence[str]) -> list[str]:
+def _from_file(section: DataSection, names: Sequence[str], hidden: Sequence[str]) -> list[str]:
     if "groups" not in section.division_files:
         return []
-    found = by_image(path := Path(section.division_files["groups"]).expanduser(), "groups", names)
+    path = Path(section.division_files["groups"]).expanduser()
+    found = by_image(path, "groups", (*names, *hidden))
     missing = [name for index, name in enumerate(names) if index not in found]
     if missing:
         shown = ", ".join(missing[:SHOWN])

@@ -21,7 +21,9 @@ def are_lists(labels: Lists) -> bool:
     return any(isinstance(label, list | tuple) for part in labels.values() for label in part)
 
 
-def columns(labels: Lists, names: Sequence[str], place: Place) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def columns(
+    labels: Lists, names: Sequence[str], place: Place, given: Mapping[Any, int] | None = None, *, values: bool = False
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Return labels `(N, K)`, and the names of the classes as far as there are some.
 
     - Lists with a fraction are values: float32, all of one length.
@@ -33,15 +35,19 @@ def columns(labels: Lists, names: Sequence[str], place: Place) -> tuple[dict[str
         labels: By part, a list an image.
         names: Names of the classes; none where the set notes none.
         place: From a part and an index in it to how messages call that label.
+        given: The number of the class, by value, where the user gave some.
+        values: Whether lists of whole numbers are values to predict.
 
     Raises:
         DataError: A label is no list of one kind, or a class is unknown.
     """
     kind = _kind(labels, place)
+    if given and kind is not float:
+        return {part: _hot(found, given, len(given), part, place) for part, found in labels.items()}, tuple(names)
     rows = [row for part in labels.values() for row in part]
-    if kind is float or (not names and kind is int and _are_bits(rows)):
+    if kind is float or (values and kind is int) or (not names and kind is int and _are_bits(rows)):
         _require_one_length(labels, place)
-        dtype = torch.float32 if kind is float else torch.int64
+        dtype = torch.float32 if kind is float or values else torch.int64
         return {part: torch.tensor(list(found), dtype=dtype) for part, found in labels.items()}, tuple(names)
     if kind is str:
         names = names or sorted({name for row in rows for name in row})
@@ -89,7 +95,12 @@ def _hot(rows: Sequence[Sequence[Any]], known: Mapping[Any, int], count: int, pa
         wrong = next((one for one in row if one not in known), None)
         if wrong is not None:
             listed = [str(name) for name in known]
-            hint = nearest(str(wrong), listed) if isinstance(wrong, str) else f"; they are 0 … {count - 1}"
+            hint = nearest(str(wrong), listed) if isinstance(wrong, str) else _numbers(listed)
             raise DataError(f"{place(part, index)}: there is no class {wrong!r}{hint or '.'}")
         labels[index, [known[one] for one in row]] = 1
     return labels
+
+
+def _numbers(listed: Sequence[str]) -> str:
+    whole = listed == [str(number) for number in range(len(listed))]
+    return f"; they are 0 … {len(listed) - 1}" if whole else f"; there are {', '.join(listed[:20])}."

@@ -58,6 +58,8 @@ def _converted(labels: Tensor, task: Task, where: str) -> Tensor:
 
 def _to_numbers(labels: Tensor, where: str) -> Tensor:
     """Return numbers of classes `(N,)`."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if labels.ndim == 2:
         if not _one_a_row(labels):
             image = int((~_ones(labels)).nonzero()[0])

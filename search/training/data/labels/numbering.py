@@ -37,7 +37,11 @@ def coded(labels: Mapping[str, Any], values: ClassValues, place: Place) -> tuple
     Raises:
         DataError: A label is empty, or of no class.
     """
+    labels = {part: _without_column(found) for part, found in labels.items()}
     if any(map(_is_text, labels.values())):
+        for part, found in labels.items():
+            if np.ndim(found) != 1:
+                raise DataError(f"{place(part, 0)}: labels that are text are (N,); got {np.shape(found)}.")
         return _coded_text({part: _texts(found) for part, found in labels.items()}, values, place)
     if not values.given or any(np.ndim(found) != 1 for found in labels.values()):
         return dict(labels), values.names
@@ -45,14 +49,14 @@ def coded(labels: Mapping[str, Any], values: ClassValues, place: Place) -> tuple
 
 
 def _coded_text(
-    labels: Mapping[str, list[str]], values: ClassValues, place: Place
+    labels: Mapping[str, list[Any]], values: ClassValues, place: Place
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     for part, found in labels.items():
         if "" in found:
             raise DataError(f"{place(part, found.index(''))}: a label is empty; fill it in, or leave the image out.")
     if values.given:
         return {part: _numbers(found, values, part, place) for part, found in labels.items()}, values.names
-    names = values.names or tuple(sorted({label for found in labels.values() for label in found}))
+    names = values.names or tuple(sorted({label for found in labels.values() for label in found if label != NO_LABEL}))
     by_name = ClassValues({name: name for name in names})
     return {part: _numbers(found, by_name, part, place) for part, found in labels.items()}, names
 
@@ -70,14 +74,23 @@ def _numbers(labels: Any, values: ClassValues, part: str, place: Place) -> Any:
     return np.array([known[label] for label in plain], dtype=np.int64)
 
 
+def _without_column(labels: Any) -> Any:
+    """Return text and whole numbers `(N, 1)` as `(N,)`."""
+    whole = isinstance(labels, np.ndarray | Tensor) and not str(labels.dtype).removeprefix("torch.").startswith("float")
+    return labels[:, 0] if whole and labels.ndim == 2 and labels.shape[1] == 1 else labels
+
+
 def _is_text(labels: Any) -> bool:
     if isinstance(labels, np.ndarray):
         return labels.dtype.kind in "US"
     return isinstance(labels, list | tuple) and len(labels) > 0 and all(isinstance(one, str) for one in labels)
 
 
-def _texts(labels: Any) -> list[str]:
+def _texts(labels: Any) -> list[Any]:
+    """Return labels as text, and those of a part of which none is known as they are."""
     plain = labels.tolist() if isinstance(labels, np.ndarray | Tensor) else list(labels)
+    if not _is_text(labels) and all(one == NO_LABEL for one in plain):
+        return plain
     return [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in plain]
 
 

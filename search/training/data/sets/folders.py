@@ -38,6 +38,8 @@ def load_image_folder(section: ImageFolder) -> Dataset:
     classes = [folder.name for folder in _folders_in(parts["train"])]
     if len(classes) < 2:
         raise DataError(_without_classes(root, parts["train"], classes))
+    if parts == {"train": root}:
+        _require_no_parts_beside(root)
     files = {part: _by_class(folder, classes) for part, folder in parts.items()}
     tell_of_left_out(section, (path for found in files.values() for path, _ in found), notices)
     splits = {part: _classified(found, section, notices) for part, found in files.items()}
@@ -90,6 +92,18 @@ def _require_no_parts(known: list[Path], beside: list[Path], root: Path) -> None
         raise DataError(
             f"{part} has the classes of {root} again, so it is a part, but there is no part `train`; move the folders "
             f"of classes in {root} into a new folder {root / 'train'}."
+        )
+
+
+def _require_no_parts_beside(root: Path) -> None:
+    """Check that folders of classes are not called like parts, such as `Training`, with the same folders in each."""
+    inside = {folder.name: {one.name for one in _folders_in(folder)} for folder in _folders_in(root)}
+    parts = all(name.lower().startswith(("train", "val", "test")) for name in inside)
+    first, *others = inside.values()
+    if parts and len(first) > 1 and all(one == first for one in others):
+        raise DataError(
+            f"{root}: {', '.join(inside)} have the same folders, as parts of a set have; call them `train`, `val` and "
+            "`test`."
         )
 
 

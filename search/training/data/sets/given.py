@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, field_validator
+from pydantic import ValidationError
 
 from fusion_ops.errors import ConfigError, DataError
 from search.training.data.cache import read_files, write_files
@@ -18,7 +18,7 @@ from search.training.data.dataset import Dataset
 from search.training.data.handed import HandedSection, dataset_of
 from search.training.data.labels.class_values import ClassSection
 from search.training.data.source import DATASETS, NORMALISATION, DatasetSource, UndividedSection
-from search.training.settings import DataConfig
+from search.training.settings import DataConfig, DataSection
 
 __all__ = ["GIVEN", "GivenSection", "given_dataset", "kept", "load_given"]
 
@@ -27,18 +27,6 @@ GIVEN = "given"
 
 class GivenSection(UndividedSection):
     """The `data` section of `given`: the folder with its files."""
-
-    model_config = ConfigDict(validate_default=True)
-
-    @field_validator("path")
-    @classmethod
-    def _some_path(cls, path: str | None) -> str | None:
-        if path is None:
-            raise ValueError(
-                "data set given is what is handed to `search.launch(config, run_dir, data=...)`, or at `data.path` "
-                "what a run has kept of that; there is neither."
-            )
-        return path
 
 
 class LaunchSection(ClassSection, HandedSection):
@@ -85,13 +73,18 @@ def kept(dataset: Dataset, config: DataConfig, folder: Path) -> tuple[DataConfig
     return section, load_given(GivenSection.model_validate(section.model_dump()))
 
 
-def load_given(section: GivenSection) -> Dataset:
+def load_given(section: DataSection) -> Dataset:
     """Return the data set that a run keeps.
 
     Raises:
         DataError: It is not there, or not whole.
     """
-    path = Path(str(section.path)).expanduser()
+    if section.path is None:
+        raise DataError(
+            "data set given is what is handed to `search.launch(config, run_dir, data=...)`, or at `data.path` what a "
+            "run has kept of that; there is neither."
+        )
+    path = Path(section.path).expanduser()
     found = read_files(path)
     if found is None:
         raise DataError(
@@ -103,4 +96,13 @@ def load_given(section: GivenSection) -> Dataset:
     return found
 
 
-DATASETS.register(GIVEN)(DatasetSource(None, load_given, GivenSection))
+class _Given(DatasetSource[DataSection]):
+    """Without `path`, the section has the keys that count beside what is handed to `launch`."""
+
+    __slots__ = ()
+
+    def settings_for(self, config: DataConfig) -> type[DataSection]:
+        return LaunchSection if config.path is None else GivenSection
+
+
+DATASETS.register(GIVEN)(_Given(None, load_given, GivenSection))

@@ -150,12 +150,17 @@ def _splits(tables: dict[str, Any], section: HuggingFace, notices: Notices) -> t
         return {part: Split(images[part], masks[part]) for part in tables}, section.values.names
     labels = {part: table.with_format(None)[section.label][:] for part, table in tables.items()}
     if are_lists(labels):
-        several, names = columns(labels, section.values.names or _named(getattr(kind, "feature", None)), _place)
-        return {part: Split(images[part], several[part]) for part in tables}, names
+        values, of_regression = section.values, section.task == "regression"
+        noted = () if of_regression else _named(getattr(kind, "feature", None))
+        there = {part: found for part, found in labels.items() if any(label is not None for label in found)}
+        several, names = columns(there, values.names or noted, _place, values.given, values=of_regression)
+        width = next(iter(several.values())).shape[1]
+        unknown = {part: torch.full((len(labels[part]), width), NO_LABEL) for part in labels.keys() - there.keys()}
+        return {part: Split(images[part], (several | unknown)[part]) for part in tables}, names
     checked = {part: _of_one_kind(found, part) for part, found in labels.items()}
     coded_labels, names = coded(checked, section.values, _place)
     splits = {part: Split(images[part], _tensor(coded_labels[part])) for part in tables}
-    return splits, names or _named(kind)
+    return splits, names or (() if section.task == "regression" else _named(kind))
 
 
 def _named(kind: Any) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from search.training.data.arrays import Layout, split_from
 from search.training.data.assemble import assembled
 from search.training.data.dataset import Dataset, Split
 from search.training.data.division.groups import as_groups
-from search.training.data.labels.class_values import ClassSection
+from search.training.data.labels.class_values import ClassSection, ClassValues
 from search.training.data.labels.numbering import coded
 from search.training.data.notices import Notices
 from search.training.data.pictures.depth import Range, tell_of_unused_range
@@ -48,8 +48,10 @@ class NpzSection(ClassSection, FileSection):
 
 def load_npz(section: NpzSection) -> Dataset:
     """Return the data set in a NumPy archive: labels `(N,)` or `(N, K)`, values `(N, D)`, or masks `(N, H, W)`."""
-    path, values, notices = section.existing(), section.values, Notices()
+    path, notices = section.existing(), Notices()
     arrays = _arrays(path, section.group_column)
+    noted = tuple(str(name) for name in arrays.get("classes", ()))
+    values = ClassValues(section.classes or noted, section.unknown)
     pairs = _pairs(arrays, path)
 
     def place(part: str, index: int) -> str:
@@ -58,12 +60,18 @@ def load_npz(section: NpzSection) -> Dataset:
     def split(part: str) -> Split:
         images, where = pairs[part][0], f"{path}: {part}"
         return split_from(
-            images, labels[part], where, section.layout, values=values, given=section.range, notices=notices
+            images,
+            labels[part],
+            where,
+            section.layout,
+            values=values,
+            given=section.range,
+            notices=notices,
+            columns=section.task == "multilabel",
         )
 
     labels, names = coded({part: found for part, (_, found) in pairs.items()}, values, place)
     splits = {part: replace(split(part), groups=_groups(arrays, part, section)) for part in pairs}
-    names = names or tuple(str(name) for name in arrays.get("classes", ()))
     tell_of_unused_range(section.range, notices)
     return assembled(section, names, **splits, notices=notices.told(), values=values, place=place)
 

@@ -71,6 +71,11 @@ def _offered(function: Callable[..., Any], section: UserDefinedSection) -> dict[
             hint = nearest(name, takes) or f"; it takes {', '.join(takes) or 'none'}"
             raise DataError(f"`{section.name}` has no argument `{name}`, which is a key of `data`{hint}.")
     for name, item in takes.items():
+        if item.default is item.empty and name in type(section).model_fields and name not in OFFERED:
+            raise DataError(
+                f"`{section.name}` needs `{name}`, which is a key of every data set and reaches no function; give the "
+                "argument another name."
+            )
         if item.default is item.empty and name not in (*section.arguments, *OFFERED):
             raise DataError(f"`{section.name}` needs `{name}`; write it in the section `data`.")
     return {name: getattr(section, name) for name in OFFERED if name in takes}

@@ -230,3 +230,17 @@ def test_what_is_wrong_with_masks_is_named(load, scenes, kind, says):
     with pytest.raises(DataError, match=says) as caught:
         load("mask_folder", path=str(scenes), classes=["a", "b", "c"])
     assert "\n" not in str(caught.value)
+
+
+def test_hidden_folders_are_not_read(load, animals, draw):
+    root, _ = animals
+    draw(root / "cat" / ".thumbnails" / "0.png")
+    assert sum(map(len, load("image_folder", path=str(root)).parts.values())) == 20
+
+
+def test_parts_by_other_names_are_no_classes(load, animals, draw, tmp_path):
+    for part in ("Training", "Testing"):
+        for name in ("cat", "dog"):
+            draw(tmp_path / "set" / part / name / "0.png")
+    with pytest.raises(DataError, match="train"):
+        load("image_folder", path=str(tmp_path / "set"))

@@ -10,6 +10,7 @@ from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset, TensorDataset
 
 from fusion_ops.errors import ConfigError, DataError
+from search.config import SearchConfig
 from search.training import data
 from search.training.data import Dataset
 from search.training.data.sets.given import given_dataset, kept
@@ -252,3 +253,12 @@ def test_what_a_run_keeps_is_what_was_given(tmp_path):
         data.load(DataConfig(name="given"))
     with pytest.raises(DataError, match=r"not divided anew; got `data\.split: a`"):
         data.load(noted.model_copy(update={"split": "a"}))
+
+
+@pytest.mark.parametrize("section", [{}, {"task": "segmentation"}, {"classes": ["a", "b", "c"]}])
+def test_a_config_for_what_is_handed_over_names_it_and_has_its_keys(section):
+    config = SearchConfig.from_dict({"objectives": ["miou", "params"], "data": {"name": "given", **section}})
+    masks = RNG.integers(0, 3, (40, 6, 5))
+    dataset = given_dataset((X, masks), config.data)
+    assert dataset.task == "segmentation"
+    assert len(dataset.classes) == 3

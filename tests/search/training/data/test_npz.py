@@ -121,3 +121,37 @@ def test_a_file_that_is_no_archive(load, path):
     path.unlink()
     with pytest.raises(DataError, match=r"npz: `data\.path` does not exist"):
         load("npz", path=str(path))
+
+
+def test_text_labels_do_not_make_a_class_of_a_test_part_without_labels(load, path):
+    x, _ = arrays()
+    np.savez(path, x_train=x, y_train=np.array(["dog", "cat"] * 10), x_test=x[:4], y_test=np.full(4, -1))
+    dataset = load("npz", path=str(path))
+    assert dataset.classes == ("cat", "dog")
+    assert any("test" in notice for notice in dataset.notices)
+
+
+def test_the_classes_of_the_archive_name_the_order_of_text_labels(load, path):
+    x, _ = arrays()
+    np.savez(path, x_train=x, y_train=np.array(["dog", "cat"] * 10), classes=np.array(["dog", "cat"]))
+    assert load("npz", path=str(path)).classes == ("dog", "cat")
+
+
+@pytest.mark.parametrize("values", [{"ok": 1, "broken": 0}, {"ok": 20, "broken": 10}])
+def test_labels_in_one_column_are_labels(load, path, values):
+    x, y = arrays()
+    given = np.array([values["broken"], values["ok"]])[y]
+    np.savez(path, x_train=x, y_train=given[:, None], x_val=x, y_val=given[:, None], x_test=x, y_test=given[:, None])
+    dataset = load("npz", path=str(path), classes=values)
+    assert dataset.task == "classification"
+    assert dataset.classes == tuple(values)
+    assert dataset.train.labels.tolist() == (1 - y).tolist()
+
+
+def test_groups_may_name_images_without_labels(load, path, tmp_path):
+    x, y = arrays(40)
+    np.savez(path, x_train=x, y_train=y, x_test=x[:4], y_test=np.full(4, -1))
+    names = [*(f"train/{at}" for at in range(40)), *(f"test/{at}" for at in range(4))]
+    groups = tmp_path / "groups.csv"
+    groups.write_text("".join(f"{name},g{at // 4}\n" for at, name in enumerate(names)))
+    assert sum(map(len, load("npz", path=str(path), groups=str(groups)).parts.values())) == 40

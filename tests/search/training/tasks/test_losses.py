@@ -104,3 +104,17 @@ def test_balanced_weights_pull_towards_what_is_rare(case: Case) -> None:
     # All logits alike: there is nothing to gain among the classes that are there.
     slopes = constant.grad.flatten()[there]
     assert math.isclose(float(slopes.max()), float(slopes.min()), abs_tol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_a_batch_of_which_nothing_counts_has_no_loss(task: str, smoothing: float) -> None:
+    case = next(case for case in CASES if case.task == task)
+    weights = (0.0, *[1.0] * (case.outputs.shape[1] - 1))
+    loss = TASKS[task].loss("cross_entropy", case.known, label_smoothing=smoothing, class_weights=weights)
+    outputs = case.outputs.clone().requires_grad_()
+    value = loss(outputs, torch.zeros_like(case.labels))
+    value.backward()
+    assert float(value.detach()) == 0
+    assert outputs.grad is not None
+    assert bool((outputs.grad == 0).all())
