@@ -67,7 +67,7 @@ def test_a_failure_of_all_ends_the_run_and_a_resume_goes_on(tmp_path: Path) -> N
     assert (status["run"], status["ended_by"]) == ("ended", "limits.same_failures")
     assert status["failure"].startswith("ValueError: no fusion of")
     assert REASON in fusion_nas("status", run).stdout
-    assert "failed, the last one with: ValueError: no fusion of" in (run / "report.html").read_text()
+    assert "failed (the last one: ValueError: no fusion of" in (run / "report.html").read_text()
 
     (tmp_path / "allowed").touch()
     again = fusion_nas("resume", run, "--set", "search.trials=8")
