@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler
 from fusion_ops.errors import ConfigError, SpecError
 from reports.measures import MEASURES
 from search.strategy.samplers.proposing import SAMPLERS, Problem
-from spaces import SearchSpace
+from spaces import JointSpace, SearchSpace
 
 __all__ = ["SAMPLERS", "create_sampler"]
 
@@ -25,7 +25,7 @@ for _module in iter_modules(__path__):
 
 def create_sampler(
     name: str,
-    space: SearchSpace,
+    space: SearchSpace | JointSpace,
     objectives: Sequence[str] = ("accuracy", "params"),
     seed: int = 0,
     *,
@@ -38,7 +38,7 @@ def create_sampler(
 
     Args:
         name: Registered name: `auto`, `random`, `evolution`, `local`, `tpe`, `nsga2` or `gp`.
-        space: The search space.
+        space: The search space, with hyperparameters or without.
         objectives: Names of the objectives, in the study's order: a measure, or `module:function`.
         seed: Seed of its draws, at least 0.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. No

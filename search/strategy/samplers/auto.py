@@ -11,7 +11,7 @@ from reports.measures import MEASURES
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Values
 from search.strategy.proposals.pool import Pool
-from search.strategy.samplers.proposing import SAMPLERS, Problem, ProposingSampler
+from search.strategy.samplers.proposing import SAMPLERS, ProposingSampler
 from search.strategy.surrogate.belief import Belief
 from search.strategy.surrogate.features import AdditiveLatency, Features
 from search.strategy.surrogate.gain import expected_gain
@@ -48,8 +48,9 @@ class AutoSampler(ProposingSampler):
        the epochs of a new one, which may be stopped, so that it is to gain twice as much per epoch.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem)
+    def prepare(self) -> None:
+        """Begin with a design, without beliefs."""
+        problem = self.problem
         self._design = Design(self.encoding, self.feasible)
         self._pool = Pool(self.encoding, self.feasible, self._design)
         self._exact = [name for name in problem.objectives if name in EXACT]
@@ -65,7 +66,7 @@ class AutoSampler(ProposingSampler):
         completed = sum(candidate.values is not None for candidate in seen.ended)
         if len(seen.seen) < self._design.size or completed < LEARNT:
             before = np.array([candidate.code for candidate in (*seen.ended, *seen.pending)])
-            return self._design.propose(before.reshape(-1, self.encoding.slots), seen.seen, rng)
+            return self._design.propose(before.reshape(-1, self.encoding.columns), seen.seen, rng)
         self._learn(study)
         for belief in self._beliefs:
             belief.update(seen.ended, rng)
@@ -92,7 +93,7 @@ class AutoSampler(ProposingSampler):
         return Belief(self.encoding, features, name, index, float(self.observations.signs[index]))
 
     def _most_promising(self, rng: np.random.Generator) -> Code:
-        pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.slots)
+        pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.columns)
         surrogates, codes, points = self._estimated(pending)
         on_front = non_dominated(points)
         judge = _Judge(surrogates, points[on_front], self._reference(points), rng)
@@ -161,7 +162,7 @@ class _Judge:
         self._draws = rng.standard_normal((DRAWS if self._others else 1, len(self._others)))
 
     def __call__(self, codes: Codes, costs: Values, members: int) -> Values:
-        """Return the expected gain of `(m, s)` codes, given their exact objectives `(m, k)`."""
+        """Return the expected gain of `(m, columns)` codes, given their exact objectives `(m, k)`."""
         first = self._first.posterior(codes, members)
         others = [surrogate.posterior(codes, members) for surrogate in self._others]
         total = np.zeros(len(codes))
