@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import zip_longest
+from shlex import quote
 from typing import Any
 
 import pandas as pd
@@ -93,8 +94,8 @@ def print_run(run: Run) -> None:
         raise typer.Exit(3 if none.nearest else 1)
     _print_front(ranked[ranked["rank"] == 1].head(SHOWN), config)
     typer.echo(f"\nreport  {run.path / 'report.html'}")
-    typer.echo(f"export  fusion-nas export {run.path} -o DIR --pick best|knee|ID")
-    typer.echo(f"verdict fusion-nas retrain {run.path}")
+    typer.echo(f"export  fusion-nas export {quote(str(run.path))} -o DIR --pick best|knee|ID")
+    typer.echo(f"verdict fusion-nas retrain {quote(str(run.path))}")
     if why:
         typer.echo(why)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import pandas as pd
 import typer
@@ -73,12 +74,12 @@ def print_retrained(run_dir: Path, *, interrupted: bool, by_verdict: bool) -> No
         typer.echo(
             f"the retraining ended after {again['done']} of at most {again['most']} trainings, because all of a recipe "
             f"fail for one reason (`limits.same_failures`): {str(again['failure']).rstrip('.')}. Put that right, then "
-            f"`fusion-nas retrain {run_dir}`"
+            f"`fusion-nas retrain {quote(str(run_dir))}`"
         )
     elif again["ended_by"]:
         typer.echo(
             f"the retraining ended after {again['done']} of at most {again['most']} trainings: its budget of "
-            f"{record.budget} is used up; `fusion-nas retrain {run_dir} --budget none` goes on without one"
+            f"{record.budget} is used up; `fusion-nas retrain {quote(str(run_dir))} --budget none` goes on without one"
         )
     if by_verdict and judged is not None:
         raise typer.Exit(verdict_code(judged.verdict.outcome))

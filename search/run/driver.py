@@ -151,7 +151,7 @@ class Driver:
             self.ledger.release()
             self._write_table()
         if self.ledger.halt:
-            raise RunError(f"{self.ledger.halt}, then `fusion-nas {work.command} {self.directory.path}`.")
+            raise RunError(f"{self.ledger.halt}, then `fusion-nas {work.command} {self.directory.quoted}`.")
         interrupted = self._signals.received
         self.log.write(work.interrupted if interrupted else work.ended, **work.summary())
         if self.ledger.candidates:

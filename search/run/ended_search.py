@@ -77,5 +77,5 @@ def require_ended(directory: RunDirectory) -> None:
     if not status["search_ended"]:
         raise RunError(
             f"the search in {directory.path} has not ended ({status['done']} of {status['trials']} candidates done); "
-            f"end it with `fusion-nas resume {directory.path}`, then retrain."
+            f"end it with `fusion-nas resume {directory.quoted}`, then retrain."
         )

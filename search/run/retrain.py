@@ -147,7 +147,7 @@ def _recorded(opened: EndedSearch, ledger: Ledger) -> RetrainRecord:
     if complete and not any(one.feasible for one in complete):
         raise RunError(
             f"none of the {len(complete)} complete candidates of {opened.directory.path} meets the constraints, so "
-            f"that there is no finalist; `fusion-nas status {opened.directory.path}` names the nearest."
+            f"that there is no finalist; `fusion-nas status {opened.directory.quoted}` names the nearest."
         )
     if not complete:
         raise RunError(

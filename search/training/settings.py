@@ -17,6 +17,7 @@ from spaces.importing import is_reference
 
 __all__ = [
     "AUTO",
+    "DIVIDING",
     "Count",
     "DataConfig",
     "DataSection",
@@ -31,6 +32,8 @@ __all__ = [
 
 AUTO = "auto"
 GROUP_FILE = ".csv"
+# The keys of a data set that say how it is divided.
+DIVIDING = ("groups", "split")
 Precision = Literal["float32", "bfloat16", "int8"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 MOST = 10**9
