@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -34,13 +34,24 @@ class Design:
         self._ranks = _cost_ranks(encoding)
         self.size = len(self._baselines) + len(STRATA)
 
-    def propose(self, before: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Code:
-        """Return the next code; what was proposed is in `before`, `(n, columns)`, and as keys in `seen`."""
+    def propose(
+        self,
+        before: Codes,
+        seen: Collection[bytes],
+        rng: np.random.Generator,
+        prior: Callable[[Codes], Values] | None = None,
+    ) -> Code:
+        """Return the next code; what was proposed is in `before`, `(n, columns)`, and as keys in `seen`.
+
+        Where a prior says what is expected of codes, to minimise, every second spread one is the most promising draw.
+        """
         for baseline in self._baselines:
             if key(baseline) not in seen and not self._tried(baseline, before):
                 return baseline
-        stratum = STRATA[(len(before) - len(self._baselines)) % len(STRATA)]
-        drawn = self.tilted(stratum, DRAWS, rng)
+        spread = len(before) - len(self._baselines)
+        drawn = self.tilted(STRATA[spread % len(STRATA)], DRAWS, rng)
+        if prior is not None and spread % 2 == 0:
+            return np.asarray(drawn[prior(drawn).argmin()])
         apart = self._encoding.apart(drawn, before).min(axis=1, initial=self._encoding.columns)
         return np.asarray(drawn[apart.argmax()])
 

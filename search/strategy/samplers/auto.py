@@ -16,6 +16,7 @@ from search.strategy.surrogate.belief import Belief
 from search.strategy.surrogate.features import AdditiveLatency, Features
 from search.strategy.surrogate.gain import expected_gain
 from search.strategy.surrogate.surrogate import MEMBERS, Surrogate
+from search.strategy.surrogate.transfer import Prior
 from search.strategy.trials import operator_latency
 from spaces.latency import LatencyTable
 
@@ -36,7 +37,8 @@ class AutoSampler(ProposingSampler):
     1. `Design`: uniform baselines, then architectures that lie far apart, from cheap to dear.
     2. `Belief`: what only training shows (the error; latency, memory) is learnt by Gaussian processes, also from the
        curves of stopped candidates. Parameters and FLOPs are exact and need no model. Where the study keeps the
-       latencies of single operators, their sum is a feature of the model of latency.
+       latencies of single operators, their sum is a feature of the model of latency. What another run would have
+       expected, `prior`, is one of the model of the quality.
     3. `Pool`: mutants and children of the estimated front, some strangers, and what is found by climbing from the
        best of these over neighbours; a small space is taken as a whole. The most likely member of the ensemble
        screens them, all members judge the finalists.
@@ -59,6 +61,7 @@ class AutoSampler(ProposingSampler):
         self._modelled = [*qualities, *others]
         self._latencies: dict[str, AdditiveLatency] = {}
         self._beliefs: list[Belief] = []
+        self._prior = None if problem.prior is None else Prior(self.encoding, problem.prior)
 
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a member of the design, later what is expected to gain most."""
@@ -66,7 +69,7 @@ class AutoSampler(ProposingSampler):
         completed = sum(candidate.values is not None for candidate in seen.ended)
         if len(seen.seen) < self._design.size or completed < LEARNT:
             before = np.array([candidate.code for candidate in (*seen.ended, *seen.pending)])
-            return self._design.propose(before.reshape(-1, self.encoding.columns), seen.seen, rng)
+            return self._design.propose(before.reshape(-1, self.encoding.columns), seen.seen, rng, self._prior)
         self._learn(study)
         for belief in self._beliefs:
             belief.update(seen.ended, rng)
@@ -88,7 +91,9 @@ class AutoSampler(ProposingSampler):
             self._beliefs = [self._belief(name) for name in self._modelled]
 
     def _belief(self, name: str) -> Belief:
-        features = Features(self.encoding, self._latencies.get(name))
+        features = Features(
+            self.encoding, self._latencies.get(name), self._prior if name == self._modelled[0] else None
+        )
         index = self.problem.objectives.index(name)
         return Belief(self.encoding, features, name, index, float(self.observations.signs[index]))
 

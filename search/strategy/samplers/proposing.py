@@ -21,6 +21,7 @@ from search.strategy.observations import Observations
 from search.strategy.proposals.distributions import hyperparameter
 from search.strategy.proposals.encoding import Code, Encoding
 from search.strategy.proposals.feasible import Feasible
+from search.strategy.surrogate.transfer import Experience
 from search.strategy.trials import parameters, same_study, save_prediction
 from spaces import JointSpace, SearchSpace
 from spaces.joint import joint
@@ -37,12 +38,14 @@ class Problem:
         objectives: Names of the objectives, in the study's order.
         seed: Seed of all draws.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality.
+        prior: What another run has learnt; `auto` begins with it.
     """
 
     space: SearchSpace | JointSpace
     objectives: tuple[str, ...]
     seed: int = 0
     constraints: Mapping[str, float] = field(default_factory=dict)
+    prior: Experience | None = None
 
 
 SAMPLERS: Registry[Callable[[Problem], BaseSampler]] = Registry("sampler")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.strategy.proposals.encoding import EXACT, Codes, Encoding, Values
+from search.strategy.surrogate.transfer import Prior
 from spaces.hyperparameter import Hyperparameter
 from spaces.latency import LatencyTable
 
@@ -86,6 +87,7 @@ class Features:
     - `resamplers`: the resampler at each slot, one-hot, where there are several;
     - `pairs`: the operators at two neighbouring slots, one-hot;
     - `latency`: the logarithm of what the operators' own latencies predict, where they were measured;
+    - `prior`: what another run would have expected, where one is given;
     - `value of KEY`: a hyperparameter's level, so that the product of two is their likeness: by distance where values
       are ordered, 1 or 0 for categories;
     - `KEY by operator`: how often each operator occurs, times that: each operator has a best value of its own;
@@ -94,9 +96,10 @@ class Features:
       and less for another ratio or another resampler of the same, and all hyperparameters together as all slots.
     """
 
-    def __init__(self, encoding: Encoding, latency: AdditiveLatency | None = None) -> None:
+    def __init__(self, encoding: Encoding, latency: AdditiveLatency | None = None, prior: Prior | None = None) -> None:
         self._encoding = encoding
         self._latency = latency
+        self._prior = prior
         self._rows = np.arange(encoding.slots)
         ops, log_r = encoding.ops[:, :, None], encoding.log_r[:, :, None]
         one_hot = ops == np.arange(len(encoding.space.ops))
@@ -135,6 +138,8 @@ class Features:
             linear["resamplers"] = self._resampler[self._rows, chosen].reshape(n, -1) / np.float32(np.sqrt(slots))
         if self._latency is not None:
             linear["latency"] = self._latency.feature(codes).astype(np.float32)
+        if self._prior is not None:
+            linear["prior"] = self._prior(codes)[:, None].astype(np.float32)
         whole = whole.reshape(n, -1)
         if self._levels:
             values = [levels[codes[:, slots + index]] for index, levels in enumerate(self._levels)]
