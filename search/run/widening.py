@@ -45,6 +45,10 @@ def widened_config(path: Path, overrides: Mapping[str, Any]) -> SearchConfig:
     growing = {key: overrides[key] for key in MAY_GROW if key in overrides}
     if not growing:
         return config
+    if config.hyperparameters:
+        raise ConfigError(
+            f"`{next(iter(growing))}` of a run that searches hyperparameters cannot grow; launch a new run with it."
+        )
     before, after = SearchConfig.load(path), config
     grown = {key: _grown(key, _value(before, key), _value(after, key)) for key in growing}
     config = SearchConfig.load(path, overrides={**overrides, **grown})
