@@ -12,7 +12,7 @@ from fusion_ops.errors import SpecError
 from spaces.architecture import frozen
 from spaces.slot import Trial
 
-__all__ = ["HOST", "LEVELS", "Hyperparameter", "HyperparameterTrial", "Range", "Values", "label"]
+__all__ = ["HOST", "LEVELS", "Hyperparameter", "HyperparameterTrial", "Range", "Searched", "Values", "label"]
 
 # What the name of a setting of the host network begins with; all others are settings of the training.
 HOST = "space."
@@ -22,7 +22,7 @@ DECADE = 8.0
 
 
 class HyperparameterTrial(Trial, Protocol):
-    """What `Hyperparameter.suggest` needs of an Optuna trial."""
+    """What `Searched.suggest` needs of an Optuna trial."""
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -38,8 +38,8 @@ def label(value: Any) -> Any:
     return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else value
 
 
-class Hyperparameter(ABC):
-    """A key and the values that it may have: `Values` or a `Range`.
+class Searched(ABC):
+    """A key and the values that it may have.
 
     Args:
         name: Its key: `train.lr`, `space.width`, or any other name in a user's own study.
@@ -95,7 +95,7 @@ class Hyperparameter(ABC):
         """Return a value chosen by an Optuna trial."""
 
 
-class Values(Hyperparameter):
+class Values(Searched):
     """A list of values.
 
     Numbers are ordered: they lie by their logarithms where the largest is at least eight times the smallest, else
@@ -150,7 +150,7 @@ class Values(Hyperparameter):
         return f"Values({self.name!r}, {list(self.values)!r})"
 
 
-class Range(Hyperparameter):
+class Range(Searched):
     """Numbers from `low` to `high`: whole ones where `low`, `high` and `step` are.
 
     Samplers of fusion-nas propose 33 levels of it, rounded to three digits, or all of its values where these are fewer.
@@ -226,6 +226,9 @@ class Range(Hyperparameter):
 
     def __repr__(self) -> str:
         return f"Range({self.name!r}, {self.low}, {self.high}, log={self.log}, step={self.step})"
+
+
+Hyperparameter = Values | Range
 
 
 def _check(name: str, low: float, high: float, log: bool, step: float | None) -> None:

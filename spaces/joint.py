@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,12 @@ class JointSpace:
             changes = {one.key: value for one, value in zip(self.of_host, values, strict=True)}
             yield _changed(self.space, changes) if changes else self.space
 
+    def beside(self, others: Sequence[Hyperparameter]) -> JointSpace:
+        """Return this space with further hyperparameters, which are no settings of the host network."""
+        wider = copy(self)
+        wider.hyperparameters = (*self.hyperparameters, *others)
+        return wider
+
     @property
     def ops(self) -> tuple[str, ...]:
         """The operators to choose from."""
@@ -116,11 +123,8 @@ class JointSpace:
         of_host = {one.name: one.suggest(trial) for one in self.of_host}
         variant = self.variants[self._variant(of_host)]
         names = {slot.name: slot for slot in variant.slots}
-        chosen = {
-            slot.name: names[slot.name].choice(*_asked(slot.suggested(trial), names[slot.name]))
-            for slot in self.slots
-            if slot.name in names
-        }
+        there = (slot for slot in self.slots if slot.name in names)
+        chosen = {slot.name: names[slot.name].equal(slot.suggested(trial)) for slot in there}
         architecture = variant.chosen([chosen[slot.name] for slot in variant.slots])
         values = of_host | {one.name: one.suggest(trial) for one in self.hyperparameters if not one.of_host}
         return Configuration(architecture, tuple(values.items()))
@@ -224,8 +228,3 @@ def _union(variants: Sequence[SearchSpace]) -> Iterator[Slot]:
         ratios = {op: tuple(sorted({r for slot in slots for r in slot.reductions[op]})) for op in ops}
         resamplers = next((slot.resamplers for slot in slots if slot.resamplers), ())
         yield Slot(name, slots[0].points, ratios, resamplers)
-
-
-def _asked(choice: Any, slot: Slot) -> tuple[str, int | None, str | None]:
-    """Return operator, ratio and resampler of a choice, as one of a slot's is asked for by them."""
-    return choice.name, choice.r, choice.resampler if len(slot.resamplers) > 1 else None
