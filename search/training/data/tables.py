@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -68,36 +69,44 @@ def _of_files(section: CachedSection, scratch: str, notices: Notices) -> Any:
 def _loaded(where: object, *arguments: Any, quietly: bool = False, **settings: Any) -> Any:
     import datasets
 
-    with _told(where), _without_bars(quietly):
+    with _told(where), _silently(quietly):
         return datasets.load_dataset(*arguments, **settings)
 
 
 @contextmanager
 def _told(where: object) -> Iterator[None]:
-    """Raise `DataError` in place of what the package raises; of several errors the first says why."""
+    """Raise `DataError` in place of what the package raises, with the cause where that says only that there is one."""
+    from datasets.exceptions import DatasetGenerationError
+
     try:
         yield
     except Exception as error:
         cause: BaseException = error
-        while cause.__cause__ is not None:
+        while isinstance(cause, DatasetGenerationError) and cause.__cause__ is not None:
             cause = cause.__cause__
-        first = (str(cause).strip().splitlines() or [""])[0]
-        raise DataError(f"data set huggingface: {where} cannot be loaded ({type(cause).__name__}: {first}).") from error
+        first, *more = str(cause).strip().splitlines() or [""]
+        why = f"{first} … {more[-1]}" if more else first
+        raise DataError(f"data set huggingface: {where} cannot be loaded ({type(cause).__name__}: {why}).") from error
 
 
 @contextmanager
-def _without_bars(wanted: bool) -> Iterator[None]:
-    """Read files without the package's progress bars, which would stand between other lines."""
+def _silently(wanted: bool) -> Iterator[None]:
+    """Read files without the package's own lines and progress bars; what is wrong is raised, too."""
     import datasets
 
-    if not wanted or datasets.are_progress_bars_disabled():
+    if not wanted:
         yield
         return
+    logger, bars = logging.getLogger("datasets"), not datasets.are_progress_bars_disabled()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        datasets.enable_progress_bars()
+        logger.setLevel(level)
+        if bars:
+            datasets.enable_progress_bars()
 
 
 def _by_part(files: Sequence[Path], root: Path, notices: Notices) -> dict[str, list[str]]:

@@ -93,6 +93,19 @@ def test_classes_in_another_order_in_another_part_are_named(load, tmp_path):
         load("huggingface", path=str(tmp_path))
 
 
+def test_parquet_files_that_differ_are_told_in_one_line(load, tmp_path, capfd):
+    pd.DataFrame({"image": [b"x"], "label": ["a"]}).to_parquet(tmp_path / "train-0.parquet")
+    for other, says in (
+        ({"label": [[0.5]]}, r"\(TypeError: Couldn't cast array of type list<element: double> to .*string\)\.$"),
+        ({"name": ["a"]}, r"\(CastError: Couldn't cast … because column names don't match\)\.$"),
+    ):
+        pd.DataFrame({"image": [b"x"], **other}).to_parquet(tmp_path / "train-1.parquet")
+        with pytest.raises(DataError, match=says) as caught:
+            load("huggingface", path=str(tmp_path))
+        assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_broken_parquet_file_is_told_in_one_line(load, tmp_path, capfd):
     (tmp_path / "train.parquet").write_bytes(b"PAR1" * 9)
     with pytest.raises(DataError, match=r"cannot be loaded \(ArrowInvalid: .*[Pp]arquet") as caught:
