@@ -17,7 +17,7 @@ import torch
 from pydantic import ConfigDict, ValidationInfo, field_validator
 from torch import Tensor
 
-from fusion_ops.errors import DataError, nearest
+from fusion_ops.errors import DataError, described, nearest
 from search.training.data.assemble import assembled
 from search.training.data.cache import files_in
 from search.training.data.dataset import PART_NAMES, Dataset, Split
@@ -99,9 +99,8 @@ def _opened(section: HuggingFace, scratch: str, notices: Notices) -> Any:
             tell_of_left_out(section, files, notices, "Parquet files")
         return datasets.load_dataset("parquet", data_files=_by_part(files, root, notices), cache_dir=scratch)
     except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
         what = section.dataset or section.path
-        raise DataError(f"data set huggingface: {what} cannot be loaded ({type(error).__name__}: {first}).") from error
+        raise DataError(f"data set huggingface: {what} cannot be loaded ({described(error)}).") from error
 
 
 def _by_part(files: Sequence[Path], root: Path, notices: Notices) -> dict[str, list[str]]:
