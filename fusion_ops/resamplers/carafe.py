@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from fusion_ops.cost import Cost, convolution
 from fusion_ops.resamplers.resampler import FactorResampler, register_resampler
+from fusion_ops.spelling import is_plain
 
 __all__ = ["Carafe"]
 
@@ -53,7 +54,10 @@ class Carafe(FactorResampler):
         logits = self.content_encoder(self.channel_compressor(x)).unflatten(1, (KERNEL**2, self.factor**2))
         kernels = torch.softmax(logits, dim=1).permute(0, 3, 4, 1, 2)  # (B, h, w, 25, f²)
         maps = torch.matmul(_neighbourhoods(x), kernels.to(x.dtype))  # (B, h, w, C, f²)
-        return functional.pixel_shuffle(maps.permute(0, 3, 4, 1, 2).flatten(1, 2), self.factor)
+        parts = maps.permute(0, 3, 4, 1, 2).flatten(1, 2)
+        if is_plain():
+            parts = parts.contiguous()  # ExecuTorch cuts no map whose channels lie together in memory
+        return functional.pixel_shuffle(parts, self.factor)
 
     @classmethod
     def cost(cls, channels: int, factor: int, positions: int) -> Cost:
