@@ -45,9 +45,8 @@ class Carafe(FactorResampler):
         compressed = _compressed(channels)
         self.channel_compressor = nn.Conv2d(channels, compressed, 1)
         self.content_encoder = nn.Conv2d(compressed, KERNEL**2 * factor**2, 3, padding=1)
-        with torch.no_grad():
-            nn.init.normal_(self.content_encoder.weight, std=SMALLEST)
-            self.content_encoder.bias.copy_((_bilinear_kernels(factor) + SMALLEST).log().flatten())  # type: ignore[union-attr]
+        nn.init.normal_(self.content_encoder.weight, std=SMALLEST)
+        self.content_encoder.bias = nn.Parameter((_bilinear_kernels(factor) + SMALLEST).log().flatten())
 
     def enlarge(self, x: Tensor) -> Tensor:
         """Return the map f times as high and as wide."""

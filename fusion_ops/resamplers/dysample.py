@@ -47,8 +47,8 @@ class DySample(FactorResampler):
         super().__init__(channels, factor)
         self.groups = math.gcd(channels, GROUPS)
         self.offset = nn.Conv2d(channels, 2 * self.groups * factor**2, 1)
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)  # type: ignore[arg-type]
+        for parameter in self.offset.parameters():
+            nn.init.zeros_(parameter)
         self.register_buffer("init_pos", _starts(factor, self.groups))
 
     def enlarge(self, x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from search.config.objectives import measured_in
 from search.run.driver import Driver
 from search.run.environment import describe_environment
 from search.run.planning import plan
+from search.run.prior import keep_prior, require_prior
 from search.run.reopening import resumable, study_name
 from search.run.resuming import run_sampler
 from search.run.run import Run
@@ -30,7 +31,7 @@ from search.training.data.sets.given import given_dataset, kept
 from search.training.disk import unwritable_told, write_whole
 from search.training.held_out import digest
 from search.watching.tensorboard import require_tensorboard
-from spaces import SearchSpace
+from spaces import JointSpace
 
 __all__ = ["begun", "launch", "resume"]
 
@@ -64,6 +65,7 @@ def launch(config: SearchConfig, run_dir: str | Path, *, data: Any = None, tenso
     directory = RunDirectory(run_dir)
     directory.require_new()
     space, dataset = plan(config, None if data is None else given_dataset(data, config.data))
+    require_prior(config)
     directory.create()
     with directory.locked(), guarded(config.storage.url):
         with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():
@@ -84,21 +86,22 @@ def launch(config: SearchConfig, run_dir: str | Path, *, data: Any = None, tenso
 def begun(
     config: SearchConfig,
     directory: RunDirectory,
-    space: SearchSpace,
+    space: JointSpace,
     dataset: Dataset,
     *,
     tensorboard: bool = False,
 ) -> Driver:
     """Return the driver of a new run, whose config and study are written; nothing is in training."""
     name = study_name(directory)
-    resolved = _resolved(config, dataset, name) | {"network": space.host.fingerprint}
+    resolved = _resolved(config, dataset, name) | {"network": space.space.host.fingerprint}
     directory.write_config(config.to_dict() | {"resolved": resolved})
     split = dataset.validation
     others = {f"input{index}": other for index, other in enumerate(split.others, 1)}
     samples = {"images": split.images, "labels": split.labels} | others
     samples = {name: tensor[:SAMPLES].contiguous() for name, tensor in samples.items()}
     write_whole(directory.samples, save(samples))
-    sampler = run_sampler(config, space, config.search.seed)
+    keep_prior(config, directory)
+    sampler = run_sampler(config, directory, space, config.search.seed)
     study = create_study(directory.study, config.storage.url, config.objectives, sampler, name)
     state_config(study, config)
     driver = Driver(config, directory, space, study, dataset, tensorboard=tensorboard)
