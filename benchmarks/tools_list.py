@@ -212,7 +212,7 @@ def module_at(path: Path) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
-    spec.loader.execmodule_at(module)
+    spec.loader.exec_module(module)
     return module
 
 
