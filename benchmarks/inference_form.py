@@ -3,8 +3,9 @@
 What it shows
     A ResNet-20 with one operator at every residual sum, one image, one thread, in ONNX Runtime and in OpenVINO, in
     three forms: spelled as in training (`torch.lerp`, `alpha=`, a sum divided by H·W), which is what exports held
-    before decision 034; spelled plainly, as exports hold now; and plainly with its batch normalisations folded into
-    the convolutions in front of them (`export --fold`, decision 035). All programs of a runtime take turns within one
+    before decision 034; spelled as exports hold now, plainly, and for ONNX Runtime with its gates in blocks of channels
+    (decision 042); and so with its batch normalisations folded into the convolutions in front of them (`export --fold`,
+    decision 035). All programs of a runtime take turns within one
     run, one call each a round in a random order; the median over all rounds, the mean of the fastest tenth, and the
     ratio to the first form.
 
@@ -22,6 +23,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -37,14 +39,18 @@ from reports.runtimes.folding import fold
 from search.run.environment import describe_environment
 
 OPERATORS = (("sum", None), ("sk", 4), ("aff", 4), ("iaff", 4))
-FORMS = ("before", "plain", "plain and folded")
+FORMS = ("before", "now", "now, folded")
 
 
 @contextmanager
 def spelled_as_in_training() -> Iterator[None]:
     """Let operators be exported as they are trained."""
     modules = [module for name, module in sys.modules.items() if name.startswith("fusion_ops.")]
-    patches = [patch.object(module, "is_plain", lambda: False) for module in modules if hasattr(module, "is_plain")]
+    patches: list[Any] = [
+        patch.object(module, "is_plain", lambda: False) for module in modules if hasattr(module, "is_plain")
+    ]
+    gates = import_module("reports.runtimes.onnx_graph.gates")
+    patches.append(patch.object(gates, "respell_gates", lambda _model: None))
     for one in patches:
         one.start()
     try:

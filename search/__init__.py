@@ -14,6 +14,7 @@ __all__ = [
     "attention",
     "create_pruner",
     "create_sampler",
+    "experience",
     "launch",
     "measure_operators",
     "report",
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from search.run.run import Run
     from search.strategy.pruners import create_pruner, report, should_prune
     from search.strategy.samplers import create_sampler
+    from search.study.experience import experience
     from search.study.operator_latency import measure_operators
 else:
     # Unseen by type checkers, which would take any name for one of the package.
@@ -37,6 +39,7 @@ else:
         "attention": "search.run.attention",
         "create_pruner": "search.strategy.pruners",
         "create_sampler": "search.strategy.samplers",
+        "experience": "search.study.experience",
         "launch": "search.run.jobs",
         "measure_operators": "search.study.operator_latency",
         "report": "search.strategy.pruners",

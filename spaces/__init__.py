@@ -14,16 +14,25 @@ from typing import Any
 
 from fusion_ops.errors import SpecError, nearest
 from spaces.architecture import Architecture, SpaceRef
+from spaces.configuration import Configuration, configuration_id
 from spaces.host import HOSTS, HostNetwork
+from spaces.hyperparameter import Hyperparameter, Range, Values
+from spaces.joint import JointSpace
 from spaces.point import FusionPoint
 from spaces.space import SearchSpace
 
 __all__ = [
     "Architecture",
+    "Configuration",
     "FusionPoint",
     "HostNetwork",
+    "Hyperparameter",
+    "JointSpace",
+    "Range",
     "SearchSpace",
     "SpaceRef",
+    "Values",
+    "configuration_id",
     "create",
     "from_ref",
     "names",

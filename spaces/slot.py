@@ -68,6 +68,14 @@ class Slot:
         """
         return self._operator(op, r).after(self._resampler(resampler))
 
+    def equal(self, choice: FusionChoice) -> FusionChoice:
+        """Return the choice that stands here for one of a slot of the same name, in another variant of the network.
+
+        Raises:
+            SpecError: There is none.
+        """
+        return self.choice(choice.name, choice.r, choice.resampler if len(self.resamplers) > 1 else None)
+
     def params(self, choice: FusionChoice) -> dict[str, Any]:
         """Return the trial parameters of one of the choices: none for what there is no choice of."""
         params: dict[str, Any] = {}

@@ -120,11 +120,17 @@ class SearchSpace:
     def enumerate(self) -> Iterator[Architecture]:
         """Yield every architecture, `size()` of them; the last slot's choice changes first."""
         for decisions in itertools.product(*(slot.choices for slot in self.slots)):
-            yield self._architecture(decisions)
+            yield self.chosen(decisions)
 
     def suggest(self, trial: Trial) -> Architecture:
         """Return an architecture chosen by an Optuna trial; r exists only under operators that have it."""
-        return self._architecture([slot.suggested(trial) for slot in self.slots])
+        return self.chosen([slot.suggested(trial) for slot in self.slots])
+
+    def chosen(self, decisions: Sequence[FusionChoice]) -> Architecture:
+        """Return the architecture with one of its choices at each slot, in the order of the slots."""
+        pairs = zip(self.slots, decisions, strict=True)
+        chosen = {point.name: slot.at(point, choice) for slot, choice in pairs for point in slot.points}
+        return Architecture(self.ref, tuple((point.name, chosen[point.name]) for point in self.points))
 
     def params(self, architecture: Architecture) -> dict[str, Any]:
         """Return the trial parameters with which `suggest` returns `architecture`.
@@ -139,7 +145,7 @@ class SearchSpace:
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Return a random architecture: at each slot an operator, then a ratio, then a resampler, each uniformly."""
-        return self._architecture([slot.drawn(rng) for slot in self.slots])
+        return self.chosen([slot.drawn(rng) for slot in self.slots])
 
     def uniform(self, op: str, r: int | None = None, resampler: str | None = None) -> Architecture:
         """Return the architecture with one operator everywhere.
@@ -152,7 +158,7 @@ class SearchSpace:
         Raises:
             SpecError: The operator, the ratio or the resampler is not in the space.
         """
-        return self._architecture([slot.choice(op, r, resampler) for slot in self.slots])
+        return self.chosen([slot.choice(op, r, resampler) for slot in self.slots])
 
     def baselines(self, r: int = 4) -> tuple[Architecture, ...]:
         """Return one uniform architecture for each operator, at the ratio of the space nearest to `r`."""
@@ -213,11 +219,6 @@ class SearchSpace:
         """
         return self.recipe(architecture, init=init).build()
 
-    def _architecture(self, decisions: Sequence[FusionChoice]) -> Architecture:
-        pairs = zip(self.slots, decisions, strict=True)
-        chosen = {point.name: slot.at(point, choice) for slot, choice in pairs for point in slot.points}
-        return Architecture(self.ref, tuple((point.name, chosen[point.name]) for point in self.points))
-
     def _decisions(self, architecture: Architecture) -> tuple[FusionChoice, ...]:
         self._check_points(architecture)
         return tuple(slot.decision(architecture) for slot in self.slots)
@@ -226,7 +227,7 @@ class SearchSpace:
         for index, slot in enumerate(self.slots):
             for choice in slot.choices:
                 if slot.near(choice, decisions[index]):
-                    yield self._architecture([*decisions[:index], choice, *decisions[index + 1 :]])
+                    yield self.chosen([*decisions[:index], choice, *decisions[index + 1 :]])
 
     def _check_points(self, architecture: Architecture) -> None:
         if architecture.space != self.ref:

@@ -8,7 +8,7 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +21,22 @@ from search.cli.app import app
 from search.cli.errors import run as run_command
 
 COMMAND = [sys.executable, "-m", "search"]
+# Several commands in one process, which imports torch and Ray once.
+IN_TURN = """
+import contextlib, io, json, sys
+from importlib import import_module
+from search.cli import COMMANDS
+from search.cli.app import app
+from search.cli.errors import run
+
+for command in COMMANDS:
+    import_module(f"search.cli.{command}")
+for arguments in json.load(sys.stdin):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(app, arguments)
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
+"""
 
 
 def fusion_nas(*arguments: object, timeout: float = 300, **settings) -> subprocess.CompletedProcess:
@@ -41,6 +57,17 @@ def in_process(*arguments: object) -> subprocess.CompletedProcess:
     finally:
         logging.getLogger().removeHandler(notices)
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def fusion_nas_in_turn(*commands: Sequence[object], timeout: float = 600) -> list[subprocess.CompletedProcess]:
+    """Run commands one after the other, each as by itself."""
+    words = [list(map(str, command)) for command in commands]
+    done = subprocess.run(
+        [sys.executable, "-c", IN_TURN], input=json.dumps(words), capture_output=True, text=True, timeout=timeout
+    )
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(results) == len(words), done.stderr
+    return [subprocess.CompletedProcess(command, *result) for command, result in zip(words, results, strict=True)]
 
 
 def export_and_verify(run: Path, out: Path, *options: str, command: Callable = fusion_nas) -> str:

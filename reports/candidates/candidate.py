@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, get_type_hints
 
 from fusion_ops import Cost
-from spaces import Architecture
+from spaces import Architecture, Configuration, configuration_id
+from spaces.hyperparameter import label
 
 __all__ = ["COLUMNS", "DTYPES", "LATER", "ON_PAGE", "RETRAINED", "STATES", "TERMINAL", "TRAINED", "Candidate"]
 
@@ -56,6 +57,7 @@ class Candidate:
         recipe: Of a retraining, the recipe by which it is trained: `default`, or a name.
         predicted: The quality that the sampler's model predicted when it proposed the candidate, where it has one.
         doubt: Standard deviation of that, the noise of a single training included.
+        hyperparameters: What was searched beside its choices, by key; lists as lists. The table has a column for each.
     """
 
     number: int = field(metadata=_TO_PAGE)
@@ -81,11 +83,17 @@ class Candidate:
     recipe: str = ""
     predicted: float | None = None
     doubt: float | None = None
+    hyperparameters: dict[str, Any] = field(default_factory=dict, metadata=_NO_COLUMN)
 
     @property
     def id(self) -> str:
-        """Id of its architecture."""
-        return self.architecture.id
+        """Id of its configuration: of its architecture, and the hyperparameters of its training where there are any."""
+        return configuration_id(self.architecture, self.hyperparameters)
+
+    @property
+    def configuration(self) -> Configuration:
+        """Its architecture and its hyperparameters, as a value."""
+        return Configuration(self.architecture, tuple(self.hyperparameters.items()))
 
     @property
     def epochs(self) -> int:
@@ -122,6 +130,7 @@ class Candidate:
             "seconds": round(self.seconds, 3) if self.curve else None,
             "architecture": self.architecture.to_json(),
             "curve": [round(value, 6) for value in self.curve_of(quality)],
+            **{name: label(value) for name, value in self.hyperparameters.items()},
         }
 
     def to_attrs(self) -> dict[str, Any]:

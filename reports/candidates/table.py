@@ -13,6 +13,7 @@ import pandas as pd
 from fusion_ops.errors import RunError
 from reports.atomic import write_text
 from reports.candidates.candidate import COLUMNS, DTYPES, LATER
+from reports.candidates.hyperparameters import is_hyperparameter, typed
 from reports.fronts.dominance import non_dominated
 from reports.measures import AT, MEASURES, Measure, tested
 from spaces.importing import is_reference
@@ -158,7 +159,8 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
     numbers = columns | set(map(tested, columns)) | set(filter(_is_beside, out.columns))
     dtypes = dict.fromkeys(numbers, "float64") | dict(DTYPES)
     for name in out.columns:
-        dtype = dtypes.get(name, "any" if out[name].dtype.kind in "iufb" else "text")
+        searched = name not in dtypes and is_hyperparameter(name)
+        dtype = "searched" if searched else dtypes.get(name, "any" if out[name].dtype.kind in "iufb" else "text")
         out[name] = _converted(out[name], dtype, LATER.get(name))
     return out
 
@@ -171,6 +173,8 @@ def _converted(values: pd.Series[Any], dtype: Any, default: Any) -> pd.Series[An
     """Return a column in its type; empty cells hold the default, where there is one."""
     if dtype == "any":
         return values
+    if dtype == "searched":
+        return typed(values)
     if dtype == "text":
         return values.where(values.notna(), "").astype(str)
     if dtype == "bool":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-
 from reports.checks.check import HEALTH, Finding, HealthCheck
 from reports.checks.occupation import occupation
 from reports.checks.subject import Subject
+from reports.run.commands import resume_command
+from reports.run.events import needed_to_go_on
 
 __all__ = ["budget_used"]
 
@@ -54,7 +54,8 @@ def _why(subject: Subject) -> str:
 def _resume(subject: Subject) -> str:
     if not subject.run.has_weights:
         return ""
-    return f"`{shlex.join(['fusion-nas', 'resume', str(subject.run.path)])}` goes on, unless the space is exhausted."
+    options = (part for change in needed_to_go_on(subject.run) for part in ("--set", change))
+    return f"`{resume_command(subject.run.path, *options)}` goes on, unless the space is exhausted."
 
 
 HEALTH.register("budget")(HealthCheck("Budget used", budget_used, at_the_end=True))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reports.candidates.hyperparameters import settings_in_words
 from reports.exporting.documents import FLOPS_UNIT, TESTED, UNTESTED, Selection, own_version
 from reports.exporting.formats_card import format_files, format_limits, formats_section, named, runners
 from reports.exporting.int8_card import int8_files, int8_section
@@ -129,9 +130,11 @@ def _files(selection: Selection) -> Iterable[Sequence[str]]:
 
 def _summary(selection: Selection) -> str:
     space, data = selection.architecture.space, selection.data
+    searched = settings_in_words(selection.hyperparameters)
     return (
         f"A `{space.name}` network for `{_plain(data.get('name', 'images'))}`. Its feature maps are fused by "
         f"{describe(selection.architecture)}. {_origin(selection)} `{_plain(selection.run.name)}`."
+        f"{f' Searched beside the fusion: {_plain(searched)}.' if searched else ''}"
     )
 
 

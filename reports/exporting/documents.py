@@ -15,6 +15,7 @@ import torch
 
 from fusion_ops import Cost
 from fusion_ops.errors import RunError
+from reports.candidates.hyperparameters import kept
 from reports.exporting.formats import Written
 from reports.exporting.int8_record import WrittenInt8
 from reports.exporting.retrained import OverSeeds, Retrainings, retrainings_of
@@ -72,6 +73,11 @@ class Selection:
         return str(self.row["id"])
 
     @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """What was searched beside its operators, by key: it was trained with these; empty where nothing was."""
+        return kept(self.row, self.run.hyperparameters)
+
+    @property
     def is_simpler(self) -> bool:
         """Whether something was replaced in it after the training."""
         return self.simplification is not None and bool(self.simplification.replaced)
@@ -104,8 +110,8 @@ def select(run: RunRecord, row: Mapping[str, Any]) -> Selection:
         raise RunError(f"{run.path / CONFIG} does not say `resolved.dataset.{missing[0]}`, which an export needs.")
     architecture = Architecture.from_json(row["architecture"])
     space = from_ref(architecture.space)
-    retrained = retrainings_of(run, architecture.id)
-    weights = run.checkpoint(architecture.id) if retrained is None else retrained.weights
+    retrained = retrainings_of(run, str(row["id"]))
+    weights = run.checkpoint(str(row["id"])) if retrained is None else retrained.weights
     best = row if retrained is None else retrained.best
     return Selection(run, best, architecture, space, space.cost(architecture), weights, retrained)
 
@@ -117,6 +123,7 @@ def config(selection: Selection) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "candidate": selection.candidate,
         "architecture": selection.architecture.to_dict(),
+        **_hyperparameters(selection),
         "task": data.get("task", "classification"),
         "input_shape": list(data["input_shape"]),
         "preprocessing": {"scale": 1 / 255, "mean": list(data["mean"]), "std": list(data["std"])},
@@ -172,6 +179,7 @@ def provenance(selection: Selection, folder: Path) -> dict[str, Any]:
         "kind": row["kind"],
         "seed": int(row["seed"]),
         "recipe": None if selection.retrained is None else selection.retrained.recipe,
+        **_hyperparameters(selection),
         "run": run.name,
         "config_sha256": _sha256(run.path / CONFIG),
         "checkpoint_sha256": _sha256(selection.weights),
@@ -190,6 +198,11 @@ def own_version() -> str:
         return version("fusion-nas")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _hyperparameters(selection: Selection) -> dict[str, Any]:
+    found = selection.hyperparameters
+    return {"hyperparameters": found} if found else {}
 
 
 def _versions(selection: Selection) -> Iterator[tuple[str, str | None]]:

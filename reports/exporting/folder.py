@@ -99,7 +99,7 @@ def export(
     wanted, eight = chosen(formats, onnx=onnx), chosen_int8(int8, calibration)
     selection = select(run, picked(run, pick))
     if selection.retrained is None:
-        require_weights(run, selection.architecture.id)
+        require_weights(run, selection.candidate)
     _require_empty(target)
     network = selection.space.build(selection.architecture).eval()
     load_weights(network, selection.weights)

@@ -6,11 +6,13 @@ from typing import Any
 
 from fusion_ops import FusionChoice
 from reports.candidates.candidate import ON_PAGE
+from reports.candidates.hyperparameters import short_name
 from reports.drawing.palette import OperatorStyle, operator_styles
 from reports.measures import Measure
 from reports.run.catalog import Catalog
 from reports.run.commands import export_command_around
 from reports.run.run import RunRecord
+from spaces.hyperparameter import label
 
 __all__ = ["client_data"]
 
@@ -24,7 +26,8 @@ def client_data(run: RunRecord, catalog: Catalog) -> dict[str, Any]:
         "objectives": list(run.objectives),
         "quality": catalog.quality.name,
         "measures": [_measure(measure) for measure in catalog.measures],
-        "points": [point.name for point in catalog.points],
+        "points": list(catalog.points),
+        "hyperparameters": [{"name": name, "label": short_name(name)} for name in catalog.hyperparameters],
         "choices": [_choice(choice, styles[choice.name]) for choice in choices],
         "command": export_command_around(run.path) if run.has_weights else [],
         "columns": _columns(catalog, choices),
@@ -37,9 +40,16 @@ def _columns(catalog: Catalog, choices: list[FusionChoice]) -> dict[str, Any]:
     place = {choice: index for index, choice in enumerate(choices)}
     names = (*ON_PAGE, "rank", "contribution", "knee", "description")
     chosen = [dict(entry.architecture.choices) for entry in catalog.entries]
+    refs = [network.ref for network in catalog.networks]
     return {
         **{name: [getattr(entry, name) for entry in catalog.entries] for name in names},
-        "chosen": [[place[one[point.name]] for point in catalog.points] for one in chosen],
+        # A point that a host network does not have is null.
+        "chosen": [[place[one[name]] if name in one else None for name in catalog.points] for one in chosen],
+        "network": [refs.index(entry.architecture.space) for entry in catalog.entries],
+        "hyperparameters": {
+            name: [label(entry.hyperparameters.get(name)) for entry in catalog.entries]
+            for name in catalog.hyperparameters
+        },
         "values": {
             measure.name: [entry.values[measure.name] for entry in catalog.entries] for measure in catalog.measures
         },

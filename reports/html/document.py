@@ -15,6 +15,7 @@ from markupsafe import Markup
 import reports.panels  # noqa: F401 - registers the panels
 from fusion_ops.errors import RunError, SpecError
 from reports.atomic import write_text
+from reports.candidates.hyperparameters import short_name, written
 from reports.candidates.violations import violation_in_words
 from reports.drawing.palette import DARK, LIGHT, SHAPES, operator_styles, variables
 from reports.html.client import client_data
@@ -169,6 +170,8 @@ def environment_of() -> Environment:
         "code": with_code,
         "path": with_breaks,
         "violation": violation_in_words,
+        "setting": written,
+        "setting_name": short_name,
     }
     return environment
 

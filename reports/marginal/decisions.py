@@ -19,14 +19,15 @@ def choice_of(choice: FusionChoice) -> Choice:
 
 
 def decisions(architectures: Sequence[Architecture]) -> tuple[list[str], list[list[Choice]]]:
-    """Return the names of what was decided, and what each architecture, of the same points, has there.
+    """Return the names of what was decided, and what each architecture has there, at the points that all have.
 
     The points first, by their names; then `merge1 resampler` for each at which resamplers differ.
     """
     if not architectures:
         return [], []
-    names = [name for name, _ in architectures[0].choices]
-    chosen = [[choice for _, choice in one.choices] for one in architectures]
+    common = set.intersection(*({name for name, _ in one.choices} for one in architectures))
+    names = [name for name, _ in architectures[0].choices if name in common]
+    chosen = [[choice for name, choice in one.choices if name in common] for one in architectures]
     differing = [at for at in range(len(names)) if len({row[at].resampler for row in chosen}) > 1]
     rows = [[*map(choice_of, row), *((row[at].resampler, None) for at in differing)] for row in chosen]
     return [*names, *(f"{names[at]}{_SUFFIX}" for at in differing)], rows

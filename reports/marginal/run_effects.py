@@ -38,7 +38,7 @@ def effects_of_run(run: RunRecord, catalog: Catalog, quality: Measure) -> Effect
     table = run.table.drop_duplicates("number").set_index("number").loc[[entry.number for entry in entries]]
     names, chosen = decisions([entry.architecture for entry in entries])
     return effects_of(
-        names or [point.name for point in catalog.points],
+        names or list(catalog.points),
         chosen,
         -quality.sign * values,
         sign=-quality.sign,

@@ -118,16 +118,18 @@ class WorksInfo:
 
 def works_info(run: RunRecord, catalog: Catalog) -> WorksInfo:
     """Return the effects of operators at points on every quality."""
-    views = tuple(view_of(measure, effects_of_run(run, catalog, measure)) for measure in qualities(catalog))
+    views = tuple(
+        view_of(measure, effects_of_run(run, catalog, measure), catalog.points) for measure in qualities(catalog)
+    )
     return WorksInfo(views, beside_of(run))
 
 
-def view_of(measure: Measure, effects: Effects) -> WorksView:
-    """Return what is shown of one quality."""
+def view_of(measure: Measure, effects: Effects, points: Sequence[str]) -> WorksView:
+    """Return what is shown of one quality; `points` are the names of the fusion points, in the page's order."""
     lines = (*effects.points, *effects.ratios)
     known = [cell.effect for line in lines for cell in line.cells.values() if cell.effect is not None]
     largest = max(map(abs, known), default=0.0)
-    places = {name: place for place, name in enumerate(effects.design.points)}
+    places = {name: place for place, name in enumerate(points)}
     ratios = sorted({int(label) for line in effects.ratios for label in line.cells})
 
     def at_points(own: Sequence[Line]) -> HeatMap:

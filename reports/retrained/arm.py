@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Arm:
     """One network under one recipe.
 
     Args:
-        id: Id of its architecture.
+        id: Id of its architecture and hyperparameters.
         architecture: The architecture; `None` where the network has none (a traced network as it was).
         parts: What it is there for; one network can play several parts.
         recipe: Name of the recipe.
@@ -46,6 +47,7 @@ class Arm:
         params: Exact parameters.
         flops: Exact FLOPs: 2 × multiply-adds for one input.
         measured: What else it costs, by measure, such as `latency@openvino`; only what was measured.
+        hyperparameters: What was searched beside its operators, by key: it was trained with these.
 
     Raises:
         SpecError: Scores or validation measures do not fit the seeds.
@@ -62,6 +64,7 @@ class Arm:
     params: int
     flops: int
     measured: Mapping[str, float] = field(default_factory=dict)
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.seeds or self.scores.ndim != 2 or {len(self.scores), len(self.validation)} != {len(self.seeds)}:

@@ -115,6 +115,7 @@ def _arm(run: RunRecord, participant: Participant, outcomes: Outcomes) -> Arm:
         params=int(rows["params"].iloc[0]),
         flops=int(rows["flops"].iloc[0]),
         measured=_measured(run, rows),
+        hyperparameters=participant.hyperparameters,
     )
 
 

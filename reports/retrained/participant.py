@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from spaces import Architecture
+from spaces import Architecture, Configuration, configuration_id
 
 __all__ = ["CONTROLS", "ROLES", "NoControl", "Participant", "merged"]
 
@@ -24,15 +24,22 @@ class Participant:
         roles: Pairs of a role and what it refers to. `finalist`, `original`: nothing. `uniform`: the operator.
             `matched_params`, `matched_flops`: the id of the finalist whose cost it has. `baseline`: the series of the
             search's baseline that it is the best of. `ablation`: the fusion point that was set back.
+        hyperparameters: What was searched beside its choices, by key: it is trained with these.
     """
 
     architecture: Architecture
     roles: tuple[tuple[str, str], ...]
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        """Id of its architecture."""
-        return self.architecture.id
+        """Id of its architecture and hyperparameters."""
+        return configuration_id(self.architecture, self.hyperparameters)
+
+    @property
+    def configuration(self) -> Configuration:
+        """Its architecture and hyperparameters, as a value."""
+        return Configuration(self.architecture, tuple(self.hyperparameters.items()))
 
     @property
     def role(self) -> str:
@@ -51,13 +58,14 @@ class Participant:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         roles = [{"role": role, **({"of": of} if of else {})} for role, of in self.roles]
-        return {"id": self.id, "role": self.role, "roles": roles, "architecture": self.architecture.to_json()}
+        found = {"id": self.id, "role": self.role, "roles": roles, "architecture": self.architecture.to_json()}
+        return found | ({"hyperparameters": dict(self.hyperparameters)} if self.hyperparameters else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Participant:
         """Return the participant that `to_dict` described."""
         roles = tuple((str(entry["role"]), str(entry.get("of", ""))) for entry in values["roles"])
-        return cls(Architecture.from_json(values["architecture"]), roles)
+        return cls(Architecture.from_json(values["architecture"]), roles, dict(values.get("hyperparameters", {})))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +86,10 @@ class NoControl:
 
 
 def merged(participants: Iterable[Participant]) -> tuple[Participant, ...]:
-    """Return every network once, with all of its roles, in the order in which they come."""
-    found: dict[Architecture, tuple[tuple[str, str], ...]] = {}
+    """Return every network with its hyperparameters once, with all of its roles, in the order in which they come."""
+    found: dict[str, Participant] = {}
     for one in participants:
-        roles = (*found.get(one.architecture, ()), *one.roles)
-        found[one.architecture] = tuple(dict.fromkeys(roles))
-    return tuple(Participant(architecture, roles) for architecture, roles in found.items())
+        known = found.get(one.id)
+        roles = (*known.roles, *one.roles) if known else one.roles
+        found[one.id] = replace(known or one, roles=tuple(dict.fromkeys(roles)))
+    return tuple(found.values())

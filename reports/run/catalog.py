@@ -14,12 +14,14 @@ from fusion_ops import Cost, FusionChoice
 from fusion_ops.errors import SpecError
 from reports.candidates import table as candidates
 from reports.candidates.candidate import Candidate
+from reports.candidates.hyperparameters import kept as kept_hyperparameters
 from reports.measures import Measure
 from reports.phrases import describe, uniform_operator
 from reports.run.run import RunRecord
-from spaces import Architecture, FusionPoint, from_ref
+from spaces import Architecture, FusionPoint, SpaceRef, from_ref
+from spaces.hyperparameter import HOST
 
-__all__ = ["Catalog", "Entry", "make_catalog"]
+__all__ = ["Catalog", "Entry", "Network", "make_catalog"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,23 +61,46 @@ class Entry(Candidate):
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """A host network that candidates have.
+
+    Args:
+        ref: Its reference.
+        points: Its fusion points, in the order in which data pass them.
+        costs: Exact cost of a choice at a point, for all that occur.
+    """
+
+    ref: SpaceRef
+    points: tuple[FusionPoint, ...]
+    costs: Mapping[tuple[str, FusionChoice], Cost]
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
-    """All candidates of one space, each architecture once.
+    """All candidates of a run, each architecture with its hyperparameters once.
 
     Args:
         measures: What is shown of a candidate; the objectives first.
         quality: The measure of quality.
         entries: The ranked candidates, best first; then what is complete and breaks a constraint, the least violating
             first; then all others by number.
-        points: The fusion points, in the network's order.
-        costs: Exact cost of a choice at a point, for all that occur.
+        networks: The host networks, several where the search chose a setting such as their width; that of the first
+            candidate first.
+        points: Names of the fusion points, in the order of the network; where host networks differ in them, all that
+            occur.
+        hyperparameters: What the search chose beside operators, by key.
     """
 
     measures: tuple[Measure, ...]
     quality: Measure
     entries: tuple[Entry, ...]
-    points: tuple[FusionPoint, ...]
-    costs: Mapping[tuple[str, FusionChoice], Cost]
+    networks: tuple[Network, ...]
+    points: tuple[str, ...]
+    hyperparameters: tuple[str, ...] = ()
+
+    def network(self, entry: Entry) -> Network:
+        """Return the host network of a candidate."""
+        return next(one for one in self.networks if one.ref == entry.architecture.space)
 
     @property
     def ranked(self) -> tuple[Entry, ...]:
@@ -105,12 +130,16 @@ class Catalog:
     @property
     def operators(self) -> tuple[str, ...]:
         """Every operator that occurs, by name."""
-        return tuple(sorted({choice.name for _, choice in self.costs}))
+        return tuple(sorted({choice.name for choice in self._choices}))
 
     @property
     def resamplers(self) -> tuple[str, ...]:
         """Every resampler that occurs beside `bilinear`, by name."""
-        return tuple(sorted({choice.resampler for _, choice in self.costs if choice != choice.operator}))
+        return tuple(sorted({choice.resampler for choice in self._choices if choice != choice.operator}))
+
+    @property
+    def _choices(self) -> set[FusionChoice]:
+        return {choice for network in self.networks for _, choice in network.costs}
 
     @property
     def best(self) -> Entry | None:
@@ -126,7 +155,7 @@ class Catalog:
 def make_catalog(run: RunRecord) -> Catalog:
     """Return the candidates of a run.
 
-    Each architecture is there once: as it is ranked, else by its first row.
+    Each architecture with its hyperparameters is there once: as it is ranked, else by its first row.
 
     Raises:
         SpecError: An architecture is damaged, belongs to another space than the others, or to a space or
@@ -138,12 +167,19 @@ def make_catalog(run: RunRecord) -> Catalog:
         *(part.to_dict("records") for part in (run.ranked, run.beyond.assign(beyond=True), rest))
     ):
         rows.setdefault(row["id"], row)
-    entries = tuple(_entry(row, run.measures, run.quality) for row in rows.values())
-    points = _points(entries)
-    return Catalog(run.measures, run.quality, entries, points, _costs(entries, points))
+    entries = tuple(_entry(row, run) for row in rows.values())
+    if not any(name.startswith(HOST) for name in run.hyperparameters):
+        _require_one_space(entries)
+    refs = dict.fromkeys(entry.architecture.space for entry in entries)
+    networks = tuple(_network(ref, [one for one in entries if one.architecture.space == ref]) for ref in refs)
+    # Those of the network with the most of them come in its order.
+    largest_first = sorted(networks, key=lambda network: -len(network.points))
+    points = tuple(dict.fromkeys(point.name for network in largest_first for point in network.points))
+    return Catalog(run.measures, run.quality, entries, networks, points, tuple(run.hyperparameters))
 
 
-def _entry(row: Mapping[Any, Any], measures: Sequence[Measure], quality: Measure) -> Entry:
+def _entry(row: Mapping[Any, Any], run: RunRecord) -> Entry:
+    measures, quality = run.measures, run.quality
     curve = candidates.curve(row["curve"])
     values = {measure.name: _finite(row.get(measure.column)) for measure in measures}
     if row["state"] != "complete" and curve:
@@ -155,21 +191,20 @@ def _entry(row: Mapping[Any, Any], measures: Sequence[Measure], quality: Measure
         "architecture": Architecture.from_json(row["architecture"]),
         "curve": [{quality.name: value} for value in curve],
         "measured": candidates.measured_costs(row),
+        "hyperparameters": kept_hyperparameters(row, run.hyperparameters),
     }
     return Entry(**kept | ranked | read, values=values)
 
 
-def _points(entries: Sequence[Entry]) -> tuple[FusionPoint, ...]:
-    if not entries:
-        return ()
+def _require_one_space(entries: Sequence[Entry]) -> None:
     refs = {entry.architecture.space for entry in entries}
     if len(refs) > 1:
         names = ", ".join(sorted(str(ref.to_dict()) for ref in refs))
         raise SpecError(f"the candidates of a report belong to one space; got {names}.")
-    return from_ref(refs.pop()).points
 
 
-def _costs(entries: Sequence[Entry], points: Sequence[FusionPoint]) -> dict[tuple[str, FusionChoice], Cost]:
+def _network(ref: SpaceRef, entries: Sequence[Entry]) -> Network:
+    points = from_ref(ref).points
     chosen = dict.fromkeys(pair for entry in entries for pair in entry.architecture.choices)
     by_name = {point.name: point for point in points}
     for entry in entries:
@@ -179,7 +214,7 @@ def _costs(entries: Sequence[Entry], points: Sequence[FusionPoint]) -> dict[tupl
                 f"architecture {entry.id} chooses at {', '.join(sorted(have))}; "
                 f"its space has the points {', '.join(by_name)}."
             )
-    return {(name, choice): by_name[name].cost(choice) for name, choice in chosen}
+    return Network(ref, points, {(name, choice): by_name[name].cost(choice) for name, choice in chosen})
 
 
 def _finite(value: Any) -> float | None:

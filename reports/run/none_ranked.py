@@ -12,6 +12,7 @@ import pandas as pd
 from reports.candidates.violations import Excess, bound_in_words, excesses
 from reports.measures import MEASURES
 from reports.run.commands import resume_command
+from reports.run.events import needed_to_go_on
 from reports.run.run import RunRecord
 
 __all__ = ["NoneRanked", "none_ranked"]
@@ -128,6 +129,7 @@ def _advice(run: RunRecord, states: Any) -> str:
         return ""
     trials = int(states.get("pruned", 0)) + (run.trials or 0)
     changes = ["search.pruner=none", f"search.trials={trials}"]
+    changes += [needed for needed in needed_to_go_on(run) if not needed.startswith("search.patience=")]
     if (run.config.get("search") or {}).get("patience") is not None:
         changes.append("search.patience=null")  # what was stopped counts for it, so it may be used up
     options = (part for change in changes for part in ("--set", change))

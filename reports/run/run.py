@@ -64,6 +64,12 @@ class RunRecord:
         return tuple(MEASURES[name].label for name in self.objectives)
 
     @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        """What the search chose beside operators, by key: a list of values, or a range."""
+        searched = _mapping(self.config.get("hyperparameters"))
+        return {name: given for name, given in searched.items() if name in self.table.columns}
+
+    @property
     def dataset(self) -> Mapping[str, Any]:
         """What the run says of its data set."""
         return _mapping(_mapping(self.config.get("resolved")).get("dataset"))

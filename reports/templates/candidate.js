@@ -5,9 +5,10 @@ class Candidate {
 
   constructor(data, place) {
     this.#data = data;
-    const { values, ...columns } = data.columns;
+    const { values, hyperparameters, ...columns } = data.columns;
+    const own = (table) => Object.fromEntries(Object.entries(table).map(([name, column]) => [name, column[place]]));
     for (const [name, column] of Object.entries(columns)) this[name] = column[place];
-    this.values = Object.fromEntries(Object.entries(values).map(([name, column]) => [name, column[place]]));
+    [this.values, this.hyperparameters] = [own(values), own(hyperparameters)];
   }
   /** Every measure as a person reads it. */
   get shown() {
@@ -16,6 +17,10 @@ class Candidate {
   /** Every measure in full. */
   get exact() {
     return (this.#texts.exact ??= this.#written(formats.exact));
+  }
+  /** What was searched beside its operators, in words; empty where nothing was. */
+  get trained() {
+    return this.#data.hyperparameters.map(({ name, label }) => `${label} ${formats.setting(this.hyperparameters[name])}`).join(", ");
   }
   /** The command that exports it; empty where it has no weights. */
   get command() {
@@ -31,6 +36,7 @@ class Candidate {
     const known = measures.filter(({ name }) => this.values[name] !== null);
     const lines = [
       ...Candidate.#wrapped(this.description.replaceAll("`", "")),
+      ...(this.trained ? Candidate.#wrapped(this.trained) : []),
       ...Candidate.#wrapped(known.map(({ name, label }) => `${this.shown[name]} ${label}`).join(", ")),
     ];
     if (this.state !== "complete") {

@@ -53,6 +53,10 @@ const formats = {
     return `${formats.fixed(part, decimals)} ${found[1]}`;
   },
 
+  /** Return the value of a hyperparameter as a person reads it. */
+  setting(value) {
+    return typeof value === "number" && !Number.isInteger(value) ? formats.general(value, 3) : String(value);
+  },
   /** Return a value as a person reads it, unit included: `97.21 %`, `24.1 k`, `3.2 ms`. */
   shown({ style }, value) {
     if (!Number.isFinite(value)) return formats.absent;

@@ -22,6 +22,10 @@ Object.assign(report, {
     if (values.resampler !== undefined) made.append(report.element("small", {}, `↑${values.resampler[0]}`));
     return made;
   },
+  /** Return the chips of a candidate, of the points that its network has. */
+  chips({ chosen }) {
+    return chosen.flatMap((place, point) => (place === null ? [] : [report.chip(place, point)]));
+  },
   /** Return the resampler of a choice. */
   resampler(place) {
     return report.data.choices[place].values.resampler ?? "bilinear";
@@ -41,7 +45,7 @@ Object.assign(report, {
   },
   strip(entry) {
     const label = entry.description.replaceAll("`", "");
-    return report.element("span", { class: "strip", role: "img", "aria-label": label }, ...entry.chosen.map(report.chip));
+    return report.element("span", { class: "strip", role: "img", "aria-label": label }, ...report.chips(entry));
   },
 
   /**

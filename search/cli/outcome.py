@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import zip_longest
+from shlex import quote
 from typing import Any
 
 import pandas as pd
@@ -17,12 +18,13 @@ from reports.measures import MEASURES
 from reports.run.none_ranked import none_ranked
 from reports.run.run import load_run
 from search.cli.console import print_table
+from search.cli.hyperparameters import searched_beside
 from search.cli.power import power_of_launch
 from search.config import SearchConfig
 from search.run.planning import plan
 from search.run.run import Run
 from search.watching.status import ending, how_to_resume, read_status
-from spaces import Architecture, SearchSpace
+from spaces import Architecture, JointSpace
 
 __all__ = ["print_plan", "print_run"]
 
@@ -43,7 +45,7 @@ def print_plan(config: SearchConfig) -> None:
     except DataError:
         stated = config.stated_space()
         if stated is not None:
-            _add_space(table, stated)
+            _add_space(table, config.joint_space(stated))
             Console().print(table)
         raise
     table.add_row("data", f"{dataset.name}: {_images(dataset.sizes())}")
@@ -62,8 +64,11 @@ def _images(sizes: Mapping[str, Any]) -> str:
     return said if least is None else f"{said}, to train on {least:,} to {most:,} a class"
 
 
-def _add_space(table: Table, space: SearchSpace) -> None:
+def _add_space(table: Table, joint: JointSpace) -> None:
+    space = joint.space
     table.add_row("space", f"{space.name}, {len(space.points)} fusion points, {space.size():,} architectures")
+    for head, line in zip_longest(("beside",), searched_beside(joint), fillvalue=""):
+        table.add_row(head, line)
     for architecture in space.baselines():
         cost = space.cost(architecture)
         name = str(architecture.choices[0][1])
@@ -93,8 +98,8 @@ def print_run(run: Run) -> None:
         raise typer.Exit(3 if none.nearest else 1)
     _print_front(ranked[ranked["rank"] == 1].head(SHOWN), config)
     typer.echo(f"\nreport  {run.path / 'report.html'}")
-    typer.echo(f"export  fusion-nas export {run.path} -o DIR --pick best|knee|ID")
-    typer.echo(f"verdict fusion-nas retrain {run.path}")
+    typer.echo(f"export  fusion-nas export {quote(str(run.path))} -o DIR --pick best|knee|ID")
+    typer.echo(f"verdict fusion-nas retrain {quote(str(run.path))}")
     if why:
         typer.echo(why)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import pandas as pd
 import typer
 
 from reports.candidates import table
 from reports.candidates.candidate import RETRAINED
+from reports.candidates.hyperparameters import settings_in_words
 from reports.judging import in_words, judgement_of
 from reports.measures import MEASURES, Measure, quality_of, tested
 from reports.phrases import describe, duration
@@ -73,22 +75,19 @@ def print_retrained(run_dir: Path, *, interrupted: bool, by_verdict: bool) -> No
         typer.echo(
             f"the retraining ended after {again['done']} of at most {again['most']} trainings, because all of a recipe "
             f"fail for one reason (`limits.same_failures`): {str(again['failure']).rstrip('.')}. Put that right, then "
-            f"`fusion-nas retrain {run_dir}`"
+            f"`fusion-nas retrain {quote(str(run_dir))}`"
         )
     elif again["ended_by"]:
         typer.echo(
             f"the retraining ended after {again['done']} of at most {again['most']} trainings: its budget of "
-            f"{record.budget} is used up; `fusion-nas retrain {run_dir} --budget none` goes on without one"
+            f"{record.budget} is used up; `fusion-nas retrain {quote(str(run_dir))} --budget none` goes on without one"
         )
     if by_verdict and judged is not None:
         raise typer.Exit(verdict_code(judged.verdict.outcome))
 
 
 def _print_participants(record: RetrainRecord) -> None:
-    # Backticks mark code where text is set; in a table they only stand in the way.
-    rows = [
-        (one.id, _roles(one), describe(one.architecture).replace("`", ""), *_costs(one)) for one in record.participants
-    ]
+    rows = [(one.id, _roles(one), _described(one), *_costs(one)) for one in record.participants]
     print_table(("id", "takes part as", "fusion"), ("parameters", "FLOPs"), rows)
     for missing in record.no_controls:
         print_text(f"{missing.of} {missing.measure}: {missing.why}")
@@ -104,6 +103,12 @@ def _print_results(record: RetrainRecord, complete: pd.DataFrame, quality: Measu
                 rows.append((one.id, _roles(one), recipe, str(len(same)), *means, _costs(one)[0]))
     headings = ("seeds", f"validation {quality.label}", f"test {quality.label}", "parameters")
     print_table(("id", "took part as", "recipe"), headings, rows)
+
+
+def _described(participant: Participant) -> str:
+    # Backticks mark code where text is set; in a table they only stand in the way.
+    words = (describe(participant.architecture).replace("`", ""), settings_in_words(participant.hyperparameters))
+    return ", ".join(filter(None, words))
 
 
 def _roles(participant: Participant) -> str:

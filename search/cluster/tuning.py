@@ -58,8 +58,7 @@ class LedgerSearcher(Unsaved, Searcher):
         if candidate is None:
             # One of those in training may yet turn out to be infeasible, and then another one takes its place.
             return Searcher.FINISHED if self._ledger.in_training() == 0 else None
-        assignment = Assignment(candidate.number, candidate.architecture, candidate.seed, candidate.recipe)
-        return {"job": self._job, "candidate": assignment}
+        return {"job": self._job, "candidate": _assigned(candidate)}
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
         """Do nothing: scheduler and callback have reported the end."""
@@ -192,6 +191,12 @@ def run_tune(
         ),
     )
     tuner.fit()
+
+
+def _assigned(candidate: Candidate) -> Assignment:
+    return Assignment(
+        candidate.number, candidate.architecture, candidate.seed, candidate.recipe, dict(candidate.hyperparameters)
+    )
 
 
 def _candidate(trial: Trial) -> Assignment:

@@ -19,10 +19,12 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from fusion_ops.errors import ConfigError, SpecError
 from reports.masking import masked
 
-__all__ = ["Document", "KeyPath", "read_file", "shown", "visible"]
+__all__ = ["HYPERPARAMETERS", "Document", "KeyPath", "read_file", "shown", "visible"]
 
 KeyPath = tuple[str | int, ...]
 
+# The section whose keys have a dot themselves: `train.lr`.
+HYPERPARAMETERS = "hyperparameters"
 CONFIG_FILE = "A config is a mapping of sections such as `space:` and `search:`"
 MAX_BYTES = 1_000_000
 MAX_VALUES = 10_000
@@ -93,13 +95,26 @@ class Document:
         except (ConfigError, SpecError) as error:
             raise self.error(path, str(error)) from None
 
+    def moved(self, source: KeyPath, target: KeyPath) -> Document:
+        """Return a document in which what stands at `source` is taken to stand at `target`."""
+        end, origins, written = len(source), dict(self.origins), dict(self.written)
+        tables: tuple[dict[KeyPath, Any], ...] = (origins, written)
+        for table in tables:
+            there = {path[end:]: known for path, known in table.items() if path[:end] == source}
+            for path in [path for path in table if path[: len(target)] == target]:
+                del table[path]
+            table.update({(*target, *rest): known for rest, known in there.items()})
+        if (origin := self.origin(source)) is not None:
+            origins[target] = origin
+        return Document(self.name, self.values, origins, written)
+
     def override(self, key: str, value: Any) -> None:
         """Set the value of a dotted key such as `search.trials`, whatever was there; text is read as YAML.
 
         Raises:
             ConfigError: The text is not YAML.
         """
-        label, path = f"--set {visible(f'{key}={value}', 80)}", tuple(key.split("."))
+        label, path = f"--set {visible(f'{key}={value}', 80)}", _steps(key)
         parsed = Document(label, {})
         if isinstance(value, str):
             value = _Reader(parsed, with_lines=False).read(value)
@@ -135,6 +150,12 @@ def read_file(path: str | Path, kind: str = CONFIG_FILE) -> Document:
         raise ConfigError(f"{document.name}: is empty. {kind}.")
     document.values = values
     return document
+
+
+def _steps(key: str) -> tuple[str, ...]:
+    """Return the steps of a dotted key; a hyperparameter is called by section and key together."""
+    section, *steps = key.split(".")
+    return (section, ".".join(steps[:2]), *steps[2:]) if section == HYPERPARAMETERS and steps else (section, *steps)
 
 
 def shown(value: Any, written: str | None = None, limit: int = 60) -> str:

@@ -7,6 +7,7 @@ export or a report, in programs that are not this one; so they have to be in a m
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -34,6 +35,8 @@ PLACES = (
     ("latency", "runtime"),
     ("space", "model"),
 )
+# Where its keys name it.
+KEYED = (("constraints",),)
 # Where a config names what is registered.
 LOOKED_UP: tuple[tuple[Registry[Any], tuple[str, str]], ...] = (
     (OPERATORS, ("space", "ops")),
@@ -55,7 +58,7 @@ def named_functions(document: Document) -> None:
     Raises:
         ConfigError: A function has no name by which it can be found, or stands where no code is named.
     """
-    document.values = {key: _named(value, (key,), document) for key, value in document.values.items()}
+    document.values = _named(document.values, (), document)
 
 
 def main_references(values: Any) -> tuple[str, ...]:
@@ -100,7 +103,11 @@ def require_modules(values: Mapping[str, Any], document: Document) -> None:
 def _named(value: Any, path: KeyPath, document: Document) -> Any:
     """Return a value, and what is in it, with references in place of functions."""
     if isinstance(value, dict):
-        return {key: _named(item, (*path, key), document) for key, item in value.items()}
+        keys = {key: _named_key(key, path, document) for key in value}
+        twice = [name for name, count in Counter(keys.values()).items() if count > 1]
+        if twice:
+            raise document.error(path, f"`{_dotted(path)}` names `{twice[0]}` twice; leave one of the two out.")
+        return {name: _named(value[key], (*path, name), document) for key, name in keys.items()}
     if isinstance(value, list | tuple):
         return [_named(item, (*path, index), document) for index, item in enumerate(value)]
     if not callable(value):
@@ -108,6 +115,17 @@ def _named(value: Any, path: KeyPath, document: Document) -> Any:
     if tuple("*" if isinstance(step, int) else step for step in path) not in PLACES:
         raise document.error(path, f"`{_dotted(path)}` takes text, numbers or lists; got a {_kind(value)}.")
     return _reference(path, value, document)
+
+
+def _named_key(key: Any, path: KeyPath, document: Document) -> Any:
+    """Return a key of a mapping, a reference where it is a function."""
+    if not callable(key):
+        return key
+    if path not in KEYED:
+        raise document.error(
+            path, f"keys of {f'`{_dotted(path)}`' if path else 'a config'} are text; got a {_kind(key)}."
+        )
+    return _reference(path, key, document)
 
 
 def _reference(path: KeyPath, function: Any, document: Document) -> str:

@@ -15,7 +15,7 @@ from search.config.document import Document, KeyPath, read_file
 from search.config.errors import config_error
 from search.training.settings import TrainConfig
 
-__all__ = ["SECTION", "read_recipe", "recipe_document", "recipe_name", "recipe_train"]
+__all__ = ["SECTION", "read_recipe", "recipe_document", "recipe_keys", "recipe_name", "recipe_train"]
 
 # Settings of the workers and of the network's output, which all recipes of a run share.
 SHARED = ("device", "compile", "output")
@@ -74,6 +74,11 @@ def recipe_train(document: Document, train: TrainConfig) -> TrainConfig:
         return TrainConfig.model_validate(values)
     except ValidationError as error:
         raise config_error(error, TrainConfig, document, SECTION) from None
+
+
+def recipe_keys(document: Document) -> frozenset[str]:
+    """Return the keys that a recipe changes, with their section: `train.lr`."""
+    return frozenset(f"{SECTION}.{key}" for key in document.values[SECTION])
 
 
 def _within(table: Mapping[KeyPath, Any]) -> dict[KeyPath, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,19 +10,20 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from reports.run.space_stages import stages, standing
 from search.config.data import check_augment, check_data, located, resolved_data
-from search.config.document import Document, read_file
+from search.config.document import HYPERPARAMETERS, Document, read_file
 from search.config.errors import config_error
+from search.config.hyperparameters import alternatives, check_hyperparameters, hyperparameters_of
 from search.config.learning import check_learning
 from search.config.main_module import named_functions, require_modules
 from search.config.network import check_network
 from search.config.objectives import check_constraints, check_latency, check_objectives, check_search
-from search.config.recipe import recipe_train
+from search.config.recipe import recipe_keys, recipe_train
 from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig, VerdictSettings
 from search.config.space import check_space, create_space, resolved_settings, stated_space
 from search.config.user_code import check_loss, try_functions
 from search.training.data import Dataset
 from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, Section, TrainConfig
-from spaces import SearchSpace
+from spaces import JointSpace, SearchSpace
 from spaces.host import HOSTS
 from spaces.importing import import_modules, make_importable
 
@@ -36,6 +37,8 @@ class SearchConfig(Section):
         space: Host network and choices.
         data: Data set.
         train: Training of every candidate.
+        hyperparameters: What is searched beside the fusion choices, by key: a list of values, or a range
+            `{low: 0.02, high: 0.5, log: true}`.
         objectives: What is improved, one of them a quality of the task: `accuracy`, `balanced_accuracy`, `f1`, `map`,
             `miou`, `dice`, `mae`, `r2` or `loss`; a cost: `params`, `flops`, `latency` or `latency@RUNTIME`, `memory`;
             or a user-defined `module:function`. Beside them a quality in int8, such as `accuracy@int8`.
@@ -55,6 +58,7 @@ class SearchConfig(Section):
     space: SpaceConfig = SpaceConfig()
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
     objectives: tuple[str, ...] = ("accuracy", "params")
     constraints: dict[str, Any] = Field(default_factory=dict)
     search: SearchSettings = SearchSettings()
@@ -129,12 +133,13 @@ class SearchConfig(Section):
         Raises:
             ConfigError: One of them is for another task than the data set's, or user-defined and fails.
         """
-        check_augment(self.train.augment, dataset.task, self._document, dataset.other_shapes)
         check_objectives(self.objectives, self.data.name, dataset.task, self._document)
         check_constraints(self.constraints, self.objectives, dataset.task, self._document)
-        check_learning(self.train, dataset, self._document)
         own = HOSTS[self.space.name].sized
-        try_functions(self.train, self.objectives, dataset, self._document, own=own)
+        for train, document in self._trainings():
+            check_augment(train.augment, dataset.task, document, dataset.other_shapes)
+            check_learning(train, dataset, document)
+            try_functions(train, self.objectives, dataset, document, own=own)
 
     def create_space(self, dataset: Dataset) -> SearchSpace:
         """Return the search space for the images and classes of a data set.
@@ -146,13 +151,28 @@ class SearchConfig(Section):
         earlier = standing(stages(self.resolved))
         return create_space(self.space, dataset, self._document, self.train.output, earlier)
 
+    def joint_space(self, space: SearchSpace) -> JointSpace:
+        """Return a search space with the hyperparameters that are searched beside its choices; there may be none.
+
+        What the config has for a key where it is not searched is tried first.
+
+        Raises:
+            ConfigError: The host network cannot have a value, or takes too many.
+        """
+        found = hyperparameters_of(self.hyperparameters, self.space.name)
+        sections = {"train": self.train.model_dump(), "space": space.host.settings()}
+        first = {one.name: sections[one.name.partition(".")[0]][one.key] for one in found}
+        with self._document.placing(HYPERPARAMETERS):
+            return JointSpace(space, found, first)
+
     def check_network(self, space: SearchSpace, dataset: Dataset) -> None:
         """Run a user-defined network on images of the data set, in training and in evaluation.
 
         Raises:
             ConfigError: It fails, or what it returns does not fit `train.output`, the classes, the loss or a quality.
         """
-        check_network(space, self.train, self.objectives, dataset, self._document)
+        for train, document in self._trainings():
+            check_network(space, train, self.objectives, dataset, document)
 
     def with_recipe(self, document: Document) -> Self:
         """Return this config with a recipe in place of its own `train`.
@@ -162,7 +182,8 @@ class SearchConfig(Section):
         Raises:
             ConfigError: A key is unknown, or a value breaks a rule.
         """
-        config = self.model_copy(update={"train": recipe_train(document, self.train)})
+        left = {key: values for key, values in self.hyperparameters.items() if key not in recipe_keys(document)}
+        config = self.model_copy(update={"train": recipe_train(document, self.train), "hyperparameters": left})
         config._document = document
         check_loss(config.train.loss, document)
         return config
@@ -174,6 +195,11 @@ class SearchConfig(Section):
             ConfigError: A setting has an impossible value.
         """
         return stated_space(self.space, self._document)
+
+    def _trainings(self) -> Iterator[tuple[TrainConfig, Document]]:
+        """Yield how candidates are trained: as `train` says, and with each value that is searched."""
+        yield self.train, self._document
+        yield from alternatives(self.hyperparameters, self.train, self._document)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SearchConfig) and self.to_dict() == other.to_dict()
@@ -198,11 +224,13 @@ class SearchConfig(Section):
         task = check_data(config.data, document)
         check_objectives(config.objectives, config.data.name, task, document)
         check_latency(config.latency, config.objectives, document)
-        check_augment(config.train.augment, task, document)
-        check_loss(config.train.loss, document)
+        check_hyperparameters(config.hyperparameters, config.space, config.train, document)
+        config._document = document
+        for train, place in config._trainings():
+            check_augment(train.augment, task, place)
+            check_loss(train.loss, place)
         check_constraints(config.constraints, config.objectives, task, document)
         check_search(config.search, config.objectives, config.train.epochs, document)
-        config._document = document
         return config
 
 

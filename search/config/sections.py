@@ -52,6 +52,8 @@ class SearchSettings(Section):
         min_epochs: No training is stopped before so many epochs; the report says where earlier stops are unfair.
         seed: Seed of the proposals, and of every candidate's initial weights and batches.
         baselines: Whether the uniform architectures are trained first.
+        baseline_draws: Settings of the hyperparameters with which each of them is trained, the same for all; where
+            none are searched, there is one.
         patience: The search ends when so many candidates in succession, baselines included, have not changed the
             front; `null` for no such end.
         random_baseline: Whether random architectures are trained in full after the search, for as many epochs as the
@@ -67,6 +69,7 @@ class SearchSettings(Section):
     min_epochs: Count = 1
     seed: Seed = 0
     baselines: bool = True
+    baseline_draws: Count = 3
     patience: Count | None = None
     random_baseline: bool = False
     one_epoch_baseline: bool = False

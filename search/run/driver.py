@@ -39,7 +39,7 @@ from search.watching.files import EventLog, LiveFile
 from search.watching.progress import ProgressDisplay
 from search.watching.tensorboard import TensorBoardFiles
 from search.watching.time_left import TimeLeft
-from spaces import SearchSpace
+from spaces import JointSpace
 
 __all__ = ["Driver"]
 
@@ -52,7 +52,7 @@ class Driver:
     Args:
         config: The search config.
         directory: The run directory, locked by this process.
-        space: The search space.
+        space: The search space, with the hyperparameters that are searched beside its choices.
         study: The run's study.
         dataset: Its data set, for the workers of a cluster.
         tensorboard: Whether to write TensorBoard event files, also those of what has been trained.
@@ -64,7 +64,7 @@ class Driver:
         self,
         config: SearchConfig,
         directory: RunDirectory,
-        space: SearchSpace,
+        space: JointSpace,
         study: Any,
         dataset: data.Dataset,
         *,
@@ -117,7 +117,7 @@ class Driver:
 
     def enqueue_baselines(self) -> int:
         """Put the uniform networks first, where they are wanted; return how many the search has no room for."""
-        return enqueue_uniform(self.ledger) if self.config.search.baselines else 0
+        return enqueue_uniform(self.ledger, self.config.search.baseline_draws) if self.config.search.baselines else 0
 
     def search(self, event: str) -> bool:
         """Carry on the search; see `run`."""
@@ -151,7 +151,7 @@ class Driver:
             self.ledger.release()
             self._write_table()
         if self.ledger.halt:
-            raise RunError(f"{self.ledger.halt}, then `fusion-nas {work.command} {self.directory.path}`.")
+            raise RunError(f"{self.ledger.halt}, then `fusion-nas {work.command} {self.directory.quoted}`.")
         interrupted = self._signals.received
         self.log.write(work.interrupted if interrupted else work.ended, **work.summary())
         if self.ledger.candidates:
@@ -238,6 +238,7 @@ class Driver:
             kind=candidate.kind,
             state=candidate.state,
             epochs=candidate.epochs,
+            **({"hyperparameters": candidate.hyperparameters} if candidate.hyperparameters else {}),
             **({"role": candidate.role, "recipe": candidate.recipe, "seed": candidate.seed} if candidate.role else {}),
             **({"worker": candidate.worker} if candidate.worker else {}),
             **({"reason": candidate.reason} if candidate.reason else {}),

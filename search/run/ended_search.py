@@ -17,7 +17,7 @@ from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.settings import TrainConfig
 from search.watching.status import read_status
-from spaces import SearchSpace
+from spaces import JointSpace
 
 __all__ = ["EndedSearch", "ended_search", "require_ended"]
 
@@ -29,7 +29,7 @@ class EndedSearch:
     Args:
         config: The run's config.
         directory: Its directory.
-        space: Its search space.
+        space: Its search space, with its hyperparameters.
         dataset: Its data set.
         known: What was asked of its retraining before; `None` before the first one.
         asked: What is asked now.
@@ -38,7 +38,7 @@ class EndedSearch:
 
     config: SearchConfig
     directory: RunDirectory
-    space: SearchSpace
+    space: JointSpace
     dataset: data.Dataset
     known: RetrainRecord | None
     asked: RetrainRecord
@@ -66,7 +66,7 @@ def ended_search(run_dir: str | Path, request: RetrainRequest) -> EndedSearch:
         other = config.with_recipe(document)
         by_value(main_references(other.train.model_dump(mode="json")))
         other.check_task(dataset)
-        other.check_network(space, dataset)
+        other.check_network(space.space, dataset)
         recipes[name] = other.train
     return EndedSearch(config, directory, space, dataset, known, asked, recipes)
 
@@ -77,5 +77,5 @@ def require_ended(directory: RunDirectory) -> None:
     if not status["search_ended"]:
         raise RunError(
             f"the search in {directory.path} has not ended ({status['done']} of {status['trials']} candidates done); "
-            f"end it with `fusion-nas resume {directory.path}`, then retrain."
+            f"end it with `fusion-nas resume {directory.quoted}`, then retrain."
         )

@@ -30,7 +30,7 @@ from search.training.data.sets.given import given_dataset, kept
 from search.training.disk import unwritable_told, write_whole
 from search.training.held_out import digest
 from search.watching.tensorboard import require_tensorboard
-from spaces import SearchSpace
+from spaces import JointSpace
 
 __all__ = ["begun", "launch", "resume"]
 
@@ -84,14 +84,14 @@ def launch(config: SearchConfig, run_dir: str | Path, *, data: Any = None, tenso
 def begun(
     config: SearchConfig,
     directory: RunDirectory,
-    space: SearchSpace,
+    space: JointSpace,
     dataset: Dataset,
     *,
     tensorboard: bool = False,
 ) -> Driver:
     """Return the driver of a new run, whose config and study are written; nothing is in training."""
     name = study_name(directory)
-    resolved = _resolved(config, dataset, name) | {"network": space.host.fingerprint}
+    resolved = _resolved(config, dataset, name) | {"network": space.space.host.fingerprint}
     directory.write_config(config.to_dict() | {"resolved": resolved})
     split = dataset.validation
     others = {f"input{index}": other for index, other in enumerate(split.others, 1)}

@@ -17,15 +17,17 @@ from search.study.bounds import require_reachable
 from search.study.storage import require_storage
 from search.training import data
 from search.training.device import resolve_device
-from spaces import SearchSpace
+from spaces import JointSpace
 
 __all__ = ["plan", "resources"]
 
 logger = logging.getLogger(__name__)
 
 
-def plan(config: SearchConfig, given: data.Dataset | None = None) -> tuple[SearchSpace, data.Dataset]:
+def plan(config: SearchConfig, given: data.Dataset | None = None) -> tuple[JointSpace, data.Dataset]:
     """Check all that can be checked before anything starts, and return the space and the data set.
+
+    The space has the hyperparameters that the config searches beside its choices.
 
     What was left alone in a user-defined network, and how data were read and divided, is told as warnings of the log.
 
@@ -48,10 +50,11 @@ def plan(config: SearchConfig, given: data.Dataset | None = None) -> tuple[Searc
     for notice in dataset.notices:
         logger.warning("notice: data set %s: %s", dataset.name, notice)
     config.check_task(dataset)
-    space = config.create_space(dataset)
-    for notice in space.notices:
+    alone = config.create_space(dataset)
+    for notice in alone.notices:
         logger.warning("notice: %s", notice)
-    config.check_network(space, dataset)
+    config.check_network(alone, dataset)
+    space = config.joint_space(alone)
     require_reachable(space, config.constraints)
     resources(config)
     require_storage(config.storage.url)

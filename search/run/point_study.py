@@ -37,7 +37,7 @@ from search.training.measuring.operators import DeviceTimer, beyond
 from search.training.measuring.points import LookEndedError, PointExaminer, PointsSeen, has_statistics
 from search.training.settings import TrainConfig
 from search.training.user_objectives import user_functions
-from spaces import Architecture, FusionPoint, from_ref
+from spaces import Configuration, FusionPoint, from_ref
 from spaces.latency import Operator
 from spaces.operator_paths import BuiltNetwork, build_with_paths
 
@@ -70,7 +70,7 @@ class PointStudy:
         config: Its config.
         recipes: By name, how networks were trained again.
         dataset: The data set; its test images are not touched.
-        architecture: The architecture.
+        candidate: The architecture, with the hyperparameters of its trainings.
         stopped: Whether to end it; what comes out then is worth nothing.
         allowance: How long it may take.
     """
@@ -81,12 +81,14 @@ class PointStudy:
         config: SearchConfig,
         recipes: Mapping[str, TrainConfig],
         dataset: Dataset,
-        architecture: Architecture,
+        candidate: Configuration,
         stopped: Callable[[], bool],
         allowance: Allowance | None = None,
     ) -> None:
         self._run, self._config, self._recipes, self._dataset = run, config, recipes, dataset
-        self._architecture, self._stopped, self._allowance = architecture, stopped, allowance or Allowance()
+        architecture = candidate.architecture
+        self._id, self._architecture = candidate.id, architecture
+        self._stopped, self._allowance = stopped, allowance or Allowance()
         self._space = from_ref(architecture.space)
         self._points = {point.name: point for point in self._space.points if architecture[point.name].operator != SUM}
         self._weighing = {name: point for name, point in self._points.items() if _weighs(architecture[name])}
@@ -179,7 +181,7 @@ class PointStudy:
 
     def _built(self, number: int) -> BuiltNetwork:
         built = build_with_paths(self._space, self._architecture)
-        load_weights(built.network, self._run.retrained_weights(self._architecture.id, number))
+        load_weights(built.network, self._run.retrained_weights(self._id, number))
         return built
 
     def _effects(

@@ -18,12 +18,14 @@ from reports.judging import judgement_of
 from reports.retrained.arm import Arm
 from reports.retrained.margin import verdict_margin
 from reports.retrained.point_record import PointRecord, read_points, write_points
+from reports.retrained.record import read_retrain_record
 from reports.run.run import RunRecord, load_run
 from search.config import SearchConfig
 from search.run.point_study import PointStudy
 from search.training.data import Dataset
 from search.training.measuring.points import LookEndedError
-from search.training.settings import TrainConfig
+from search.training.settings import TrainConfig, trained_with
+from spaces import Configuration
 
 __all__ = ["keep_points"]
 
@@ -65,7 +67,9 @@ def keep_points(
     started = time.monotonic()
     try:
         with _threads(int(config.ray.cpus_per_trial)):
-            found = PointStudy(run, config, recipes, dataset, arms[0].architecture, stopped).record(wanted)
+            looked = Configuration(arms[0].architecture, tuple(arms[0].hyperparameters.items()))
+            trained = _trained(run_dir, recipes, arms[0])
+            found = PointStudy(run, config, trained, dataset, looked, stopped).record(wanted)
         _write(found, run_dir, started, stopped)
     except LookEndedError:
         return
@@ -76,6 +80,13 @@ def keep_points(
         say(f"what each fusion point does could not be measured: {problem}")
         with suppress(OSError):
             _write(replace(wanted, problem=problem), run_dir, started, stopped)
+
+
+def _trained(run_dir: Path, recipes: Mapping[str, TrainConfig], arm: Arm) -> dict[str, TrainConfig]:
+    """Return by recipe how a network was trained: with its hyperparameters, but for keys that the recipe states."""
+    record = read_retrain_record(run_dir)
+    stated = {} if record is None else record.recipes
+    return {name: trained_with(train, arm.hyperparameters, stated.get(name, ())) for name, train in recipes.items()}
 
 
 def _write(record: PointRecord, run_dir: Path, started: float, stopped: Callable[[], bool]) -> None:

@@ -43,7 +43,8 @@ class Preliminaries:
         """Return the latencies that further candidates are proposed by, and that are not there yet."""
         study = self._ledger.study
         reads: tuple[str, ...] = getattr(study.sampler, "reads_operator_latency", ())
-        if self._ledger.remaining() == 0:
+        # An operator has a latency for each host network, of which there may be many.
+        if self._ledger.remaining() == 0 or self._ledger.joint.of_host:
             return []
         return [name for name in reads if name not in self._tried and operator_latency(name) not in study.user_attrs]
 

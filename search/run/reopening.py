@@ -99,7 +99,7 @@ def study_name(directory: RunDirectory) -> str:
 def resumable(directory: RunDirectory, command: str = "resume") -> Iterator[None]:
     """Say how the run goes on where its disk cannot be written, and where it is ended at once."""
     try:
-        with unwritable_told(directory.path, f"`fusion-nas {command} {directory.path}`"):
+        with unwritable_told(directory.path, f"`fusion-nas {command} {directory.quoted}`"):
             yield
     except KeyboardInterrupt:
         raise Interrupted(how_to_resume(read_status(directory.path))) from None

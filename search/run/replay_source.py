@@ -12,18 +12,20 @@ import pandas as pd
 from fusion_ops.errors import RunError
 from reports.candidates import table as candidates
 from reports.candidates.candidate import TRAINED
+from reports.candidates.hyperparameters import kept
 from reports.measures import MEASURES
 from reports.run.run import RunRecord
 from reports.run.second_looks import repeated
 from reports.run.space_stages import stages, standing
 from search.config import SearchConfig
+from search.config.hyperparameters import hyperparameters_of
 from search.config.space import CHOICES
 from search.run.reopening import study_name
 from search.strategy import trials as stored
 from search.study.opening import load_study
 from search.study.replay import Ending, Training
 from search.study.run_directory import RunDirectory
-from spaces import Architecture, SearchSpace, from_ref
+from spaces import Architecture, JointSpace, from_ref
 
 __all__ = ["Source", "source_of"]
 
@@ -46,7 +48,7 @@ class Source:
 
     rows: pd.DataFrame
     trainings: tuple[Training, ...]
-    space: SearchSpace
+    space: JointSpace
     epochs: int
     constraints: Mapping[str, float]
     seed: int
@@ -72,7 +74,7 @@ def source_of(record: RunRecord) -> Source:
             "Replay it when one is complete."
         )
     curves = _curves(record, rows)
-    trainings = tuple(_training(row, curves[row["number"]]) for row in rows.to_dict("records"))
+    trainings = tuple(_training(row, curves[row["number"]], record.hyperparameters) for row in rows.to_dict("records"))
     search: Mapping[str, Any] = record.config.get("search") or {}
     return Source(
         rows=rows,
@@ -87,12 +89,13 @@ def source_of(record: RunRecord) -> Source:
     )
 
 
-def _space(record: RunRecord, architecture: Architecture) -> SearchSpace:
+def _space(record: RunRecord, architecture: Architecture) -> JointSpace:
     """Return the run's space: of the host network that its architectures name, with the choices of its config."""
     section: Mapping[str, Any] = record.config.get("space") or {}
     choices = {name: _value(section[name]) for name in CHOICES if name in section}
     earlier = stages(record.config.get("resolved") or {})
-    return from_ref(architecture.space, **choices, standing=standing(earlier))
+    space = from_ref(architecture.space, **choices, standing=standing(earlier))
+    return JointSpace(space, hyperparameters_of(record.hyperparameters, space.name))
 
 
 def _value(value: Any) -> Any:
@@ -107,7 +110,7 @@ def _rows(table: pd.DataFrame) -> pd.DataFrame:
     return last.drop_duplicates("id").drop(columns="begun")
 
 
-def _training(row: Mapping[Any, Any], curve: tuple[dict[str, float], ...]) -> Training:
+def _training(row: Mapping[Any, Any], curve: tuple[dict[str, float], ...], searched: Mapping[str, Any]) -> Training:
     ending: Ending = "unknown" if row["state"] == "pruned" else row["state"]
     return Training(
         architecture=Architecture.from_json(row["architecture"]),
@@ -116,6 +119,7 @@ def _training(row: Mapping[Any, Any], curve: tuple[dict[str, float], ...]) -> Tr
         seconds=float(row["seconds"]) / len(curve) if row["seconds"] > 0 else 1.0,
         kind=row["kind"],
         measured=candidates.measured_costs(row),
+        hyperparameters=kept(row, searched),
     )
 
 

@@ -20,7 +20,7 @@ from search.strategy.samplers import create_sampler
 from search.study.run_directory import RunDirectory
 from search.study.storage import guarded
 from search.watching.tensorboard import require_tensorboard
-from spaces import SearchSpace
+from spaces import JointSpace
 
 __all__ = ["go_on", "run_sampler"]
 
@@ -44,8 +44,8 @@ def go_on(run_dir: str | Path, overrides: Mapping[str, Any], *, tensorboard: boo
         # A model-based sampler continues with new draws, not with those that it made before.
         drawn = directory.log.stat().st_size if config.search.sampler != "random" and directory.log.is_file() else 0
         sampler = run_sampler(config, space, config.search.seed + drawn)
-        study = reopened(config, directory, space, dataset, sampler)
-        study = in_wider_space(study, config, directory, space, sampler)
+        study = reopened(config, directory, space.space, dataset, sampler)
+        study = in_wider_space(study, config, directory, space.space, sampler)
         driver = Driver(config, directory, space, study, dataset, tensorboard=tensorboard)
         directory.write_config(config.to_dict() | {"resolved": config.resolved | {"study": study.study_name}})
         if last_widened(config):
@@ -54,10 +54,14 @@ def go_on(run_dir: str | Path, overrides: Mapping[str, Any], *, tensorboard: boo
         return driver.search("resumed")
 
 
-def run_sampler(config: SearchConfig, space: SearchSpace, seed: int) -> BaseSampler:
+def run_sampler(config: SearchConfig, space: JointSpace, seed: int) -> BaseSampler:
     """Return the sampler of a run."""
     return create_sampler(
-        config.search.sampler, space, objectives=config.objectives, seed=seed, constraints=config.constraints
+        config.search.sampler,
+        space,
+        objectives=config.objectives,
+        seed=seed,
+        constraints=config.constraints,
     )
 
 

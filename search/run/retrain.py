@@ -87,7 +87,7 @@ def retrain(run_dir: str | Path, request: RetrainRequest) -> bool:
         driver.ledger.release()
         directory.write_retrain_record(record)
         look = partial(keep_points, directory.path, config, opened.recipes, opened.dataset)
-        work = RetrainWork(retraining, opened.recipes, record.test_digest, driver.budget, look)
+        work = RetrainWork(retraining, opened.recipes, record.recipes, record.test_digest, driver.budget, look)
         interrupted = driver.run(work, "retraining", most=retraining.most())
         save_verdict(directory.path)
         return interrupted
@@ -122,7 +122,7 @@ def _driver(opened: EndedSearch, *, copied: bool = False) -> tuple[Driver, Retra
     """
     config, directory, asked = opened.config, opened.directory, opened.asked
     # Nothing is proposed any more, and nothing that is trained again is shown to the search's sampler.
-    study = reopened(config, directory, opened.space, opened.dataset, RandomSampler(seed=0), copied=copied)
+    study = reopened(config, directory, opened.space.space, opened.dataset, RandomSampler(seed=0), copied=copied)
     epochs, seconds = limits_of(asked.budget)
     budget = Budget(timeout=seconds, device_hours=None, devices=1.0, trained=lambda: 0.0)
     made: list[tuple[Retraining, RetrainRecord]] = []
@@ -147,7 +147,7 @@ def _recorded(opened: EndedSearch, ledger: Ledger) -> RetrainRecord:
     if complete and not any(one.feasible for one in complete):
         raise RunError(
             f"none of the {len(complete)} complete candidates of {opened.directory.path} meets the constraints, so "
-            f"that there is no finalist; `fusion-nas status {opened.directory.path}` names the nearest."
+            f"that there is no finalist; `fusion-nas status {opened.directory.quoted}` names the nearest."
         )
     if not complete:
         raise RunError(
@@ -184,7 +184,7 @@ def _set_back(known: RetrainRecord | None) -> Iterator[Participant]:
     for one in known.participants if known else ():
         roles = tuple(part for part in one.roles if part[0] == "ablation")
         if roles:
-            yield Participant(one.architecture, roles)
+            yield replace(one, roles=roles)
 
 
 def _require_test_images(opened: EndedSearch) -> None:
@@ -205,7 +205,7 @@ def _require_recipes(opened: EndedSearch, ledger: Ledger) -> None:
 
 def _retraining(opened: EndedSearch, ledger: Ledger, record: RetrainRecord, epochs: int | None) -> Retraining:
     def ablate(winner: Participant) -> Sequence[Participant]:
-        joined = merged((*record.participants, *ablations(ledger.space, winner.architecture)))
+        joined = merged((*record.participants, *ablations(ledger.joint, winner)))
         opened.directory.write_retrain_record(replace(record, participants=joined))
         return joined
 

@@ -9,6 +9,7 @@ from typing import Any
 from fusion_ops.errors import ConfigError, RunError
 from reports.run.space_stages import stages
 from search.config import SearchConfig
+from search.config.document import HYPERPARAMETERS
 from search.strategy.trials import CONFIG
 
 __all__ = ["MAY_CHANGE", "MAY_GROW", "require_changeable", "require_same", "space_of_study", "state_config"]
@@ -56,7 +57,7 @@ def require_same(study: Any, config: SearchConfig) -> None:
         RunError: It was edited since; the message has the differences.
     """
     # A study of an earlier version has no config, or lacks the keys that are new.
-    before, after = study.user_attrs.get(CONFIG, {}), _fixed(config)
+    before, after = {HYPERPARAMETERS: {}} | study.user_attrs.get(CONFIG, {}), _fixed(config)
     widened = space_of_study(study, config) is not None
     changes = [
         f"{key} was {json.dumps(value)}, is {json.dumps(after[key])}"
@@ -84,8 +85,11 @@ def space_of_study(study: Any, config: SearchConfig) -> dict[str, list[Any]] | N
 
 def _fixed(config: SearchConfig) -> dict[str, Any]:
     """Return the keys that may not change, with their values as JSON keeps them."""
-    leaves = dict(_leaves(json.loads(json.dumps(config.to_dict()))))
-    return {key: value for key, value in leaves.items() if not _is_among(key, (*MAY_CHANGE, *ELSEWHERE))}
+    values = json.loads(json.dumps(config.to_dict()))
+    # As a whole, so that one more is a change, too.
+    whole = {HYPERPARAMETERS: values.pop(HYPERPARAMETERS)}
+    leaves = {key: value for key, value in _leaves(values) if not _is_among(key, (*MAY_CHANGE, *ELSEWHERE))}
+    return leaves | whole
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from optuna import Study
@@ -44,6 +45,10 @@ def widened_config(path: Path, overrides: Mapping[str, Any]) -> SearchConfig:
     growing = {key: overrides[key] for key in MAY_GROW if key in overrides}
     if not growing:
         return config
+    if config.hyperparameters:
+        raise ConfigError(
+            f"`{next(iter(growing))}` of a run that searches hyperparameters cannot grow; launch a new run with it."
+        )
     before, after = SearchConfig.load(path), config
     grown = {key: _grown(key, _value(before, key), _value(after, key)) for key in growing}
     config = SearchConfig.load(path, overrides={**overrides, **grown})
@@ -103,8 +108,9 @@ def _grown(key: str, before: list[Any], after: list[Any]) -> list[Any]:
     lost = [value for value, name in zip(before, was, strict=True) if name not in now]
     grown = [*before, *(value for value, name in zip(after, now, strict=True) if name not in was)]
     if lost:
+        wider = quote(f"{key}=[{', '.join(map(str, grown))}]")
         raise ConfigError(
             f"`{key}` of a run can only grow; got [{', '.join(map(str, after))}], without "
-            f"{', '.join(map(str, lost))}. Give {key}=[{', '.join(map(str, grown))}], or launch a new run."
+            f"{', '.join(map(str, lost))}. Give `--set {wider}`, or launch a new run."
         )
     return grown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from search.study.ledger import Ledger
 from search.study.retraining import Retraining
 from search.training.job import Job
 from search.training.settings import TrainConfig
-from spaces import Architecture
+from spaces import Configuration
 
 __all__ = ["Conclude", "RetrainWork", "SearchWork", "Tune", "Work"]
 
@@ -101,7 +101,7 @@ class SearchWork(Work):
             summary["limit"] = limit
         return summary
 
-    def _controls(self) -> list[tuple[Architecture, str]]:
+    def _controls(self) -> list[tuple[Configuration, str]]:
         """Return what is to be trained next of what the search is compared with; nothing before it has ended."""
         settings, epochs = self._config.search, self._config.train.epochs
         stages = []
@@ -119,6 +119,7 @@ class RetrainWork(Work):
     Args:
         retraining: Hands them out.
         recipes: By name, how they are trained.
+        stated: By name, the keys of `train` that a recipe states itself.
         test_digest: What tells the test images from any others.
         budget: When it ends at the latest.
         conclude: Works out what the report shows of the trained networks; see `Work.conclude`.
@@ -130,11 +131,12 @@ class RetrainWork(Work):
         self,
         retraining: Retraining,
         recipes: Mapping[str, TrainConfig],
+        stated: Mapping[str, Collection[str]],
         test_digest: str,
         budget: Budget,
         conclude: Conclude,
     ) -> None:
-        self._retraining, self._recipes = retraining, dict(recipes)
+        self._retraining, self._recipes, self._stated = retraining, dict(recipes), dict(stated)
         self._test_digest, self._budget, self._conclude = test_digest, budget, conclude
 
     def is_left(self) -> bool:
@@ -143,7 +145,7 @@ class RetrainWork(Work):
 
     def of_workers(self, job: Job) -> Job:
         """Return the job with the recipes and, in this work alone, the test images."""
-        return replace(job, recipes=self._recipes, test_digest=self._test_digest)
+        return replace(job, recipes=self._recipes, stated=self._stated, test_digest=self._test_digest)
 
     def train(self, tune: Tune, stopped: Callable[[], bool], say: Callable[[str], None]) -> None:
         """Train what is wanted, as long as anything is."""

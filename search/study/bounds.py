@@ -10,7 +10,8 @@ import numpy as np
 from fusion_ops.errors import Infeasible
 from reports.fronts.dominance import non_dominated
 from reports.measures import MEASURES
-from spaces import SearchSpace
+from spaces import JointSpace, SearchSpace
+from spaces.joint import joint
 
 __all__ = ["broken", "exact", "excesses", "require_reachable"]
 
@@ -38,8 +39,8 @@ def broken(bounds: Mapping[str, float], values: Mapping[str, float]) -> str:
     return "; ".join(parts)
 
 
-def require_reachable(space: SearchSpace, bounds: Mapping[str, float]) -> None:
-    """Check that an architecture meets all bounds on exact costs at the same time.
+def require_reachable(space: SearchSpace | JointSpace, bounds: Mapping[str, float]) -> None:
+    """Check that an architecture, of any variant of the host network, meets all bounds on exact costs together.
 
     Raises:
         Infeasible: None does; the message names the smallest costs that can be reached.
@@ -54,7 +55,7 @@ def require_reachable(space: SearchSpace, bounds: Mapping[str, float]) -> None:
     if len(limits) < 2:
         return
     names = tuple(limits)
-    front = _reachable(space, names)
+    front = np.concatenate([_reachable(variant, names) for variant in joint(space).variants])
     if (front <= np.array([limits[name] for name in names])).all(axis=1).any():
         return
     # Of what can be reached, the one that is least above its bounds, in proportion.

@@ -23,7 +23,8 @@ from search.study.run_directory import utc_now
 from search.study.same_failures import SameFailures
 from search.study.stall import Stall
 from search.training.job import Progress
-from spaces import Architecture, SearchSpace
+from spaces import Configuration, JointSpace, SearchSpace
+from spaces.joint import joint
 
 __all__ = ["Ledger"]
 
@@ -37,7 +38,7 @@ class Ledger:
 
     Args:
         study: The run's study.
-        space: The search space.
+        space: The search space; with the hyperparameters that are searched beside its choices, if any are.
         objectives: Names of the objectives, in the study's order.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality.
         pruner: Who decides on early stops.
@@ -50,6 +51,8 @@ class Ledger:
         widened: When the space was widened last, as `utc_now` writes it; `patience` counts from then on.
 
     Attributes:
+        joint: The search space with its hyperparameters.
+        space: The same without; of several host networks, the one that the config itself describes.
         candidates: By number, all but those that wait for their training to go on.
         exhausted: Whether nothing new can be proposed.
         stall: How long the front has not changed.
@@ -61,7 +64,7 @@ class Ledger:
     def __init__(
         self,
         study: optuna.Study,
-        space: SearchSpace,
+        space: SearchSpace | JointSpace,
         *,
         objectives: Sequence[str],
         constraints: Mapping[str, float],
@@ -75,7 +78,8 @@ class Ledger:
         widened: str = "",
     ) -> None:
         self.study = study
-        self.space = space
+        self.joint = joint(space)
+        self.space = self.joint.space
         self.objectives = tuple(objectives)
         self.quality = next(name for name in self.objectives if MEASURES[name].quality)
         self.maximize = MEASURES[self.quality].direction == "maximize"
@@ -92,7 +96,7 @@ class Ledger:
         self.stall = Stall(patience)
         self.failures = SameFailures(same_failures)
         self._measured_bounds = {name: bound for name, bound in constraints.items() if not MEASURES[name].exact}
-        self._controls: deque[tuple[Architecture, str]] = deque()
+        self._controls: deque[tuple[Configuration, str]] = deque()
         self._open: dict[int, optuna.Trial] = {}
         self._released: dict[int, Candidate] = {}
         self._aside: list[optuna.Trial] = []
@@ -152,20 +156,20 @@ class Ledger:
 
     # What happens
 
-    def enqueue(self, architecture: Architecture, kind: str, series: str = "") -> None:
-        """Have an architecture proposed before anything that the sampler proposes.
+    def enqueue(self, configuration: Configuration, kind: str, series: str = "") -> None:
+        """Have an architecture proposed, with its hyperparameters, before anything that the sampler proposes.
 
         Args:
-            architecture: The architecture.
+            configuration: Both.
             kind: The kind of its candidate.
             series: Of a control, the series that it belongs to.
         """
         purpose = {stored.KIND: kind, **({stored.SERIES: series} if series else {})}
-        self.study.enqueue_trial(self.space.params(architecture), user_attrs=purpose)
+        self.study.enqueue_trial(self.joint.params(configuration), user_attrs=purpose)
         self._queued += 1
 
-    def queue_controls(self, controls: Iterable[tuple[Architecture, str]]) -> None:
-        """Have architectures trained after the search, each for a series that the search is compared with."""
+    def queue_controls(self, controls: Iterable[tuple[Configuration, str]]) -> None:
+        """Have configurations trained after the search, each for a series that the search is compared with."""
         self._controls.extend(controls)
 
     def ask(self) -> Candidate | None:
@@ -186,8 +190,8 @@ class Ledger:
             if not self._queued:
                 self.enqueue(self._controls[0][0], "control", self._controls[0][1])
             candidate = self._next()
-            taken = candidate.architecture, candidate.series
-            self._controls = deque(control for control in self._controls if control != taken)
+            taken = candidate.id, candidate.series
+            self._controls = deque(control for control in self._controls if (control[0].id, control[1]) != taken)
             if candidate.state == "running":
                 return candidate
         return None
@@ -202,7 +206,8 @@ class Ledger:
         candidate = self.candidates[trial.number] = make(trial.number)
         self._open[trial.number] = trial
         if (known := self._repeats.take(candidate)) is not None:
-            self.finish(trial.number, "duplicate", f"same architecture, seed and recipe as candidate {known}")
+            same = "architecture, hyperparameters, seed" if candidate.hyperparameters else "architecture, seed"
+            self.finish(trial.number, "duplicate", f"same {same} and recipe as candidate {known}")
         else:
             self._save(candidate, "started")
         return candidate
@@ -308,7 +313,7 @@ class Ledger:
                     stored.put_back(stored.opened(self.study, trial))
                     self._queued += 1
                 continue
-            if candidate.architecture.space != self.space.ref and not candidate.role:
+            if candidate.architecture.space not in self.joint.refs and not candidate.role:
                 theirs, mine = candidate.architecture.space.to_dict(), self.space.ref.to_dict()
                 raise RunError(f"trial {trial.number} of the study belongs to another space: {theirs}, not {mine}.")
             if trial.state == TrialState.WAITING:
@@ -350,12 +355,12 @@ class Ledger:
         return candidate
 
     def _proposed(self, trial: optuna.Trial) -> Candidate:
-        architecture, purpose = self.space.suggest(trial), trial.user_attrs
-        cost = self.space.cost(architecture)
+        proposed, purpose = self.joint.suggest(trial), trial.user_attrs
+        cost = self.joint.cost(proposed.architecture)
         predicted, doubt = stored.prediction(trial)
         candidate = Candidate(
             trial.number,
-            architecture,
+            proposed.architecture,
             purpose.get(stored.KIND, "search"),
             self.seed,
             cost.params,
@@ -364,10 +369,12 @@ class Ledger:
             series=purpose.get(stored.SERIES, ""),
             predicted=predicted,
             doubt=doubt,
+            hyperparameters=proposed.values(),
         )
         self.candidates[candidate.number] = candidate
         if (known := self._repeats.take(candidate)) is not None:
-            self.finish(candidate.number, "duplicate", f"same architecture as candidate {known}")
+            same = "architecture and hyperparameters" if candidate.hyperparameters else "architecture"
+            self.finish(candidate.number, "duplicate", f"same {same} as candidate {known}")
         elif over := broken(exact(self.constraints), candidate.exact):
             self.finish(candidate.number, "infeasible", over)
         else:

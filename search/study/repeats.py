@@ -12,7 +12,7 @@ ONE_EPOCH = "one_epoch"
 
 
 class Repeats:
-    """Knows of every architecture which candidate of the search stands for it.
+    """Knows of every architecture with its hyperparameters which candidate of the search stands for it.
 
     That is the first one that was proposed, or a second look at it. Duplicates and controls stand for nothing.
 

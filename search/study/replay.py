@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from optuna.pruners import BasePruner
 
@@ -15,7 +15,7 @@ from reports.run.rungs import rungs
 from search.study.ledger import Ledger
 from search.study.opening import memory_study
 from search.training.job import Progress
-from spaces import Architecture, SearchSpace
+from spaces import Architecture, Configuration, JointSpace, SearchSpace
 
 __all__ = ["Ending", "Fate", "Replayed", "Training", "replayed"]
 
@@ -29,12 +29,13 @@ class Training:
     """A training as far as it is known.
 
     Args:
-        architecture: What was trained; each architecture once.
+        architecture: What was trained; each architecture once, with these hyperparameters.
         curve: Validation measures after each epoch.
         ending: Whether it went to its end, failed, or was stopped so that its end is not known.
         seconds: Time of one epoch.
         kind: `search` or `baseline`, which is never stopped.
         measured: What was measured after it, by column of the candidates table.
+        hyperparameters: What was searched beside its choices, by key.
     """
 
     architecture: Architecture
@@ -43,6 +44,12 @@ class Training:
     seconds: float = 1.0
     kind: str = "search"
     measured: Mapping[str, float] = field(default_factory=dict)
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> Configuration:
+        """Its architecture and hyperparameters."""
+        return Configuration(self.architecture, tuple(self.hyperparameters.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class Replayed:
 
 def replayed(
     trainings: Sequence[Training],
-    space: SearchSpace,
+    space: SearchSpace | JointSpace,
     pruner: BasePruner,
     *,
     objectives: Sequence[str],
@@ -123,10 +130,10 @@ def replayed(
 
 
 def _begun(ledger: Ledger, training: Training) -> int:
-    ledger.enqueue(training.architecture, training.kind)
+    ledger.enqueue(training.configuration, training.kind)
     candidate = ledger.ask()
-    if candidate is None or candidate.architecture != training.architecture:
-        raise SpecError(f"each architecture is replayed once; got {training.architecture.id} twice.")
+    if candidate is None or candidate.id != training.configuration.id:
+        raise SpecError(f"each architecture is replayed once; got {training.configuration.id} twice.")
     return candidate.number
 
 

@@ -88,4 +88,4 @@ def _architecture(trial: FrozenTrial, encoding: Encoding) -> Architecture | None
     if candidate is not None:
         return None if candidate.role else candidate.architecture
     params = stored.parameters(trial)
-    return None if encoding.decode(params) is None else encoding.space.suggest(FixedTrial(params))
+    return None if encoding.decode(params) is None else encoding.space.suggest(FixedTrial(params)).architecture

@@ -142,6 +142,7 @@ class Retraining:
                 series=RETRAINED,
                 role=participant.role,
                 recipe=wanted.recipe,
+                hyperparameters=dict(participant.hyperparameters),
             )
 
         return self._ledger.begin(made)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
@@ -42,6 +43,11 @@ class RunDirectory:
         self.data = self.path / DATA
         self._made = False
 
+    @property
+    def quoted(self) -> str:
+        """Its path as a word of a shell's command line."""
+        return quote(str(self.path))
+
     def create(self) -> None:
         """Make the folder.
 
@@ -61,7 +67,7 @@ class RunDirectory:
             raise RunError(f"run directory {self.path} is a file; choose another with --run-dir.")
         if (self.path / CONFIG).exists():
             raise RunError(
-                f"{self.path} holds a run already; continue it with `fusion-nas resume {self.path}`, "
+                f"{self.path} holds a run already; continue it with `fusion-nas resume {self.quoted}`, "
                 "or choose another folder with --run-dir."
             )
         if self.path.is_dir() and any(self.path.iterdir()):
@@ -128,7 +134,7 @@ class RunDirectory:
     def _in_use(self, owner: dict[str, Any]) -> RunError:
         return RunError(
             f"{self.path} is in use by pid {owner['pid']} on host {owner['host']}; wait for its end "
-            f"(`fusion-nas status {self.path}`)."
+            f"(`fusion-nas status {self.quoted}`)."
         )
 
 

@@ -10,15 +10,20 @@ __all__ = ["BASELINE_R", "enqueue_uniform"]
 BASELINE_R = 4
 
 
-def enqueue_uniform(ledger: Ledger) -> int:
+def enqueue_uniform(ledger: Ledger, draws: int = 1) -> int:
     """Have the uniform networks trained first that nobody has proposed yet, as many as the search has room for.
+
+    Args:
+        ledger: The candidates.
+        draws: With how many settings of the hyperparameters, the same for all.
 
     Returns:
         How many there is no room for.
     """
     proposed = [stored.parameters(trial) for trial in stored.every_trial(ledger.study)]
-    new = [one for one in ledger.space.baselines(BASELINE_R) if ledger.space.params(one) not in proposed]
+    wanted = ledger.joint.baselines(BASELINE_R, draws)
+    new = [one for one in wanted if ledger.joint.params(one) not in proposed]
     room = max(ledger.remaining() - ledger.queued, 0)
-    for architecture in new[:room]:
-        ledger.enqueue(architecture, "baseline")
+    for one in new[:room]:
+        ledger.enqueue(one, "baseline")
     return len(new[room:])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from reports.measures import Measure, quality_of, split_place
 from search.training.files import CandidateFiles
-from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, TrainConfig
-from spaces import Architecture
+from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, TrainConfig, trained_with
+from spaces import Architecture, configuration_id
 
 __all__ = ["Assignment", "Job", "Progress"]
 
@@ -40,6 +40,7 @@ class Job(_Immutable):
         folders: Where they lie.
         sent: What the user's script or notebook defines, pickled by value, by reference.
         recipes: By name, how what is trained again is trained.
+        stated: By name of a recipe, the keys of `train` that it states itself, so that it has them of no candidate.
         test_digest: What tells the test images of the run from any others; empty where nobody may touch them.
         bounded: Names of the measures that constraints bound.
     """
@@ -58,10 +59,17 @@ class Job(_Immutable):
     recipes: Mapping[str, TrainConfig] = field(default_factory=dict)
     test_digest: str = ""
     bounded: tuple[str, ...] = ()
+    stated: Mapping[str, Collection[str]] = field(default_factory=dict)
 
-    def settings(self, recipe: str) -> TrainConfig:
-        """Return how candidates of a recipe are trained; those of the search have none."""
-        return self.recipes[recipe] if recipe else self.train
+    def settings(self, recipe: str, hyperparameters: Mapping[str, Any] | None = None) -> TrainConfig:
+        """Return how a candidate is trained.
+
+        Args:
+            recipe: Of what is trained again, the recipe; candidates of the search have none.
+            hyperparameters: Those of the candidate, by key. A key that the recipe states is the recipe's.
+        """
+        train = self.recipes[recipe] if recipe else self.train
+        return trained_with(train, hyperparameters or {}, self.stated.get(recipe, ()))
 
     @property
     def asked(self) -> frozenset[str]:
@@ -83,17 +91,19 @@ class Assignment(_Immutable):
         architecture: What is trained.
         seed: Seed of its initial weights and batches.
         recipe: Of what is trained again, the recipe; empty for the search.
+        hyperparameters: What was searched beside its choices, by key.
     """
 
     number: int
     architecture: Architecture
     seed: int
     recipe: str = ""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        """Id of its architecture."""
-        return self.architecture.id
+        """Id of its architecture and hyperparameters."""
+        return configuration_id(self.architecture, self.hyperparameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ class ResumableTraining:
 
     def __init__(self, job: Job, candidate: Assignment, data: DeviceData, beat: Callable[[], None]) -> None:
         self._job, self._data, self._candidate, self._files = job, data, candidate, job.files
-        self._settings, self._quality = job.settings(candidate.recipe), job.quality
+        self._settings = job.settings(candidate.recipe, candidate.hyperparameters)
+        self._quality = job.quality
         metrics = user_functions(job.objectives, quality=True)
         self._metrics = {name: Beating(metric, beat) for name, metric in metrics.items()}
         self.curve: list[dict[str, float]] = []

@@ -7,6 +7,7 @@ expresses raises `ValueError` with the whole sentence; `search.config.errors` ad
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -17,6 +18,7 @@ from spaces.importing import is_reference
 
 __all__ = [
     "AUTO",
+    "DIVIDING",
     "Count",
     "DataConfig",
     "DataSection",
@@ -27,10 +29,13 @@ __all__ = [
     "Seed",
     "Text",
     "TrainConfig",
+    "trained_with",
 ]
 
 AUTO = "auto"
 GROUP_FILE = ".csv"
+# The keys of a data set that say how it is divided.
+DIVIDING = ("groups", "split")
 Precision = Literal["float32", "bfloat16", "int8"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 MOST = 10**9
@@ -191,6 +196,19 @@ class TrainConfig(Section):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.25
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compile: Literal["none", "ops"] = "none"
+
+
+TRAIN = "train."
+
+
+def trained_with(train: TrainConfig, hyperparameters: Mapping[str, Any], stated: Collection[str] = ()) -> TrainConfig:
+    """Return how a candidate is trained whose hyperparameters, by key, take the place of what `train` has.
+
+    Those of its network, and keys of `train` that are `stated` elsewhere, change nothing.
+    """
+    own = {name.removeprefix(TRAIN): value for name, value in hyperparameters.items() if name.startswith(TRAIN)}
+    changes = {key: value for key, value in own.items() if key not in stated}
+    return TrainConfig.model_validate(train.model_dump() | changes) if changes else train
 
 
 class LimitsConfig(Section):

@@ -13,7 +13,7 @@ from search.study.ledger import Ledger
 from search.study.run_directory import utc_now
 from search.watching.time_left import TimeLeft
 
-__all__ = ["EventLog", "LiveFile", "last_event", "read_live"]
+__all__ = ["EventLog", "LiveFile", "read_live"]
 
 PERIOD = 1.0
 
@@ -60,25 +60,6 @@ class LiveFile:
         }
         write_text(self._path, json.dumps(values))
         self._written, self._doing = time.monotonic(), doing
-
-
-def last_event(path: Path, *kinds: str) -> dict[str, Any] | None:
-    """Return the last event of a log, or the last one of these kinds.
-
-    `None` where there is none or, of all kinds, where its last line is torn.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        return None
-    for line in reversed(lines):
-        try:
-            event = dict(json.loads(line))
-        except ValueError:
-            event = {}
-        if not kinds or event.get("event") in kinds:
-            return event or None
-    return None
 
 
 def read_live(path: Path) -> dict[str, Any]:

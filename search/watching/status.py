@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pandas as pd
@@ -12,14 +13,14 @@ import pandas as pd
 from reports.candidates import table
 from reports.candidates.candidate import RETRAINED, STATES, TERMINAL, TRAINED
 from reports.measures import quality_of
+from reports.run.events import SEARCH_EVENTS, last_event
 from reports.run.none_ranked import none_ranked
 from reports.run.run import RunRecord, read_config
 from search.study.run_directory import RunDirectory, holder, last_holder
-from search.watching.files import last_event, read_live
+from search.watching.files import read_live
 
 __all__ = ["ending", "how_to_resume", "read_status", "to_go_on"]
 
-SEARCH_EVENTS = ("launched", "resumed", "interrupted", "ended")
 RETRAIN_EVENTS = ("retraining", "retraining_interrupted", "retrained")
 
 
@@ -96,13 +97,16 @@ def how_to_resume(status: Mapping[str, Any]) -> str:
 def to_go_on(status: Mapping[str, Any]) -> str:
     """Return the command with which a run that was stopped goes on."""
     again = status["search_ended"] and status["retraining"] is not None
-    return f"fusion-nas {'retrain' if again else 'resume'} {status['path']}"
+    return f"fusion-nas {'retrain' if again else 'resume'} {quote(status['path'])}"
 
 
 def ending(status: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
     """Return why a run that ended did so early, and how it goes on; `None` where all candidates were trained."""
     done, trials, search, limits = status["done"], status["trials"], config["search"], config["limits"]
-    ended, resume = f"the search ended after {done} of {trials} candidates", f"fusion-nas resume {status['path']}"
+    ended, resume = (
+        f"the search ended after {done} of {trials} candidates",
+        f"fusion-nas resume {quote(status['path'])}",
+    )
     match status["ended_by"]:
         case "search.patience" as key:
             patience = search["patience"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from fusion_ops.errors import ConfigError
 from reports.candidates.candidate import TERMINAL, Candidate
+from reports.candidates.hyperparameters import written
 
 __all__ = ["TensorBoardFiles", "require_tensorboard"]
 
@@ -27,7 +28,7 @@ class TensorBoardFiles:
     """Writes what TensorBoard reads: `tensorboard/NUMBER-ID/events.out.tfevents…` in the run directory.
 
     Scalars `validation/MEASURE` by epoch, `cost/params`, `cost/flops` and what was measured; in the HParams tab
-    the choice at each fusion point.
+    the choice at each fusion point, and the hyperparameters that are searched beside.
 
     Args:
         run_dir: The run directory.
@@ -67,7 +68,8 @@ class TensorBoardFiles:
         shutil.rmtree(folder, ignore_errors=True)
         writer: Any = SummaryWriter(str(folder))
         choices = {name: str(choice) for name, choice in candidate.architecture.choices}
-        _, start, _ = hparams(choices | {"kind": candidate.kind}, {})  # type: ignore[no-untyped-call]
+        searched = {name: written(value) for name, value in candidate.hyperparameters.items()}
+        _, start, _ = hparams(choices | searched | {"kind": candidate.kind}, {})  # type: ignore[no-untyped-call]
         writer.file_writer.add_summary(start)
         return writer
 

@@ -18,6 +18,8 @@
     const ranked = report.data.entries.filter((entry) => entry.rank !== null);
 
     const share = (part) => (part ? `${formats.fixed(100 * part, 2)} %` : formats.absent);
+    const setting = ({ hyperparameters }, name) =>
+      report.element("td", { class: "num", title: String(hyperparameters[name]) }, formats.setting(hyperparameters[name]));
     const row = (entry) => {
       const weights = checkpoints[entry.id] ? `\nweights: ${checkpoints[entry.id]}` : "";
       const copy = report.element("button", { type: "button", class: "copy", "data-copy": entry.command, title: entry.command + weights }, "copy");
@@ -27,6 +29,7 @@
         report.cell("num rank", String(entry.rank)),
         report.cell("", report.pick(entry), ...knee),
         report.cell("", report.strip(entry)),
+        ...report.data.hyperparameters.map(({ name }) => setting(entry, name)),
         ...report.data.measures.map(({ name }) => report.measured(entry, name)),
         report.element("td", { class: "num", title: String(entry.contribution) }, share(entry.contribution)),
         report.cell("", entry.kind),
@@ -49,7 +52,10 @@
     const show = report.rows(table.tBodies[0], row, document.getElementById("show-all"));
 
     let [by, descending] = [heads[0], false];
-    const value = (entry) => (by.dataset.measure ? entry.values[by.dataset.measure] : entry[by.dataset.by]);
+    const value = (entry) => {
+      const { measure, setting: name } = by.dataset;
+      return measure ? entry.values[measure] : name ? entry.hyperparameters[name] : entry[by.dataset.by];
+    };
     const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
     /** Return candidates by the column chosen; what is missing stays last, equals keep the ranking's order. */
     const sorted = (entries) =>
@@ -88,6 +94,7 @@
     const rows = () =>
       saved().map((entry) => ({
         ...Object.fromEntries(columns.map((column) => [column, entry[column]])),
+        ...entry.hyperparameters,
         ...Object.fromEntries(report.data.measures.map(({ name, column }) => [column, entry.values[name]])),
         ...(report.budgeted ? { within_budgets: report.fits(entry), budgets: budgets() } : {}),
       }));
@@ -97,7 +104,7 @@
     };
     const field = (item) => (/[",\r\n]/.test(item) ? `"${item.replaceAll('"', '""')}"` : item);
     const csv = (items) => {
-      const names = [...columns, ...report.data.measures.map(({ column }) => column), ...(report.budgeted ? ["within_budgets", "budgets"] : [])];
+      const names = [...columns, ...report.data.hyperparameters.map(({ name }) => name), ...report.data.measures.map(({ column }) => column), ...(report.budgeted ? ["within_budgets", "budgets"] : [])];
       const lines = items.map((item) => names.map((name) => field(String(item[name] ?? ""))).join(","));
       return `${[names.join(","), ...lines].join("\r\n")}\r\n`;
     };

@@ -2,7 +2,7 @@
   const first = document.getElementById("two-a");
   if (first) {
     const data = report.read("data-two");
-    const { costs } = report.read("data-architecture");
+    const { networks } = report.read("data-architecture");
     const part = (name) => document.getElementById(`two-${name}`);
     const { signed } = formats;
     const { measures, points, choices, byName } = report.data;
@@ -20,24 +20,30 @@
       return svg;
     };
     const choice = ({ symbol: key, text }) => report.element("span", { class: "choice" }, symbol(key), text);
+    /** Return the choice of a candidate at a point and its costs; nothing where its network has no such point. */
+    const at = (entry, point) => {
+      const one = choices[entry.chosen[point]];
+      return one ? [one, networks[entry.network].costs[point][one.text]] : [null, [0, 0]];
+    };
     const pointRow = (point) => {
-      const [one, other] = [choices[a.chosen[point]], choices[b.chosen[point]]];
-      const [mine, theirs] = [costs[point][one.text], costs[point][other.text]];
+      const [[one, mine], [other, theirs]] = [at(a, point), at(b, point)];
       const cost = (which, name) => [
         report.cell("num", formats.shown(byName[name], mine[which])),
         report.cell("num", formats.shown(byName[name], theirs[which])),
         report.cell("num differs", signed(byName[name], mine[which] - theirs[which])),
       ];
+      const shown = (found) => report.cell("", found ? choice(found) : "no such point");
       const name = report.element("th", { scope: "row" }, report.element("code", {}, points[point]));
-      return report.element("tr", {}, name, report.cell("", choice(one)), report.cell("", choice(other)), ...cost(0, "params"), ...cost(1, "flops"));
+      return report.element("tr", {}, name, shown(one), shown(other), ...cost(0, "params"), ...cost(1, "flops"));
     };
+    const trainedApart = () => (a.trained === b.trained ? "" : ` A has ${a.trained}; B has ${b.trained}.`);
     const showPoints = () => {
       const differing = points.map((name, point) => point).filter((point) => a.chosen[point] !== b.chosen[point]);
       part("points").replaceChildren(...differing.map(pointRow));
       part("points-scroll").hidden = !differing.length;
-      const same = a === b ? "Choose two different candidates." : "They are the same at every fusion point.";
+      const same = a === b ? "Choose two different candidates." : `They are the same at every fusion point.${trainedApart()}`;
       part("points-said").textContent = differing.length
-        ? `They differ at ${differing.length} of ${points.length} fusion points.`
+        ? `They differ at ${differing.length} of ${points.length} fusion points.${trainedApart()}`
         : same;
     };
 

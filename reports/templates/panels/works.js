@@ -8,7 +8,8 @@
   /** Return an operator with its options, without r, as the table has it. */
   const operators = report.data.choices.map(({ values, operator }) => (values.r === undefined ? operator : operator.replace(` r=${values.r}`, "")));
   const counted = report.data.entries.filter(({ state, kind }) => state === "complete" && ["search", "baseline"].includes(kind));
-  const has = ({ point, operator, resampler, r }, { chosen }) => {
+  const has = ({ point, operator, resampler, r }, { chosen: all }) => {
+    const chosen = r === undefined ? all : all.filter((place) => place !== null);
     if (resampler !== undefined) return report.resampler(chosen[Number(point)]) === resampler;
     const places = r === undefined ? [chosen[Number(point)]] : chosen;
     return places.some((place) => operators[place] === operator && (r === undefined || String(report.data.choices[place].values.r) === r));

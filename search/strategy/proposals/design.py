@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Encoding, Values, key
 from search.strategy.proposals.feasible import Feasible
+from spaces import Configuration
 
 __all__ = ["Design"]
 
@@ -19,28 +20,46 @@ STRATA = (-1.0, 0.6, -0.2, -0.6, 1.0, 0.2)
 class Design:
     """Proposes candidates before there is anything to learn from.
 
-    First the uniform baselines that were not proposed yet. Then spread ones: random architectures have middling
-    costs, as a sum of many draws has, so each is drawn with choices tilted towards cheap or dear ones, in strata of
-    which early ones are far apart; of many such draws the one is taken that differs most from its nearest predecessor.
+    First the uniform baselines that were not proposed yet, each with hyperparameters of its own where there are any.
+    Then spread ones: random architectures have middling costs, as a sum of many draws has, so each is drawn with
+    choices tilted towards cheap or dear ones, in strata of which early ones are far apart; of many such draws the one
+    is taken that differs most from its nearest predecessor.
     """
 
     def __init__(self, encoding: Encoding, feasible: Feasible) -> None:
         self._encoding = encoding
         self._feasible = feasible
-        baselines = np.array([encoding.encode(architecture) for architecture in encoding.space.baselines()])
+        baselines = np.array([encoding.encode(one) for one in _baselines(encoding)])
         self._baselines: list[Code] = list(baselines[feasible(baselines)])
         self._ranks = _cost_ranks(encoding)
         self.size = len(self._baselines) + len(STRATA)
 
-    def propose(self, before: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Code:
-        """Return the next code; what was proposed is in `before`, `(n, s)`, and as keys in `seen`."""
+    def propose(
+        self,
+        before: Codes,
+        seen: Collection[bytes],
+        rng: np.random.Generator,
+        prior: Callable[[Codes], Values] | None = None,
+    ) -> Code:
+        """Return the next code; what was proposed is in `before`, `(n, columns)`, and as keys in `seen`.
+
+        Where a prior says what is expected of codes, to minimise, every second spread one is the most promising draw.
+        """
         for baseline in self._baselines:
-            if key(baseline) not in seen:
+            if key(baseline) not in seen and not self._tried(baseline, before):
                 return baseline
-        stratum = STRATA[(len(before) - len(self._baselines)) % len(STRATA)]
-        drawn = self.tilted(stratum, DRAWS, rng)
-        apart = (drawn[:, None, :] != before[None]).sum(axis=2).min(axis=1, initial=self._encoding.slots)
+        spread = len(before) - len(self._baselines)
+        drawn = self.tilted(STRATA[spread % len(STRATA)], DRAWS, rng)
+        if prior is not None and spread % 2 == 0:
+            return np.asarray(drawn[prior(drawn).argmin()])
+        apart = self._encoding.apart(drawn, before).min(axis=1, initial=self._encoding.columns)
         return np.asarray(drawn[apart.argmax()])
+
+    def _tried(self, baseline: Code, before: Codes) -> bool:
+        """Return whether a uniform network was proposed with other hyperparameters."""
+        slots = self._encoding.slots
+        beside = self._encoding.columns > slots
+        return beside and bool((before[:, :slots] == baseline[:slots]).all(axis=1).any())
 
     def tilted(self, stratum: float, count: int, rng: np.random.Generator) -> Codes:
         """Return feasible draws, tilted towards cheap (stratum −1) or dear (1) choices; `count` at most."""
@@ -52,11 +71,32 @@ class Design:
         return np.array(repaired or [self._feasible.unseen(drawn[0], (), rng)])
 
 
+def _baselines(encoding: Encoding) -> list[Configuration]:
+    """Return the uniform networks; where there are hyperparameters, each with other ones."""
+    count = len(encoding.space.ops)
+    every = encoding.space.baselines(draws=count)
+    settings = len(every) // count
+    return [every[index % settings * count + index] for index in range(count)]
+
+
 def _cost_ranks(encoding: Encoding) -> Values:
-    """Return the mean rank of each choice's costs at its slot, from 0 (cheapest) to 1; 0 fills up."""
-    ranks = np.zeros(encoding.ops.shape)
-    for s, size in enumerate(encoding.sizes.tolist()):
+    """Return the mean rank of each choice's costs in its column, from 0 (cheapest) to 1; 0 fills up.
+
+    A hyperparameter of the training costs nothing; one of the host network is taken by what the host costs with it.
+    """
+    ranks = np.zeros(encoding.chances.shape)
+    for column, size in enumerate(encoding.sizes.tolist()):
         for name in EXACT:
-            distinct, rank = np.unique(encoding.costs[name][s, :size], return_inverse=True)
-            ranks[s, :size] += rank / max(len(distinct) - 1, 1)
+            distinct, rank = np.unique(_costs(encoding, name, column, size), return_inverse=True)
+            ranks[column, :size] += rank / max(len(distinct) - 1, 1)
     return ranks / len(EXACT)
+
+
+def _costs(encoding: Encoding, name: str, column: int, size: int) -> Values:
+    """Return what the choices of a slot cost in the first variant that has it, or the variants of a hyperparameter."""
+    if column < encoding.slots:
+        first = int(encoding.present[:, column].argmax())
+        return np.asarray(encoding.costs[name][first, column, :size])
+    codes = np.zeros((size, encoding.columns), dtype=np.int64)
+    codes[:, column] = np.arange(size)
+    return np.asarray(encoding.fixed[name][encoding.variant(codes)])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,7 @@ class Feasible:
         self._some = some
 
     def __call__(self, codes: Codes) -> npt.NDArray[np.bool_]:
-        """Return which of `(n, s)` codes meet the bounds."""
+        """Return which of `(n, columns)` codes meet the bounds."""
         good = np.ones(len(codes), dtype=np.bool_)
         for name, bound in self.bounds.items():
             good &= self.encoding.cost(name, codes) <= bound
@@ -50,23 +51,36 @@ class Feasible:
         `None` where that leads nowhere: with several bounds, what is cheaper for one is dearer for another.
         """
         code = code.copy()
-        for _ in range(4 * self.encoding.slots * len(self.bounds) + 1):
+        for _ in range(4 * self.encoding.columns * len(self.bounds) + 1):
             broken = [n for n, bound in self.bounds.items() if self.encoding.cost(n, code[None])[0] > bound]
             if not broken:
                 return code
-            table = self.encoding.costs[broken[rng.integers(len(broken))]]
-            cheaper = table < np.take_along_axis(table, code[:, None], axis=1)
-            slots = np.flatnonzero(cheaper.any(axis=1))
-            if not slots.size:
+            steps = self._cheaper(code, broken[rng.integers(len(broken))])
+            if not steps:
                 return None
-            slot = slots[rng.integers(slots.size)]
-            code[slot] = rng.choice(np.flatnonzero(cheaper[slot]))
+            column, choices = steps[rng.integers(len(steps))]
+            code[column] = rng.choice(choices)
+            code = self.encoding.canonical(code)
         return None
 
+    def _cheaper(self, code: Code, name: str) -> list[tuple[int, Codes]]:
+        """Return the columns in which a code can become cheaper, and the choices by which it does."""
+        encoding = self.encoding
+        table = encoding.costs[name][int(encoding.variant(code))]
+        cheaper = table < np.take_along_axis(table, code[: encoding.slots, None], axis=1)
+        steps = [(int(s), np.flatnonzero(cheaper[s])) for s in np.flatnonzero(cheaper.any(axis=1))]
+        for column in range(encoding.slots, encoding.slots + len(encoding.space.of_host)):
+            others = np.repeat(code[None], encoding.sizes[column], axis=0)
+            others[:, column] = np.arange(len(others))
+            costs = encoding.cost(name, encoding.canonical(others))
+            if (less := np.flatnonzero(costs < costs[code[column]])).size:
+                steps.append((column, less))
+        return [(column, choices) for column, choices in steps if column not in encoding.pins]
+
     def fresh(self, codes: Codes, seen: Collection[bytes]) -> Codes:
-        """Return those of `(n, s)` codes that meet the bounds and are not in `seen`, each once."""
+        """Return those of `(n, columns)` codes that meet the bounds and are not in `seen`, each once."""
         fresh = {known: code for code in codes[self(codes)] if (known := key(code)) not in seen}
-        return np.array(list(fresh.values()), dtype=np.int64).reshape(-1, self.encoding.slots)
+        return np.array(list(fresh.values()), dtype=np.int64).reshape(-1, self.encoding.columns)
 
     def unseen(self, code: Code, seen: Collection[bytes], rng: np.random.Generator) -> Code:
         """Return the code if it may be proposed, else one near it that may.
@@ -86,29 +100,49 @@ class Feasible:
     def first_unseen(self, seen: Collection[bytes], rng: np.random.Generator) -> Code | None:
         """Return a feasible code that is not in `seen`, or `None` when there is none.
 
-        A depth-first search in random order over the slots, cut where even the cheapest rest breaks a bound.
+        A depth-first search in random order: over the variants of the host network, then over the slots, cut where even
+        the cheapest rest breaks a bound, then over the other hyperparameters.
         """
-        encoding, limits = self.encoding, np.array(list(self.bounds.values()))
-        costs = np.array([encoding.costs[name] for name in self.bounds]).reshape(-1, *encoding.ops.shape)
-        rests = [np.nanmin(costs[:, depth:], axis=2).sum(axis=1) for depth in range(encoding.slots + 1)]
+        encoding = self.encoding
         orders = [rng.permutation(size) for size in encoding.sizes]
-        start = np.array([encoding.fixed[name] for name in self.bounds])
-        stack: list[tuple[tuple[int, ...], Values]] = [((), start)]
+        of_host = range(encoding.slots, encoding.slots + len(encoding.space.of_host))
+        beside = range(of_host.stop, encoding.columns)
+        for levels in itertools.product(*(self._open(column, orders[column]) for column in of_host)):
+            start = np.zeros(encoding.columns, dtype=np.int64)
+            start[of_host] = levels
+            rests = [self._open(column, orders[column]) for column in beside]
+            for slots in self._within(start, orders):
+                for rest in itertools.product(*rests):
+                    found = start.copy()
+                    found[: encoding.slots], found[beside] = slots, rest
+                    if key(found) not in seen:
+                        return found
+        return None
+
+    def _within(self, start: Code, orders: Sequence[Codes]) -> Iterator[tuple[int, ...]]:
+        """Yield the choices at the slots of one variant that meet the bounds."""
+        encoding, limits, h = self.encoding, np.array(list(self.bounds.values())), int(self.encoding.variant(start))
+        costs = np.array([encoding.costs[name][h] for name in self.bounds]).reshape(-1, *encoding.ops.shape)
+        rests = [np.nanmin(costs[:, depth:], axis=2).sum(axis=1) for depth in range(encoding.slots + 1)]
+        opened = [encoding.standing(h, s, self._open(s, orders[s])) for s in range(encoding.slots)]
+        spent = np.array([encoding.fixed[name][h] for name in self.bounds])
+        stack: list[tuple[tuple[int, ...], Values]] = [((), spent)]
         while stack:
             chosen, spent = stack.pop()
             depth = len(chosen)
-            if depth < encoding.slots:
-                after = (spent[:, None] + costs[:, depth, orders[depth]]).T
-                possible = (after + rests[depth + 1] <= limits).all(axis=1)
-                stack += [
-                    ((*chosen, c), a) for c, a, p in zip(orders[depth].tolist(), after, possible, strict=True) if p
-                ]
-            elif key(np.array(chosen)) not in seen:
-                return np.array(chosen)
-        return None
+            if depth == encoding.slots:
+                yield chosen
+                continue
+            after = (spent[:, None] + costs[:, depth, opened[depth]]).T
+            possible = (after + rests[depth + 1] <= limits).all(axis=1)
+            stack += [((*chosen, c), a) for c, a, p in zip(opened[depth].tolist(), after, possible, strict=True) if p]
+
+    def _open(self, column: int, order: Codes) -> Codes:
+        """Return what may be chosen in a column, in this order: all, but for what is decided already."""
+        return np.array([self.encoding.pins[column]]) if column in self.encoding.pins else order
 
     def _changed(self, code: Code, slots: int, rng: np.random.Generator) -> Code:
         """Return the code with some slots drawn anew."""
         out, anew = code.copy(), rng.permutation(len(code))[:slots]
         out[anew] = self.encoding.draw_one(rng)[anew]
-        return out
+        return self.encoding.canonical(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection
 
 import numpy as np
@@ -30,13 +29,13 @@ class Pool:
         self._feasible = feasible
         self._design = design
         self.whole: Codes | None = None
-        if encoding.space.size() <= ENUMERABLE:
-            self.whole = np.array(list(itertools.product(*(range(size) for size in encoding.sizes.tolist()))))
+        if encoding.size() <= ENUMERABLE:
+            self.whole = encoding.whole()
 
     def draw(self, front: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Codes:
-        """Return codes to choose from, given the codes of the estimated front; `(n, s)`, n may be 0."""
+        """Return codes to choose from, given the codes of the estimated front; `(n, columns)`, n may be 0."""
         if self.whole is not None:
-            return self._feasible.fresh(self.whole, seen)
+            return self._feasible.fresh(self._encoding.canonical(self.whole), seen)
         parents = front[rng.integers(len(front), size=MUTANTS)]
         mutants = self._encoding.mutate(parents, 1 + rng.geometric(0.5, size=MUTANTS), rng)
         first, second = front[rng.integers(len(front), size=(2, CHILDREN))]
@@ -46,6 +45,6 @@ class Pool:
         return self._feasible.fresh(np.concatenate([mutants, children, strangers]), seen)
 
     def steps(self, climbers: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Codes:
-        """Return neighbours of some codes: `(n, s)`, n may be 0."""
+        """Return neighbours of some codes: `(n, columns)`, n may be 0."""
         around = np.concatenate([self._encoding.neighbors(code) for code in climbers])
         return self._feasible.fresh(around[rng.permutation(len(around))[:STEPS]], seen)

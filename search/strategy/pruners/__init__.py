@@ -25,7 +25,7 @@ from reports.measures import MEASURES, quality_of
 from search.strategy.pruners.pareto import ParetoPruner
 from search.strategy.pruners.reporting import report, should_prune
 from search.strategy.pruners.rule import ParetoRule
-from spaces import SearchSpace
+from spaces import JointSpace, SearchSpace
 
 __all__ = ["PRUNERS", "ParetoPruner", "check_pruner", "create_pruner", "report", "should_prune"]
 
@@ -43,7 +43,7 @@ class PrunerKind:
             its name; empty where it does.
     """
 
-    build: Callable[[SearchSpace, Callable[[], ParetoRule], int], BasePruner]
+    build: Callable[[SearchSpace | JointSpace, Callable[[], ParetoRule], int], BasePruner]
     one_value: str = ""
 
 
@@ -75,7 +75,7 @@ for _name, _kind in {
 
 def create_pruner(
     name: str,
-    space: SearchSpace,
+    space: SearchSpace | JointSpace,
     objectives: Sequence[str] = ("accuracy", "params"),
     epochs: int = 8,
     seed: int = 0,

@@ -18,7 +18,7 @@ from search.strategy.pruners.history import Curve
 from search.strategy.pruners.rule import ParetoRule
 from search.strategy.surrogate.features import Features
 from search.strategy.trials import audited, learning_curve, same_study, save_decision
-from spaces import SearchSpace
+from spaces import JointSpace, SearchSpace
 
 __all__ = ["ParetoPruner"]
 
@@ -37,11 +37,12 @@ class ParetoPruner(BasePruner):
         rule: Who decides.
     """
 
-    def __init__(self, space: SearchSpace, rule: ParetoRule) -> None:
+    def __init__(self, space: SearchSpace | JointSpace, rule: ParetoRule) -> None:
         self.qualities = rule.qualities
         self._rule = rule
         self._encoding = Encoding(space)
         self._features = Features(self._encoding)
+        self._traits = (*TRAITS, *(f"value of {one.name}" for one in self._encoding.hyperparameters))
         self._study: Study | None = None
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
@@ -90,7 +91,7 @@ class ParetoPruner(BasePruner):
             {epoch: self._greater_is_better(measures) for epoch, measures in curve.items()},
             tuple(known.get(name, math.nan) for name in self._rule.costs),
             self._greater_is_better(told) if told else (),
-            tuple(np.concatenate([linear[name][0] for name in TRAITS]).tolist()),
+            tuple(np.concatenate([linear[name][0] for name in self._traits]).tolist()),
         )
 
     def _greater_is_better(self, measures: Mapping[str, float]) -> tuple[float, ...]:

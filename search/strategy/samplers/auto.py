@@ -11,11 +11,12 @@ from reports.measures import MEASURES
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Values
 from search.strategy.proposals.pool import Pool
-from search.strategy.samplers.proposing import SAMPLERS, Problem, ProposingSampler
+from search.strategy.samplers.proposing import SAMPLERS, ProposingSampler
 from search.strategy.surrogate.belief import Belief
 from search.strategy.surrogate.features import AdditiveLatency, Features
 from search.strategy.surrogate.gain import expected_gain
 from search.strategy.surrogate.surrogate import MEMBERS, Surrogate
+from search.strategy.surrogate.transfer import Prior
 from search.strategy.trials import operator_latency
 from spaces.latency import LatencyTable
 
@@ -36,7 +37,8 @@ class AutoSampler(ProposingSampler):
     1. `Design`: uniform baselines, then architectures that lie far apart, from cheap to dear.
     2. `Belief`: what only training shows (the error; latency, memory) is learnt by Gaussian processes, also from the
        curves of stopped candidates. Parameters and FLOPs are exact and need no model. Where the study keeps the
-       latencies of single operators, their sum is a feature of the model of latency.
+       latencies of single operators, their sum is a feature of the model of latency. What another run would have
+       expected, `prior`, is one of the model of the quality.
     3. `Pool`: mutants and children of the estimated front, some strangers, and what is found by climbing from the
        best of these over neighbours; a small space is taken as a whole. The most likely member of the ensemble
        screens them, all members judge the finalists.
@@ -48,8 +50,9 @@ class AutoSampler(ProposingSampler):
        the epochs of a new one, which may be stopped, so that it is to gain twice as much per epoch.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem)
+    def prepare(self) -> None:
+        """Begin with a design, without beliefs."""
+        problem = self.problem
         self._design = Design(self.encoding, self.feasible)
         self._pool = Pool(self.encoding, self.feasible, self._design)
         self._exact = [name for name in problem.objectives if name in EXACT]
@@ -58,6 +61,7 @@ class AutoSampler(ProposingSampler):
         self._modelled = [*qualities, *others]
         self._latencies: dict[str, AdditiveLatency] = {}
         self._beliefs: list[Belief] = []
+        self._prior = None if problem.prior is None else Prior(self.encoding, problem.prior)
 
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a member of the design, later what is expected to gain most."""
@@ -65,7 +69,7 @@ class AutoSampler(ProposingSampler):
         completed = sum(candidate.values is not None for candidate in seen.ended)
         if len(seen.seen) < self._design.size or completed < LEARNT:
             before = np.array([candidate.code for candidate in (*seen.ended, *seen.pending)])
-            return self._design.propose(before.reshape(-1, self.encoding.slots), seen.seen, rng)
+            return self._design.propose(before.reshape(-1, self.encoding.columns), seen.seen, rng, self._prior)
         self._learn(study)
         for belief in self._beliefs:
             belief.update(seen.ended, rng)
@@ -87,12 +91,14 @@ class AutoSampler(ProposingSampler):
             self._beliefs = [self._belief(name) for name in self._modelled]
 
     def _belief(self, name: str) -> Belief:
-        features = Features(self.encoding, self._latencies.get(name))
+        features = Features(
+            self.encoding, self._latencies.get(name), self._prior if name == self._modelled[0] else None
+        )
         index = self.problem.objectives.index(name)
         return Belief(self.encoding, features, name, index, float(self.observations.signs[index]))
 
     def _most_promising(self, rng: np.random.Generator) -> Code:
-        pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.slots)
+        pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.columns)
         surrogates, codes, points = self._estimated(pending)
         on_front = non_dominated(points)
         judge = _Judge(surrogates, points[on_front], self._reference(points), rng)
@@ -161,7 +167,7 @@ class _Judge:
         self._draws = rng.standard_normal((DRAWS if self._others else 1, len(self._others)))
 
     def __call__(self, codes: Codes, costs: Values, members: int) -> Values:
-        """Return the expected gain of `(m, s)` codes, given their exact objectives `(m, k)`."""
+        """Return the expected gain of `(m, columns)` codes, given their exact objectives `(m, k)`."""
         first = self._first.posterior(codes, members)
         others = [surrogate.posterior(codes, members) for surrogate in self._others]
         total = np.zeros(len(codes))

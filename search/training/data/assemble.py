@@ -11,11 +11,11 @@ from search.training.data.coverage import coverage
 from search.training.data.dataset import Dataset, Split
 from search.training.data.division.dividing import divided, named, without_labels
 from search.training.data.labels.class_values import ClassValues
-from search.training.data.labels.learned import learned
+from search.training.data.labels.learned import column_names, learned
 from search.training.data.labels.numbering import Place, numbered
 from search.training.data.normalisation import normalisation
 from search.training.data.notices import Notices
-from search.training.settings import DataSection
+from search.training.settings import DIVIDING, DataSection
 
 __all__ = ["assembled"]
 
@@ -56,6 +56,7 @@ def assembled(
             raise DataError(f"data set {section.name}: {name} is empty; got images {tuple(part.images.shape)}.")
     told = Notices()
     there, hidden = without_labels(named(there))
+    classes = column_names(section, classes, there)
     task, there = learned(section, there)
     names, there = numbered(there, classes, values or ClassValues(), told, place or _place(section))
     parts, of_division = divided(section, there, hidden)
@@ -69,6 +70,7 @@ def assembled(
             parts["test"],
             *normalisation(parts["train"].images, told, notices),
             (*notices, *told.told(), *of_division, *_overlaps(parts)),
+            tuple(key for key in DIVIDING if getattr(section, key) is not None),
         )
     except DataError as error:
         raise DataError(f"{section.path}: {error}" if section.path else str(error)) from None

@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def shared(dataset: Dataset, folder: str | None) -> Dataset:
         "info": dataset.info(),
         "content": digest.hexdigest(),
     }
-    return cached(settings, None, lambda: dataset)
+    return replace(cached(settings, None, lambda: dataset), divided_by=dataset.divided_by)
 
 
 def files_in(root: Path) -> list[Path]:

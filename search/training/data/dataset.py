@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -72,6 +72,7 @@ class Dataset:
         mean: By channel, of images scaled to 0 … 1: the network gets (images / 255 − mean) / std.
         std: By channel; that of the training images, unless the user gives another.
         notices: What was left out, scaled, or read in a way that the user did not ask for, a sentence each.
+        divided_by: The keys of the section, `groups` and `split`, by which the parts were made; not kept in files.
 
     Raises:
         DataError: A split is empty or malformed, sizes differ, there are too few classes, a label is out of range, or
@@ -87,6 +88,7 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     notices: tuple[str, ...] = ()
+    divided_by: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""

@@ -20,6 +20,7 @@ from search.training.data.labels.numbering import coded
 from search.training.data.notices import Notices
 from search.training.data.pictures.depth import Range, tell_of_unused_range
 from search.training.data.source import CachedSection
+from search.training.settings import DIVIDING
 
 __all__ = ["HandedSection", "dataset_of"]
 
@@ -74,10 +75,11 @@ def dataset_of(value: Any, section: HandedSection, what: str, must: str = "must 
     def place(part: str, index: int) -> str:
         return f"{what} {part} labels, image {index}"
 
-    texts = {key: part.labels for key, part in parts.items() if isinstance(part, _Part)}
-    labels, names = coded(texts, values, place)
+    # Those of a `Split` are numbers of classes already, unless `data.classes` says which value is which.
+    listed = {key: part.labels for key, part in parts.items() if isinstance(part, _Part) or values.given}
+    labels, names = coded(listed, values, place)
     splits = {
-        key: part
+        key: _numbered(part, labels.get(key), f"{what} {key} labels", values)
         if isinstance(part, Split)
         else _split(part._replace(labels=labels[key]), f"{what} {key}", section, values, notices)
         for key, part in parts.items()
@@ -98,7 +100,7 @@ def _class_values(given: Mapping[str, Any], section: HandedSection, what: str) -
 
 
 def _undivided(dataset: Dataset, section: HandedSection, what: str) -> Dataset:
-    for key in ("groups", "split"):
+    for key in DIVIDING:
         if getattr(section, key) is not None:
             raise DataError(
                 f"{what} is a search.data.Dataset, whose parts are not divided anew by `data.{key}`; give a mapping "
@@ -144,6 +146,13 @@ def _part(value: Any, where: str, section: HandedSection, notices: Notices) -> _
     if not _is_pair(value):
         raise DataError(f"{where} must be a pair (images, labels); got {type(value).__name__}.")
     return _Part(value[0], value[1], groups)
+
+
+def _numbered(split: Split, labels: Any, where: str, values: ClassValues) -> Split:
+    """Return a part with numbers of classes where its labels, or its masks, have the values of `data.classes`."""
+    if split.labels.ndim == 3 and not split.labels.is_floating_point():
+        return replace(split, labels=torch.from_numpy(values.mask(split.labels.numpy(), where)))
+    return split if labels is None else replace(split, labels=torch.as_tensor(labels))
 
 
 def _split(part: _Part, where: str, section: HandedSection, values: ClassValues, notices: Notices) -> Split:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError
 from search.training.data.notices import Notices
+from search.training.data.pictures.section import plain
 
 __all__ = ["classes_of", "collected", "is_map_style"]
 
@@ -58,8 +59,9 @@ def collected(items: Any, where: str, column: str | None, notices: Notices) -> t
     """
     if not len(items):
         raise DataError(f"{where} has no items.")
-    first = _item(items, 0, where, column)
-    if _differs(first, _item(items, 0, where, column)):
+    # Taken once more below, where it is counted.
+    first = _item(items, 0, where, column, Notices())
+    if _differs(first, _item(items, 0, where, column, Notices())):
         notices.say(
             f"{where} changes its images at random; each was taken once, as it was drawn. For new changes in every "
             "epoch leave them out there and use `train.augment`"
@@ -71,7 +73,7 @@ def collected(items: Any, where: str, column: str | None, notices: Notices) -> t
     labels = np.empty((len(items), *first[1].shape), first[1].dtype)
     groups = []
     for index in range(len(items)):
-        inputs, label, group = _item(items, index, where, column)
+        inputs, label, group = _item(items, index, where, column, notices)
         if [one.shape for one in (*inputs, label)] != [one.shape[1:] for one in (*images, labels)]:
             raise DataError(
                 f"{where}: all items have one shape; item {index} has {_shapes(inputs, label)}, item 0 has "
@@ -90,8 +92,10 @@ def collected(items: Any, where: str, column: str | None, notices: Notices) -> t
     return handed, labels.tolist() if labels.dtype == object else labels, None if column is None else groups
 
 
-def _item(items: Any, index: int, where: str, column: str | None) -> tuple[list[NDArray[Any]], NDArray[Any], Any]:
-    """Return the inputs, the label and the group of an item."""
+def _item(
+    items: Any, index: int, where: str, column: str | None, notices: Notices
+) -> tuple[list[NDArray[Any]], NDArray[Any], Any]:
+    """Return the inputs, the label and the group of an item; what a conversion loses is told."""
     try:
         item = items[index]
     except Exception as error:
@@ -111,13 +115,14 @@ def _item(items: Any, index: int, where: str, column: str | None) -> tuple[list[
         raise DataError(f"{where}: an item is a pair (image, label) or has these keys; got {type(item).__name__}.")
     image, label = item
     inputs = image if isinstance(image, tuple | list) else (image,)
-    return [_array(_shown(one), where, index) for one in inputs], _array(label, where, index, texts=True), group
+    shown = [_shown(one, f"{where}, item {index}", notices) for one in inputs]
+    return [_array(one, where, index) for one in shown], _array(label, where, index, texts=True), group
 
 
-def _shown(image: Any) -> Any:
+def _shown(image: Any, name: str, notices: Notices) -> Any:
     """Return a Pillow image with a palette, or with other colours than red, green and blue, as plain intensities."""
     mode = MODES.get(getattr(image, "mode", ""))
-    return image.convert(mode) if mode is not None and hasattr(image, "convert") else image
+    return plain(image, mode, name, notices) if mode is not None and hasattr(image, "convert") else image
 
 
 def _array(value: Any, where: str, index: int, *, texts: bool = False) -> NDArray[Any]:

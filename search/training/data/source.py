@@ -14,7 +14,7 @@ from fusion_ops.registry import Registry
 from search.training.data.cache import cached, files_state, shared
 from search.training.data.dataset import Dataset, Task
 from search.training.data.division.dividing import division_state
-from search.training.settings import DataConfig, DataSection, Text
+from search.training.settings import DIVIDING, DataConfig, DataSection, Text
 
 __all__ = ["DATASETS", "CachedSection", "DatasetSource", "FileSection", "PathlessSection", "UndividedSection"]
 
@@ -39,7 +39,7 @@ class PathlessSection(DataSection):
 class UndividedSection(DataSection):
     """The `data` section of a set whose parts are what they are, so that no key divides it."""
 
-    @field_validator("groups", "split")
+    @field_validator(*DIVIDING)
     @classmethod
     def _undivided(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
@@ -147,16 +147,27 @@ class DatasetSource(Generic[S]):
         Raises:
             DataError: It is missing, corrupt, or unfit.
         """
-        loaded = self.load(section) if self.state is None else self._cached(section, self.state(section))
+        loaded = self._loaded(section) if self.state is None else self._cached(section, self.state(section))
         given = {key: getattr(section, key) for key in NORMALISATION}
         return replace(loaded, **{key: value for key, value in given.items() if value is not None})
 
     def _cached(self, section: S, state: Any) -> Dataset:
         divided_by = division_state(section)
         if divided_by is None:
-            return shared(self.load(section), section.model_dump().get("cache"))
+            return shared(self._loaded(section), section.model_dump().get("cache"))
         settings = section.model_dump(mode="json", exclude=set(NORMALISATION))
-        return cached(settings, [state, divided_by], lambda: self.load(section))
+        return cached(settings, [state, divided_by], lambda: self._loaded(section))
+
+    def _loaded(self, section: S) -> Dataset:
+        """Return the set as it is read anew, divided as the section says."""
+        dataset = self.load(section)
+        ignored = [key for key in DIVIDING if getattr(section, key) is not None and key not in dataset.divided_by]
+        if ignored:
+            raise DataError(
+                f"data set {section.name} makes its parts itself, and not by `data.{ignored[0]}`; leave the key out, "
+                "or have the set's `load` return `search.data.assembled(...)` of its images."
+            )
+        return dataset
 
 
 DATASETS: Registry[DatasetSource[Any]] = Registry("data set")

@@ -223,6 +223,24 @@ class TestBudget:
         assert "`search.timeout`" in check.reason
         assert "fusion-nas resume" in check.advice
 
+    @pytest.mark.parametrize(
+        ("ended", "needed"),
+        [
+            ('{"event": "ended", "limit": "limits.device_hours"}', " --set limits.device_hours=0.008"),
+            ('{"event": "ended", "unchanged": 5}', " --set search.patience=10"),
+            ('{"event": "ended", "limit": "search.timeout"}', ""),
+            ('{"event": "ended", "limit": "limits.device_hours"}\n{"event": "interrupted"}', ""),
+        ],
+    )
+    def test_the_advice_raises_a_limit_that_is_used_up(
+        self, make_run: Callable[..., Path], planted: Callable[..., Rows], ended: str, needed: str
+    ) -> None:
+        settings = {"search": {"trials": 40, "timeout": 60, "patience": 5}, "limits": {"device_hours": 0.004}}
+        path = make_run(planted([0.9] * 20), name="run-limits", **settings)
+        (path / "log.jsonl").write_text(f'{{"event": "launched"}}\n{ended}\n')
+        check = next(one for one in reports.health(path) if one.name == "budget")
+        assert f"`fusion-nas resume {path}{needed}` goes on" in check.advice
+
     def test_idle_workers(self, found: Found, planted: Callable[..., Rows]) -> None:
         rows = planted([0.9] * 37)
         for place, row in enumerate(rows):

@@ -57,16 +57,16 @@ def test_any_two_of_many_are_compared(
     )
     for name, entry in (("a", one), ("b", other)):
         page.locator(f"#two-{name}").select_option(entry.id)
-    differing = [point for point in catalog.points if one.architecture[point.name] != other.architecture[point.name]]
+    differing = [point for point in catalog.points if one.architecture[point] != other.architecture[point]]
     assert page.locator("#two-points-said").inner_text() == (
         f"They differ at {len(differing)} of {len(catalog.points)} fusion points."
     )
     rows = cells(page, "points")
     assert [row[:3] for row in rows] == [
-        [point.name, str(one.architecture[point.name]), str(other.architecture[point.name])] for point in differing
+        [point, str(one.architecture[point]), str(other.architecture[point])] for point in differing
     ]
     for row, point in zip(rows, differing, strict=True):
-        costs = [catalog.costs[point.name, entry.architecture[point.name]] for entry in (one, other)]
+        costs = [catalog.network(entry).costs[point, entry.architecture[point]] for entry in (one, other)]
         params = next(measure for measure in catalog.measures if measure.name == "params")
         assert row[3:5] == [params.format(cost.params) for cost in costs]
         difference = costs[0].params - costs[1].params

@@ -66,7 +66,7 @@ def test_what_was_stopped_has_its_last_value(
 def test_the_catalog_knows_exact_costs(catalog: Catalog, space: SearchSpace) -> None:
     for entry in catalog.entries:
         costs = space.point_costs(entry.architecture)
-        assert {name: catalog.costs[name, entry.architecture[name]] for name in costs} == costs
+        assert {name: catalog.network(entry).costs[name, entry.architecture[name]] for name in costs} == costs
 
 
 def test_candidates_of_two_spaces_are_refused(
@@ -182,9 +182,10 @@ def test_the_knee_is_drawn_first_with_exact_costs(run: RunRecord, catalog: Catal
     info = architecture_info(run, catalog)
     assert info.entry is not None
     assert info.entry.knee
-    assert [row.point for row in info.rows] == list(space.points)
+    (drawing,) = info.drawings
+    assert [row.point for row in drawing.rows] == list(space.points)
     costs = space.point_costs(info.entry.architecture)
-    assert [row.cost for row in info.rows] == list(costs.values())
+    assert [row.cost for row in drawing.rows] == list(costs.values())
     assert Architecture.from_json(info.spec) == info.entry.architecture
     assert info.command.endswith(f"--pick {info.entry.id}")
     assert info.head == ("1 × 8 × 8", "10 classes")
@@ -192,12 +193,13 @@ def test_the_knee_is_drawn_first_with_exact_costs(run: RunRecord, catalog: Catal
 
 def test_the_page_knows_the_cost_of_every_choice(run: RunRecord, catalog: Catalog) -> None:
     data = json.loads(json.dumps(architecture_data(architecture_info(run, catalog))))
-    for place, point in enumerate(catalog.points):
+    (network,), (drawn,) = catalog.networks, data["networks"]
+    for place, point in enumerate(network.points):
         for entry in catalog.entries:
             choice = entry.architecture[point.name]
             cost = point.cost(choice)
-            assert data["costs"][place][str(choice)][:2] == [cost.params, cost.flops]
-    assert data["space"] == catalog.entries[0].architecture.space.to_dict() | {
+            assert drawn["costs"][place][str(choice)][:2] == [cost.params, cost.flops]
+    assert drawn["space"] == catalog.entries[0].architecture.space.to_dict() | {
         "settings": json.loads(json.dumps(dict(catalog.entries[0].architecture.space.settings)))
     }
 

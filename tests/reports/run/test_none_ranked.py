@@ -118,6 +118,15 @@ def test_the_advice_where_all_were_stopped_is_a_resume(run_of) -> None:
     )
 
 
+def test_the_advice_raises_a_limit_that_is_used_up(run_of) -> None:
+    run = run_of("ppp")
+    run.config["limits"] = {"device_hours": 0.5}
+    (run.path / "log.jsonl").write_text('{"event": "ended", "limit": "limits.device_hours"}\n{"event": "retrained"}\n')
+    none = none_ranked(run)
+    assert none is not None
+    assert "--set search.trials=43 --set limits.device_hours=1` trains others in full." in none.advice
+
+
 def test_rank_puts_what_breaks_constraints_behind(run_of) -> None:
     table = run_of("ccc").table
     limit = float(sorted(table["params"])[1])

@@ -13,6 +13,7 @@ import spaces
 from fusion_ops import AFF, FusionChoice
 from fusion_ops.errors import RunError
 from reports.runtimes import runtime_named
+from reports.runtimes.onnxruntime import onnx_program
 from reports.runtimes.program_network import ProgramNetwork
 from reports.runtimes.quantizing import calibration_batches, quantize_onnx, weighing_operators
 from spaces import Architecture
@@ -56,7 +57,7 @@ def batches(images) -> list[tuple[Tensor, ...]]:
 @pytest.fixture(scope="module")
 def source(network, images, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("source") / "model.onnx"
-    runtime_named("onnx").convert(network, (images,), path)
+    onnx_program(network, (images,)).save(path, external_data=False)
     return path
 
 

@@ -78,6 +78,16 @@ def test_a_function_stands_for_its_name(monkeypatch, config):
     assert SearchConfig.from_dict(made.to_dict()) == made
 
 
+def test_a_function_is_a_key_of_the_constraints_as_it_is_an_objective(monkeypatch, config):
+    own = of_main(monkeypatch, quality)
+    made = config(objectives=[own, "params"], constraints={own: 0.5, "params": 9000})
+    assert made.constraints == {"__main__:quality": 0.5, "params": 9000}
+    with pytest.raises(ConfigError, match=r"`constraints` names `__main__:quality` twice"):
+        config(objectives=[own, "params"], constraints={own: 0.5, "__main__:quality": 0.6})
+    with pytest.raises(ConfigError, match=r"^keys of a config are text; got a function\.$"):
+        SearchConfig.from_dict({own: {}})
+
+
 def test_a_file_takes_functions_as_overrides(monkeypatch, tmp_path):
     (tmp_path / "config.yaml").write_text("train: {epochs: 2}\n")
     loaded = SearchConfig.load(tmp_path / "config.yaml", {"train.loss": of_main(monkeypatch, loss)})
@@ -94,6 +104,9 @@ def test_a_file_takes_functions_as_overrides(monkeypatch, tmp_path):
         ({"objectives": ["accuracy", torch.nn.CrossEntropyLoss()]}, "`objectives.1` .* a CrossEntropyLoss has none"),
         ({"data": {"name": "m:f", "transform": len}}, "`data.transform` takes text, numbers or lists; got a builtin_"),
         ({"search": {"sampler": first}}, "`search.sampler` takes text, numbers or lists; got a function"),
+        ({"data": {first: 1}}, r"^keys of `data` are text; got a function\.$"),
+        ({"constraints": {lambda o, y: o.mean(): 1}}, "^`constraints` names code by module and name, and a lambda has"),
+        ({"constraints": {len: 1}}, r"^unknown key `builtins:len` in `constraints`; known: params"),
     ],
 )
 def test_what_has_no_name_or_no_place_is_refused(config, values, says):

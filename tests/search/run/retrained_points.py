@@ -82,7 +82,7 @@ def check_time_is_kept(run: Path, record: PointRecord) -> None:
     config = SearchConfig.load(run / "config.yaml")
     _, dataset = plan(config)
     recipes = {"default": config.train, "long": config.train}
-    architecture = next(one.architecture for one in record_participants(run) if one.id == record.candidate)
+    candidate = next(one.configuration for one in record_participants(run) if one.id == record.candidate)
     (run / POINTS_FILE).unlink()
     keep_points(run, config, recipes, dataset, say=lambda _: None, stopped=lambda: True)
     assert not (run / POINTS_FILE).exists()
@@ -92,7 +92,7 @@ def check_time_is_kept(run: Path, record: PointRecord) -> None:
     assert unexpected.problem == "KeyError: 'default'"
     for patience, images in ((math.inf, 200), (1.0, None)):
         study = PointStudy(
-            load_run(run), config, recipes, dataset, architecture, lambda: False, Allowance(1e-9, 1e-9, patience)
+            load_run(run), config, recipes, dataset, candidate, lambda: False, Allowance(1e-9, 1e-9, patience)
         )
         if images is None:
             with pytest.raises(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -16,6 +17,7 @@ import search
 from fusion_ops.errors import ConfigError, RunError
 from reports.run.run import load_run
 from reports.run.space_stages import stages
+from search.cli.app import parse_overrides
 from search.config import SearchConfig
 from search.run.driver import Driver
 from search.run.jobs import begun
@@ -139,8 +141,8 @@ def test_a_ratio_of_equal_width_does_not_rename_what_was_trained(run: Path):
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"space.ops": "[sum, eca]"}, "without aff. Give space.ops=[sum, aff, eca], or launch a new run."),
-        ({"space.reductions": "[2]"}, "without 4. Give space.reductions=[4, 2], or launch a new run."),
+        ({"space.ops": "[sum, eca]"}, "without aff. Give `--set 'space.ops=[sum, aff, eca]'`, or launch a new run."),
+        ({"space.reductions": "[2]"}, "without 4. Give `--set 'space.reductions=[4, 2]'`, or launch a new run."),
         ({"space.depth": 14}, "`space.depth` of a run cannot change; a resume takes search.trials,"),
         ({"space.tie": "stage"}, "more of space.ops, space.reductions, space.resamplers. Launch a new run."),
         ({"space.ops": "[sum, aff, ecca]"}, "ecca"),
@@ -159,8 +161,9 @@ def test_a_narrower_space_or_another_host_is_refused_and_nothing_is_written(run:
 def test_the_advice_of_a_refusal_works_when_followed(run: Path):
     with pytest.raises(ConfigError) as refused:
         widened_config(run / "config.yaml", {"space.ops": "[sum, eca]"})
-    key, _, value = str(refused.value).partition("Give ")[2].partition(", or launch")[0].partition("=")
-    assert reopen(run, {key: value}).ledger.space.ops == ("sum", "aff", "eca")
+    option, *words = shlex.split(str(refused.value).partition("Give `")[2].partition("`, or launch")[0])
+    assert (option, len(words)) == ("--set", 1)
+    assert reopen(run, parse_overrides(words)).ledger.space.ops == ("sum", "aff", "eca")
 
 
 def test_an_operator_spelled_otherwise_is_the_operator_that_was_there(run: Path):

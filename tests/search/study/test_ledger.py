@@ -94,8 +94,8 @@ def test_no_architecture_is_trained_twice_and_the_space_can_be_exhausted(open_le
 def test_a_duplicate_copies_the_result_and_costs_nothing(open_ledger, space):
     ledger = open_ledger(trials=3)
     twin = space.uniform("aff", 2)
-    ledger.enqueue(twin, "baseline")
-    ledger.enqueue(twin, "search")
+    ledger.enqueue(spaces.Configuration(twin), "baseline")
+    ledger.enqueue(spaces.Configuration(twin), "search")
     first = ledger.ask()
     finish(ledger, first, 0.93)
     other = ledger.ask()
@@ -109,7 +109,7 @@ def test_a_duplicate_copies_the_result_and_costs_nothing(open_ledger, space):
 def test_a_broken_constraint_is_infeasible_and_never_handed_out(open_ledger, space):
     bound = space.cost(space.uniform("sum")).params + 200
     ledger = open_ledger(constraints={"params": bound}, trials=6)
-    ledger.enqueue(space.uniform("aff", 2), "baseline")
+    ledger.enqueue(spaces.Configuration(space.uniform("aff", 2)), "baseline")
     while (candidate := ledger.ask()) is not None:
         assert candidate.params <= bound
         finish(ledger, candidate)
@@ -123,7 +123,7 @@ def test_a_broken_constraint_is_infeasible_and_never_handed_out(open_ledger, spa
 def test_baselines_come_first_and_are_never_pruned(open_ledger, space):
     ledger = open_ledger(trials=12)
     for architecture in space.baselines():
-        ledger.enqueue(architecture, "baseline")
+        ledger.enqueue(spaces.Configuration(architecture), "baseline")
     kinds = []
     for index in range(3):
         candidate = ledger.ask()
@@ -147,7 +147,7 @@ def test_a_baseline_runs_to_its_end_where_others_are_stopped(open_ledger, space,
     new = (architecture for architecture in space.enumerate() if architecture not in trained)
     stops = []
     for kind in ("search", "baseline"):
-        ledger.enqueue(next(new), kind)
+        ledger.enqueue(spaces.Configuration(next(new)), kind)
         stops.append(ledger.report(ledger.ask().number, Progress(curve(0.01), 0.1, "w")))
     assert stops == [True, False]
 
@@ -220,7 +220,7 @@ def test_a_result_written_but_not_told_is_told_on_resume(open_ledger, monkeypatc
 
 def test_a_proposal_killed_before_it_was_written_is_handed_out_again(open_ledger, space):
     before = open_ledger()
-    before.enqueue(space.uniform("aff", 4), "baseline")
+    before.enqueue(spaces.Configuration(space.uniform("aff", 4)), "baseline")
     trial = before.study.ask()
     space.suggest(trial)
     after = open_ledger()

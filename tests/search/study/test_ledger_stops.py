@@ -233,10 +233,10 @@ def test_a_wider_space_draws_no_random_networks_for_those_that_were_drawn(open_l
 def test_what_was_trained_already_is_copied(open_ledger, space):
     ledger = open_ledger(trials=2)
     twin = space.uniform("aff", 2)
-    ledger.enqueue(twin, "search")
+    ledger.enqueue(spaces.Configuration(twin), "search")
     finish(ledger, ledger.ask(), 0.5, 0.9)
     finish(ledger, ledger.ask(), 0.5, 0.8)
-    ledger.queue_controls([(twin, "random"), (twin, "one_epoch")])
+    ledger.queue_controls([(spaces.Configuration(twin), name) for name in ("random", "one_epoch")])
     assert ledger.ask() is None
     copies = [candidate for candidate in ledger.candidates.values() if candidate.series]
     assert [(one.state, len(one.curve), one.seconds) for one in copies] == [

@@ -11,6 +11,7 @@ from fusion_ops import FusionChoice
 from reports.retrained.participant import NoControl, Participant, merged
 from search.study.participants import ablations, choose_participants, finalists, original
 from search.training.job import Progress
+from spaces.joint import joint
 
 
 def finish(ledger, candidate, accuracy: float) -> None:
@@ -22,7 +23,7 @@ def searched(open_ledger, accuracies, **changes):
     """A search whose candidates, given by their choices at the three points, end with these accuracies."""
     ledger = open_ledger(trials=len(accuracies), pruner="none", **changes)
     for architecture in accuracies:
-        ledger.enqueue(architecture, "baseline")
+        ledger.enqueue(spaces.Configuration(architecture), "baseline")
     for accuracy in accuracies.values():
         finish(ledger, ledger.ask(), accuracy)
     return ledger
@@ -143,13 +144,13 @@ def test_a_host_that_cannot_be_widened_has_the_next_best_control_or_says_why(ope
 
 def test_an_ablation_sets_one_changed_point_back(space):
     winner = mixed(space, "aff", "sum", "concat")
-    found = ablations(space, winner)
+    found = ablations(joint(space), Participant(winner, (("finalist", ""),)))
     assert [one.roles for one in found] == [
         (("ablation", space.points[0].name),),
         (("ablation", space.points[2].name),),
     ]
     assert found[0].architecture == mixed(space, "sum", "sum", "concat")
-    assert ablations(space, original(space)) == ()
+    assert ablations(joint(space), Participant(original(space), (("original", ""),))) == ()
 
 
 def test_merging_keeps_order_and_every_role_once(space):
@@ -173,8 +174,8 @@ def test_finalists_need_no_knee(open_ledger, space, accuracies):
 
     ledger = searched(open_ledger, accuracies)
     ranked = rank(table.frame(ledger.records(), ledger.objectives), ledger.objectives).assign(knee=False)
-    picked = finalists(ranked, 2, ledger.objectives, besides=original(space))
-    assert picked[0] == space.uniform("aff", 2)
+    picked = finalists(ranked, 2, ledger.objectives, besides={original(space).id})
+    assert ledger.candidates[picked[0]].architecture == space.uniform("aff", 2)
     assert len(picked) == 2
 
 

@@ -37,7 +37,7 @@ def test_a_prediction_adds_operators_and_resamplers() -> None:
     encoding = Encoding(space)
     codes = encoding.draw(np.random.default_rng(1), 20)
     for code, value in zip(codes, AdditiveLatency(encoding, table)(codes), strict=True):
-        architecture = encoding.space.uniform("sum")
+        architecture = space.uniform("sum")
         chosen = [space.slots[s].choices[c] for s, c in enumerate(code)]
         parts = [
             part

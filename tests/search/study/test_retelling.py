@@ -54,7 +54,7 @@ def told(open_ledger, narrow):
     ledger.release()
     proposed = {one.id for one in (*ledger.all(), *ledger.to_go_on())}
     free = next(one for one in narrow.enumerate() if one.id not in proposed)
-    ledger.enqueue(free, "baseline")
+    ledger.enqueue(spaces.Configuration(free), "baseline")
     ledger.begin(lambda number: retraining(number, narrow.uniform("sum")))
     ledger.study.set_user_attr("noted", {"by": "hand"})
     ledger.study.set_user_attr(stored.operator_latency("latency"), {"measured": "before"})

@@ -201,7 +201,7 @@ def test_an_equal_retraining_is_a_repeat_and_nothing_else_is(open_ledger, space)
 
 def test_a_training_of_the_search_counts_for_no_retraining(open_ledger, space):
     ledger = open_ledger(trials=1, pruner="none")
-    ledger.enqueue(space.uniform("sum"), "baseline")
+    ledger.enqueue(spaces.Configuration(space.uniform("sum")), "baseline")
     finish(ledger, ledger.ask())
     people = [Participant(space.uniform("sum"), (("original", ""),))]
     again = Retraining(
@@ -215,7 +215,7 @@ def test_a_retraining_counts_for_no_control_of_the_search(open_ledger, space):
     trained = {one.id for one in ledger.all()}
     other = next(one for one in space.enumerate() if one.id not in trained)
     all_trained(ledger, retraining(ledger, people=[Participant(other, (("uniform", "concat"),))]))
-    ledger.queue_controls([(other, "random")])
+    ledger.queue_controls([(spaces.Configuration(other), "random")])
     control = ledger.ask()
     assert control is not None
     assert (control.architecture, control.state, control.role) == (other, "running", "")
@@ -246,7 +246,7 @@ def test_the_winner_is_set_back_point_by_point_once_all_have_ended(open_ledger, 
 
     def ablate(winner: Participant):
         joined.append(winner)
-        return (*choose_participants(ledger, 1)[0], *ablations(space, winner.architecture))
+        return (*choose_participants(ledger, 1)[0], *ablations(ledger.joint, winner))
 
     again = retraining(ledger, ablate=ablate)
     before = again.most()

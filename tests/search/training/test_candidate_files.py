@@ -16,6 +16,7 @@ from search.study.run_directory import RunDirectory
 from search.training.files import TRAINING, VERDICT, FolderFiles
 from search.training.job import Assignment, Job, Progress
 from search.training.settings import TrainConfig
+from spaces import Configuration
 
 CONFIG = {
     "space": {"name": "resnet", "depth": 8, "width": 4, "ops": ["sum", "concat"]},
@@ -43,8 +44,8 @@ def step(job: Job, candidate: Assignment) -> Progress:
 def test_a_duplicate_leaves_the_training_that_it_repeats_its_state(driver: Driver) -> None:
     ledger, job = driver.ledger, Job(FolderFiles(driver.directory.checkpoints), train=TrainConfig(epochs=4))
     architecture = ledger.space.uniform("concat")
-    ledger.enqueue(architecture, "search")
-    ledger.enqueue(architecture, "search")
+    ledger.enqueue(Configuration(architecture), "search")
+    ledger.enqueue(Configuration(architecture), "search")
     first = ledger.ask()
     candidate = Assignment(first.number, first.architecture, first.seed)
     assert len(step(job, candidate).curve) == 1

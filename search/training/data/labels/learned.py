@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -21,7 +21,7 @@ from search.training.data.dataset import Split
 from search.training.settings import DataSection
 from search.training.tasks import Task
 
-__all__ = ["learned"]
+__all__ = ["column_names", "learned"]
 
 
 def learned(section: DataSection, parts: Mapping[str, Split]) -> tuple[Task, dict[str, Split]]:
@@ -41,6 +41,30 @@ def learned(section: DataSection, parts: Mapping[str, Split]) -> tuple[Task, dic
         name: replace(part, labels=_converted(part.labels, task, f"data set {section.name}, {name}"))
         for name, part in parts.items()
     }
+
+
+def column_names(section: DataSection, classes: Sequence[str], parts: Mapping[str, Split]) -> Sequence[str]:
+    """Return the names of the classes; of one class an image, given by a 1 in labels `(N, K)`, there are K.
+
+    Raises:
+        DataError: There is another number of names, or another number of columns in another part.
+    """
+    counts = {name: part.labels.shape[1] for name, part in parts.items() if part.labels.ndim == 2}
+    columns = counts.get("train", 1)
+    if section.task != "classification" or columns == 1:
+        return classes
+    other = next((name for name, count in counts.items() if count != columns), None)
+    if other is not None:
+        raise DataError(
+            f"data set {section.name}: labels (N, K) have a column a class; train has {columns}, {other} has "
+            f"{counts[other]}."
+        )
+    if classes and len(classes) != columns:
+        raise DataError(
+            f"data set {section.name}: labels (N, {columns}) have a column a class; got {len(classes)} names of "
+            f"classes, {', '.join(classes)}."
+        )
+    return classes or tuple(map(str, range(columns)))
 
 
 def _shown(labels: Tensor) -> Task:

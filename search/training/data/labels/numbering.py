@@ -37,13 +37,22 @@ def coded(labels: Mapping[str, Any], values: ClassValues, place: Place) -> tuple
     Raises:
         DataError: A label is empty, or of no class.
     """
+    given = labels
     labels = {part: _without_column(found) for part, found in labels.items()}
     if any(map(_is_text, labels.values())):
         for part, found in labels.items():
             if np.ndim(found) != 1:
                 raise DataError(f"{place(part, 0)}: labels that are text are (N,); got {np.shape(found)}.")
         return _coded_text({part: _texts(found) for part, found in labels.items()}, values, place)
-    if not values.given or any(np.ndim(found) != 1 for found in labels.values()):
+    if not values.given:
+        return dict(given), values.names
+    wide = next((part for part, found in labels.items() if np.ndim(found) == 2), None)
+    if wide is not None:
+        raise DataError(
+            f"{place(wide, 0)}: labels (N, K) have a column a class, so `data.classes` is a list of K names, for "
+            f"example [{', '.join(values.names)}]; got a mapping from names to values."
+        )
+    if any(np.ndim(found) != 1 for found in labels.values()):
         return dict(labels), values.names
     return {part: _numbers(found, values, part, place) for part, found in labels.items()}, values.names
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["PictureSection", "convert", "opaque", "resized", "stacked"]
+__all__ = ["PictureSection", "convert", "opaque", "plain", "resized", "stacked"]
 
 MODES = {1: "L", 3: "RGB"}
 WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -63,10 +63,19 @@ def _converted(picture: Picture, mode: str, given: Range | None, notices: Notice
         notices.add("files of several pictures, of which the first is taken", name)
     if picture.cut:
         notices.add("colour pictures of 16 bits, of which the upper eight are taken", name)
-    if image.mode == "CMYK":
-        notices.add("CMYK pictures, converted to RGB without their colour profile", name)
     if image.mode.startswith(("I", "F")):
         image = _of_eight_bits(picture, given, notices)
+    return plain(image, mode, name, notices)
+
+
+def plain(image: Image.Image, mode: str, name: str, notices: Notices) -> Image.Image:
+    """Return a picture of eight bits in another mode of Pillow's; what is lost on the way is told of.
+
+    Raises:
+        DataError: Pillow has no conversion.
+    """
+    if image.mode == "CMYK":
+        notices.add("CMYK pictures, converted to RGB without their colour profile", name)
     return convert(opaque(image, name, notices), mode, name)
 
 

@@ -6,8 +6,7 @@ Needs the extra `hf`: pip install fusion-nas[hf]. No code of a data set is run.
 from __future__ import annotations
 
 import io
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,18 +18,17 @@ from torch import Tensor
 
 from fusion_ops.errors import DataError, nearest
 from search.training.data.assemble import assembled
-from search.training.data.cache import files_in
-from search.training.data.dataset import PART_NAMES, Dataset, Split
+from search.training.data.dataset import IGNORED, Dataset, Split
 from search.training.data.division.groups import as_groups
 from search.training.data.labels.class_lists import are_lists, columns
 from search.training.data.labels.numbering import NO_LABEL, coded
 from search.training.data.notices import Notices
 from search.training.data.pictures.decoding import Picture, decoded
 from search.training.data.pictures.depth import tell_of_unused_range
-from search.training.data.pictures.left_out import tell_of_left_out
 from search.training.data.pictures.masks import MaskSection
 from search.training.data.pictures.section import stacked
 from search.training.data.source import DATASETS, DatasetSource
+from search.training.data.tables import tables
 from search.training.settings import Text
 
 __all__ = ["HuggingFace", "load_huggingface"]
@@ -69,68 +67,17 @@ class HuggingFace(MaskSection):
 def load_huggingface(section: HuggingFace) -> Dataset:
     """Return a set with a column of images and one of labels or of masks."""
     notices = Notices()
-    with tempfile.TemporaryDirectory(prefix="fusion-nas-") as scratch:
-        tables = _parts(_opened(section, scratch, notices), notices)
-        for part, table in tables.items():
+    with tables(section, section.dataset, section.subset, section.revision, notices) as opened:
+        for part, table in opened.items():
             _require_columns(table, part, section)
-        splits, names = _splits(tables, section, notices)
-        splits = {part: replace(split, groups=_groups(tables[part], part, section)) for part, split in splits.items()}
-        # On Windows and NFS a mapped file cannot be removed.
-        del tables
+        splits, names = _splits(opened, section, notices)
+        splits = {part: replace(split, groups=_groups(opened[part], part, section)) for part, split in splits.items()}
     tell_of_unused_range(section.range, notices)
     return assembled(section, names, **splits, notices=notices.told(), values=section.values, place=_place)
 
 
 def _place(part: str, row: int) -> str:
     return f"data set huggingface, {part}, row {row}"
-
-
-def _opened(section: HuggingFace, scratch: str, notices: Notices) -> Any:
-    import datasets
-
-    try:
-        if section.path is None:
-            return datasets.load_dataset(section.dataset, section.subset, revision=section.revision)
-        root = section.existing()
-        files = [root] if root.is_file() else [file for file in files_in(root) if file.suffix == ".parquet"]
-        if not files:
-            return datasets.load_from_disk(str(root))
-        if root.is_dir():
-            tell_of_left_out(section, files, notices, "Parquet files")
-        return datasets.load_dataset("parquet", data_files=_by_part(files, root, notices), cache_dir=scratch)
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        what = section.dataset or section.path
-        raise DataError(f"data set huggingface: {what} cannot be loaded ({type(error).__name__}: {first}).") from error
-
-
-def _by_part(files: Sequence[Path], root: Path, notices: Notices) -> dict[str, list[str]]:
-    """Return the files of each part, by how they are called, or else the folder that they are in."""
-    found: dict[str | None, list[str]] = {}
-    for file in files:
-        inside = reversed(file.relative_to(root).parts) if file != root else iter((file.name,))
-        part = next((part for name in inside for part, names in PART_NAMES.items() if name.startswith(names)), None)
-        found.setdefault(part, []).append(str(file))
-    others = found.pop(None, [])
-    if others and found:
-        notices.say(
-            f"files whose names begin with no part count as training images: {len(others):,}, the first is {others[0]}"
-        )
-    parts = {part: paths for part, paths in found.items() if part is not None}
-    return parts | {"train": [*parts.get("train", []), *others]} if others else parts
-
-
-def _parts(opened: Any, notices: Notices) -> dict[str, Any]:
-    if not isinstance(opened, dict):
-        return {"train": opened}
-    found = {part: opened[name] for part, names in PART_NAMES.items() for name in names if name in opened}
-    if "train" not in found:
-        raise DataError(f"data set huggingface has no split `train`; it has {', '.join(opened)}.")
-    known = {name for names in PART_NAMES.values() for name in names}
-    others = [f"`{name}` of {len(table):,} rows" for name, table in opened.items() if name not in known]
-    if others:
-        notices.say(f"splits that are no part of a search are left out: {', '.join(others)}")
-    return found
 
 
 def _require_columns(table: Any, part: str, section: HuggingFace) -> None:
@@ -141,14 +88,15 @@ def _require_columns(table: Any, part: str, section: HuggingFace) -> None:
             raise DataError(f"data set huggingface, {part}: there is no column `{column}`{hint}; known: {known}.")
 
 
-def _splits(tables: dict[str, Any], section: HuggingFace, notices: Notices) -> tuple[dict[str, Split], tuple[str, ...]]:
+def _splits(opened: dict[str, Any], section: HuggingFace, notices: Notices) -> tuple[dict[str, Split], tuple[str, ...]]:
     """Return the parts, and the names of the classes as far as the set or its labels have some."""
-    images = {part: _images(table, part, section, notices) for part, table in tables.items()}
-    kind = tables["train"].features[section.label]
+    images = {part: _images(table, part, section, notices) for part, table in opened.items()}
+    kind = opened["train"].features[section.label]
     if _holds_images(kind):
-        masks = {part: _masks(table, part, section, notices) for part, table in tables.items()}
-        return {part: Split(images[part], masks[part]) for part in tables}, section.values.names
-    labels = {part: table.with_format(None)[section.label][:] for part, table in tables.items()}
+        masks = {part: _masks(table, part, images[part], section, notices) for part, table in opened.items()}
+        return {part: Split(images[part], masks[part]) for part in opened}, section.values.names
+    _require_same_names(opened, section)
+    labels = {part: table.with_format(None)[section.label][:] for part, table in opened.items()}
     if are_lists(labels):
         values, of_regression = section.values, section.task == "regression"
         noted = () if of_regression else _named(getattr(kind, "feature", None))
@@ -156,15 +104,27 @@ def _splits(tables: dict[str, Any], section: HuggingFace, notices: Notices) -> t
         several, names = columns(there, values.names or noted, _place, values.given, values=of_regression)
         width = next(iter(several.values())).shape[1]
         unknown = {part: torch.full((len(labels[part]), width), NO_LABEL) for part in labels.keys() - there.keys()}
-        return {part: Split(images[part], (several | unknown)[part]) for part in tables}, names
+        return {part: Split(images[part], (several | unknown)[part]) for part in opened}, names
     checked = {part: _of_one_kind(found, part) for part, found in labels.items()}
     coded_labels, names = coded(checked, section.values, _place)
-    splits = {part: Split(images[part], _tensor(coded_labels[part])) for part in tables}
+    splits = {part: Split(images[part], _tensor(coded_labels[part])) for part in opened}
     return splits, names or (() if section.task == "regression" else _named(kind))
 
 
 def _named(kind: Any) -> tuple[str, ...]:
     return tuple(getattr(kind, "names", None) or ())
+
+
+def _require_same_names(opened: dict[str, Any], section: HuggingFace) -> None:
+    """Check that the numbers of the classes mean the same in all parts."""
+    kinds = {part: table.features[section.label] for part, table in opened.items()}
+    names = {part: _named(getattr(kind, "feature", kind)) for part, kind in kinds.items()}
+    other = next((part for part in names if names[part] not in ((), names["train"])), None)
+    if other is not None:
+        raise DataError(
+            f"data set huggingface: column `{section.label}` has the classes {', '.join(names['train']) or 'none'} in "
+            f"train, and {', '.join(names[other])} in {other}; save both with the same names in the same order."
+        )
 
 
 def _tensor(labels: Any) -> Tensor:
@@ -185,7 +145,10 @@ def _images(table: Any, part: str, section: HuggingFace, notices: Notices) -> Te
     return stacked(range(len(table)), lambda row: section.pixels(read(row), notices), lambda row: f"row {row}")
 
 
-def _masks(table: Any, part: str, section: HuggingFace, notices: Notices) -> Tensor:
+def _masks(table: Any, part: str, images: Tensor, section: HuggingFace, notices: Notices) -> Tensor:
+    """Return the masks of a part; of one that has none, as test parts may, nothing but unknown pixels."""
+    if part == "test" and table.with_format("arrow")[section.label][:].null_count == len(table):
+        return torch.full((len(images), *images.shape[2:]), IGNORED, dtype=torch.uint8)
     read = _pictures(table, section.label, part)
     return stacked(range(len(table)), lambda row: section.mask(read(row), notices), lambda row: f"row {row}")
 

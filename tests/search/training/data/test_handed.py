@@ -12,7 +12,7 @@ from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset,
 from fusion_ops.errors import ConfigError, DataError
 from search.config import SearchConfig
 from search.training import data
-from search.training.data import Dataset
+from search.training.data import Dataset, Split
 from search.training.data.sets.given import given_dataset, kept
 from search.training.settings import DataConfig
 
@@ -204,6 +204,46 @@ def test_text_labels_and_names_of_classes_are_what_they_are_in_files(expected):
         same(named, expected)
     from_one = made((X, Y + 1))
     assert (from_one.classes, from_one.notices[0][:23]) == (("1", "2"), "labels are 1 … 2 and no")
+
+
+def test_values_of_classes_are_those_of_a_split_as_of_arrays(expected):
+    split = Split(torch.from_numpy(X), torch.from_numpy(Y) * 10 + 10)
+    for value in ({"train": split}, (X, Y * 10 + 10)):
+        loaded = made(value, classes={"ok": 10, "broken": 20})
+        assert (loaded.classes, loaded.notices) == (("ok", "broken"), ())
+        same(loaded, expected)
+    with pytest.raises(
+        DataError, match=r"`data` train labels, image 1: `data\.classes` has no label 20; it has 10, 30"
+    ):
+        made({"train": split}, classes={"ok": 10, "broken": 30})
+
+
+def test_values_of_classes_are_those_of_masks_of_a_split():
+    masks = torch.from_numpy(X[:, 0] % 2 * 200)
+    for value in ({"train": Split(torch.from_numpy(X), masks)}, (X, masks)):
+        loaded = made(value, classes={"far": 200, "near": 0})
+        assert loaded.train.labels.unique().tolist() == [0, 1]
+        assert torch.equal(loaded.train.labels, 1 - loaded.train.images[:, 0] % 2)
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("CMYK", "CMYK pictures, converted to RGB without their colour profile: 40, the first is `data` train, item 0"),
+        ("LA", "pictures with transparent pixels, of which the colour beneath is taken: 20, the first is `data` train"),
+    ],
+)
+def test_what_a_picture_loses_is_told_as_of_files(mode, told):
+    def item(index):
+        image = Image.fromarray(X[index].transpose(1, 2, 0)).convert(mode)
+        if mode == "LA":
+            image.putalpha(255 * (index % 2))
+        return image, Y[index]
+
+    loaded = made(Items(item))
+    assert loaded.input_shape == ((3, 6, 5) if mode == "CMYK" else (1, 6, 5))
+    (notice,) = loaded.notices
+    assert notice.startswith(told)
 
 
 @pytest.mark.parametrize(

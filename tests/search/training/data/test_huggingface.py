@@ -1,6 +1,7 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -65,6 +66,55 @@ def test_a_column_of_masks_makes_it_segmentation(load, tmp_path):
     dataset = load("huggingface", path=str(tmp_path / "saved"), label="mask")
     assert dataset.task == "segmentation"
     assert dataset.classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("kind", ["texts", "numbers", "masks"])
+def test_parquet_files_to_test_on_without_any_label(load, tmp_path, kind):
+    """As pandas writes them: a column without a value is of no type, so of another one than in the training files."""
+    made = {
+        "texts": lambda row: "ab"[row % 2],
+        "numbers": lambda row: row % 2,
+        "masks": lambda row: cell(value=row % 2),
+    }
+    labels = [made[kind](row) for row in range(20)]
+    pd.DataFrame({"image": [cell() for _ in labels], "label": labels}).to_parquet(tmp_path / "train.parquet")
+    pd.DataFrame({"image": [cell() for _ in range(4)], "label": [None] * 4}).to_parquet(tmp_path / "test.parquet")
+    dataset = load("huggingface", path=str(tmp_path))
+    assert dataset.classes == (("a", "b") if kind == "texts" else ("0", "1"))
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [16, 4, 0]
+    assert any("none of the 4 test images has a label" in notice for notice in dataset.notices)
+
+
+def test_classes_in_another_order_in_another_part_are_named(load, tmp_path):
+    table().to_parquet(str(tmp_path / "train.parquet"))
+    table(6, datasets.ClassLabel(names=["dog", "cat"])).to_parquet(str(tmp_path / "test.parquet"))
+    says = r"column `label` has the classes cat, dog in train, and dog, cat in test; save both with the same names"
+    with pytest.raises(DataError, match=says):
+        load("huggingface", path=str(tmp_path))
+
+
+def test_parquet_files_that_differ_are_told_in_one_line(load, tmp_path, capfd):
+    pd.DataFrame({"image": [b"x"], "label": ["a"]}).to_parquet(tmp_path / "train-0.parquet")
+    for other, says in (
+        ({"label": [[0.5]]}, r"\(TypeError: Couldn't cast array of type list<element: double> to .*string\)\.$"),
+        ({"name": ["a"]}, r"\(CastError: Couldn't cast … because column names don't match\)\.$"),
+    ):
+        pd.DataFrame({"image": [b"x"], **other}).to_parquet(tmp_path / "train-1.parquet")
+        with pytest.raises(DataError, match=says) as caught:
+            load("huggingface", path=str(tmp_path))
+        assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_broken_parquet_file_is_told_in_one_line(load, tmp_path, capfd):
+    (tmp_path / "train.parquet").write_bytes(b"PAR1" * 9)
+    with pytest.raises(DataError, match=r"cannot be loaded \(ArrowInvalid: .*[Pp]arquet") as caught:
+        load("huggingface", path=str(tmp_path))
+    assert "\n" not in str(caught.value)
+    table().to_parquet(str(tmp_path / "train.parquet"))
+    capfd.readouterr()
+    load("huggingface", path=str(tmp_path))
+    assert capfd.readouterr().err == ""
 
 
 def test_wrong_settings_and_columns(load, tmp_path):

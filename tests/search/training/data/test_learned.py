@@ -47,6 +47,7 @@ def loaded(load: Load, tmp_path: Path) -> Callable[..., data.Dataset]:
         (ONE_HOT, "multilabel", "multilabel", (torch.uint8, 2), 3),
         (SEVERAL, None, "multilabel", (torch.uint8, 2), 3),
         (SEVERAL.astype(bool), None, "multilabel", (torch.uint8, 2), 3),
+        (SEVERAL[:, :1], "multilabel", "multilabel", (torch.uint8, 2), 1),
         (SEVERAL.astype(np.float32), "multilabel", "multilabel", (torch.uint8, 2), 3),
         (VALUES, "regression", "regression", (torch.float32, 2), 0),
         (VALUES[:, 0], "regression", "regression", (torch.float32, 1), 0),
@@ -97,6 +98,42 @@ def test_labels_that_do_not_fit_are_told_with_what_does(
     with pytest.raises(DataError, match=says) as caught:
         loaded(labels, **({} if asked is None else {"task": asked}))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_columns_without_an_image_are_classes_all_the_same(loaded: Load, dtype: type) -> None:
+    """As many classes as columns, wherever the empty ones are."""
+    for columns, empty in (([0, 1, 2], 3), ([1, 2, 3], 0)):
+        labels = np.zeros((COUNT, 4), dtype)
+        labels[np.arange(COUNT), np.array(columns)[NUMBERS]] = 1
+        for names in ((), ("a", "b", "c", "d")):
+            found = loaded(labels, task="classification", classes=names)
+            assert found.classes == (names or ("0", "1", "2", "3"))
+            assert set(found.train.labels.tolist()) == set(columns)
+            (notice,) = found.notices
+            assert notice.startswith(f"1 of 4 classes ({found.classes[empty]}) is without an image to train on")
+        with pytest.raises(DataError, match=r"labels \(N, 4\) have a column a class; got 3 names of classes, a, b, c"):
+            loaded(labels, task="classification", classes=("a", "b", "c"))
+
+
+def test_another_number_of_columns_in_another_part_is_named(load: Load, tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.savez(path, x_train=IMAGES, y_train=ONE_HOT, x_test=IMAGES[:2], y_test=np.eye(4, dtype=np.int64)[:2])
+    with pytest.raises(DataError, match=r"a column a class; train has 3, test has 4"):
+        load("npz", path=str(path), task="classification")
+
+
+@pytest.mark.parametrize(
+    ("labels", "task"), [(ONE_HOT, "classification"), (SEVERAL, "multilabel"), (VALUES, "regression")]
+)
+def test_values_of_classes_are_refused_where_classes_are_columns_and_the_advice_works(
+    loaded: Load, labels: NDArray[Any], task: str
+) -> None:
+    names = {2: ["left", "right"], 3: ["cat", "dog", "yak"]}[labels.shape[1]]
+    with pytest.raises(DataError, match=r"have a column a class, so `data\.classes` is a list of K names") as refused:
+        loaded(labels, task=task, classes={name: number for number, name in enumerate(names)})
+    advised = str(refused.value).partition("for example ")[2].partition("]")[0][1:].split(", ")
+    assert loaded(labels, task=task, classes=advised).classes == tuple(names)
 
 
 @pytest.mark.parametrize("advice", ["task: regression", "loss"])
