@@ -21,12 +21,14 @@ __all__ = ["RayStartError", "available_cpus", "ray_session", "room"]
 
 # A start that fails soon is tried again: another Ray of this machine may just have taken its ports.
 STARTS, SOON_SECONDS = 3, 10.0
-# Read by Ray and Tune when they are imported or started.
+# Read by Ray and Tune when they are imported or started. Of the workers that a raylet starts ahead, one a core, Tune
+# takes none.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_prestart_worker_first_driver": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
