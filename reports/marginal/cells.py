@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from reports.marginal.adjusted import (
     Adjusted,
+    Posterior,
     adjusted_ratios,
     adjusted_row,
-    best_ratios,
-    p_against,
     p_of,
     searched_row,
 )
 from reports.marginal.design import Choice, Design, Row, make_design
-from reports.marginal.shrinkage import Fit, best_common, fit, fit_with, sums
+from reports.marginal.standing import Standing, standing
+from reports.marginal.shrinkage import CELLS, Fit, best_common, fit, fit_with, sums
 
 __all__ = ["ALIKE", "CERTAIN", "LEAST", "Cell", "Effects", "Line", "effects_of", "holm"]
 
@@ -33,6 +33,8 @@ CERTAIN = 0.01
 ALIKE = 0.9
 """Points with at least this Cramér's V nearly always changed together."""
 ERROR = 0.05
+ODDS = 2.0
+"""How much likelier it must be that a point matters than that others do in its place."""
 # The squares of more are no numbers any more.
 FAR = 1e100
 
@@ -129,11 +131,11 @@ def effects_of(
     gains = np.asarray(gain, np.float64)
     design = make_design(points, chosen, beside)
     problem = _problem(design, gains)
-    fitted, p = (None, {}) if problem else _fitted(design, gains)
+    fitted, p, stands = (None, {}, {}) if problem else _fitted(design, gains)
     return Effects(
         design=design,
         gain=gains,
-        points=_point_lines(design, gains, sign, fitted, p),
+        points=_point_lines(design, gains, sign, fitted, p, stands),
         ratios=_ratio_lines(design, gains, sign, fitted),
         alike=_alike(design),
         fitted=fitted,
@@ -168,13 +170,13 @@ def _are(count: int) -> str:
     return {0: "are none", 1: "is 1"}.get(count, f"are {count}")
 
 
-def _fitted(design: Design, gain: Array) -> tuple[Fit, dict[Row, float]]:
-    """Return the model in which rows that are sure to matter have ratios of their own, and p of each row, given it.
+def _fitted(design: Design, gain: Array) -> tuple[Fit, dict[Row, float], dict[Row, Standing]]:
+    """Return the model in which rows that are sure to matter have ratios of their own; p and effects of each row.
 
     With one ratio for all, a point that matters much would take all others along. The surest row comes first, then two
-    more, then four: what looks sure beside it may be no more than what it was changed together with. A row must also be
-    likelier than that another which may matter does so in its place: of points that were always changed together,
-    either may be what matters.
+    more, then four: what looks sure beside it may be no more than what it was changed together with. That a row matters
+    must also be likelier than that others do in its place: of points that were always changed together, either may be
+    what matters.
     """
     known, first = sums(design, gain), fit(design, gain)
     varied = [row for row in design.rows if len(row.operators) > 1]
@@ -182,27 +184,47 @@ def _fitted(design: Design, gain: Array) -> tuple[Fit, dict[Row, float]]:
     while True:
         shared = _shared(design, entered)
         found = {row: searched_row(design, known, ratios, row, shared) for row in varied}
+        stands = {row: standing(tried) for row, tried in found.items()}
         plain = {row: max(p_of(tried), entered.get(row, 0.0)) for row, tried in found.items()}
-        rivals = {row: _rival(ratios, shared, row, found[row]) for row in varied if plain[row] <= ERROR}
+        rivals = {row: _rival(ratios, shared, row, stands[row]) for row in varied if plain[row] <= ERROR}
         p = dict(zip(varied, holm(list(plain.values())), strict=True))
         new = list[Row]()
         for row in sorted(varied, key=plain.__getitem__):
             if p[row] > CERTAIN or len(new) == most:
                 break
-            others = [rival for other, rival in rivals.items() if other != row and other not in entered]
             if row in entered:
                 continue
-            if _likelier([adjusted_row(design, known, rival, row) for rival in others], found[row]):
+            others = [other for other in varied if other != row and other not in entered]
+            beside = {
+                other: standing([_adjusted_beside(design, known, rivals[other], row)] * len(CELLS))
+                for other in others
+                if other in rivals
+            }
+            if _odds(stands, row, others, beside) >= ODDS:
                 new.append(row)
             else:
                 p[row] = 1.0
         if not new:
-            return replace(fit_with(design, gain, ratios), explained=first.explained), p
+            return replace(fit_with(design, gain, ratios), explained=first.explained), p, stands
         ratios = ratios.copy()
         for row in new:
             ratios[list(row.cells)] = rivals[row][list(row.cells)]
             entered[row] = plain[row]
         ratios, most = best_common(known, ratios, _shared(design, entered)), 2 * most
+
+
+def _adjusted_beside(design, known, ratios, row):
+    return adjusted_row(design, known, ratios, row)
+
+
+def _odds(stands: Mapping[Row, Standing], row: Row, others: Sequence[Row], beside: Mapping[Row, Standing]) -> float:
+    """Return the odds of: a row matters, against: one of the others alone does in its place."""
+    if not others:
+        return float("inf")
+    against = [stands[other].some for other in others]
+    both = [stands[other].some + one.some - one.none - np.log(len(others)) for other, one in beside.items()]
+    mine = np.logaddexp.reduce([stands[row].some, *both])
+    return float(np.exp(min(mine - np.logaddexp.reduce(against), 700.0)))
 
 
 def _shared(design: Design, apart: Iterable[Row]) -> NDArray[np.bool_]:
@@ -213,21 +235,16 @@ def _shared(design: Design, apart: Iterable[Row]) -> NDArray[np.bool_]:
     return shared
 
 
-def _rival(ratios: Array, shared: NDArray[np.bool_], row: Row, searched: Sequence[Adjusted]) -> Array:
-    """Return the ratios, `(p,)`, with which a row explains the most by one of its own."""
-    mine, common = best_ratios(searched)
+def _rival(ratios: Array, shared: NDArray[np.bool_], row: Row, found: Standing) -> Array:
+    """Return the ratios, `(p,)`, with which a row explains the most by what stands out of it."""
+    common, own = found.likeliest()
     rival = np.where(shared, common, ratios)
-    rival[list(row.cells)] = mine
+    rival[list(row.cells)] = own
     return rival
 
 
-def _likelier(beside: Sequence[Adjusted], searched: Sequence[Adjusted]) -> bool:
-    """Return whether a row is likelier to matter than that any of its rivals, beside which it is, does so alone."""
-    return not beside or p_against(beside, [*searched, *beside]) <= ERROR
-
-
 def _point_lines(
-    design: Design, gain: Array, sign: float, fitted: Fit | None, p: Mapping[Row, float]
+    design: Design, gain: Array, sign: float, fitted: Fit | None, p: Mapping[Row, float], stands: Mapping[Row, Standing]
 ) -> tuple[Line, ...]:
     bare = []
     for row in design.rows:
@@ -238,7 +255,9 @@ def _point_lines(
         return tuple(bare)
     known = sums(design, gain)
     return tuple(
-        _judged(line, adjusted_row(design, known, fitted.ratios, row), p[row]) if row in p else line
+        _judged(line, adjusted_row(design, known, fitted.ratios, row), stands[row].posterior(), p[row])
+        if row in p
+        else line
         for line, row in zip(bare, design.rows, strict=True)
     )
 
@@ -254,7 +273,7 @@ def _ratio_lines(design: Design, gain: Array, sign: float, fitted: Fit | None) -
         return tuple(bare)
     known = sums(design, gain)
     found = [adjusted_ratios(design, known, fitted.ratios, code) for code in codes]
-    return tuple(map(_judged, bare, found, holm([p_of([one]) for one in found])))
+    return tuple(map(_judged, bare, found, [one.posterior() for one in found], holm([p_of([one]) for one in found])))
 
 
 def _cells(labels: Sequence[str], chosen: Sequence[NDArray[np.bool_]], values: Array) -> dict[str, Cell]:
@@ -264,11 +283,11 @@ def _cells(labels: Sequence[str], chosen: Sequence[NDArray[np.bool_]], values: A
     }
 
 
-def _judged(line: Line, adjusted: Adjusted, p: float) -> Line:
+def _judged(line: Line, adjusted: Adjusted, found: Posterior, p: float) -> Line:
     """Return a line with its effects; there is evidence for one where the line's intervals hold together, too."""
     from scipy.stats import t
 
-    found, evidence = adjusted.posterior(), p <= CERTAIN
+    evidence = p <= CERTAIN
     alone = float(t.ppf(1 - ERROR / 2, adjusted.size - 1)) * found.spread
     together = float(t.ppf(1 - ERROR / 2 / len(line.cells), adjusted.size - 1)) * found.spread
     cells = {

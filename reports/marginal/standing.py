@@ -1,0 +1,154 @@
+"""What stands out of a row's effects: nothing, one of its operators alone, or all of them.
+
+All effects have a common ratio `c`, that of the effects of all rows that are not known to matter. Beyond that, nothing
+more is there; or all effects of the row have a ratio `ρ`, too; or one of them alone has. What is not known, `c`, `ρ` and
+which, is averaged by the evidence for it, each value of a grid being as likely as the others beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.marginal.adjusted import Adjusted, Posterior
+from reports.marginal.shrinkage import CELLS
+
+__all__ = ["Standing", "standing"]
+
+Array = NDArray[np.float64]
+
+# Ratios of what stands out.
+_OUT = np.array([0.6, 1.2, 2.4, 5.0, 15.0, 50.0])
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The log evidence of what may stand out of `k` effects, for each common ratio; up to a constant.
+
+    Args:
+        searched: The effects under each of `CELLS` as the common ratio of the other columns.
+        nothing: Nothing does, `(c,)`.
+        every: All effects do, `(c, ρ)`.
+        alone: One of them does, `(c, ρ, k)`.
+    """
+
+    searched: tuple[Adjusted, ...]
+    nothing: Array
+    every: Array
+    alone: Array
+
+    @property
+    def none(self) -> float:
+        """Log evidence of: nothing stands out."""
+        return _mean(self.nothing)
+
+    @property
+    def some(self) -> float:
+        """Log evidence of: one effect stands out, or all of them, which is as likely beforehand."""
+        return _mean(np.array([_mean(self.every), _mean(self.alone)]))
+
+    def likeliest(self) -> tuple[float, Array]:
+        """Return the common ratio, and the ratios of the effects, `(k,)`, that have the most evidence together."""
+        size = len(self.searched[0].score)
+        if self.every.max() >= self.alone.max():
+            common, out = np.unravel_index(int(self.every.argmax()), self.every.shape)
+            which = np.ones(size)
+        else:
+            common, out, one = np.unravel_index(int(self.alone.argmax()), self.alone.shape)
+            which = np.eye(size)[one]
+        return CELLS[common], np.sqrt(CELLS[common] ** 2 + _OUT[out] ** 2 * which)
+
+    def posterior(self) -> Posterior:
+        """Return what is known of the effects, whatever stands out."""
+        size = len(self.searched[0].score)
+        logs, means, variances = list[Array](), list[Array](), list[Array]()
+        for at, (common, adjusted) in enumerate(zip(CELLS, self.searched, strict=True)):
+            for log, ratio in zip(
+                [self.nothing[at] + np.log(2 * len(_OUT)), *self.every[at]],
+                [common, *np.hypot(common, _OUT)],
+                strict=True,
+            ):
+                _, mean, variance = adjusted.shrunk(float(ratio))
+                logs.append(np.array([log]))
+                means.append(mean[None])
+                variances.append(variance[None])
+            for log, (mean, variance) in zip(self.alone[at], _alone_shrunk(adjusted, common), strict=True):
+                logs.append(log - np.log(size))
+                means.append(mean)
+                variances.append(variance)
+        log, mean, variance = map(np.concatenate, (logs, means, variances))
+        shares = np.exp(log - log.max())
+        shares /= shares.sum()
+        expected = shares @ mean
+        return Posterior(expected, np.sqrt(shares @ (variance + (mean - expected) ** 2)))
+
+
+def standing(searched: Sequence[Adjusted]) -> Standing:
+    """Return what may stand out of effects.
+
+    Args:
+        searched: They under each of `CELLS` as the common ratio of the other columns.
+    """
+    nothing, every, alone = zip(*map(_logs, CELLS, searched), strict=True)
+    return Standing(tuple(searched), np.array(nothing), np.array(every), np.array(alone))
+
+
+def _logs(common: float, adjusted: Adjusted) -> tuple[float, Array, Array]:
+    beyond = _beyond(adjusted, common)
+    values, vectors = np.linalg.eigh(beyond.information)
+    values, turned = np.maximum(values, 0.0), vectors.T @ beyond.score
+    squares = _OUT[:, None] ** 2
+    own = np.maximum(np.diag(beyond.information), 0.0)
+    every = _log(
+        beyond, (squares * turned**2 / (1 + squares * values)).sum(axis=1), np.log1p(squares * values).sum(axis=1)
+    )
+    alone = _log(beyond, squares * beyond.score**2 / (1 + squares * own), np.log1p(squares * own))
+    return beyond.evidence(), every, alone
+
+
+def _log(beyond: Adjusted, taken: Array, volume: Array) -> Array:
+    left = np.maximum(beyond.left - taken, 1e-12 * beyond.left)
+    out: Array = -0.5 * (beyond.volume + volume) - 0.5 * (beyond.size - 1) * np.log(left)
+    return out
+
+
+def _beyond(adjusted: Adjusted, common: float) -> Adjusted:
+    """Return what is known of effects beyond those of the common ratio."""
+    unit = np.eye(len(adjusted.score))
+    inverse = np.linalg.inv(adjusted.information + unit / common**2)
+    pull = adjusted.information @ inverse
+    return Adjusted(
+        score=adjusted.score - pull @ adjusted.score,
+        information=adjusted.information - pull @ adjusted.information,
+        left=adjusted.left - float(adjusted.score @ inverse @ adjusted.score),
+        size=adjusted.size,
+        scale=adjusted.scale,
+        volume=adjusted.volume + float(np.linalg.slogdet(unit + common**2 * adjusted.information)[1]),
+    )
+
+
+def _alone_shrunk(adjusted: Adjusted, common: float) -> list[tuple[Array, Array]]:
+    """Return for each ratio, where the j-th effect alone stands out, means and variances of all, `(k, k)` each."""
+    unit = np.eye(len(adjusted.score))
+    centring = unit - 1 / len(adjusted.score)
+    inverse = np.linalg.inv(adjusted.information + unit / common**2)
+    beyond = _beyond(adjusted, common)
+    mean, spread = centring @ inverse @ adjusted.score, np.diag(centring @ inverse @ centring)
+    # What an effect beyond the common ones adds to all effects, `(k, k)`: the common ones give way.
+    adds = (centring @ inverse).T / common**2
+    own, out = np.maximum(np.diag(beyond.information), 0.0), []
+    for ratio in _OUT:
+        width = ratio**2 / (1 + ratio**2 * own)
+        size = width * beyond.score
+        left = np.maximum(beyond.left - size * beyond.score, 1e-12 * beyond.left) / (beyond.size - 1)
+        out.append((mean + size[:, None] * adds, left[:, None] * (spread + width[:, None] * adds**2)))
+    return out
+
+
+def _mean(logs: Array) -> float:
+    """Return the logarithm of the mean of what has these logarithms."""
+    most = float(logs.max())
+    return most + float(np.log(np.exp(logs - most).mean()))
