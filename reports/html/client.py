@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fusion_ops import FusionChoice
 from reports.candidates.candidate import ON_PAGE
 from reports.drawing.palette import OperatorStyle, operator_styles
 from reports.measures import Measure
-from reports.run.catalog import Catalog
+from reports.run.catalog import Catalog, Entry
 from reports.run.commands import export_command_around
 from reports.run.run import RunRecord
 
 __all__ = ["client_data"]
 
+_KEPT = (*ON_PAGE, "rank", "contribution", "knee", "description")
+
 
 def client_data(run: RunRecord, catalog: Catalog) -> dict[str, Any]:
     """Return the candidates, the measures and the name of the run."""
-    choices = list(dict.fromkeys(choice for entry in catalog.entries for _, choice in entry.architecture.choices))
+    every = (*catalog.entries, *catalog.drawn)
+    choices = list(dict.fromkeys(choice for entry in every for _, choice in entry.architecture.choices))
     styles = operator_styles(choice.name for choice in choices)
     return {
         "run": run.name,
@@ -27,22 +31,20 @@ def client_data(run: RunRecord, catalog: Catalog) -> dict[str, Any]:
         "points": [point.name for point in catalog.points],
         "choices": [_choice(choice, styles[choice.name]) for choice in choices],
         "command": export_command_around(run.path) if run.has_weights else [],
-        "columns": _columns(catalog, choices),
+        "columns": {name: [getattr(entry, name) for entry in catalog.entries] for name in _KEPT}
+        | _columns(catalog, catalog.entries, choices),
+        "drawn": _columns(catalog, catalog.drawn, choices),
         "first": catalog.first.id if catalog.first is not None else None,
     }
 
 
-def _columns(catalog: Catalog, choices: list[FusionChoice]) -> dict[str, Any]:
-    """Return what is known of all candidates, a list each, in the catalog's order; `values` has one a measure."""
+def _columns(catalog: Catalog, entries: Sequence[Entry], choices: list[FusionChoice]) -> dict[str, Any]:
+    """Return what candidates chose, and what was measured of them, a list each; `values` has one a measure."""
     place = {choice: index for index, choice in enumerate(choices)}
-    names = (*ON_PAGE, "rank", "contribution", "knee", "description")
-    chosen = [dict(entry.architecture.choices) for entry in catalog.entries]
+    chosen = [dict(entry.architecture.choices) for entry in entries]
     return {
-        **{name: [getattr(entry, name) for entry in catalog.entries] for name in names},
         "chosen": [[place[one[point.name]] for point in catalog.points] for one in chosen],
-        "values": {
-            measure.name: [entry.values[measure.name] for entry in catalog.entries] for measure in catalog.measures
-        },
+        "values": {measure.name: [entry.values[measure.name] for entry in entries] for measure in catalog.measures},
     }
 
 

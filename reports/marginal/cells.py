@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -10,31 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.marginal.adjusted import (
-    Adjusted,
-    Posterior,
-    adjusted_ratios,
-    adjusted_row,
-    p_of,
-    searched_row,
-)
+from reports.marginal.adjusted import Adjusted, Posterior, adjusted_ratios, adjusted_row, p_of
 from reports.marginal.design import Choice, Design, Row, make_design
-from reports.marginal.standing import Standing, standing
-from reports.marginal.shrinkage import CELLS, Fit, best_common, fit, fit_with, sums
+from reports.marginal.judged import CERTAIN, Judged, holm, judge
+from reports.marginal.shrinkage import Fit, sums
 
-__all__ = ["ALIKE", "CERTAIN", "LEAST", "Cell", "Effects", "Line", "effects_of", "holm"]
+__all__ = ["ALIKE", "CERTAIN", "LEAST", "Cell", "Effects", "Line", "effects_of"]
 
 Array = NDArray[np.float64]
 
 LEAST = 4
 """Candidates that a model needs."""
-CERTAIN = 0.01
-"""There is evidence for a line where p, which holds for all lines together, is at most this."""
 ALIKE = 0.9
 """Points with at least this Cramér's V nearly always changed together."""
 ERROR = 0.05
-ODDS = 2.0
-"""How much likelier it must be that a point matters than that others do in its place."""
 # The squares of more are no numbers any more.
 FAR = 1e100
 
@@ -131,26 +120,16 @@ def effects_of(
     gains = np.asarray(gain, np.float64)
     design = make_design(points, chosen, beside)
     problem = _problem(design, gains)
-    fitted, p, stands = (None, {}, {}) if problem else _fitted(design, gains)
+    found = None if problem else judge(design, gains)
     return Effects(
         design=design,
         gain=gains,
-        points=_point_lines(design, gains, sign, fitted, p, stands),
-        ratios=_ratio_lines(design, gains, sign, fitted),
+        points=_point_lines(design, gains, sign, found),
+        ratios=_ratio_lines(design, gains, sign, found),
         alike=_alike(design),
-        fitted=fitted,
+        fitted=found.fitted if found is not None else None,
         problem=problem,
     )
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """Return p-values that hold all together (Holm, Scandinavian Journal of Statistics 6, 1979)."""
-    order = np.argsort(values, kind="stable")
-    adjusted, highest = [0.0] * len(values), 0.0
-    for rank, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
-        adjusted[index] = highest
-    return adjusted
 
 
 def _problem(design: Design, gain: Array) -> str:
@@ -170,110 +149,35 @@ def _are(count: int) -> str:
     return {0: "are none", 1: "is 1"}.get(count, f"are {count}")
 
 
-def _fitted(design: Design, gain: Array) -> tuple[Fit, dict[Row, float], dict[Row, Standing]]:
-    """Return the model in which rows that are sure to matter have ratios of their own; p and effects of each row.
-
-    With one ratio for all, a point that matters much would take all others along. The surest row comes first, then two
-    more, then four: what looks sure beside it may be no more than what it was changed together with. That a row matters
-    must also be likelier than that others do in its place: of points that were always changed together, either may be
-    what matters.
-    """
-    known, first = sums(design, gain), fit(design, gain)
-    varied = [row for row in design.rows if len(row.operators) > 1]
-    ratios, entered, most = first.ratios, dict[Row, float](), 1
-    while True:
-        shared = _shared(design, entered)
-        found = {row: searched_row(design, known, ratios, row, shared) for row in varied}
-        stands = {row: standing(tried) for row, tried in found.items()}
-        plain = {row: max(p_of(tried), entered.get(row, 0.0)) for row, tried in found.items()}
-        rivals = {row: _rival(ratios, shared, row, stands[row]) for row in varied if plain[row] <= ERROR}
-        p = dict(zip(varied, holm(list(plain.values())), strict=True))
-        new = list[Row]()
-        for row in sorted(varied, key=plain.__getitem__):
-            if p[row] > CERTAIN or len(new) == most:
-                break
-            if row in entered:
-                continue
-            others = [other for other in varied if other != row and other not in entered]
-            beside = {
-                other: standing([_adjusted_beside(design, known, rivals[other], row)] * len(CELLS))
-                for other in others
-                if other in rivals
-            }
-            if _odds(stands, row, others, beside) >= ODDS:
-                new.append(row)
-            else:
-                p[row] = 1.0
-        if not new:
-            return replace(fit_with(design, gain, ratios), explained=first.explained), p, stands
-        ratios = ratios.copy()
-        for row in new:
-            ratios[list(row.cells)] = rivals[row][list(row.cells)]
-            entered[row] = plain[row]
-        ratios, most = best_common(known, ratios, _shared(design, entered)), 2 * most
-
-
-def _adjusted_beside(design, known, ratios, row):
-    return adjusted_row(design, known, ratios, row)
-
-
-def _odds(stands: Mapping[Row, Standing], row: Row, others: Sequence[Row], beside: Mapping[Row, Standing]) -> float:
-    """Return the odds of: a row matters, against: one of the others alone does in its place."""
-    if not others:
-        return float("inf")
-    against = [stands[other].some for other in others]
-    both = [stands[other].some + one.some - one.none - np.log(len(others)) for other, one in beside.items()]
-    mine = np.logaddexp.reduce([stands[row].some, *both])
-    return float(np.exp(min(mine - np.logaddexp.reduce(against), 700.0)))
-
-
-def _shared(design: Design, apart: Iterable[Row]) -> NDArray[np.bool_]:
-    """Return which columns, `(p,)`, are cells of other rows than these."""
-    shared = np.equal(design.group, 0)
-    for row in apart:
-        shared[list(row.cells)] = False
-    return shared
-
-
-def _rival(ratios: Array, shared: NDArray[np.bool_], row: Row, found: Standing) -> Array:
-    """Return the ratios, `(p,)`, with which a row explains the most by what stands out of it."""
-    common, own = found.likeliest()
-    rival = np.where(shared, common, ratios)
-    rival[list(row.cells)] = own
-    return rival
-
-
-def _point_lines(
-    design: Design, gain: Array, sign: float, fitted: Fit | None, p: Mapping[Row, float], stands: Mapping[Row, Standing]
-) -> tuple[Line, ...]:
+def _point_lines(design: Design, gain: Array, sign: float, found: Judged | None) -> tuple[Line, ...]:
     bare = []
     for row in design.rows:
         labels = [design.operators[code] for code in row.operators]
         names = tuple(design.points[place] for place in row.points)
         bare.append(Line(names, _cells(labels, list(design.tried(row).values()), sign * gain)))
-    if fitted is None:
+    if found is None:
         return tuple(bare)
     known = sums(design, gain)
     return tuple(
-        _judged(line, adjusted_row(design, known, fitted.ratios, row), stands[row].posterior(), p[row])
-        if row in p
+        _judged(line, adjusted_row(design, known, found.fitted.ratios, row), found.effects[row], found.p[row])
+        if row in found.p
         else line
         for line, row in zip(bare, design.rows, strict=True)
     )
 
 
-def _ratio_lines(design: Design, gain: Array, sign: float, fitted: Fit | None) -> tuple[Line, ...]:
+def _ratio_lines(design: Design, gain: Array, sign: float, found: Judged | None) -> tuple[Line, ...]:
     codes = list(dict.fromkeys(code for code, _ in design.by_ratio))
     bare = []
     for code in codes:
         ratios = [r for one, r in design.by_ratio if one == code]
         chosen = [np.any(design.with_ratio(code, r), axis=1, keepdims=True)[:, 0] for r in ratios]
         bare.append(Line((design.operators[code],), _cells([str(r) for r in ratios], chosen, sign * gain)))
-    if fitted is None:
+    if found is None:
         return tuple(bare)
     known = sums(design, gain)
-    found = [adjusted_ratios(design, known, fitted.ratios, code) for code in codes]
-    return tuple(map(_judged, bare, found, [one.posterior() for one in found], holm([p_of([one]) for one in found])))
+    apart = [adjusted_ratios(design, known, found.fitted.ratios, code) for code in codes]
+    return tuple(map(_judged, bare, apart, [one.posterior() for one in apart], holm([p_of([one]) for one in apart])))
 
 
 def _cells(labels: Sequence[str], chosen: Sequence[NDArray[np.bool_]], values: Array) -> dict[str, Cell]:

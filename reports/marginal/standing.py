@@ -1,20 +1,20 @@
 """What stands out of a row's effects: nothing, one of its operators alone, or all of them.
 
-All effects have a common ratio `c`, that of the effects of all rows that are not known to matter. Beyond that, nothing
-more is there; or all effects of the row have a ratio `ρ`, too; or one of them alone has. What is not known, `c`, `ρ` and
-which, is averaged by the evidence for it, each value of a grid being as likely as the others beforehand.
+All effects have a common ratio `c`, that of all rows that are not known to matter. Beyond that, nothing more is there;
+or all effects of the row have a ratio `ρ`, too; or one of them alone has. What is not known, `c`, `ρ` and which, is
+averaged by the evidence for it. Beforehand `c` is half Cauchy, most effects being small; each `ρ` of a grid is as
+likely as any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reports.marginal.adjusted import Adjusted, Posterior
-from reports.marginal.shrinkage import CELLS
 
 __all__ = ["Standing", "standing"]
 
@@ -29,13 +29,13 @@ class Standing:
     """The log evidence of what may stand out of `k` effects, for each common ratio; up to a constant.
 
     Args:
-        searched: The effects under each of `CELLS` as the common ratio of the other columns.
+        searched: The effects, by the common ratio of the other columns.
         nothing: Nothing does, `(c,)`.
         every: All effects do, `(c, ρ)`.
         alone: One of them does, `(c, ρ, k)`.
     """
 
-    searched: tuple[Adjusted, ...]
+    searched: Mapping[float, Adjusted]
     nothing: Array
     every: Array
     alone: Array
@@ -52,31 +52,30 @@ class Standing:
 
     def likeliest(self) -> tuple[float, Array]:
         """Return the common ratio, and the ratios of the effects, `(k,)`, that have the most evidence together."""
-        size = len(self.searched[0].score)
+        commons = list(self.searched)
+        size = len(self.searched[commons[0]].score)
         if self.every.max() >= self.alone.max():
             common, out = np.unravel_index(int(self.every.argmax()), self.every.shape)
             which = np.ones(size)
         else:
             common, out, one = np.unravel_index(int(self.alone.argmax()), self.alone.shape)
             which = np.eye(size)[one]
-        return CELLS[common], np.sqrt(CELLS[common] ** 2 + _OUT[out] ** 2 * which)
+        return commons[common], np.sqrt(commons[common] ** 2 + _OUT[out] ** 2 * which)
 
     def posterior(self) -> Posterior:
         """Return what is known of the effects, whatever stands out."""
-        size = len(self.searched[0].score)
         logs, means, variances = list[Array](), list[Array](), list[Array]()
-        for at, (common, adjusted) in enumerate(zip(CELLS, self.searched, strict=True)):
-            for log, ratio in zip(
-                [self.nothing[at] + np.log(2 * len(_OUT)), *self.every[at]],
-                [common, *np.hypot(common, _OUT)],
-                strict=True,
-            ):
+        # Half of what is likely beforehand is that nothing stands out.
+        nothing = self.nothing + np.log(2 * len(_OUT))
+        for at, (common, adjusted) in enumerate(self.searched.items()):
+            whole = zip([nothing[at], *self.every[at]], [common, *np.hypot(common, _OUT)], strict=True)
+            for log, ratio in whole:
                 _, mean, variance = adjusted.shrunk(float(ratio))
                 logs.append(np.array([log]))
                 means.append(mean[None])
                 variances.append(variance[None])
             for log, (mean, variance) in zip(self.alone[at], _alone_shrunk(adjusted, common), strict=True):
-                logs.append(log - np.log(size))
+                logs.append(log - np.log(len(log)))
                 means.append(mean)
                 variances.append(variance)
         log, mean, variance = map(np.concatenate, (logs, means, variances))
@@ -86,25 +85,28 @@ class Standing:
         return Posterior(expected, np.sqrt(shares @ (variance + (mean - expected) ** 2)))
 
 
-def standing(searched: Sequence[Adjusted]) -> Standing:
+def standing(searched: Mapping[float, Adjusted], scale: float) -> Standing:
     """Return what may stand out of effects.
 
     Args:
-        searched: They under each of `CELLS` as the common ratio of the other columns.
+        searched: They, by the common ratio `c` of the other columns.
+        scale: Of the half Cauchy distribution that `c` has beforehand; the grid of `c` is logarithmic.
     """
-    nothing, every, alone = zip(*map(_logs, CELLS, searched), strict=True)
-    return Standing(tuple(searched), np.array(nothing), np.array(every), np.array(alone))
+    commons = np.array(list(searched))
+    prior = commons / (1 + (commons / scale) ** 2)
+    found = [_logs(common, adjusted) for common, adjusted in searched.items()]
+    nothing, every, alone = (np.array(part) for part in zip(*found, strict=True))
+    log = np.log(prior / prior.mean())
+    return Standing(searched, nothing + log, every + log[:, None], alone + log[:, None, None])
 
 
 def _logs(common: float, adjusted: Adjusted) -> tuple[float, Array, Array]:
     beyond = _beyond(adjusted, common)
     values, vectors = np.linalg.eigh(beyond.information)
     values, turned = np.maximum(values, 0.0), vectors.T @ beyond.score
-    squares = _OUT[:, None] ** 2
-    own = np.maximum(np.diag(beyond.information), 0.0)
-    every = _log(
-        beyond, (squares * turned**2 / (1 + squares * values)).sum(axis=1), np.log1p(squares * values).sum(axis=1)
-    )
+    squares, own = _OUT[:, None] ** 2, np.maximum(np.diag(beyond.information), 0.0)
+    taken, volume = squares * turned**2 / (1 + squares * values), np.log1p(squares * values)
+    every = _log(beyond, taken.sum(axis=1), volume.sum(axis=1))
     alone = _log(beyond, squares * beyond.score**2 / (1 + squares * own), np.log1p(squares * own))
     return beyond.evidence(), every, alone
 

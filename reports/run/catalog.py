@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 from fusion_ops import Cost, FusionChoice
 from fusion_ops.errors import SpecError
 from reports.candidates import table as candidates
-from reports.candidates.candidate import Candidate
+from reports.candidates.candidate import RANDOM, Candidate
 from reports.measures import Measure
 from reports.phrases import describe, uniform_operator
 from reports.run.run import RunRecord
@@ -67,6 +67,7 @@ class Catalog:
         quality: The measure of quality.
         entries: The ranked candidates, best first; then what is complete and breaks a constraint, the least violating
             first; then all others by number.
+        drawn: What was drawn at random and trained in full to compare the search with, by number. It is not ranked.
         points: The fusion points, in the network's order.
         costs: Exact cost of a choice at a point, for all that occur.
     """
@@ -74,6 +75,7 @@ class Catalog:
     measures: tuple[Measure, ...]
     quality: Measure
     entries: tuple[Entry, ...]
+    drawn: tuple[Entry, ...]
     points: tuple[FusionPoint, ...]
     costs: Mapping[tuple[str, FusionChoice], Cost]
 
@@ -139,8 +141,18 @@ def make_catalog(run: RunRecord) -> Catalog:
     ):
         rows.setdefault(row["id"], row)
     entries = tuple(_entry(row, run.measures, run.quality) for row in rows.values())
-    points = _points(entries)
-    return Catalog(run.measures, run.quality, entries, points, _costs(entries, points))
+    drawn = _drawn(run, {entry.id for entry in entries if entry.state == "complete"})
+    points = _points((*entries, *drawn))
+    return Catalog(run.measures, run.quality, entries, drawn, points, _costs((*entries, *drawn), points))
+
+
+def _drawn(run: RunRecord, known: Set[str]) -> tuple[Entry, ...]:
+    """Return what was drawn at random and trained in full, beside what is known already."""
+    if run.contests.empty:
+        return ()
+    rows = run.contests[(run.contests["series"] == RANDOM) & (run.contests["state"] == "complete")]
+    found = rows[~rows["id"].isin(known)].drop_duplicates("id").sort_values("number", kind="stable")
+    return tuple(_entry(row, run.measures, run.quality) for row in found.to_dict("records"))
 
 
 def _entry(row: Mapping[Any, Any], measures: Sequence[Measure], quality: Measure) -> Entry:
