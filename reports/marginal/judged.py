@@ -123,17 +123,15 @@ def _own(ratios: Array, shared: NDArray[np.bool_], row: Row, found: Standing) ->
 
 
 def _pair(apart: Adjusted, other: Standing, scale: float) -> tuple[float, float]:
-    """Return the log evidence of: another row stands out and a row has no effects; that both stand out.
+    """Return the log evidence of: another row stands out, all others having small effects; that a row does, too.
 
     Args:
         apart: The row, all others having the ratios with which the other one explains the most.
-        other: The other row; the row has effects of the common ratio there.
+        other: The other row.
         scale: Of the common ratio.
     """
     found = standing(dict.fromkeys(CELLS, apart), scale)
-    common, _ = other.likeliest()
-    without = other.some + apart.evidence() - apart.shrunk(common)[0]
-    return without, without + found.some - apart.evidence()
+    return other.instead, other.some + found.some - found.none
 
 
 def _odds(alone: float, pairs: Sequence[tuple[float, float]], rows: int) -> float:

@@ -46,6 +46,14 @@ class Standing:
         return _mean(self.nothing)
 
     @property
+    def instead(self) -> float:
+        """Log evidence of `some`, where the common ratio is small: all other rows have small effects."""
+        less = np.array(list(self.searched)) < _OUT[0]
+        every, alone = self.every.copy(), self.alone.copy()
+        every[~less], alone[~less] = -np.inf, -np.inf
+        return _mean(np.array([_mean(every), _mean(alone)]))
+
+    @property
     def some(self) -> float:
         """Log evidence of: one effect stands out, or all of them, which is as likely beforehand."""
         return _mean(np.array([_mean(self.every), _mean(self.alone)]))

@@ -120,7 +120,7 @@ class WorksInfo:
 
     views: tuple[WorksView, ...]
     beside: tuple[str, ...]
-    drawn: int
+    drawn: int = 0
 
 
 def works_info(run: RunRecord, catalog: Catalog) -> WorksInfo:
