@@ -21,7 +21,7 @@ CERTAIN = 0.01
 """There is evidence for a line where p, which holds for all lines together, is at most this."""
 # A rival whose log evidence is that much less than a row's counts for nothing.
 FAR = 7.0
-ODDS = 2.0
+ODDS = 3.0
 """How much likelier it must be that a row matters than that any of the others does in its place."""
 
 

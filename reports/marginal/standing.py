@@ -20,6 +20,8 @@ __all__ = ["Standing", "standing"]
 
 Array = NDArray[np.float64]
 
+# The least common ratio of which effects are taken.
+_LEAST = 0.1
 # Ratios of what stands out.
 _OUT = np.array([0.6, 1.2, 2.4, 5.0, 15.0, 50.0])
 
@@ -30,12 +32,14 @@ class Standing:
 
     Args:
         searched: The effects, by the common ratio of the other columns.
+        scale: Of the common ratio.
         nothing: Nothing does, `(c,)`.
         every: All effects do, `(c, ρ)`.
         alone: One of them does, `(c, ρ, k)`.
     """
 
     searched: Mapping[float, Adjusted]
+    scale: float
     nothing: Array
     every: Array
     alone: Array
@@ -71,18 +75,25 @@ class Standing:
         return commons[common], np.sqrt(commons[common] ** 2 + _OUT[out] ** 2 * which)
 
     def posterior(self) -> Posterior:
-        """Return what is known of the effects, whatever stands out."""
+        """Return what is known of the effects, whatever stands out.
+
+        Here no common ratio of a grid is likelier than another beforehand, and none is next to nothing: that most
+        effects are small decides what stands out, and would make the intervals of small effects too narrow.
+        """
         logs, means, variances = list[Array](), list[Array](), list[Array]()
         # Half of what is likely beforehand is that nothing stands out.
+        prior = np.log(_prior(np.array(list(self.searched)), self.scale))
         nothing = self.nothing + np.log(2 * len(_OUT))
         for at, (common, adjusted) in enumerate(self.searched.items()):
-            whole = zip([nothing[at], *self.every[at]], [common, *np.hypot(common, _OUT)], strict=True)
+            if common < _LEAST:
+                continue
+            whole = zip([nothing[at], *self.every[at]] - prior[at], [common, *np.hypot(common, _OUT)], strict=True)
             for log, ratio in whole:
                 _, mean, variance = adjusted.shrunk(float(ratio))
                 logs.append(np.array([log]))
                 means.append(mean[None])
                 variances.append(variance[None])
-            for log, (mean, variance) in zip(self.alone[at], _alone_shrunk(adjusted, common), strict=True):
+            for log, (mean, variance) in zip(self.alone[at] - prior[at], _alone_shrunk(adjusted, common), strict=True):
                 logs.append(log - np.log(len(log)))
                 means.append(mean)
                 variances.append(variance)
@@ -100,12 +111,17 @@ def standing(searched: Mapping[float, Adjusted], scale: float) -> Standing:
         searched: They, by the common ratio `c` of the other columns.
         scale: Of the half Cauchy distribution that `c` has beforehand; the grid of `c` is logarithmic.
     """
-    commons = np.array(list(searched))
-    prior = commons / (1 + (commons / scale) ** 2)
     found = [_logs(common, adjusted) for common, adjusted in searched.items()]
     nothing, every, alone = (np.array(part) for part in zip(*found, strict=True))
-    log = np.log(prior / prior.mean())
-    return Standing(searched, nothing + log, every + log[:, None], alone + log[:, None, None])
+    log = np.log(_prior(np.array(list(searched)), scale))
+    return Standing(searched, scale, nothing + log, every + log[:, None], alone + log[:, None, None])
+
+
+def _prior(commons: Array, scale: float) -> Array:
+    """Return how likely common ratios are beforehand, 1 being the mean."""
+    density = commons / (1 + (commons / scale) ** 2)
+    out: Array = density / density.mean()
+    return out
 
 
 def _logs(common: float, adjusted: Adjusted) -> tuple[float, Array, Array]:
