@@ -96,7 +96,9 @@ def importance(
     points: Sequence[Any] | None = None,
     beside: Sequence[Any] = (),
 ) -> pd.DataFrame:
-    """Return what share of the differences in quality each fusion point accounts for, the largest first.
+    """Return what share of the differences in quality each fusion point accounts for.
+
+    Points for which there is evidence come first, of these the largest.
 
     Args:
         table: As of `effects`.
