@@ -14,13 +14,15 @@ from fusion_ops import Cost
 from spaces import Architecture, Configuration, configuration_id
 from spaces.hyperparameter import label
 
-__all__ = ["COLUMNS", "DTYPES", "LATER", "ON_PAGE", "RETRAINED", "STATES", "TERMINAL", "TRAINED", "Candidate"]
+__all__ = ["COLUMNS", "DTYPES", "LATER", "ON_PAGE", "RANDOM", "RETRAINED", "STATES", "TERMINAL", "TRAINED", "Candidate"]
 
 TRAINED: Final = ("complete", "pruned", "failed")
 TERMINAL: Final = (*TRAINED, "infeasible", "duplicate")
 STATES: Final = (*TERMINAL, "running")
 # The series of all that is trained again after the search.
 RETRAINED: Final = "retrain"
+# The series of architectures that were drawn at random, each trained in full.
+RANDOM: Final = "random"
 
 _TO_PAGE: Final = {"page": True}
 _NO_COLUMN: Final = {"column": False}

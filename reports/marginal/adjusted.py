@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +17,6 @@ __all__ = [
     "Posterior",
     "adjusted_ratios",
     "adjusted_row",
-    "best_ratios",
-    "p_against",
     "p_of",
     "searched_row",
 ]
@@ -151,27 +148,6 @@ def p_of(tried: Sequence[Adjusted]) -> float:
     each = zip(*(map(one.evidence, one.taken_alone()) for one in tried), strict=True)
     alone = [_p_of(max(logs) - none, size, 1) for logs in each]
     return min(1.0, 2 * together, 2 * len(alone) * min(alone))
-
-
-def p_against(rivals: Sequence[Adjusted], tried: Sequence[Adjusted]) -> float:
-    """Return p of: something else has the effects' place.
-
-    The inverse Bayes factor: where the likeliest rival is true, a factor of at least 1 / p for the effects has at most
-    the probability p (Markov's inequality). The effects are shrunk here, as the rivals are.
-
-    Args:
-        rivals: The columns under shrinkage of the others in which a rival has a place of its own.
-        tried: Under all shrinkage that may be right with the effects.
-    """
-    best = max(one.shrunk(ratio)[0] for one in tried for ratio in CELLS)
-    return float(np.exp(min(0.0, max(one.evidence() for one in rivals) - best)))
-
-
-def best_ratios(searched: Sequence[Adjusted]) -> tuple[float, float]:
-    """Return the ratio of a row's effects, and that of the searched columns, which together have the most evidence."""
-    every = itertools.product(CELLS, zip(CELLS, searched, strict=True))
-    own, (common, _) = max(every, key=lambda tried: tried[1][1].shrunk(tried[0])[0])
-    return own, common
 
 
 def _p_of(log_ratio: float, size: int, rank: int) -> float:

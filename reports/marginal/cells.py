@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -11,26 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from reports.marginal.adjusted import (
-    Adjusted,
-    adjusted_ratios,
-    adjusted_row,
-    best_ratios,
-    p_against,
-    p_of,
-    searched_row,
-)
+from reports.marginal.adjusted import Adjusted, Posterior, adjusted_ratios, adjusted_row, p_of
 from reports.marginal.design import Choice, Design, Row, make_design
-from reports.marginal.shrinkage import Fit, best_common, fit, fit_with, sums
+from reports.marginal.judged import CERTAIN, Judged, holm, judge
+from reports.marginal.shrinkage import Fit, sums
 
-__all__ = ["ALIKE", "CERTAIN", "LEAST", "Cell", "Effects", "Line", "effects_of", "holm"]
+__all__ = ["ALIKE", "CERTAIN", "LEAST", "Cell", "Effects", "Line", "effects_of"]
 
 Array = NDArray[np.float64]
 
 LEAST = 4
 """Candidates that a model needs."""
-CERTAIN = 0.01
-"""There is evidence for a line where p, which holds for all lines together, is at most this."""
 ALIKE = 0.9
 """Points with at least this Cramér's V nearly always changed together."""
 ERROR = 0.05
@@ -130,26 +121,16 @@ def effects_of(
     gains = np.asarray(gain, np.float64)
     design = make_design(points, chosen, beside)
     problem = _problem(design, gains)
-    fitted, p = (None, {}) if problem else _fitted(design, gains)
+    found = None if problem else judge(design, gains)
     return Effects(
         design=design,
         gain=gains,
-        points=_point_lines(design, gains, sign, fitted, p),
-        ratios=_ratio_lines(design, gains, sign, fitted),
+        points=_point_lines(design, gains, sign, found),
+        ratios=_ratio_lines(design, gains, sign, found),
         alike=_alike(design),
-        fitted=fitted,
+        fitted=found.fitted if found is not None else None,
         problem=problem,
     )
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """Return p-values that hold all together (Holm, Scandinavian Journal of Statistics 6, 1979)."""
-    order = np.argsort(values, kind="stable")
-    adjusted, highest = [0.0] * len(values), 0.0
-    for rank, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
-        adjusted[index] = highest
-    return adjusted
 
 
 def _problem(design: Design, gain: Array) -> str:
@@ -169,93 +150,35 @@ def _are(count: int) -> str:
     return {0: "are none", 1: "is 1"}.get(count, f"are {count}")
 
 
-def _fitted(design: Design, gain: Array) -> tuple[Fit, dict[Row, float]]:
-    """Return the model in which rows that are sure to matter have ratios of their own, and p of each row, given it.
-
-    With one ratio for all, a point that matters much would take all others along. The surest row comes first, then two
-    more, then four: what looks sure beside it may be no more than what it was changed together with. A row must also be
-    likelier than that another which may matter does so in its place: of points that were always changed together,
-    either may be what matters.
-    """
-    known, first = sums(design, gain), fit(design, gain)
-    varied = [row for row in design.rows if len(row.operators) > 1]
-    ratios, entered, most = first.ratios, dict[Row, float](), 1
-    while True:
-        shared = _shared(design, entered)
-        found = {row: searched_row(design, known, ratios, row, shared) for row in varied}
-        plain = {row: max(p_of(tried), entered.get(row, 0.0)) for row, tried in found.items()}
-        rivals = {row: _rival(ratios, shared, row, found[row]) for row in varied if plain[row] <= ERROR}
-        p = dict(zip(varied, holm(list(plain.values())), strict=True))
-        new = list[Row]()
-        for row in sorted(varied, key=plain.__getitem__):
-            if p[row] > CERTAIN or len(new) == most:
-                break
-            others = [rival for other, rival in rivals.items() if other != row and other not in entered]
-            if row in entered:
-                continue
-            if _likelier([adjusted_row(design, known, rival, row) for rival in others], found[row]):
-                new.append(row)
-            else:
-                p[row] = 1.0
-        if not new:
-            return replace(fit_with(design, gain, ratios), explained=first.explained), p
-        ratios = ratios.copy()
-        for row in new:
-            ratios[list(row.cells)] = rivals[row][list(row.cells)]
-            entered[row] = plain[row]
-        ratios, most = best_common(known, ratios, _shared(design, entered)), 2 * most
-
-
-def _shared(design: Design, apart: Iterable[Row]) -> NDArray[np.bool_]:
-    """Return which columns, `(p,)`, are cells of other rows than these."""
-    shared = np.equal(design.group, 0)
-    for row in apart:
-        shared[list(row.cells)] = False
-    return shared
-
-
-def _rival(ratios: Array, shared: NDArray[np.bool_], row: Row, searched: Sequence[Adjusted]) -> Array:
-    """Return the ratios, `(p,)`, with which a row explains the most by one of its own."""
-    mine, common = best_ratios(searched)
-    rival = np.where(shared, common, ratios)
-    rival[list(row.cells)] = mine
-    return rival
-
-
-def _likelier(beside: Sequence[Adjusted], searched: Sequence[Adjusted]) -> bool:
-    """Return whether a row is likelier to matter than that any of its rivals, beside which it is, does so alone."""
-    return not beside or p_against(beside, [*searched, *beside]) <= ERROR
-
-
-def _point_lines(
-    design: Design, gain: Array, sign: float, fitted: Fit | None, p: Mapping[Row, float]
-) -> tuple[Line, ...]:
+def _point_lines(design: Design, gain: Array, sign: float, found: Judged | None) -> tuple[Line, ...]:
     bare = []
     for row in design.rows:
         labels = [design.operators[code] for code in row.operators]
         names = tuple(design.points[place] for place in row.points)
         bare.append(Line(names, _cells(labels, list(design.tried(row).values()), sign * gain)))
-    if fitted is None:
+    if found is None:
         return tuple(bare)
     known = sums(design, gain)
     return tuple(
-        _judged(line, adjusted_row(design, known, fitted.ratios, row), p[row]) if row in p else line
+        _judged(line, adjusted_row(design, known, found.fitted.ratios, row), found.effects[row], found.p[row])
+        if row in found.p
+        else line
         for line, row in zip(bare, design.rows, strict=True)
     )
 
 
-def _ratio_lines(design: Design, gain: Array, sign: float, fitted: Fit | None) -> tuple[Line, ...]:
+def _ratio_lines(design: Design, gain: Array, sign: float, found: Judged | None) -> tuple[Line, ...]:
     codes = list(dict.fromkeys(code for code, _ in design.by_ratio))
     bare = []
     for code in codes:
         ratios = [r for one, r in design.by_ratio if one == code]
         chosen = [np.any(design.with_ratio(code, r), axis=1, keepdims=True)[:, 0] for r in ratios]
         bare.append(Line((design.operators[code],), _cells([str(r) for r in ratios], chosen, sign * gain)))
-    if fitted is None:
+    if found is None:
         return tuple(bare)
     known = sums(design, gain)
-    found = [adjusted_ratios(design, known, fitted.ratios, code) for code in codes]
-    return tuple(map(_judged, bare, found, holm([p_of([one]) for one in found])))
+    apart = [adjusted_ratios(design, known, found.fitted.ratios, code) for code in codes]
+    return tuple(map(_judged, bare, apart, [one.posterior() for one in apart], holm([p_of([one]) for one in apart])))
 
 
 def _cells(labels: Sequence[str], chosen: Sequence[NDArray[np.bool_]], values: Array) -> dict[str, Cell]:
@@ -265,9 +188,9 @@ def _cells(labels: Sequence[str], chosen: Sequence[NDArray[np.bool_]], values: A
     }
 
 
-def _judged(line: Line, adjusted: Adjusted, p: float) -> Line:
+def _judged(line: Line, adjusted: Adjusted, found: Posterior, p: float) -> Line:
     """Return a line with its effects; there is evidence for one where the line's intervals hold together, too."""
-    found, evidence = adjusted.posterior(), p <= CERTAIN
+    evidence = p <= CERTAIN
     alone = float(stdtrit(adjusted.size - 1, 1 - ERROR / 2)) * found.spread
     together = float(stdtrit(adjusted.size - 1, 1 - ERROR / 2 / len(line.cells))) * found.spread
     cells = {

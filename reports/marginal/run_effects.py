@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
+from reports.candidates.candidate import RANDOM
 from reports.candidates.table import RANKED_KINDS
 from reports.marginal.cells import Effects, effects_of
 from reports.marginal.decisions import decisions
@@ -32,10 +34,11 @@ def beside_of(run: RunRecord) -> tuple[str, ...]:
 
 
 def effects_of_run(run: RunRecord, catalog: Catalog, quality: Measure) -> Effects:
-    """Return the effects on a quality, of all complete candidates of the search and its baselines."""
-    entries = [entry for entry in catalog.entries if _has(entry, quality)]
+    """Return the effects on a quality, of all complete candidates of the search, its baselines and what was drawn."""
+    entries = [entry for entry in (*catalog.entries, *catalog.drawn) if _has(entry, quality)]
     values = np.array([entry.values[quality.name] for entry in entries], np.float64)
-    table = run.table.drop_duplicates("number").set_index("number").loc[[entry.number for entry in entries]]
+    rows = pd.concat([run.table, run.contests]) if catalog.drawn else run.table
+    table = rows.drop_duplicates("number").set_index("number").loc[[entry.number for entry in entries]]
     names, chosen = decisions([entry.architecture for entry in entries])
     return effects_of(
         names or list(catalog.points),
@@ -47,4 +50,5 @@ def effects_of_run(run: RunRecord, catalog: Catalog, quality: Measure) -> Effect
 
 
 def _has(entry: Entry, quality: Measure) -> bool:
-    return entry.state == "complete" and entry.kind in RANKED_KINDS and entry.values.get(quality.name) is not None
+    counts = entry.kind in RANKED_KINDS or entry.series == RANDOM
+    return entry.state == "complete" and counts and entry.values.get(quality.name) is not None

@@ -44,7 +44,8 @@ class Importance:
     """Shares that add up to 1.
 
     Args:
-        points: A share of each line of points, the largest first; without those where one operator alone was tried.
+        points: A share of each line of points, those with evidence before all others, the largest first; without those
+            where one operator alone was tried.
         ratios: The share of r, at all points together; `None` where no operator has several.
         rest: What operators and r at points do not explain: seeds, interactions, what else differs.
     """
@@ -90,7 +91,8 @@ def importance_of(effects: Effects, *, draws: int = DRAWS, seed: int = 0) -> Imp
     ratios, rest = (
         Share(name, float(shares[0, at]), float(low[at]), float(high[at])) for name, at in (("r", -2), ("", -1))
     )
-    return Importance(tuple(sorted(points, key=lambda share: -share.value)), ratios if effects.ratios else None, rest)
+    points.sort(key=lambda share: (not share.evidence, -share.value))
+    return Importance(tuple(points), ratios if effects.ratios else None, rest)
 
 
 def _weights(effects: Effects, lines: Sequence[Line]) -> list[float]:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fusion_ops.errors import DataError, SpecError
+from reports.candidates.candidate import RANDOM
 from reports.candidates.table import RANKED_KINDS
 from reports.marginal.cells import Effects, effects_of
 from reports.marginal.decisions import decisions
@@ -43,7 +44,8 @@ def effects(
     and one for each r of an operator; all are shrunk as the evidence has it; see `reports.marginal.shrinkage`.
 
     Args:
-        table: The candidates table; the complete candidates of the search and its baselines count.
+        table: The candidates table; the complete candidates of the search, its baselines and those of the
+            series `random` count.
         objectives: The objectives, as of `reports.rank`; the first quality among them is explained.
         of: `operator`, or `r` for the r of each operator, at all points together.
         points: Columns to take in place of the fusion points in `architecture`: their values are the operators. An
@@ -94,7 +96,9 @@ def importance(
     points: Sequence[Any] | None = None,
     beside: Sequence[Any] = (),
 ) -> pd.DataFrame:
-    """Return what share of the differences in quality each fusion point accounts for, the largest first.
+    """Return what share of the differences in quality each fusion point accounts for.
+
+    Points for which there is evidence come first, of these the largest.
 
     Args:
         table: As of `effects`.
@@ -157,12 +161,16 @@ def standardised(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.floa
 
 
 def _counted(table: pd.DataFrame, quality: Measure) -> pd.DataFrame:
-    """Return the complete candidates of the search and its baselines that have a quality, each architecture once."""
+    """Return the complete candidates that count and have a quality, each architecture once.
+
+    Those of the search and its baselines, and what was drawn at random to compare the search with.
+    """
     rows: pd.DataFrame = table[np.isfinite(pd.to_numeric(table[quality.column], errors="coerce"))]
     if "state" in rows.columns:
         rows = rows[rows["state"] == "complete"]
     if "kind" in rows.columns:
-        rows = rows[rows["kind"].isin(RANKED_KINDS)]
+        counted = rows["kind"].isin(RANKED_KINDS)
+        rows = rows[counted | (rows["series"] == RANDOM) if "series" in rows.columns else counted]
     return rows.drop_duplicates("id") if "id" in rows.columns else rows
 
 

@@ -110,10 +110,17 @@ class WorksView:
 
 @dataclass(frozen=True, slots=True)
 class WorksInfo:
-    """What the panel shows: a view of each quality, and the hyperparameters whose effects were taken out."""
+    """What the panel shows.
+
+    Args:
+        views: A view of each quality.
+        beside: The hyperparameters whose effects were taken out.
+        drawn: How many of the candidates were drawn at random.
+    """
 
     views: tuple[WorksView, ...]
     beside: tuple[str, ...]
+    drawn: int = 0
 
 
 def works_info(run: RunRecord, catalog: Catalog) -> WorksInfo:
@@ -121,7 +128,7 @@ def works_info(run: RunRecord, catalog: Catalog) -> WorksInfo:
     views = tuple(
         view_of(measure, effects_of_run(run, catalog, measure), catalog.points) for measure in qualities(catalog)
     )
-    return WorksInfo(views, beside_of(run))
+    return WorksInfo(views, beside_of(run), len(catalog.drawn))
 
 
 def view_of(measure: Measure, effects: Effects, points: Sequence[str]) -> WorksView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 from fusion_ops import Cost, FusionChoice
 from fusion_ops.errors import SpecError
 from reports.candidates import table as candidates
-from reports.candidates.candidate import Candidate
+from reports.candidates.candidate import RANDOM, Candidate
 from reports.candidates.hyperparameters import kept as kept_hyperparameters
 from reports.measures import Measure
 from reports.phrases import describe, uniform_operator
@@ -84,6 +84,7 @@ class Catalog:
         quality: The measure of quality.
         entries: The ranked candidates, best first; then what is complete and breaks a constraint, the least violating
             first; then all others by number.
+        drawn: What was drawn at random and trained in full to compare the search with, by number. It is not ranked.
         networks: The host networks, several where the search chose a setting such as their width; that of the first
             candidate first.
         points: Names of the fusion points, in the order of the network; where host networks differ in them, all that
@@ -94,6 +95,7 @@ class Catalog:
     measures: tuple[Measure, ...]
     quality: Measure
     entries: tuple[Entry, ...]
+    drawn: tuple[Entry, ...]
     networks: tuple[Network, ...]
     points: tuple[str, ...]
     hyperparameters: tuple[str, ...] = ()
@@ -168,14 +170,25 @@ def make_catalog(run: RunRecord) -> Catalog:
     ):
         rows.setdefault(row["id"], row)
     entries = tuple(_entry(row, run) for row in rows.values())
+    drawn = _drawn(run, {entry.id for entry in entries if entry.state == "complete"})
+    every = (*entries, *drawn)
     if not any(name.startswith(HOST) for name in run.hyperparameters):
-        _require_one_space(entries)
-    refs = dict.fromkeys(entry.architecture.space for entry in entries)
-    networks = tuple(_network(ref, [one for one in entries if one.architecture.space == ref]) for ref in refs)
+        _require_one_space(every)
+    refs = dict.fromkeys(entry.architecture.space for entry in every)
+    networks = tuple(_network(ref, [one for one in every if one.architecture.space == ref]) for ref in refs)
     # Those of the network with the most of them come in its order.
     largest_first = sorted(networks, key=lambda network: -len(network.points))
     points = tuple(dict.fromkeys(point.name for network in largest_first for point in network.points))
-    return Catalog(run.measures, run.quality, entries, networks, points, tuple(run.hyperparameters))
+    return Catalog(run.measures, run.quality, entries, drawn, networks, points, tuple(run.hyperparameters))
+
+
+def _drawn(run: RunRecord, known: Set[str]) -> tuple[Entry, ...]:
+    """Return what was drawn at random and trained in full, beside what is known already."""
+    if run.contests.empty:
+        return ()
+    rows = run.contests[(run.contests["series"] == RANDOM) & (run.contests["state"] == "complete")]
+    found = rows[~rows["id"].isin(known)].drop_duplicates("id").sort_values("number", kind="stable")
+    return tuple(_entry(row, run) for row in found.to_dict("records"))
 
 
 def _entry(row: Mapping[Any, Any], run: RunRecord) -> Entry:

@@ -7,7 +7,14 @@
 
   /** Return an operator with its options, without r, as the table has it. */
   const operators = report.data.choices.map(({ values, operator }) => (values.r === undefined ? operator : operator.replace(` r=${values.r}`, "")));
-  const counted = report.data.entries.filter(({ state, kind }) => state === "complete" && ["search", "baseline"].includes(kind));
+  const { drawn } = report.data;
+  const counted = [
+    ...report.data.entries.filter(({ state, kind }) => state === "complete" && ["search", "baseline"].includes(kind)),
+    ...drawn.chosen.map((chosen, place) => ({
+      chosen,
+      values: Object.fromEntries(Object.entries(drawn.values).map(([name, column]) => [name, column[place]])),
+    })),
+  ];
   const has = ({ point, operator, resampler, r }, { chosen: all }) => {
     const chosen = r === undefined ? all : all.filter((place) => place !== null);
     if (resampler !== undefined) return report.resampler(chosen[Number(point)]) === resampler;

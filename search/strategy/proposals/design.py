@@ -32,7 +32,8 @@ class Design:
         baselines = np.array([encoding.encode(one) for one in _baselines(encoding)])
         self._baselines: list[Code] = list(baselines[feasible(baselines)])
         self._ranks = _cost_ranks(encoding)
-        self.size = len(self._baselines) + len(STRATA)
+        # A recipe tells more than a spread architecture, and the uniform networks have different ones.
+        self.size = len(self._baselines) + (0 if encoding.hyperparameters else len(STRATA))
 
     def propose(
         self,

@@ -239,6 +239,13 @@ def test_only_complete_candidates_with_a_number_count_each_once(table: pd.DataFr
     pd.testing.assert_frame_equal(reports.effects(more), reports.effects(table))
 
 
+def test_what_was_drawn_to_compare_the_search_with_counts(table: pd.DataFrame) -> None:
+    series = np.where(np.arange(60) < 40, "", np.where(np.arange(60) < 50, "random", "one_epoch"))
+    compared = table.assign(series=series, kind=np.where(series == "", "search", "control"))
+    pd.testing.assert_frame_equal(reports.effects(compared), reports.effects(table.head(50)))
+    pd.testing.assert_frame_equal(reports.importance(compared), reports.importance(table.head(50)))
+
+
 def test_columns_can_be_the_points(table: pd.DataFrame) -> None:
     rng = np.random.default_rng(13)
     plain = pd.DataFrame({"optimizer": rng.choice(["sgd", "adam"], 50), "depth": rng.choice([2, 3], 50)})

@@ -110,6 +110,26 @@ def test_numbers_that_the_search_chose_are_taken_out(make_run: MakeRun, space: S
     assert works.beside == ("train.lr",)
 
 
+def compared(rows: list[dict[str, Any]], first: int) -> list[dict[str, Any]]:
+    """The rows from a number on were drawn at random to compare the search with; the last of them for one epoch."""
+    rows = [row | ({"kind": "control", "series": "random"} if row["number"] >= first else {}) for row in rows]
+    rows[-1]["series"] = "one_epoch"
+    return rows
+
+
+def test_what_was_drawn_at_random_counts(make_run: MakeRun, space: SearchSpace) -> None:
+    rows = planted(space)
+    works, importance = infos(make_run(compared(rows, 40)))
+    apart, _ = infos(make_run(rows[:-1], "apart"))
+    assert [view.findings for view in works.views] == [view.findings for view in apart.views]
+    assert [view.points for view in works.views] == [view.points for view in apart.views]
+    assert (works.drawn, apart.drawn, importance.views[0].size) == (19, 0, 59)
+    text = reports.write_html(make_run(compared(rows, 40), "told")).read_text(encoding="utf-8")
+    assert "19 of the candidates were drawn at random" in text
+    assert "search.random_baseline=true</code>" not in text
+    assert "search.random_baseline=true</code>" in reports.write_html(make_run(rows, "advised")).read_text("utf-8")
+
+
 # In a browser
 
 
@@ -153,6 +173,20 @@ def test_the_panels_in_a_browser(open_report: Any, tmp_path: Path, space: Search
     assert "a gain is a decrease" in page.locator("#works").inner_text()
     assert page.locator("#importance .importance-view:visible .share-bar.sure").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") == 1600
+    opened.expect_calm()
+
+
+@pytest.mark.browser
+def test_what_was_drawn_at_random_follows_the_budgets(open_report: Any, tmp_path: Path, space: SearchSpace) -> None:
+    records = planted(space)
+    opened = open_report(reports.write_html(write_run(tmp_path / "demo", compared(records, 30))), width=1600)
+    having = [row for row in records[:-1] if json.loads(row["architecture"])["choices"][2]["op"] == "aff"]
+    limit = float(np.median([row["params"] for row in having]))
+    for most in (float("inf"), limit):
+        opened.page.evaluate(f"report.budget('params', (value) => value <= {'Infinity' if most > limit else limit})")
+        cheap = [row for row in having if row["params"] <= most]
+        mean = 100 * np.mean([row["accuracy"] for row in cheap])
+        assert shown(opened, space.points[2].name, "aff") == (len(cheap), f"{mean:.2f} %")
     opened.expect_calm()
 
 
