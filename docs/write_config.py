@@ -14,6 +14,7 @@ from typing import Any
 
 import fusion_ops
 from search.config import SearchConfig
+from search.config.hyperparameters import REFUSED
 from search.config.space import CHOICES, OF_THE_DATA, space_settings
 from search.strategy.pruners import PRUNERS
 from search.strategy.samplers import SAMPLERS
@@ -58,12 +59,36 @@ SPACE = (
     "`num_classes`, `in_channels` and `input_size` are taken from the data set. User-defined networks are described in "
     "[own-model.md](own-model.md)."
 )
+HYPERPARAMETERS = """## hyperparameters
+
+What candidates differ in beside their fusion choices; [search.md](search.md#hyperparameters) says how it is searched. A
+key is written with its section, and has a list of at least two values, or a range of numbers:
+
+```yaml
+hyperparameters:
+  train.lr: {low: 0.02, high: 0.5, log: true}       # by its logarithm
+  train.batch_size: {low: 32, high: 128, step: 32}
+  train.augment: [[], [flip], [flip, crop]]
+  space.width: [8, 12, 16]
+```
+
+What the key has in its own section is tried first. On a command line a key is replaced, or a part of its range:
+`--set hyperparameters.train.lr=[0.05,0.1]`, `--set hyperparameters.train.lr.high=0.3`.
+
+Every key of `train` and every setting of the host network can be searched, but for these:
+
+| key | why not |
+|---|---|
+"""
 
 
 def page() -> str:
     """Return the page."""
     parts = [HEAD, _table(SearchConfig, "At the top")]
     for name, field in SearchConfig.model_fields.items():
+        if name == "hyperparameters":
+            rows = (f"| `{key}` | {reason} |" for key, reason in REFUSED.items())
+            parts.append(HYPERPARAMETERS + "\n".join(rows) + "\n")
         if not _is_section(field.annotation):
             continue
         parts.append(_table(field.annotation, name))

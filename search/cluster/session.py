@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fusion_ops.errors import RunError
+from fusion_ops.errors import RunError, first_line
 from reports.scratch import scratch_folder
 from search.cluster.ray_private import StartedProcesses, complaint, forming_cluster, reread_environment
 from search.cluster.shipment import runtime_environment
@@ -152,8 +152,7 @@ def _start(processes: StartedProcesses, folder: Path, stopped: Callable[[], bool
 
 
 def _reason(error: Exception, folder: Path) -> str:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-    return "; ".join(filter(None, (first, complaint(folder))))
+    return "; ".join(filter(None, (first_line(error), complaint(folder))))
 
 
 def _end(processes: StartedProcesses) -> None:

@@ -19,7 +19,7 @@ from reports.html.client import client_data
 from reports.measures import MEASURES
 from reports.run.catalog import make_catalog
 from reports.run.run import load_run
-from spaces import SearchSpace
+from spaces import SearchSpace, configuration_id
 
 CURVE = [{"accuracy": 0.5, "loss": 1.5}, {"accuracy": 0.75, "loss": 0.7}, {"accuracy": 0.625, "loss": 0.6}]
 # Of every field a value that is not its default.
@@ -46,6 +46,7 @@ VALUES: dict[str, Any] = {
     "recipe": "long",
     "predicted": 0.7,
     "doubt": 0.02,
+    "hyperparameters": {"train.lr": 0.3, "train.augment": ["flip", "crop"]},
 }
 FIELDS = [one.name for one in fields(Candidate)]
 
@@ -82,12 +83,19 @@ def test_what_another_version_did_not_keep_has_its_default(name: str, whole: Can
     assert Candidate.from_attrs(values) == replace(whole, **{name: default})
 
 
+def test_a_candidate_of_a_version_before_hyperparameters_has_none(whole: Candidate) -> None:
+    values = stored(whole)
+    del values["hyperparameters"]
+    assert Candidate.from_attrs(values).hyperparameters == {}
+    assert Candidate.from_attrs(values).id == whole.architecture.id
+
+
 def test_what_another_version_kept_besides_is_left_out(whole: Candidate) -> None:
     assert Candidate.from_attrs(stored(whole) | {"second_look": 3}) == whole
 
 
-@pytest.mark.parametrize("name", [name for name in FIELDS if name not in ("measured", "again")])
-def test_every_field_but_two_comes_back_from_the_table(name: str, whole: Candidate, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [name for name in FIELDS if name not in ("measured", "again", "hyperparameters")])
+def test_every_field_but_three_comes_back_from_the_table(name: str, whole: Candidate, tmp_path: Path) -> None:
     record = whole.record("accuracy", maximize=True)
     candidates.write(candidates.frame([record], ("accuracy", "params")), tmp_path)
     cell = candidates.read(tmp_path)[name].item()
@@ -119,8 +127,10 @@ def test_the_row_holds_the_best_epoch(whole: Candidate) -> None:
     row = whole.record("loss", maximize=False)
     assert (row["accuracy"], row["loss"], row["epochs"]) == (0.625, 0.6, 3)
     assert row["curve"] == whole.curve_of("loss") == [1.5, 0.7, 0.6]
-    assert (row["id"], row["latency_ms"]) == (whole.architecture.id, 1.5)
-    assert not {"again", "measured"} & set(row)
+    assert (row["id"], row["latency_ms"]) == (whole.id, 1.5)
+    assert whole.id == configuration_id(whole.architecture, VALUES["hyperparameters"]) != whole.architecture.id
+    assert (row["train.lr"], row["train.augment"]) == (0.3, "flip, crop")
+    assert not {"again", "measured", "hyperparameters"} & set(row)
 
 
 def test_what_was_never_trained_has_no_time(whole: Candidate) -> None:

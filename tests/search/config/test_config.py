@@ -40,9 +40,10 @@ def test_defaults_are_those_of_the_contract():
         train:  {epochs: 8, batch_size: 128, lr: 0.1, init: default, momentum: 0.9, weight_decay: 0.0005,
                  output: null, loss: auto, label_smoothing: 0.1, class_weights: null, augment: [], schedule: one_cycle,
                  warmup: 0.25, device: auto, compile: none}
+        hyperparameters: {}
         objectives: [accuracy, params]
         constraints: {}
-        search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true,
+        search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, baseline_draws: 3,
                  min_epochs: 1, patience: null, random_baseline: false, one_epoch_baseline: false}
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null, same_failures: 3,
                  checkpoint_gb: null}

@@ -23,7 +23,8 @@ def test_the_page_is_what_its_script_writes() -> None:
 
 def test_its_example_is_a_config_and_its_keys_are_all_that_a_run_writes_down() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    example, searched = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert list(SearchConfig.from_dict(yaml.safe_load(searched)).hyperparameters)
     values = SearchConfig.from_dict(yaml.safe_load(example)).to_dict()
     for section, settings in values.items():
         for key in settings if isinstance(settings, dict) and settings and section != "constraints" else (section,):

@@ -156,7 +156,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Se
             "objectives": [objective.replace("own:", f"{name}:") for objective in objectives],
         }  # fmt: skip
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
-        return plan(SearchConfig.load(tmp_path / "config.yaml"))[0]
+        return plan(SearchConfig.load(tmp_path / "config.yaml"))[0].space
 
     return make
 

@@ -66,10 +66,10 @@ def reopen(run: Path, overrides: dict | None = None, *, retell: bool = True) -> 
     config = widened_config(directory.config, overrides or {})
     space, dataset = plan(config)
     sampler = run_sampler(config, space, 0)
-    study = reopened(config, directory, space, dataset, sampler)
+    study = reopened(config, directory, space.space, dataset, sampler)
     if not retell:
         directory.write_config(config.to_dict() | {"resolved": config.resolved})
-    study = in_wider_space(study, config, directory, space, sampler) if retell else study
+    study = in_wider_space(study, config, directory, space.space, sampler) if retell else study
     driver = Driver(config, directory, space, study, dataset)
     if retell:
         driver.enqueue_baselines()
