@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import COMMAND, check_sound, fusion_nas
+from tests.runs import COMMAND, check_sound, in_process
 
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, concat], reductions: [2]}
@@ -112,7 +112,7 @@ print(ray.get(ray.put("again")))
 @pytest.mark.faults
 def test_the_callers_ray_is_never_ended(config: Path, tmp_path: Path) -> None:
     ended = tmp_path / "ended"
-    assert fusion_nas("launch", config, "--run-dir", ended).returncode == 0
+    assert in_process("launch", config, "--run-dir", ended).returncode == 0
     arguments = [sys.executable, "-c", BESIDE, config, tmp_path / "run", ended]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr

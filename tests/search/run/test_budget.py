@@ -10,7 +10,7 @@ import pytest
 
 from search.run.budget import Budget
 from search.training.job import Progress
-from tests.runs import check_sound, fusion_nas
+from tests.runs import check_sound, in_process
 
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, sk, aff, iaff], reductions: [1, 2, 4]}
@@ -65,7 +65,7 @@ def test_a_run_ends_when_its_device_hours_are_used_up_and_resumes_with_more(tmp_
     hours = 0.004
     (tmp_path / "config.yaml").write_text(CONFIG)
     run = tmp_path / "run"
-    limited = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run, "--set", f"limits.device_hours={hours}")
+    limited = in_process("launch", tmp_path / "config.yaml", "--run-dir", run, "--set", f"limits.device_hours={hours}")
     assert limited.returncode == 0, limited.stderr
     table = pd.read_csv(run / "candidates.csv")
     assert table["seconds"].sum() <= hours * 3600 + 2 * table["seconds"].max()
@@ -74,15 +74,15 @@ def test_a_run_ends_when_its_device_hours_are_used_up_and_resumes_with_more(tmp_
     why = f"after {done} of 900 candidates: its {hours} device hours are used up (`limits.device_hours`)"
     assert why in limited.stdout
     assert f"`fusion-nas resume {run} --set limits.device_hours={2 * hours}`" in limited.stdout
-    status = json.loads(fusion_nas("status", run, "--json").stdout)
+    status = json.loads(in_process("status", run, "--json").stdout)
     assert (status["run"], status["ended_by"], status["done"]) == ("ended", "limits.device_hours", done)
 
-    nothing = fusion_nas("resume", run)
+    nothing = in_process("resume", run)
     assert nothing.returncode == 0, nothing.stderr
     assert why in nothing.stdout
     assert "starting Ray workers" not in nothing.stderr
 
-    more = fusion_nas("resume", run, "--set", "limits.device_hours=1", "--set", f"search.trials={done + 4}")
+    more = in_process("resume", run, "--set", "limits.device_hours=1", "--set", f"search.trials={done + 4}")
     assert more.returncode == 0, more.stderr
     assert "used up" not in more.stdout
     check_sound(run, done + 4)

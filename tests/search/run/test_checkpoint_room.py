@@ -8,7 +8,7 @@ import pytest
 
 from reports.candidates import table as candidates
 from search.run.checkpoint_room import make_room
-from tests.runs import check_sound, events, fusion_nas
+from tests.runs import check_sound, events, in_process
 
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [2, 4]}
@@ -75,7 +75,7 @@ def test_retrained_weights_go_first_but_for_those_of_finalists(run):
 def test_a_run_keeps_within_its_disk_space_and_an_export_says_what_has_gone(tmp_path: Path):
     (tmp_path / "config.yaml").write_text(CONFIG)
     run = tmp_path / "run"
-    done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
+    done = in_process("launch", tmp_path / "config.yaml", "--run-dir", run)
     assert done.returncode == 0, done.stderr
     table = check_sound(run, 7)
     gone = [event["id"] for event in events(run, "weights_removed")]
@@ -83,10 +83,10 @@ def test_a_run_keeps_within_its_disk_space_and_an_export_says_what_has_gone(tmp_
     assert gone
     assert not set(gone) & front
     assert all((run / "checkpoints" / known / "model.safetensors").is_file() for known in front)
-    refused = fusion_nas("export", run, "-o", tmp_path / "out", "--pick", gone[0])
+    refused = in_process("export", run, "-o", tmp_path / "out", "--pick", gone[0])
     assert refused.returncode == 2
     says = f"weights of {gone[0]} were removed to keep within limits.checkpoint_gb (0.0001); complete candidates: "
     assert refused.stderr.startswith(says)
     assert len(refused.stderr.splitlines()) == 1
     assert not set(gone) & set(refused.stderr.partition("candidates: ")[2].strip(" .\n").split(", "))
-    assert fusion_nas("export", run, "-o", tmp_path / "best").returncode == 0
+    assert in_process("export", run, "-o", tmp_path / "best").returncode == 0

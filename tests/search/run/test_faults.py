@@ -24,7 +24,7 @@ from search.training import resumable
 from search.training.files import FolderFiles
 from search.training.job import Assignment, Job, Progress
 from search.training.settings import DataConfig, TrainConfig
-from tests.runs import check_sound, fusion_nas
+from tests.runs import check_sound, fusion_nas, in_process
 
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, concat, aff], reductions: [2]}
@@ -96,7 +96,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one candidate."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "config.yaml").write_text(CONFIG.replace("trials: 6", "trials: 1").replace("epochs: 4", "epochs: 1"))
-    done = fusion_nas("launch", folder / "config.yaml", "--run-dir", folder / "run")
+    done = in_process("launch", folder / "config.yaml", "--run-dir", folder / "run")
     assert done.returncode == 0, done.stderr
     return folder / "run"
 
@@ -112,7 +112,7 @@ def test_a_full_disk_is_named_and_the_run_resumes_once_there_is_room(tmp_path: P
     assert str(run) in last
     assert "Traceback" not in full.stderr
     subprocess.run(["mount", "-o", "remount,size=60m", small_disk], check=True)
-    resumed = fusion_nas("resume", run)
+    resumed = in_process("resume", run)
     assert resumed.returncode == 0, resumed.stderr
     assert set(check_sound(run, 6)["state"]) <= {"complete", "duplicate"}
     assert not list((run / "checkpoints").glob("*/*.tmp"))

@@ -16,7 +16,7 @@ import search
 from fusion_ops.errors import RunError
 from search.config import SearchConfig
 from search.run.jobs import resume
-from tests.runs import fusion_nas
+from tests.runs import fusion_nas, in_process
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +69,7 @@ if sys.argv[1] == "launch":
             "train": {"epochs": 1, "loss": loss},
             "objectives": [right, weights],
             "search": {"trials": 2, "sampler": "random", "pruner": "none"},
+            "ray": {"max_concurrent": 1},
         }
     )
     search.launch(config, sys.argv[2], data=Scans())
@@ -90,7 +91,8 @@ def right(outputs, labels):
 space = {"name": "resnet", "depth": 8, "width": 4, "ops": ["sum"]}
 settings = {"trials": 1, "sampler": "random", "pruner": "none"}
 values = {"space": space, "data": {"name": scans, "count": 300}, "objectives": [right, "params"], "search": settings}
-run = search.launch(search.SearchConfig.from_dict(values | {"train": {"epochs": 1}}), "run")
+values |= {"train": {"epochs": 1}, "ray": {"max_concurrent": 1}}
+run = search.launch(search.SearchConfig.from_dict(values), "run")
 run.candidates()["state"].tolist()
 """
 
@@ -116,7 +118,7 @@ def test_a_script_hands_over_data_and_functions_and_the_run_goes_on_elsewhere(tm
     # The run has all of the data, wherever it lies.
     run = Path(shutil.move(tmp_path / "run", tmp_path / "moved"))
     for command in ("report", "status"):
-        assert fusion_nas(command, run).returncode == 0
+        assert in_process(command, run).returncode == 0
     refused = fusion_nas("resume", run)
     assert refused.returncode == 2
     assert "`__main__:right`: this program has no `right`" in refused.stderr

@@ -89,6 +89,7 @@ train: {epochs: 6, batch_size: 32, lr: 0.05, augment: [flip], output: "own:predi
 objectives: [accuracy, "own:spread", memory, latency, "own:layers"]
 latency: {seconds: 0.02}
 search: {trials: 2, pruner: none}
+ray: {max_concurrent: 1}
 """
 
 

@@ -14,6 +14,7 @@ import yaml
 from fusion_ops.errors import SpecError
 from reports.measures import MEASURES
 from search.training.user_objectives import declare_objective
+from tests.runs import in_process
 
 OWN = """
 import torch
@@ -48,6 +49,7 @@ CONFIG = {
     "imports": ["own"],
     "latency": {"seconds": 0.02},
     "search": {"trials": 4, "pruner": "none", "sampler": "random"},
+    "ray": {"max_concurrent": 1},
 }
 
 
@@ -96,9 +98,9 @@ def test_own_loss_metric_and_cost_and_measured_costs(run: Path) -> None:
 
 @pytest.mark.slow
 def test_the_report_knows_them_without_the_users_code(run: Path) -> None:
-    done = command(run, "report", str(run))
+    done = in_process("report", run)
     assert done.returncode == 0, done.stderr
-    told = command(run, "status", str(run))
+    told = in_process("status", run)
     assert told.returncode == 0, told.stderr
     assert "worst class" in told.stdout
     text = (run / "report.html").read_text()

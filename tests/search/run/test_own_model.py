@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[3]
-SMALLER = ("search.trials=4", "train.epochs=1", "search.pruner=none", "space.ops=[sum, concat]")
+SMALLER = ("search.trials=4", "train.epochs=1", "search.pruner=none", "space.ops=[sum, concat]", "ray.max_concurrent=1")
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -155,22 +155,22 @@ def test_a_run_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Pat
         os.kill(int(victim["worker"].partition(":")[2]), signal.SIGKILL)
         assert wait_for_more(driver, run, "retried")["number"] == victim["number"]
         wait_for_more(driver, run, "progress")
-        now = json.loads(fusion_nas("status", run, "--json").stdout)
+        now = json.loads(in_process("status", run, "--json").stdout)
         assert (now["run"], now["pid"], now["driver"]) == ("running", driver.pid, now["last_driver"])
         assert now["seconds_left"] > 0
         assert {worker["worker"] for worker in now["workers"]} <= {event["worker"] for event in events(run, "progress")}
         assert all(0 < worker["epochs"] < 16 and worker["seconds_per_epoch"] > 0 for worker in now["workers"])
-        busy = fusion_nas("resume", run)
+        busy = in_process("resume", run)
         assert busy.returncode == 2
         assert f"pid {driver.pid}" in busy.stderr
         os.kill(driver.pid, signal.SIGKILL)
     left = [trial.number for trial in trials(run) if trial.state == TrialState.RUNNING]
     assert left
-    status = json.loads(fusion_nas("status", run, "--json").stdout)
+    status = json.loads(in_process("status", run, "--json").stdout)
     assert (status["run"], "running" in status["candidates"]) == ("stopped", False)
     assert (status["pid"], status["workers"], status["seconds_left"]) == (None, [], None)
     assert status["last_driver"].startswith(f"pid {driver.pid} on ")
-    told = fusion_nas("status", run).stdout
+    told = in_process("status", run).stdout
     assert status["updated"] in told
     assert f"to go on    fusion-nas resume {run}" in told
 
@@ -186,7 +186,7 @@ def test_a_run_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Pat
     assert list((run / "checkpoints").glob("*/training-*.pt")), "no training state was kept"
     ended = pd.read_csv(run / "candidates.csv").set_index("number")["finished"]
 
-    resumed = fusion_nas("resume", run, "--set", "search.trials=9")
+    resumed = in_process("resume", run, "--set", "search.trials=9")
     assert resumed.returncode == 0, resumed.stderr
     table = check_sound(run, 9).set_index("number")
     assert set(table["state"]) <= {"complete", "pruned", "duplicate"}

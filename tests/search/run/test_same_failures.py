@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.runs import events, fusion_nas, trials
+from tests.runs import events, fusion_nas, in_process, trials
 
 OWN = """
 import pathlib
@@ -63,10 +63,10 @@ def test_a_failure_of_all_ends_the_run_and_a_resume_goes_on(tmp_path: Path) -> N
     assert not any(trial.state.name == "RUNNING" for trial in trials(run))
     assert events(run, "ended")[-1]["limit"] == "limits.same_failures"
 
-    status = json.loads(fusion_nas("status", run, "--json").stdout)
+    status = json.loads(in_process("status", run, "--json").stdout)
     assert (status["run"], status["ended_by"]) == ("ended", "limits.same_failures")
     assert status["failure"].startswith("ValueError: no fusion of")
-    assert REASON in fusion_nas("status", run).stdout
+    assert REASON in in_process("status", run).stdout
     assert "failed (the last one: ValueError: no fusion of" in (run / "report.html").read_text()
 
     (tmp_path / "allowed").touch()

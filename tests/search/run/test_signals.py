@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.run.signals import Interrupted, Signals
-from tests.runs import check_sound, driving, fusion_nas, trials, wait_for_more
+from tests.runs import check_sound, driving, in_process, trials, wait_for_more
 
 CONFIG = """
 space: {name: resnet, depth: 14, width: 16, ops: [sum, concat, aff], reductions: [2, 4]}
@@ -68,7 +68,7 @@ def test_sigterm_ends_gently_and_a_second_ctrl_c_at_once(tmp_path: Path, family:
         assert (driver.returncode, time.monotonic() - started < 5) == (130, True)
         assert "Traceback" not in err
         wait_for_none(processes)
-    resumed = fusion_nas("resume", run)
+    resumed = in_process("resume", run)
     assert resumed.returncode == 0, resumed.stderr
     assert set(check_sound(run, 6)["state"]) <= {"complete", "duplicate"}
 
@@ -108,7 +108,7 @@ def signalled(tmp_path: Path, family: Callable[[int], set[int]], number: int, af
 @pytest.mark.parametrize("after", [0.0, 0.7, 1.5, 2.5])
 def test_sigterm_while_ray_starts(tmp_path: Path, family: Callable[[int], set[int]], after: float) -> None:
     signalled(tmp_path, family, signal.SIGTERM, after, times=1)
-    resumed = fusion_nas("resume", tmp_path / "run")
+    resumed = in_process("resume", tmp_path / "run")
     assert resumed.returncode == 0, resumed.stderr
     check_sound(tmp_path / "run", 1)
 

@@ -29,7 +29,7 @@ from search.study.opening import load_study
 from search.study.run_directory import RunDirectory
 from search.training.job import Progress
 from spaces import Architecture
-from tests.runs import check_sound, driving, events, fusion_nas, wait_for_more
+from tests.runs import check_sound, driving, events, in_process, wait_for_more
 
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, aff], reductions: [4]}
@@ -198,7 +198,7 @@ def test_patience_counts_from_the_widening_on(run: Path):
 def test_a_run_is_widened_killed_resumed_reported_and_retrained(tmp_path: Path):
     (tmp_path / "small.yaml").write_text(CONFIG)
     run = tmp_path / "run"
-    launched = fusion_nas("launch", tmp_path / "small.yaml", "--run-dir", run)
+    launched = in_process("launch", tmp_path / "small.yaml", "--run-dir", run)
     assert launched.returncode == 0, launched.stderr
     before = pd.read_csv(run / "candidates.csv", dtype={"id": str})
     settings = [f"--set={key}={value}" for key, value in WIDER.items()]
@@ -213,7 +213,7 @@ def test_a_run_is_widened_killed_resumed_reported_and_retrained(tmp_path: Path):
     new = table[len(before) :]
     assert new["architecture"].str.contains('"eca"').any()
     assert list(new["kind"]).count("baseline") >= 1
-    again = fusion_nas("retrain", run, "--top", 1, "--seeds", 2)
+    again = in_process("retrain", run, "--top", 1, "--seeds", 2)
     assert again.returncode == 0, again.stderr
     report = (run / "report.html").read_text()
     assert f"sum, aff, eca; until {stages(kept(run)['resolved'])[0].until[:10]}" in report
