@@ -5,12 +5,11 @@ What it shows
     three forms: spelled as in training (`torch.lerp`, `alpha=`, a sum divided by H·W), which is what exports held
     before decision 034; spelled as exports hold now, plainly, and for ONNX Runtime with its gates in blocks of channels
     (decision 042); and so with its batch normalisations folded into the convolutions in front of them (`export --fold`,
-    decision 035). All programs of a runtime take turns within one
-    run, one call each a round in a random order; the median over all rounds, the mean of the fastest tenth, and the
-    ratio to the first form.
+    decision 035). All programs of a runtime take turns within one run, one call each a round in a random order; the
+    median over all rounds, the mean of the fastest tenth, and the ratio to the first form.
 
 How to run
-    python benchmarks/inference_form.py [--rounds 400] [--threads 1] [--json benchmarks/results/inference_form.json]
+    python benchmarks/inference_form.py [--rounds 400] [--threads 1] [--only onnxruntime] [--json FILE]
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ from reports.runtimes.folding import fold
 from search.run.environment import describe_environment
 
 OPERATORS = (("sum", None), ("sk", 4), ("aff", 4), ("iaff", 4))
+RUNTIMES_TIMED = ("onnxruntime", "openvino")
 FORMS = ("before", "now", "now, folded")
 
 
@@ -106,12 +106,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=400)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", choices=RUNTIMES_TIMED, nargs="+", default=RUNTIMES_TIMED)
+    parser.add_argument("--json", type=Path, help="keeps what it has of other runtimes")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    images, results = torch.randn(4, 3, 32, 32), {}
+    images = torch.randn(4, 3, 32, 32)
     networks = {op if r is None else f"{op} r={r}": network_of(op, r) for op, r in OPERATORS}
-    for name in ("onnxruntime", "openvino"):
+    for name in options.only:
         runtime = RUNTIMES[name]
         runtime.require()
         loaded = {
@@ -119,24 +120,31 @@ def main() -> None:
             for op, network in networks.items()
             for form, program in programs(runtime, network, images, options.threads).items()
         }
-        times = timed(loaded, options.rounds)
-        print(f"\n{runtime.title} {runtime.version}\n{'':12}{'':18}  median ms  fastest tenth ms  to before")
-        for (op, form), sorted_times in times.items():
-            median, fastest = float(np.median(sorted_times)), float(sorted_times[: len(sorted_times) // 10].mean())
-            before = times[op, "before"]
-            ratios = median / float(np.median(before)), fastest / float(before[: len(before) // 10].mean())
-            print(f"{op:12}{form:18}  {1e3 * median:9.3f}  {1e3 * fastest:16.3f}  {ratios[0]:.2f}  {ratios[1]:.2f}")
-            results[f"{name}, {op}, {form}"] = {
-                "median_ms": round(1e3 * median, 4),
-                "fastest_tenth_ms": round(1e3 * fastest, 4),
-                "median_ratio": round(ratios[0], 3),
-                "fastest_tenth_ratio": round(ratios[1], 3),
-            }
-    if options.json is not None:
-        versions = {name: RUNTIMES[name].version for name in ("onnxruntime", "openvino")}
-        about = {"environment": describe_environment(), "versions": versions, "rounds": options.rounds}
-        about |= {"threads": options.threads, "batch_size": 1, "network": "resnet, depth 20, width 16, 32 × 32"}
-        options.json.write_text(json.dumps(about | {"results": results}, indent=1) + "\n")
+        rows = ratios(timed(loaded, options.rounds))
+        print(f"\n{runtime.title} {runtime.version}\n{'':30}  median ms  fastest tenth ms  to before")
+        for key, row in rows.items():
+            both = f"{row['median_ratio']:.2f}  {row['fastest_tenth_ratio']:.2f}"
+            print(f"{key:30}  {row['median_ms']:9.3f}  {row['fastest_tenth_ms']:16.3f}  {both}")
+        if options.json is not None:
+            kept = json.loads(options.json.read_text()) if options.json.exists() else {}
+            about = {"environment": describe_environment(), "version": runtime.version, "rounds": options.rounds}
+            about |= {"threads": options.threads, "batch_size": 1, "network": "resnet, depth 20, width 16, 32 × 32"}
+            options.json.write_text(json.dumps(kept | {name: about | {"results": rows}}, indent=1) + "\n")
+
+
+def ratios(times: dict[tuple[str, str], np.ndarray]) -> dict[str, dict[str, float]]:
+    """Return, by operator and form, median and fastest tenth in milliseconds, and both relative to the first form."""
+    seen = {key: (float(np.median(one)), float(one[: len(one) // 10].mean())) for key, one in times.items()}
+    rows = {}
+    for (op, form), (median, fastest) in seen.items():
+        before = seen[op, FORMS[0]]
+        rows[f"{op}, {form}"] = {
+            "median_ms": round(1e3 * median, 4),
+            "fastest_tenth_ms": round(1e3 * fastest, 4),
+            "median_ratio": round(median / before[0], 3),
+            "fastest_tenth_ratio": round(fastest / before[1], 3),
+        }
+    return rows
 
 
 if __name__ == "__main__":

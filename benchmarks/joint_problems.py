@@ -142,16 +142,13 @@ class Table(JointProblem):
         plain = spaces.from_ref(SpaceRef.from_dict(about["space"]), **choices)
         beside = [Values(key, values) for key, values in config.hyperparameters.items()]
         super().__init__(name, JointSpace(plain, beside))
-        architectures = {architecture.id: architecture for architecture in plain.enumerate()}
+        configurations = {configuration.id: configuration for configuration in self.space.enumerate()}
         self._measured: dict[str, float] = {}
-        rows: list[Configuration] = []
         with gzip.open(path, "rt") as file:
             for row in csv.DictReader(file):
-                values = tuple((one.name, one.levels[_nearest(one, float(row[one.name]))]) for one in beside)
-                rows.append(Configuration(architectures[row["architecture_id"]], values))
                 curve = [float(row[column]) for column in row if column.startswith("accuracy_") and row[column]]
-                self._measured[rows[-1].id] = 1.0 - max(curve, default=1.0 / len(about["dataset"]["classes"]))
-        self._rows = rows
+                self._measured[row["id"]] = 1.0 - max(curve, default=1.0 / len(about["dataset"]["classes"]))
+        self._rows = [configurations[known] for known in self._measured]
         self._errors = self._estimated()
 
     def error(self, configuration: Configuration) -> float:
@@ -178,10 +175,6 @@ class Table(JointProblem):
         choice = np.eye(len(self.encoding.choices[0]))[code[0]]
         places = [one.place(configuration[one.name]) for one in self.space.hyperparameters]
         return [*choice.tolist(), *(3.0 * place for place in places)]
-
-
-def _nearest(one: Values, value: float) -> int:
-    return min(range(len(one.levels)), key=lambda index: abs(one.levels[index] - value))
 
 
 def _space(name: str) -> JointSpace:

@@ -1,7 +1,7 @@
 r"""What it brings to begin with another run, and what it costs when that run misleads.
 
 What it shows
-    `auto` is replayed on a problem of `joint_problems.py` without a prior, and with one from 60 candidates that `auto` had
+    `auto` is replayed on a problem of `joint_problems.py` without a prior, and with one from 60 candidates that it had
     proposed on: `same`, the same problem (another training noise); `related`, one whose truth is half the same;
     `other`, one that has nothing to do with it; `opposite`, the same problem upside down, what was best there is worst
     here. After every candidate the hypervolume with its TRUE error is taken, as in `joint_search.py`. For each prior:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fusion_ops.align import convolution_class
 from fusion_ops.mixing import softmax_sum, softmax_weights
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of
+from fusion_ops.settings import weights_sum
 from fusion_ops.spelling import is_plain
 
 __all__ = ["ASFF"]
@@ -54,7 +54,7 @@ class ASFF(FusionOperator):
         scale: str = "inputs",
     ) -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
-        self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
+        self.weights_sum = weights_sum(scale, inputs)
         self.ask = nn.ModuleList(convolution_class(dims)(channels, 1, 1) for _ in range(inputs))
         if init == "sum":
             for parameter in self.ask.parameters():

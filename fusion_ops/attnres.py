@@ -19,7 +19,7 @@ from fusion_ops.cost import Cost, convolution
 from fusion_ops.mixing import softmax_sum, softmax_weights
 from fusion_ops.norm import inverse_rms
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of
+from fusion_ops.settings import weights_sum
 from fusion_ops.spelling import is_plain
 
 __all__ = ["AttnRes"]
@@ -58,7 +58,7 @@ class AttnRes(FusionOperator):
         scale: str = "inputs",
     ) -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
-        self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
+        self.weights_sum = weights_sum(scale, inputs)
         self.query = nn.Parameter(torch.zeros(channels))
 
     def fuse(self, *features: Tensor) -> Tensor:

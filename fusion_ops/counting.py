@@ -18,7 +18,7 @@ from fusion_ops.align import alignment_cost
 from fusion_ops.choice import FusionChoice
 from fusion_ops.compilation import compiled
 from fusion_ops.cost import Cost
-from fusion_ops.errors import FusionNasError, SpecError
+from fusion_ops.errors import FusionNasError, SpecError, first_line
 from fusion_ops.operator import FusionOperator, arguments, checked, recipe
 
 __all__ = ["cost"]
@@ -74,9 +74,9 @@ def _counted(
     except FusionNasError:
         raise
     except Exception as error:
-        why = str(error).partition("\n")[0]
         raise SpecError(
             f"an operator without `cost` must run on tensors that have no values; `{choice.op}` raised "
-            f"{type(error).__name__} ({why}). Define its class method `cost(channels, inputs, positions, **settings)`."
+            f"{type(error).__name__} ({first_line(error)}). Define its class method `cost(channels, inputs, positions, "
+            "**settings)`."
         ) from error
     return Cost(sum(p.numel() for p in module.parameters() if p.requires_grad), counter.get_total_flops())

@@ -18,7 +18,7 @@ from torch.nn import functional
 from fusion_ops.mixing import softmax_sum, softmax_weights, total
 from fusion_ops.norm import GlobalAverage
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of
+from fusion_ops.settings import weights_sum
 
 __all__ = ["ECA"]
 
@@ -56,7 +56,7 @@ class ECA(FusionOperator):
         scale: str = "inputs",
     ) -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
-        self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
+        self.weights_sum = weights_sum(scale, inputs)
         taps = neighbours(channels)
         self.pool = GlobalAverage()
         self.mix = nn.Conv1d(1, inputs - 1, taps, padding=taps // 2)

@@ -22,6 +22,8 @@ __all__ = [
     "SpecError",
     "StorageLost",
     "UnknownNameError",
+    "described",
+    "first_line",
     "nearest",
 ]
 
@@ -102,6 +104,17 @@ class Diverged(CandidateError):  # noqa: N818 - what happened, in one word
 
 class OutOfMemory(CandidateError):  # noqa: N818 - what happened, in one word
     """A candidate does not fit the device's memory."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, without a full stop; where it says nothing, its class."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def described(error: BaseException) -> str:
+    """Return an error in one line: `ValueError: what it says first`, or `ValueError` where it says nothing."""
+    name = type(error).__name__
+    return f"{name}: {first_line(error)}" if str(error).strip() else name
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

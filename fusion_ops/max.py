@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fusion_ops.cost import Cost
 from fusion_ops.mixing import plus_weighted, total
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of
+from fusion_ops.settings import weights_sum
 
 __all__ = ["Maximum"]
 
@@ -52,7 +52,7 @@ class Maximum(FusionOperator):
         scale: str = "inputs",
     ) -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
-        self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
+        self.weights_sum = weights_sum(scale, inputs)
         self.mix = nn.Parameter(torch.full((1,), 0.0 if init == "sum" else 1.0))
 
     def fuse(self, *features: Tensor) -> Tensor:

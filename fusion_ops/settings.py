@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fusion_ops.errors import SpecError
 
-__all__ = ["one_of", "reduced"]
+__all__ = ["one_of", "reduced", "weights_sum"]
 
 
 def one_of(name: str, value: str, allowed: Sequence[str]) -> str:
@@ -38,3 +38,12 @@ def reduced(channels: int, r: int) -> int:
     if isinstance(r, bool) or not isinstance(r, int) or r < 1:
         raise SpecError(f"`r` must be a whole number of at least 1; got {r!r}.")
     return max(1, channels // r)
+
+
+def weights_sum(scale: str, inputs: int) -> int:
+    """Return what the weights of N inputs sum to: N by the scale `inputs`, 1 by `paper`.
+
+    Raises:
+        SpecError: `scale` is neither.
+    """
+    return inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1

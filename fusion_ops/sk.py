@@ -17,7 +17,7 @@ from fusion_ops.cost import Cost, batch_norm, convolution
 from fusion_ops.mixing import selected, softmax_sum, softmax_weights, total
 from fusion_ops.norm import GlobalAverage, batch_norm_class
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of
+from fusion_ops.settings import weights_sum
 
 __all__ = ["SK"]
 
@@ -60,7 +60,7 @@ class SK(FusionOperator):
         scale: str = "inputs",
     ) -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
-        self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
+        self.weights_sum = weights_sum(scale, inputs)
         conv, width = convolution_class(dims), self.width(channels, r)
         self.pool = GlobalAverage()
         self.squeeze = nn.Sequential(conv(channels, width, 1), batch_norm_class(dims)(width), nn.ReLU(inplace=True))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fusion_ops.cost import Cost
 from fusion_ops.mixing import softmax_sum, softmax_weights
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of
+from fusion_ops.settings import weights_sum
 
 __all__ = ["SoftmaxSum"]
 
@@ -51,7 +51,7 @@ class SoftmaxSum(FusionOperator):
         scale: str = "inputs",
     ) -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
-        self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
+        self.weights_sum = weights_sum(scale, inputs)
         self.logits = nn.Parameter(torch.zeros(inputs, channels))
 
     def fuse(self, *features: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from fusion_ops.errors import SpecError
 from fusion_ops.mixing import selected, softmax_sum, softmax_weights, total
 from fusion_ops.norm import GlobalAverage, batch_norm_class
 from fusion_ops.operator import FusionOperator, register
-from fusion_ops.settings import one_of, reduced
+from fusion_ops.settings import reduced, weights_sum
 
 __all__ = ["SplitAttention"]
 
@@ -61,7 +61,7 @@ class SplitAttention(FusionOperator):
         groups: int = 1,
     ) -> None:
         super().__init__(channels, inputs=inputs, dims=dims, init=init)
-        self.weights_sum = inputs if one_of("scale", scale, ("inputs", "paper")) == "inputs" else 1
+        self.weights_sum = weights_sum(scale, inputs)
         self.groups = groups
         conv, width = convolution_class(dims), _hidden(channels, r, inputs, groups)
         self.pool = GlobalAverage()

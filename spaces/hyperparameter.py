@@ -214,7 +214,8 @@ class Range(Searched):
             step = int(self.step or 1)
             return int(trial.suggest_int(self.name, int(self.low), int(self.high), step=step, log=self.log))
         value = trial.suggest_float(self.name, float(self.low), float(self.high), step=self.step, log=self.log)
-        return frozen(float(value))
+        # Steps add up what is rounded: 0.7000000000000001.
+        return frozen(self._number(value, digits=12) if self._stepped else float(value))
 
     def _at(self, place: float) -> float:
         if self.log:

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from fusion_ops.errors import SpecError, nearest
+from fusion_ops.errors import SpecError, described, nearest
 
 __all__ = ["MAIN", "import_modules", "imported", "is_reference", "make_importable", "receive"]
 
@@ -98,7 +98,7 @@ def _module(name: str, reference: str) -> Any:
             "or into the current folder."
         ) from None
     except Exception as error:
-        raise SpecError(f"`{reference}` cannot be imported: {_where(error)}: {_described(error)}.") from error
+        raise SpecError(f"`{reference}` cannot be imported: {_where(error)}: {described(error)}.") from error
 
 
 def _where(error: BaseException) -> str:
@@ -106,8 +106,3 @@ def _where(error: BaseException) -> str:
         return f"{Path(error.filename).name}, line {error.lineno}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}"
-
-
-def _described(error: BaseException) -> str:
-    first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -118,13 +118,25 @@ class JointSpace:
         levels = math.prod(len(one.levels) for one in self.hyperparameters if not one.of_host)
         return levels * sum(variant.size() for variant in self.variants)
 
+    def enumerate(self) -> Iterator[Configuration]:
+        """Yield every configuration, `size()` of them: for each variant each architecture with all other settings."""
+        beside = [one for one in self.hyperparameters if not one.of_host]
+        of_host = itertools.product(*(one.levels for one in self.of_host))
+        for variant, levels in zip(self.variants, of_host, strict=True):
+            settings = tuple((one.name, value) for one, value in zip(self.of_host, levels, strict=True))
+            for architecture in variant.enumerate():
+                for values in itertools.product(*(one.levels for one in beside)):
+                    others = ((one.name, value) for one, value in zip(beside, values, strict=True))
+                    yield Configuration(architecture, (*settings, *others))
+
     def suggest(self, trial: HyperparameterTrial) -> Configuration:
         """Return a configuration chosen by an Optuna trial: the host network first, then its choices, then the rest."""
         of_host = {one.name: one.suggest(trial) for one in self.of_host}
         variant = self.variants[self._variant(of_host)]
         names = {slot.name: slot for slot in variant.slots}
         there = (slot for slot in self.slots if slot.name in names)
-        chosen = {slot.name: names[slot.name].equal(slot.suggested(trial)) for slot in there}
+        # A ratio that another variant has may be the same network as one that this one has.
+        chosen = {slot.name: names[slot.name].choice(*slot.asked(trial)) for slot in there}
         architecture = variant.chosen([chosen[slot.name] for slot in variant.slots])
         values = of_host | {one.name: one.suggest(trial) for one in self.hyperparameters if not one.of_host}
         return Configuration(architecture, tuple(values.items()))

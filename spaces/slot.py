@@ -68,14 +68,6 @@ class Slot:
         """
         return self._operator(op, r).after(self._resampler(resampler))
 
-    def equal(self, choice: FusionChoice) -> FusionChoice:
-        """Return the choice that stands here for one of a slot of the same name, in another variant of the network.
-
-        Raises:
-            SpecError: There is none.
-        """
-        return self.choice(choice.name, choice.r, choice.resampler if len(self.resamplers) > 1 else None)
-
     def params(self, choice: FusionChoice) -> dict[str, Any]:
         """Return the trial parameters of one of the choices: none for what there is no choice of."""
         params: dict[str, Any] = {}
@@ -89,13 +81,17 @@ class Slot:
 
     def suggested(self, trial: Trial) -> FusionChoice:
         """Return the choice that an Optuna trial makes; r exists only under operators that have it."""
+        return self.choice(*self.asked(trial))
+
+    def asked(self, trial: Trial) -> tuple[str, int | None, str | None]:
+        """Return operator, ratio and resampler that an Optuna trial names; `None` where there is no choice of it."""
         ops = list(self.reductions)
         op = trial.suggest_categorical(f"{self.name}.op", ops) if len(ops) > 1 else ops[0]
         ratios = self.reductions[op]
         r = trial.suggest_categorical(f"{self.name}.{op}.r", list(ratios)) if len(ratios) > 1 else None
         if len(self.resamplers) < 2:
-            return self.choice(op, r)
-        return self.choice(op, r, trial.suggest_categorical(f"{self.name}.resampler", list(self.resamplers)))
+            return op, r, None
+        return op, r, trial.suggest_categorical(f"{self.name}.resampler", list(self.resamplers))
 
     def drawn(self, rng: np.random.Generator) -> FusionChoice:
         """Return a random choice: an operator, then a ratio, then a resampler, each uniformly."""

@@ -1,17 +1,24 @@
-"""Whole runs as processes of their own: what the tests of faults start, watch and end."""
+"""Whole runs, as processes of their own that tests of faults start, watch and end, or in the process of the tests."""
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
 
 import optuna
 import pandas as pd
+
+from search.cli import COMMANDS
+from search.cli.app import app
+from search.cli.errors import run as run_command
 
 COMMAND = [sys.executable, "-m", "search"]
 # Several commands in one process, which imports torch and Ray once.
@@ -36,6 +43,22 @@ def fusion_nas(*arguments: object, timeout: float = 300, **settings) -> subproce
     return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, **settings)
 
 
+def in_process(*arguments: object) -> subprocess.CompletedProcess:
+    """The same in this process, which has torch loaded already; for runs without a user's modules, which would stay."""
+    for command in COMMANDS:
+        import_module(f"search.cli.{command}")
+    out, err = io.StringIO(), io.StringIO()
+    notices = logging.StreamHandler(err)
+    notices.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(notices)
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            code = run_command(app, [str(argument) for argument in arguments])
+    finally:
+        logging.getLogger().removeHandler(notices)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
 def fusion_nas_in_turn(*commands: Sequence[object], timeout: float = 600) -> list[subprocess.CompletedProcess]:
     """Run commands one after the other, each as by itself."""
     words = [list(map(str, command)) for command in commands]
@@ -47,9 +70,9 @@ def fusion_nas_in_turn(*commands: Sequence[object], timeout: float = 600) -> lis
     return [subprocess.CompletedProcess(command, *result) for command, result in zip(words, results, strict=True)]
 
 
-def export_and_verify(run: Path, out: Path, *options: str) -> str:
+def export_and_verify(run: Path, out: Path, *options: str, command: Callable = fusion_nas) -> str:
     """Export a run beside whose directory its network's code is, and return what `verify.py` prints."""
-    exported = fusion_nas("export", run, "-o", out, *options)
+    exported = command("export", run, "-o", out, *options)
     assert exported.returncode == 0, exported.stderr
     verified = subprocess.run(
         [sys.executable, "verify.py"], cwd=out, capture_output=True, text=True, env={"PYTHONPATH": str(run.parent)}

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from fusion_ops.cost import Cost, convolution
 from fusion_ops.resamplers.resampler import FactorResampler, register_resampler
+from fusion_ops.spelling import is_plain
 
 __all__ = ["Carafe"]
 
@@ -44,16 +45,18 @@ class Carafe(FactorResampler):
         compressed = _compressed(channels)
         self.channel_compressor = nn.Conv2d(channels, compressed, 1)
         self.content_encoder = nn.Conv2d(compressed, KERNEL**2 * factor**2, 3, padding=1)
-        with torch.no_grad():
-            nn.init.normal_(self.content_encoder.weight, std=SMALLEST)
-            self.content_encoder.bias.copy_((_bilinear_kernels(factor) + SMALLEST).log().flatten())  # type: ignore[union-attr]
+        nn.init.normal_(self.content_encoder.weight, std=SMALLEST)
+        self.content_encoder.bias = nn.Parameter((_bilinear_kernels(factor) + SMALLEST).log().flatten())
 
     def enlarge(self, x: Tensor) -> Tensor:
         """Return the map f times as high and as wide."""
         logits = self.content_encoder(self.channel_compressor(x)).unflatten(1, (KERNEL**2, self.factor**2))
         kernels = torch.softmax(logits, dim=1).permute(0, 3, 4, 1, 2)  # (B, h, w, 25, f²)
         maps = torch.matmul(_neighbourhoods(x), kernels.to(x.dtype))  # (B, h, w, C, f²)
-        return functional.pixel_shuffle(maps.permute(0, 3, 4, 1, 2).flatten(1, 2), self.factor)
+        parts = maps.permute(0, 3, 4, 1, 2).flatten(1, 2)
+        if is_plain():
+            parts = parts.contiguous()  # ExecuTorch cuts no map whose channels lie together in memory
+        return functional.pixel_shuffle(parts, self.factor)
 
     @classmethod
     def cost(cls, channels: int, factor: int, positions: int) -> Cost:

@@ -47,17 +47,17 @@ class DySample(FactorResampler):
         super().__init__(channels, factor)
         self.groups = math.gcd(channels, GROUPS)
         self.offset = nn.Conv2d(channels, 2 * self.groups * factor**2, 1)
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)  # type: ignore[arg-type]
+        for parameter in self.offset.parameters():
+            nn.init.zeros_(parameter)
         self.register_buffer("init_pos", _starts(factor, self.groups))
 
     def enlarge(self, x: Tensor) -> Tensor:
         """Return the map f times as high and as wide."""
         grid = self._places(x).permute(0, 2, 3, 4, 1).flatten(0, 1)
         dtype = torch.promote_types(x.dtype, grid.dtype)  # half precision cannot tell neighbouring places apart
-        parts = x.reshape(-1, self.channels // self.groups, *x.shape[2:]).to(dtype)
+        parts = torch.unflatten(x, 1, (self.groups, -1)).flatten(0, 1).to(dtype)
         sampled = functional.grid_sample(parts, grid.to(dtype), padding_mode="border", align_corners=False)
-        return sampled.reshape(-1, self.channels, *sampled.shape[2:]).to(x.dtype)
+        return torch.unflatten(sampled, 0, (-1, self.groups)).flatten(1, 2).to(x.dtype)
 
     def _places(self, x: Tensor) -> Tensor:
         """Return where each position is sampled, from −1 to 1: `(B, 2, g, H, W)`, x before y."""
@@ -66,8 +66,8 @@ class DySample(FactorResampler):
         rows, columns = torch.arange(height, **kind)[:, None] + 0.5, torch.arange(width, **kind) + 0.5
         across, down = (self.offset(x) * SCOPE + self.init_pos).unflatten(1, (2, -1)).unbind(1)
         places = torch.stack([(columns + across) * 2 / width - 1, (rows + down) * 2 / height - 1], dim=1)
-        shuffled: Tensor = functional.pixel_shuffle(places.flatten(1, 2), self.factor)
-        return shuffled.reshape(-1, 2, self.groups, *shuffled.shape[2:])
+        shuffled = functional.pixel_shuffle(places.flatten(1, 2), self.factor)
+        return torch.unflatten(shuffled, 1, (2, self.groups))
 
     @classmethod
     def cost(cls, channels: int, factor: int, positions: int) -> Cost:

@@ -36,9 +36,8 @@ class PixelShuffle(FactorResampler):
     def __init__(self, channels: int, factor: int) -> None:
         super().__init__(channels, factor)
         self.expand = nn.Conv2d(channels, factor**2 * channels, 1)
-        with torch.no_grad():
-            self.expand.weight.copy_(torch.eye(channels).repeat_interleave(factor**2, 0)[:, :, None, None])
-            self.expand.bias.zero_()  # type: ignore[union-attr]
+        self.expand.weight = nn.Parameter(torch.eye(channels).repeat_interleave(factor**2, 0)[:, :, None, None])
+        self.expand.bias = nn.Parameter(torch.zeros(factor**2 * channels))
 
     def enlarge(self, x: Tensor) -> Tensor:
         """Return the map f times as high and as wide."""

@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from fusion_ops.cost import Cost
-from fusion_ops.errors import FusionNasError, SpecError
+from fusion_ops.errors import FusionNasError, SpecError, first_line
 from fusion_ops.recipe import Recipe
 from fusion_ops.resamplers.resampler import Resampler, resampler, resamplers
 
@@ -95,10 +95,10 @@ def _counted(cls: type[Resampler], wanted: Upsampling) -> Cost:
     except FusionNasError:
         raise
     except Exception as error:
-        why = str(error).partition("\n")[0]
         raise SpecError(
             f"a resampler without `cost` must run on tensors that have no values; `{wanted.name}` raised "
-            f"{type(error).__name__} ({why}). Define its class method `cost(channels, factor, positions)`."
+            f"{type(error).__name__} ({first_line(error)}). Define its class method "
+            "`cost(channels, factor, positions)`."
         ) from error
     if shape != (expected := (1, wanted.channels, *wanted.after)):
         raise SpecError(f"`{wanted.name}` must return a map of shape {expected} here; got {shape}. Correct its class.")

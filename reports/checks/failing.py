@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import mannwhitneyu
 
 from reports.candidates.candidate import TRAINED
 from reports.checks.check import HEALTH, Finding, HealthCheck, Status
@@ -57,6 +56,8 @@ def gathering_operator(ended: pd.DataFrame, diverged: pd.Series[bool], catalog: 
     marks = diverged.to_numpy(np.bool_)
     if marks.sum() < LEAST_DIVERGED or marks.all():
         return ""
+    from scipy.stats import mannwhitneyu
+
     shares = operator_shares(ended, catalog)
     tested = {
         name: mannwhitneyu(shares.loc[marks, name], shares.loc[~marks, name], alternative="greater").pvalue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from reports.fidelity.endings import Endings
 
@@ -102,14 +102,16 @@ def _told_apart(found: Endings) -> list[int]:
 
 
 def _at(found: Endings, epoch: int, told: Sequence[int]) -> tuple[Crossing, ...]:
+    from scipy.stats import rankdata
+
     early = found.at(epoch)
     finite = np.isfinite(early) & np.isfinite(found.final)
     x, y, w, shares = early[finite], found.final[finite], found.weights[finite], found.shares[finite]
     later, sooner = _effects(x, y, shares, told, w), _effects(y, x, shares, told, w)
     if later is None or sooner is None:
         return ()
-    half = stats.t.ppf(1 - LEVEL / 2, later.freedom) * later.error
-    ranks = [stats.rankdata(values) / (len(values) + 1) for values in (x, y)]
+    half = stdtrit(later.freedom, 1 - LEVEL / 2) * later.error
+    ranks = [rankdata(values) / (len(values) + 1) for values in (x, y)]
     return tuple(
         Crossing(
             operator=found.operators[index],
@@ -148,4 +150,4 @@ def _effects(given: Values, outcome: Values, shares: Values, told: Sequence[int]
     value = contrasts @ weights
     error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", contrasts, spread, contrasts), 1e-30))
     freedom = max(float(w.sum() ** 2 / (w**2).sum()) - parameters, 1.0)
-    return _Effects(value, error, 2 * stats.t.sf(np.abs(value) / error, freedom), freedom)
+    return _Effects(value, error, 2 * stdtr(freedom, -np.abs(value) / error), freedom)

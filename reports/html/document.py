@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -155,8 +155,9 @@ def _section(
     }
 
 
+@cache
 def environment_of() -> Environment:
-    """Return what renders the templates, everything escaped."""
+    """Return what renders the templates, everything escaped; each is compiled once a process."""
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,

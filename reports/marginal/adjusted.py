@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import fdtrc
 
 from reports.marginal.design import Design, Row
 from reports.marginal.shrinkage import CELLS, Sums, inner
@@ -175,12 +176,10 @@ def best_ratios(searched: Sequence[Adjusted]) -> tuple[float, float]:
 
 def _p_of(log_ratio: float, size: int, rank: int) -> float:
     """Return p of a log likelihood ratio of so many free effects; 1 where no candidate is left to tell the noise."""
-    from scipy.stats import f
-
     rest = size - 1 - rank
     if rank == 0 or rest <= 0 or not np.isfinite(log_ratio):
         return 1.0
-    return float(f.sf(rest / rank * np.expm1(max(2 * log_ratio / (size - 1), 0.0)), rank, rest))
+    return float(fdtrc(rank, rest, rest / rank * np.expm1(max(2 * log_ratio / (size - 1), 0.0))))
 
 
 def adjusted_row(design: Design, known: Sums, ratios: Array, row: Row) -> Adjusted:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from reports.marginal.adjusted import (
     Adjusted,
@@ -266,11 +267,9 @@ def _cells(labels: Sequence[str], chosen: Sequence[NDArray[np.bool_]], values: A
 
 def _judged(line: Line, adjusted: Adjusted, p: float) -> Line:
     """Return a line with its effects; there is evidence for one where the line's intervals hold together, too."""
-    from scipy.stats import t
-
     found, evidence = adjusted.posterior(), p <= CERTAIN
-    alone = float(t.ppf(1 - ERROR / 2, adjusted.size - 1)) * found.spread
-    together = float(t.ppf(1 - ERROR / 2 / len(line.cells), adjusted.size - 1)) * found.spread
+    alone = float(stdtrit(adjusted.size - 1, 1 - ERROR / 2)) * found.spread
+    together = float(stdtrit(adjusted.size - 1, 1 - ERROR / 2 / len(line.cells))) * found.spread
     cells = {
         label: replace(
             cell,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from reports.runtimes.apart import convert_apart
+from reports.runtimes.nearest import with_nearest_by_index
 from reports.runtimes.program import exported_program
 from reports.runtimes.runtime import RUNTIMES, Runtime
 from reports.shipped.verify import tensors
@@ -38,7 +39,7 @@ class LiteRt(Runtime):
 
     def convert(self, network: nn.Module, inputs: Sequence[Tensor], path: Path, *, batch: int | None = None) -> None:
         """Write a LiteRT model."""
-        convert_apart(__name__, exported_program(network, inputs, batch=batch or 1), path)
+        convert_apart(__name__, with_nearest_by_index(exported_program(network, inputs, batch=batch or 1)), path)
 
 
 def write(program: ExportedProgram, path: Path) -> None:

@@ -5,6 +5,7 @@ Only typer is imported before a command runs; whatever is heavy is imported insi
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from importlib import import_module
@@ -17,6 +18,9 @@ COMMANDS = (
     *("spaces", "ops", "runtimes", "doctor"),
 )
 
+# Imports make objects that stay: with Python's 700 a fifth of a command's start is spent on looking through them.
+OBJECTS_A_COLLECTION = 20_000
+
 
 def main() -> None:
     """Run the command that `sys.argv` names, and exit with its code."""
@@ -27,6 +31,7 @@ def main() -> None:
     # Of both, what was begun is cleared away, and the exit code is 130.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
+    gc.set_threshold(OBJECTS_A_COLLECTION)
     for command in COMMANDS:
         import_module(f"{__name__}.{command}")
     code = run(app, sys.argv[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fusion_ops.errors import ConfigError, SpecError
+from fusion_ops.errors import ConfigError, SpecError, described
 from spaces.importing import imported
 
 __all__ = ["by_value"]
@@ -32,10 +32,7 @@ def by_value(references: Iterable[str]) -> dict[str, bytes]:
         except SpecError:
             raise
         except Exception as error:
-            first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
-            raise ConfigError(
-                f"`{reference}` cannot be sent to the workers ({type(error).__name__}: {first}); {into}."
-            ) from error
+            raise ConfigError(f"`{reference}` cannot be sent to the workers ({described(error)}); {into}.") from error
         if len(code) > MOST_BYTES:
             raise ConfigError(
                 f"`{reference}` is sent to the workers with all that it uses, at most {MOST_BYTES / 1e6:g} MB; got "

@@ -23,6 +23,8 @@ PROBE = "import sys, ray._raylet as raylet; raylet.GcsClient(address=sys.argv[1]
 _COMPLAINT = re.compile(r"(?:^E\d{4} [^\]]*\]|^\[[^\]]* [CE] [^\]]*\] (?:\(\w+\) )?\S+:) *(.+?)[. ]*$")
 GENTLE_SECONDS = 2.0
 _SERVERS = ("gcs_server", "raylet")
+# What a Node starts for others than the driver: an autoscaler, logs on the driver's screen, a dashboard without pages.
+_UNNEEDED = ("start_monitor", "start_log_monitor", "start_api_server")
 
 
 @contextmanager
@@ -63,8 +65,10 @@ class StartedProcesses:
     def watched(self, stopped: Callable[[], bool]) -> Iterator[None]:
         """Note what `ray.init` starts within the block, and end it by an error as soon as it is `stopped`.
 
+        A private Ray comes without the three processes that nobody asks here; each costs a second and 100 MB.
         This process's handler of SIGTERM stays in place: Ray's own ones end the process at once, or abort it.
         """
+        from ray._private import node as nodes
         from ray._private import services, utils
 
         start: Any = services.start_ray_process
@@ -86,6 +90,8 @@ class StartedProcesses:
         with ExitStack() as stack:
             stack.enter_context(_replaced(services, "start_ray_process", started))
             stack.enter_context(_replaced(services, "get_node", found))
+            for name in _UNNEEDED:
+                stack.enter_context(_replaced(nodes.Node, name, lambda node, **settings: None))
             stack.enter_context(_replaced(utils, "set_sigterm_handler", lambda handler: None))
             stack.callback(_take_sigterm_back, stopped)
             yield

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fusion_ops.errors import RunError
+from fusion_ops.errors import RunError, first_line
 from reports.scratch import scratch_folder
 from search.cluster.ray_private import StartedProcesses, complaint, forming_cluster, reread_environment
 from search.cluster.shipment import runtime_environment
@@ -21,12 +21,14 @@ __all__ = ["RayStartError", "available_cpus", "ray_session", "room"]
 
 # A start that fails soon is tried again: another Ray of this machine may just have taken its ports.
 STARTS, SOON_SECONDS = 3, 10.0
-# Read by Ray and Tune when they are imported or started.
+# Read by Ray and Tune when they are imported or started. Of the workers that a raylet starts ahead, one a core, Tune
+# takes none.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_prestart_worker_first_driver": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
@@ -150,8 +152,7 @@ def _start(processes: StartedProcesses, folder: Path, stopped: Callable[[], bool
 
 
 def _reason(error: Exception, folder: Path) -> str:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-    return "; ".join(filter(None, (first, complaint(folder))))
+    return "; ".join(filter(None, (first_line(error), complaint(folder))))
 
 
 def _end(processes: StartedProcesses) -> None:

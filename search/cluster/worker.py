@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from fusion_ops.errors import CandidateError, DataError, OutOfMemory
+from fusion_ops.errors import CandidateError, DataError, OutOfMemory, described, first_line
 from search.training import data
 from search.training.device import free_memory, is_lost, prepare
 from search.training.disk import trouble
@@ -66,18 +66,18 @@ class CandidateTrainable(tune.Trainable):
         try:
             self._take_job()
         except Exception as error:
-            return self._report(halt=f"worker {self._worker} cannot begin: {_described(error)}; put that right")
+            return self._report(halt=f"worker {self._worker} cannot begin: {described(error)}; put that right")
         try:
             training, measured = self._train()
         except (torch.OutOfMemoryError, OutOfMemory) as error:
-            return self._failed(f"out of memory: {_first_line(error)}", out_of_memory=True)
+            return self._failed(f"out of memory: {first_line(error)}", out_of_memory=True)
         except CandidateError as error:
             return self._failed(str(error))
         except Exception as error:
             if is_lost(self._device):
-                end_worker(self._job.files, self._candidate, _described(error))
+                end_worker(self._job.files, self._candidate, described(error))
             self._keep_traceback()
-            return self._failed(_described(error))
+            return self._failed(described(error))
         halt = self._keep(training)
         return self._report(done=training.done, measured=measured, halt=halt)
 
@@ -166,11 +166,3 @@ class CandidateTrainable(tune.Trainable):
 
     def _watched(self, spent: float) -> AbstractContextManager[None]:
         return self._watchdog.watch(self._job.files, self._candidate, self._job.limits, spent=spent)
-
-
-def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_first_line(error)}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -200,9 +200,15 @@ def _is_positive(bound: Any) -> bool:
 def check_search(settings: SearchSettings, objectives: Sequence[str], epochs: int, document: Document) -> None:
     """Check that the pruner fits the objectives, and the search's baselines the epochs."""
     from search.strategy.pruners import check_pruner
+    from search.strategy.samplers import WITH_PRIOR
 
     with document.placing("search", "pruner"):
         check_pruner(settings.pruner, objectives)
+    if settings.prior is not None and settings.sampler not in WITH_PRIOR:
+        problem = (
+            f"`search.prior` is made use of by `{'`, `'.join(WITH_PRIOR)}`, not by `{settings.sampler}`; leave it out."
+        )
+        raise document.error(("search", "prior"), problem)
     if settings.min_epochs > epochs:
         problem = f"`search.min_epochs` is at most `train.epochs`, {epochs}; got {settings.min_epochs}."
         raise document.error(("search", "min_epochs"), problem)

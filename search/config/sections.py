@@ -54,6 +54,8 @@ class SearchSettings(Section):
         baselines: Whether the uniform architectures are trained first.
         baseline_draws: Settings of the hyperparameters with which each of them is trained, the same for all; where
             none are searched, there is one.
+        prior: The run directory of another search, of other data, depth, width or budget, whose completed candidates
+            `auto` begins with. What it says counts as much as the run's own candidates bear it out.
         patience: The search ends when so many candidates in succession, baselines included, have not changed the
             front; `null` for no such end.
         random_baseline: Whether random architectures are trained in full after the search, for as many epochs as the
@@ -70,6 +72,7 @@ class SearchSettings(Section):
     seed: Seed = 0
     baselines: bool = True
     baseline_draws: Count = 3
+    prior: Text | None = None
     patience: Count | None = None
     random_baseline: bool = False
     one_epoch_baseline: bool = False

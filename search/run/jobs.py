@@ -17,6 +17,7 @@ from search.config.objectives import measured_in
 from search.run.driver import Driver
 from search.run.environment import describe_environment
 from search.run.planning import plan
+from search.run.prior import keep_prior, require_prior
 from search.run.reopening import resumable, study_name
 from search.run.resuming import run_sampler
 from search.run.run import Run
@@ -64,6 +65,7 @@ def launch(config: SearchConfig, run_dir: str | Path, *, data: Any = None, tenso
     directory = RunDirectory(run_dir)
     directory.require_new()
     space, dataset = plan(config, None if data is None else given_dataset(data, config.data))
+    require_prior(config)
     directory.create()
     with directory.locked(), guarded(config.storage.url):
         with unwritable_told(directory.path, "launch it again"), directory.emptied_on_error():
@@ -98,7 +100,8 @@ def begun(
     samples = {"images": split.images, "labels": split.labels} | others
     samples = {name: tensor[:SAMPLES].contiguous() for name, tensor in samples.items()}
     write_whole(directory.samples, save(samples))
-    sampler = run_sampler(config, space, config.search.seed)
+    keep_prior(config, directory)
+    sampler = run_sampler(config, directory, space, config.search.seed)
     study = create_study(directory.study, config.storage.url, config.objectives, sampler, name)
     state_config(study, config)
     driver = Driver(config, directory, space, study, dataset, tensorboard=tensorboard)

@@ -13,6 +13,7 @@ from reports.run.run import read_config
 from search.config import SearchConfig
 from search.run.driver import Driver
 from search.run.planning import plan
+from search.run.prior import kept_prior
 from search.run.reopening import reopened, resumable
 from search.run.same_config import require_changeable
 from search.run.widening import in_wider_space, last_widened, widened_config
@@ -43,7 +44,7 @@ def go_on(run_dir: str | Path, overrides: Mapping[str, Any], *, tensorboard: boo
     with directory.locked(), guarded(config.storage.url), resumable(directory):
         # A model-based sampler continues with new draws, not with those that it made before.
         drawn = directory.log.stat().st_size if config.search.sampler != "random" and directory.log.is_file() else 0
-        sampler = run_sampler(config, space, config.search.seed + drawn)
+        sampler = run_sampler(config, directory, space, config.search.seed + drawn)
         study = reopened(config, directory, space.space, dataset, sampler)
         study = in_wider_space(study, config, directory, space.space, sampler)
         driver = Driver(config, directory, space, study, dataset, tensorboard=tensorboard)
@@ -54,7 +55,7 @@ def go_on(run_dir: str | Path, overrides: Mapping[str, Any], *, tensorboard: boo
         return driver.search("resumed")
 
 
-def run_sampler(config: SearchConfig, space: JointSpace, seed: int) -> BaseSampler:
+def run_sampler(config: SearchConfig, directory: RunDirectory, space: JointSpace, seed: int) -> BaseSampler:
     """Return the sampler of a run."""
     return create_sampler(
         config.search.sampler,
@@ -62,6 +63,7 @@ def run_sampler(config: SearchConfig, space: JointSpace, seed: int) -> BaseSampl
         objectives=config.objectives,
         seed=seed,
         constraints=config.constraints,
+        prior=kept_prior(config, directory),
     )
 
 

@@ -10,7 +10,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from fusion_ops.errors import RunError
+from fusion_ops.errors import RunError, described
 from reports.exporting.simplify import Timed
 from reports.run.run import read_config
 from reports.runtimes import runtime_named
@@ -80,10 +80,9 @@ def _taking_turns(
         try:
             runs = [held.enter_context(in_runtime(network, inputs, protocol, images)) for network in networks]
         except Exception as error:
-            reason = (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".")
             raise RunError(
-                f"latency cannot be measured: {runtime.title} cannot run this network: {type(error).__name__}: "
-                f"{reason}. Export it without `--simplify`."
+                f"latency cannot be measured: {runtime.title} cannot run this network: "
+                f"{described(error)}. Export it without `--simplify`."
             ) from error
         held.enter_context(device_alone(device))
         rounds = [[timed(run, threads=protocol.threads, seconds=seconds).median for run in runs] for _ in range(ROUNDS)]

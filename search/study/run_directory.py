@@ -23,7 +23,7 @@ from search.training.disk import write_whole
 __all__ = ["CHECKPOINTS", "CONFIG", "LOCK", "RunDirectory", "holder", "last_holder", "utc_now"]
 
 CONFIG, STUDY, LOG, LOCK = "config.yaml", "study.journal", "log.jsonl", "driver.lock"
-CHECKPOINTS, DATA = "checkpoints", "data"
+CHECKPOINTS, DATA, PRIOR = "checkpoints", "data", "prior"
 
 
 class RunDirectory:
@@ -41,6 +41,8 @@ class RunDirectory:
         self.checkpoints = self.path / CHECKPOINTS
         # A data set that was handed to the launch.
         self.data = self.path / DATA
+        # Table and config of the run that the search began with.
+        self.prior = self.path / PRIOR
         self._made = False
 
     @property

@@ -5,9 +5,9 @@ import pickle
 import pytest
 
 from fusion_ops import errors
-from fusion_ops.errors import FusionNasError, SpecError, UnknownNameError, nearest
+from fusion_ops.errors import FusionNasError, SpecError, UnknownNameError, described, first_line, nearest
 
-PLAIN = [getattr(errors, name) for name in errors.__all__ if name not in {"nearest", "UnknownNameError"}]
+PLAIN = [getattr(errors, name) for name in errors.__all__ if name[0].isupper() and name != "UnknownNameError"]
 
 
 @pytest.mark.parametrize("cls", PLAIN)
@@ -35,10 +35,18 @@ def test_candidates_errors_are_told_apart() -> None:
 def test_tree_in_the_docstring_is_complete() -> None:
     assert FusionNasError.__doc__ is not None
     drawn = FusionNasError.__doc__
-    assert all(name in drawn for name in errors.__all__ if name != "nearest")
+    assert all(name in drawn for name in errors.__all__ if name[0].isupper())
 
 
 def test_nearest() -> None:
     assert nearest("afff", ["sum", "aff"]) == "; did you mean `aff`?"
     assert nearest("zzz", ["sum", "aff"]) == ""
     assert nearest("aff", iter(())) == ""
+
+
+def test_an_error_in_one_line() -> None:
+    """The first line of what it says, or its class alone."""
+    several = ValueError("\n  no such file.\nlook at it again")
+    assert (first_line(several), described(several)) == ("no such file", "ValueError: no such file")
+    assert (first_line(KeyError()), described(KeyError())) == ("KeyError", "KeyError")
+    assert described(SpecError(" \n ")) == "SpecError"

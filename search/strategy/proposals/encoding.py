@@ -118,7 +118,8 @@ class Encoding:
                 for c, choice in enumerate(self.choices[s]):
                     cost = Cost()
                     if slot is not None:
-                        stands = slot.equal(choice)
+                        several = choice.resampler if len(slot.resamplers) > 1 else None
+                        stands = slot.choice(choice.name, choice.r, several)
                         cost = slot.cost(stands)
                         self._standing[h, s, c] = self.choices[s].index(stands)
                     for name in EXACT:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from reports.fronts.dominance import non_dominated
 from reports.measures import MEASURES
+from search.strategy.observations import Observation
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Values
 from search.strategy.proposals.pool import Pool
@@ -68,8 +71,8 @@ class AutoSampler(ProposingSampler):
         seen = self.observations
         completed = sum(candidate.values is not None for candidate in seen.ended)
         if len(seen.seen) < self._design.size or completed < LEARNT:
-            before = np.array([candidate.code for candidate in (*seen.ended, *seen.pending)])
-            return self._design.propose(before.reshape(-1, self.encoding.columns), seen.seen, rng, self._prior)
+            before = self._codes([*seen.ended, *seen.pending])
+            return self._design.propose(before, seen.seen, rng, self._prior)
         self._learn(study)
         for belief in self._beliefs:
             belief.update(seen.ended, rng)
@@ -98,7 +101,7 @@ class AutoSampler(ProposingSampler):
         return Belief(self.encoding, features, name, index, float(self.observations.signs[index]))
 
     def _most_promising(self, rng: np.random.Generator) -> Code:
-        pending = np.array([seen.code for seen in self.observations.pending]).reshape(-1, self.encoding.columns)
+        pending = self._codes(self.observations.pending)
         surrogates, codes, points = self._estimated(pending)
         on_front = non_dominated(points)
         judge = _Judge(surrogates, points[on_front], self._reference(points), rng)
@@ -117,6 +120,10 @@ class AutoSampler(ProposingSampler):
         chosen = again if self.second_look else best
         self.predicted = self._beliefs[0].foretold(surrogates[0], chosen)
         return chosen
+
+    def _codes(self, candidates: Sequence[Observation]) -> Codes:
+        codes = np.array([candidate.code for candidate in candidates], dtype=np.int64)
+        return codes.reshape(-1, self.encoding.columns)
 
     def _second_look(self, judge: _Judge, rng: np.random.Generator) -> tuple[Code, float]:
         """Return the stopped candidate that is expected to gain most, and its gain."""

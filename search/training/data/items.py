@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fusion_ops.errors import DataError
+from fusion_ops.errors import DataError, described
 from search.training.data.notices import Notices
 from search.training.data.pictures.section import plain
 
@@ -99,8 +99,7 @@ def _item(
     try:
         item = items[index]
     except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise DataError(f"{where}: item {index} cannot be taken ({type(error).__name__}: {first}).") from error
+        raise DataError(f"{where}: item {index} cannot be taken ({described(error)}).") from error
     group = None
     if isinstance(item, Mapping):
         missing = [key for key in (IMAGE, LABEL, column) if key is not None and key not in item]

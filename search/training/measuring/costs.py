@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 
-from fusion_ops.errors import CandidateError
+from fusion_ops.errors import CandidateError, described
 from reports.measures import AT, MEASURES
 from reports.runtimes import Runtime, runtime_named
 from reports.runtimes.torch_eager import TorchEager
@@ -113,10 +113,7 @@ class Costs:
         except Exception as error:
             if isinstance(runtime, TorchEager):
                 raise
-            reason = (str(error).strip().splitlines() or ["no reason given"])[0]
-            raise CandidateError(
-                f"{runtime.title} cannot run this network: {type(error).__name__}: {reason}"
-            ) from error
+            raise CandidateError(f"{runtime.title} cannot run this network: {described(error)}") from error
 
     def _device(self, kind: str) -> torch.device:
         return self._data.device if kind == self._data.device.type else torch.device(kind)

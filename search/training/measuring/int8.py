@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from fusion_ops.errors import CandidateError, RunError
+from fusion_ops.errors import CandidateError, RunError, first_line
 from reports.measures import INT8, MEASURES
 from reports.runtimes import RUNTIMES, Runtime, runtime_named
 from reports.runtimes.program_network import ProgramNetwork
@@ -76,8 +76,9 @@ class Int8Qualities:
             except RunError as error:
                 raise CandidateError(f"in int8: {error}") from error
             except Exception as error:
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                raise CandidateError(f"in int8: {runtime.title} cannot run this network: {reason}") from error
+                raise CandidateError(
+                    f"in int8: {runtime.title} cannot run this network: {first_line(error)}"
+                ) from error
             program.register_forward_pre_hook(Pulse(self._beat))
             found = evaluate(program, self._data, self._job.train.batch_size, None, self._data.prediction_of(output))
         self._beat()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import fusion_ops
 from fusion_ops import FusionChoice, Upsampling
-from fusion_ops.errors import MeasurementError
+from fusion_ops.errors import MeasurementError, described
 from reports.runtimes import runtime_named
 from reports.runtimes.torch_compiled import TorchCompiled
 from reports.runtimes.torch_eager import TorchEager
@@ -91,7 +91,7 @@ class DeviceTimer:
                 self._known[what] = found
             return found
         except Exception as error:
-            reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
+            reason = described(error)
         if is_lost(self._device):
             raise MeasurementError(f"the device answers no more: {reason}")
         free_memory(self._device)

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fusion_ops.errors import SpecError
+from fusion_ops.errors import SpecError, described
 from spaces.tracing.guard.counting import counters, numbers
 from spaces.tracing.guard.differences import Difference, differences, precision
 from spaces.tracing.guard.module_calls import recorded, suspects
@@ -131,7 +131,7 @@ class Guard:
         try:
             found = passed(built, how, self._examples, host)
         except Exception as error:
-            yield _Found(how, Difference("the traced network", f"fails ({_words(error)})", structural=True))
+            yield _Found(how, Difference("the traced network", f"fails ({described(error)})", structural=True))
             return
         yield from (_Found(how, difference) for difference in differences(expected, found, self._bound))
 
@@ -146,11 +146,11 @@ class Guard:
         if isinstance(error, BackwardFails):
             passes.insert(0, replace(how, gradients=False))
             self._note(
-                f"the backward pass of `model` itself fails ({_words(error.args[0])}); gradients were not compared."
+                f"the backward pass of `model` itself fails ({described(error.args[0])}); gradients were not compared."
             )
             return
         what = f"{how.size} image{'s' if how.size > 1 else ''}"
-        self._note(f"in {how.form}, `model` itself fails for {what} ({_words(error)}); that was not compared.")
+        self._note(f"in {how.form}, `model` itself fails for {what} ({described(error)}); that was not compared.")
         if passes:
             return
         if how.size != 1:
@@ -158,8 +158,8 @@ class Guard:
         elif not isinstance(error, NotImplementedError):  # which is what a device raises that lacks an operation
             device = next((tensor.device for tensor in self._model.parameters()), "cpu")
             raise SpecError(
-                f"`model` itself fails in {how.form} for any number of images, on {device}: {_words(error)}; give an "
-                "example that it takes, or mend it."
+                f"`model` itself fails in {how.form} for any number of images, on {device}: {described(error)}; give "
+                "an example that it takes, or mend it."
             )
 
     def _refused(
@@ -213,8 +213,3 @@ def _refusal(found: _Found, where: str, fix: str) -> str:
 
 def _unsteady(found: _Found) -> str:
     return f"`model` itself gives other results with the same seed ({found}); its numbers were not compared."
-
-
-def _words(error: BaseException) -> str:
-    first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -14,7 +14,7 @@ from types import CodeType, FrameType
 import torch
 from torch import nn
 
-from fusion_ops.errors import SpecError
+from fusion_ops.errors import SpecError, described, first_line
 
 __all__ = ["UnfollowableError", "closed", "defined", "frames", "left", "line", "reason", "refusal", "unfit"]
 
@@ -59,9 +59,7 @@ def left(path: str, why: str, *, whole: bool = False) -> str:
 
 def reason(error: Exception) -> str:
     """Return what an error says, in one line, and which line of the user's code raised it."""
-    text = str(error).strip().splitlines()
-    what = text[0].rstrip(".") if text else "no message"
-    named = what if isinstance(error, SpecError) else f"{type(error).__name__}: {what}"
+    named = first_line(error) if isinstance(error, SpecError) else described(error)
     return named + line(traceback.extract_tb(error.__traceback__))
 
 

@@ -19,6 +19,7 @@ space: {name: resnet, depth: 8, width: 4, ops: [sum, aff], reductions: [2]}
 train: {epochs: 30}
 search: {trials: 3, sampler: random, pruner: none}
 """
+NEEDLESS = (b"dashboard/dashboard.py", b"monitor.py", b"ray::IDLE")
 
 
 def told_by_ss(option: str, pids: set[int]) -> set[tuple[int, str, int]]:
@@ -46,6 +47,7 @@ def test_a_local_run_listens_on_this_machine_only(tmp_path: Path, family):
             pids = family(driver.pid)
             listening = told_by_ss("-lt", pids)
             datagrams = told_by_ss("-lu", pids)
+            started = {Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids}
             own = [listener for listener in ray_listeners() if listener.pid in pids]
             names = {listener.process for listener in own}
         finally:
@@ -57,6 +59,8 @@ def test_a_local_run_listens_on_this_machine_only(tmp_path: Path, family):
     assert len({pid for pid, _, _ in listening}) >= 4  # the driver, gcs_server, raylet, at least one worker
     assert listening == {(found.pid, found.host.removeprefix("::ffff:"), found.port) for found in own}
     assert not any(listener.exposed for listener in own)
+    # Nothing but what a run needs: no dashboard, no autoscaler, no reader of logs, no workers that wait.
+    assert not [line for line in started for needless in NEEDLESS if needless in line]
 
 
 def test_a_port_on_all_interfaces_is_found_and_called_exposed(monkeypatch: pytest.MonkeyPatch):

@@ -17,7 +17,7 @@ from reports.candidates import table as candidates
 from search.run.attention import described
 from search.run.run import Run, validation
 from tests.reports.exportable import record, write_checkpoint, write_run
-from tests.runs import fusion_nas
+from tests.runs import in_process
 
 SPACE: dict[str, Any] = {"name": "resnet", "depth": 8, "width": 4}
 
@@ -57,7 +57,7 @@ def test_spreads_are_those_of_all_validation_images(run: Path) -> None:
 
 def test_an_export_is_simplified_by_its_command(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = fusion_nas("export", run, "-o", out, "--simplify", "--simplify-tolerance", "0.1")
+    done = in_process("export", run, "-o", out, "--simplify", "--simplify-tolerance", "0.1")
     assert done.returncode == 0, done.stderr
     told = json.loads((out / "metrics.json").read_text())["simplified"]
     assert told["replaced"]
@@ -79,7 +79,7 @@ def test_an_export_is_simplified_by_its_command(run: Path, tmp_path: Path) -> No
 
 
 def test_a_tolerance_alone_is_refused(run: Path, tmp_path: Path) -> None:
-    done = fusion_nas("export", run, "-o", tmp_path / "out", "--simplify-tolerance", "0.1")
+    done = in_process("export", run, "-o", tmp_path / "out", "--simplify-tolerance", "0.1")
     assert done.returncode == 2
     assert done.stderr.strip() == "`--simplify-tolerance` is for `--simplify`; add that, or leave it out."
     assert not (tmp_path / "out").exists()

@@ -16,7 +16,7 @@ from search.run.planning import plan
 from search.run.retrain import retrain
 from search.run.retrain_request import RetrainRequest
 from search.training.data.sets.digits import read_digits
-from tests.runs import contents, fusion_nas
+from tests.runs import contents, in_process
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +25,7 @@ space: {name: resnet, depth: 8, width: 4, ops: [sum, aff], reductions: [2]}
 data: {name: npz, path: scans.npz, groups: patients.csv}
 train: {epochs: 1}
 search: {trials: 2, sampler: random, pruner: none}
+ray: {max_concurrent: 1}
 """
 PATIENTS = [f"p{index // 10}" for index in range(300)]
 
@@ -39,7 +40,7 @@ def test_a_run_without_test_labels_on_groups(tmp_path: Path) -> None:
     np.savez(tmp_path / "scans.npz", x_train=images[:300], y_train=labels[:300], x_test=images[300:350], y_test=hidden)
     write_groups(tmp_path, PATIENTS)
     (tmp_path / "config.yaml").write_text(CONFIG)
-    done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
+    done = in_process("launch", tmp_path / "config.yaml", "--run-dir", run)
     assert done.returncode == 0, done.stderr
     assert "none of the 50 test images has a label, so they are left out" in done.stderr
     apart = f"30 groups of `data.groups: {tmp_path}/patients.csv` held apart, none in two parts: train 24 groups of 240"

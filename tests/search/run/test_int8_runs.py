@@ -11,7 +11,7 @@ import pytest
 
 import search
 from fusion_ops.errors import FusionNasError
-from tests.runs import check_sound, fusion_nas
+from tests.runs import check_sound, in_process
 
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, tie: all, ops: [sum, aff], reductions: [2]}
@@ -20,6 +20,7 @@ objectives: [accuracy, accuracy@int8, latency]
 constraints: {accuracy@int8: 0.05, balanced_accuracy: 0.01}
 latency: {runtime: openvino, precision: int8, seconds: 0.02}
 search: {trials: 2, sampler: random, pruner: none, baselines: false}
+ray: {max_concurrent: 1}
 """
 
 
@@ -29,18 +30,18 @@ def test_a_search_in_int8_and_its_export(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     (tmp_path / "config.yaml").write_text(CONFIG)
     run = tmp_path / "run"
-    done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
+    done = in_process("launch", tmp_path / "config.yaml", "--run-dir", run)
     assert done.returncode == 0, done.stderr
     table = check_sound(run, 2)
     assert (abs(table["accuracy@int8"] - table["accuracy"]) < 0.05).all()
     assert (table["latency_ms"] > 0).all()
     # Nothing but a constraint asks for it.
     assert table["balanced_accuracy"].between(0.01, 1.0).all()
-    assert fusion_nas("report", run).returncode == 0
+    assert in_process("report", run).returncode == 0
     assert "accuracy in int8" in (run / "report.html").read_text(encoding="utf-8")
 
     out = tmp_path / "out"
-    exported = fusion_nas("export", run, "-o", out, "--int8", "openvino")
+    exported = in_process("export", run, "-o", out, "--int8", "openvino")
     assert exported.returncode == 0, exported.stderr
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     row = table[table["id"] == json.loads((out / "config.json").read_text())["candidate"]].iloc[0]

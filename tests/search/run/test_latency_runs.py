@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import check_sound, export_and_verify, fusion_nas
+from tests.runs import check_sound, export_and_verify, fusion_nas, in_process
 
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, tie: stage, ops: [sum, aff], reductions: [2]}
@@ -16,6 +16,7 @@ objectives: [accuracy, latency@openvino, latency@onnxruntime]
 constraints: {latency@openvino: 10000}
 latency: {seconds: 0.02}
 search: {trials: 2, sampler: random, pruner: none, baselines: true}
+ray: {max_concurrent: 1}
 """
 PHONE = """
 from reports.runtimes.openvino import OpenVino
@@ -30,7 +31,7 @@ class Phone(OpenVino):
 def test_two_runtimes_are_two_objectives(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
     run = tmp_path / "run"
-    done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
+    done = in_process("launch", tmp_path / "config.yaml", "--run-dir", run)
     assert done.returncode == 0, done.stderr
     table = check_sound(run, 2)
     for place in ("openvino", "onnxruntime"):
@@ -40,7 +41,7 @@ def test_two_runtimes_are_two_objectives(tmp_path: Path) -> None:
     page = (run / "report.html").read_text()
     assert "latency in OpenVINO" in page
     assert 'id="runtime-order"' in page
-    export_and_verify(run, tmp_path / "out", "--pick", "knee")
+    export_and_verify(run, tmp_path / "out", "--pick", "knee", command=in_process)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     row = table[table["id"] == json.loads((tmp_path / "out" / "provenance.json").read_text())["candidate"]].iloc[0]
     assert metrics["latency@openvino"]["value"] == pytest.approx(row["latency_ms@openvino"])

@@ -13,7 +13,7 @@ import pytest
 import spaces
 from search.strategy.trials import OPERATOR_LATENCY
 from spaces.latency import LatencyTable, operators
-from tests.runs import check_sound, driving, events, fusion_nas, wait_for_more
+from tests.runs import check_sound, driving, events, fusion_nas, in_process, wait_for_more
 
 CONFIG = """
 space: {name: resnet, depth: 8, width: 4, tie: stage, ops: [sum, OWN], reductions: [2]}
@@ -22,6 +22,7 @@ objectives: [accuracy, latency]
 latency: {seconds: 0.02}
 search: {trials: 4, sampler: auto, pruner: none, baselines: false}
 """
+ONE_WORKER = ("--set", "ray.max_concurrent=1")
 OWN = '''
 import os
 import signal
@@ -73,7 +74,7 @@ def kept(run: Path) -> LatencyTable | None:
 def test_operators_are_measured_before_the_first_candidate_and_not_again(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG.replace("OWN", "aff"))
     run = tmp_path / "run"
-    done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
+    done = in_process("launch", tmp_path / "config.yaml", "--run-dir", run, *ONE_WORKER)
     assert done.returncode == 0, done.stderr
     assert "measuring the latency of single operators" in done.stderr
     candidates = check_sound(run, 4)
@@ -88,7 +89,7 @@ def test_operators_are_measured_before_the_first_candidate_and_not_again(tmp_pat
     assert measured["operators"] == 6
     assert measured["time"] < min(event["time"] for event in events(run, "started"))
     assert (candidates["latency_ms"] > 0).all()
-    resumed = fusion_nas("resume", run, "--set", "search.trials=5")
+    resumed = in_process("resume", run, "--set", "search.trials=5")
     assert resumed.returncode == 0, resumed.stderr
     check_sound(run, 5)
     assert len(events(run, "measuring_operators")) == 1

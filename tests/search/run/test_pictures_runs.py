@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from tests.runs import check_sound, events, fusion_nas
+from tests.runs import check_sound, events, in_process
 
 MASKS = """
 space: {name: unet, width: 4, ops: [sum, concat]}
@@ -23,6 +23,7 @@ data:
 train: {epochs: 1, batch_size: 8, class_weights: balanced}
 objectives: [dice, miou, params]
 search: {trials: 2, pruner: none}
+ray: {max_concurrent: 1}
 """
 LABELS = """
 space: {name: resnet, depth: 8, width: 4, ops: [sum, concat]}
@@ -30,6 +31,7 @@ data: {name: npz, path: set.npz, mean: [0.5, 0.5, 0.5, 0], std: [0.2, 0.2, 0.2, 
 train: {epochs: 1, batch_size: 16, class_weights: [1, 1, 5]}
 objectives: [balanced_accuracy, f1, params]
 search: {trials: 2, pruner: none}
+ray: {max_concurrent: 1}
 """
 
 
@@ -70,7 +72,7 @@ def test_masks_in_colour_from_config_to_report(tmp_path: Path) -> None:
     run = tmp_path / "run"
     scenes(tmp_path / "scenes")
     (tmp_path / "config.yaml").write_text(MASKS)
-    done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
+    done = in_process("launch", tmp_path / "config.yaml", "--run-dir", run)
     assert done.returncode == 0, done.stderr
     assert check_sound(run, 2)[["dice", "miou"]].notna().all(axis=None)
     noted = yaml.safe_load((run / "config.yaml").read_text())
@@ -97,9 +99,9 @@ def test_text_and_a_constant_channel_from_config_to_report(tmp_path: Path) -> No
     run = tmp_path / "run"
     archive(tmp_path / "set.npz")
     (tmp_path / "config.yaml").write_text(LABELS)
-    planned = fusion_nas("launch", tmp_path / "config.yaml", "--dry-run")
+    planned = in_process("launch", tmp_path / "config.yaml", "--dry-run")
     assert "38 train, 10 validation images, to train on 1 to 19 a class" in " ".join(planned.stdout.split())
-    done = fusion_nas("launch", tmp_path / "config.yaml", "--run-dir", run)
+    done = in_process("launch", tmp_path / "config.yaml", "--run-dir", run)
     assert done.returncode == 0, done.stderr
     assert check_sound(run, 2)[["balanced_accuracy", "f1", "accuracy"]].notna().all(axis=None)
     shown = report_of(run)
@@ -113,6 +115,6 @@ def test_text_and_a_constant_channel_from_config_to_report(tmp_path: Path) -> No
     dataset = yaml.safe_load((run / "config.yaml").read_text())["resolved"]["dataset"]
     assert dataset["classes"] == ["cat", "dog", "yak"]
     assert dataset["std"] == [0.2, 0.2, 0.2, 1]
-    again = fusion_nas("retrain", run, "--dry-run")
+    again = in_process("retrain", run, "--dry-run")
     assert again.returncode == 0, again.stderr
     assert "channel 3 is 255" in again.stderr

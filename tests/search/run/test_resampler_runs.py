@@ -16,7 +16,7 @@ from fusion_ops import Upsampling
 from search.strategy.trials import OPERATOR_LATENCY
 from spaces import Architecture
 from spaces.latency import LatencyTable
-from tests.runs import check_sound, fusion_nas, trials
+from tests.runs import check_sound, in_process, trials
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +26,7 @@ CONFIG = {
     "train": {"epochs": 1, "batch_size": 16, "init": "sum"},
     "latency": {"seconds": 0.01},
     "search": {"trials": 6, "sampler": "auto", "pruner": "none", "baselines": False},
+    "ray": {"max_concurrent": 1},
 }
 SPACE = {"width": 4, "levels": 3, "ops": ["sum", "aff"], "reductions": [2], "resamplers": ALL}
 
@@ -33,7 +34,7 @@ SPACE = {"width": 4, "levels": 3, "ops": ["sum", "aff"], "reductions": [2], "res
 def launched(folder: Path, name: str, objectives: list[str]) -> Path:
     config = CONFIG | {"space": SPACE | {"name": name}, "objectives": objectives}
     (folder / "config.yaml").write_text(json.dumps(config))
-    done = fusion_nas("launch", folder / "config.yaml", "--run-dir", folder / "run")
+    done = in_process("launch", folder / "config.yaml", "--run-dir", folder / "run")
     assert done.returncode == 0, done.stderr
     return folder / "run"
 
@@ -52,7 +53,7 @@ def check_costs(table: pd.DataFrame) -> None:
 def check_export(run: Path, out: Path, table: pd.DataFrame) -> None:
     """The export of a network with learned resamplers is plain source, and right in every format."""
     learned = table[table["architecture"].str.contains("carafe|dysample")].iloc[0]
-    exported = fusion_nas("export", run, "-o", out, "--pick", learned["id"], "--format", "onnx,openvino")
+    exported = in_process("export", run, "-o", out, "--pick", learned["id"], "--format", "onnx,openvino")
     assert exported.returncode == 0, exported.stderr
     source = (out / "modeling.py").read_text(encoding="utf-8")
     assert "import fusion_ops" not in source

@@ -35,7 +35,7 @@ from search.run.same_config import state_config
 from search.study.opening import create_study, load_study
 from search.study.run_directory import RunDirectory
 from search.watching.status import read_status
-from tests.runs import contents, driving, fusion_nas, trials, wait_for_more
+from tests.runs import contents, driving, fusion_nas, in_process, trials, wait_for_more
 from tests.search.run.retrained_points import check_points, check_points_are_made_anew
 
 pytestmark = pytest.mark.slow
@@ -45,8 +45,12 @@ space: {name: resnet, depth: 8, width: 4, ops: [sum, aff], reductions: [2]}
 data: {name: digits}
 train: {epochs: 2, batch_size: 128, lr: 0.2}
 search: {trials: 3, sampler: random, pruner: none, seed: 1}
+ray: {max_concurrent: 1}
 """
-LONG = CONFIG.replace("epochs: 2", "epochs: 8") + "objectives: [loss, params]\n"
+LONG = (
+    CONFIG.replace("epochs: 2", "epochs: 8").replace("max_concurrent: 1", "max_concurrent: 2")
+    + "objectives: [loss, params]\n"
+)
 
 
 def asked(*recipes: Path, top=1, seeds=(2, 2), budget=None, ablate=False) -> RetrainRequest:
@@ -55,7 +59,7 @@ def asked(*recipes: Path, top=1, seeds=(2, 2), budget=None, ablate=False) -> Ret
 
 def launched(folder: Path, config: str) -> Path:
     (folder / "config.yaml").write_text(config)
-    done = fusion_nas("launch", folder / "config.yaml", "--run-dir", folder / "run")
+    done = in_process("launch", folder / "config.yaml", "--run-dir", folder / "run")
     assert done.returncode == 0, done.stderr
     return folder / "run"
 
@@ -90,7 +94,7 @@ def test_a_whole_retraining_with_a_recipe_and_ablations_leaves_all_that_a_verdic
     """Ended by its budget first, then gone on with; what was asked for is remembered."""
     long = run.parent / "long.yaml"
     long.write_text("epochs: 1\n")
-    first = fusion_nas("retrain", run, "--top", 1, "--seeds", 2, "--recipe", long, "--ablate", "--budget", "12epochs")
+    first = in_process("retrain", run, "--top", 1, "--seeds", 2, "--recipe", long, "--ablate", "--budget", "12epochs")
     assert first.returncode == 0, first.stderr
     assert "its budget of 12epochs is used up" in first.stdout
     begun = retrained(run)
@@ -187,9 +191,9 @@ def test_a_retraining_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_pa
         os.kill(int(victim["worker"].partition(":")[2]), signal.SIGKILL)
         assert wait_for_more(driver, run, "retried")["number"] == victim["number"]
         wait_for_more(driver, run, "progress")
-        now = json.loads(fusion_nas("status", run, "--json").stdout)
+        now = json.loads(in_process("status", run, "--json").stdout)
         assert (now["run"], now["retraining"]["run"]) == ("running", "running")
-        busy = fusion_nas("retrain", run)
+        busy = in_process("retrain", run)
         assert busy.returncode == 2
         assert f"pid {driver.pid}" in busy.stderr
         os.kill(driver.pid, signal.SIGKILL)
@@ -197,7 +201,7 @@ def test_a_retraining_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_pa
     assert left
     stopped = read_status(run)
     assert (stopped["run"], stopped["retraining"]["run"], stopped["search_ended"]) == ("stopped", "stopped", True)
-    assert f"to go on    fusion-nas retrain {run}" in fusion_nas("status", run).stdout
+    assert f"to go on    fusion-nas retrain {run}" in in_process("status", run).stdout
 
     with driving("retrain", run) as driver:
         wait_for_more(driver, run, "progress")
@@ -209,10 +213,10 @@ def test_a_retraining_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_pa
     assert all(trial.state != TrialState.RUNNING for trial in trials(run))
     assert list((run / "checkpoints").glob("*/training-*.pt")), "no training state was kept"
 
-    resumed = fusion_nas("resume", run, "--set", "search.trials=4")
+    resumed = in_process("resume", run, "--set", "search.trials=4")
     assert resumed.returncode == 0, resumed.stderr
     assert not (retrained(run)["state"] == "running").any()
-    done = fusion_nas("retrain", run)
+    done = in_process("retrain", run)
     assert done.returncode == 0, done.stderr
     rows, record = retrained(run), read_retrain_record(run)
     assert record is not None
@@ -240,7 +244,7 @@ def test_a_dry_run_says_who_takes_part_and_what_it_takes_and_writes_nothing(run:
     with (run / "study.journal").open("ab") as journal:
         journal.write(b'{"op_code": 4, "worker_')
     before = contents(run)
-    told = fusion_nas("retrain", run, "--top", 1, "--seeds", "2..4", "--budget", "40epochs", "--dry-run")
+    told = in_process("retrain", run, "--top", 1, "--seeds", "2..4", "--budget", "40epochs", "--dry-run")
     assert told.returncode == 0, told.stderr
     for words in (
         "finalist",

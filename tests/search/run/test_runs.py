@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
-from tests.runs import check_sound, contents, driving, events, fusion_nas, trials, wait_for_more
+from tests.runs import check_sound, contents, driving, events, fusion_nas, in_process, trials, wait_for_more
 
 pytestmark = pytest.mark.slow
 
@@ -105,24 +105,24 @@ def test_status_report_and_export_need_no_ray(finished: Path, tmp_path: Path):
 def test_a_run_is_replayed_and_a_sampler_is_searched_with_anew(finished: Path, tmp_path: Path):
     run = finished / "run"
     before = contents(run)
-    done = fusion_nas("replay", run, "--seeds", "1", "--json")
+    done = in_process("replay", run, "--seeds", "1", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     table = pd.read_csv(run / "candidates.csv")
     assert found["own"]["epochs"] == table["epochs"].sum()
     assert [one["pruner"] for one in found["replays"]] == ["auto", "none"]
     assert found["replays"][1]["counts"]["epochs_at_most"] == found["own"]["whole"] == 32
-    refused = fusion_nas("replay", run, "--sampler", "evolution")
+    refused = in_process("replay", run, "--sampler", "evolution")
     assert refused.returncode == 2
     assert len(refused.stderr.strip().splitlines()) == 1
     advice = refused.stderr.partition("`fusion-nas ")[2].partition("`")[0].replace("DIR", str(tmp_path / "other"))
-    planned = fusion_nas(*advice.split(), "--dry-run")
+    planned = in_process(*advice.split(), "--dry-run")
     assert planned.returncode == 0, planned.stderr
     assert contents(run) == before
 
 
 def test_a_second_launch_into_the_run_is_refused(finished: Path):
-    again = fusion_nas("launch", finished / "small.yaml", "--run-dir", finished / "run")
+    again = in_process("launch", finished / "small.yaml", "--run-dir", finished / "run")
     assert again.returncode == 2
     assert len(again.stderr.strip().splitlines()) == 1
     assert "fusion-nas resume" in again.stderr
@@ -132,14 +132,14 @@ def test_a_run_directory_that_was_moved_and_renamed_is_resumed(finished: Path, t
     """Nothing is left to train, so that no Ray is started."""
     moved = Path(shutil.copytree(finished / "run", tmp_path / "elsewhere" / "renamed"))
     for _ in range(2):
-        resumed = fusion_nas("resume", moved)
+        resumed = in_process("resume", moved)
         assert resumed.returncode == 0, resumed.stderr
         moved = moved.rename(moved.with_name("renamed again"))
     check_sound(moved, 8)
 
 
 def test_resume_refuses_what_would_mix_two_searches(finished: Path):
-    refused = fusion_nas("resume", finished / "run", "--set", "space.width=8")
+    refused = in_process("resume", finished / "run", "--set", "space.width=8")
     assert refused.returncode == 2
     assert "space.width" in refused.stderr
 
@@ -227,7 +227,7 @@ def test_a_bad_config_ends_with_one_line_before_anything_starts(tmp_path: Path):
 
 def test_constraints_that_nothing_meets_end_with_3_and_the_smallest(tmp_path: Path):
     (tmp_path / "tight.yaml").write_text(CONFIG + "constraints: {params: 100}\n")
-    refused = fusion_nas("launch", tmp_path / "tight.yaml", "--run-dir", tmp_path / "run")
+    refused = in_process("launch", tmp_path / "tight.yaml", "--run-dir", tmp_path / "run")
     assert refused.returncode == 3
     assert "the smallest in this space has" in refused.stderr
     assert not (tmp_path / "run").exists()

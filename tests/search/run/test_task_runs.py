@@ -13,13 +13,14 @@ import pytest
 from sklearn.datasets import load_digits
 
 from reports.retrained.outcomes import read_scores
-from tests.runs import check_sound, fusion_nas
+from tests.runs import check_sound, in_process
 
 pytestmark = pytest.mark.slow
 
 SEARCH = """
 space: {name: resnet, depth: 8, width: 4, tie: all, ops: [sum, aff], reductions: [2]}
 search: {trials: 2, sampler: random, pruner: none, baselines: false}
+ray: {max_concurrent: 1}
 """
 MULTILABEL = """
 data: {name: digits, task: multilabel}
@@ -48,10 +49,10 @@ print(float((values[:, 0] - torch.from_numpy(held["y_val"])).abs().mean()))
 def launched_and_retrained(folder: Path, config: str) -> tuple[Path, pd.DataFrame, pd.DataFrame]:
     (folder / "config.yaml").write_text(SEARCH + config)
     run = folder / "run"
-    done = fusion_nas("launch", folder / "config.yaml", "--run-dir", run)
+    done = in_process("launch", folder / "config.yaml", "--run-dir", run)
     assert done.returncode == 0, done.stderr
     found = check_sound(run, 2)
-    done = fusion_nas("retrain", run, "--top", 1, "--seeds", 2)
+    done = in_process("retrain", run, "--top", 1, "--seeds", 2)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(run / "candidates.csv", dtype={"id": str}, keep_default_na=False)
     return run, found, table[table["series"] == "retrain"]
@@ -76,7 +77,7 @@ def check_measured(run: Path, found: pd.DataFrame, again: pd.DataFrame, images: 
 
 
 def exported(run: Path, folder: Path) -> dict:
-    done = fusion_nas("export", run, "-o", folder)
+    done = in_process("export", run, "-o", folder)
     assert done.returncode == 0, done.stderr
     verified = subprocess.run([sys.executable, "verify.py"], cwd=folder, capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stdout
@@ -84,14 +85,14 @@ def exported(run: Path, folder: Path) -> dict:
 
 
 def report_of(run: Path) -> str:
-    assert fusion_nas("report", run).returncode == 0
+    assert in_process("report", run).returncode == 0
     return (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_several_classes_an_image_from_the_config_to_the_export(tmp_path: Path) -> None:
     run, found, again = launched_and_retrained(tmp_path, MULTILABEL)
     check_measured(run, found, again, 359, ("map", "f1", "loss"))
-    status = fusion_nas("status", run)
+    status = in_process("status", run)
     assert "mAP" in status.stdout
     page = report_of(run)
     assert " test mAP" in page

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion_ops.errors import DataError, SpecError
+from fusion_ops.errors import DataError, SpecError, described
 from search.training.data.dataset import Split
 from search.training.data.division.division_file import by_image
 from search.training.settings import DataSection
@@ -193,9 +193,8 @@ def _from_function(section: DataSection, names: Sequence[str]) -> list[str]:
         try:
             group = function(name)
         except Exception as error:
-            first = (str(error).strip().splitlines() or [""])[0]
             raise DataError(
-                f"`data.groups`: `{section.groups}` failed for image `{name}`: {type(error).__name__}: {first}"
+                f"`data.groups`: `{section.groups}` failed for image `{name}`: {described(error)}"
             ) from error
         if isinstance(group, bool) or not isinstance(group, str | int | np.integer) or group == "":
             raise DataError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
-from fusion_ops.errors import DataError, FusionNasError, SpecError, nearest
+from fusion_ops.errors import DataError, FusionNasError, SpecError, described, nearest
 from search.training.data.cache import shared
 from search.training.data.dataset import Dataset
 from search.training.data.handed import HandedSection, dataset_of
@@ -57,8 +57,7 @@ def _called(function: Callable[..., Any], section: UserDefinedSection) -> Any:
     except FusionNasError as error:
         raise DataError(f"`{section.name}`: {error}") from error
     except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise DataError(f"`{section.name}` failed: {type(error).__name__}: {first}") from error
+        raise DataError(f"`{section.name}` failed: {described(error)}") from error
 
 
 def _offered(function: Callable[..., Any], section: UserDefinedSection) -> dict[str, Any]:
