@@ -14,6 +14,7 @@ from rich.table import Table
 
 import reports
 from fusion_ops.errors import DataError
+from reports.candidates.hyperparameters import kept, settings_in_words
 from reports.measures import MEASURES
 from reports.run.none_ranked import none_ranked
 from reports.run.run import load_run
@@ -106,12 +107,14 @@ def print_run(run: Run) -> None:
 
 def _print_front(front: pd.DataFrame, config: SearchConfig) -> None:
     names = list(dict.fromkeys([*config.objectives, "params", "flops"]))
-    headings = ["id", *(MEASURES[name].label for name in names), "fusion"]
-    print_table(headings, (), [_front_row(row, names) for row in front.to_dict("records")])
+    searched = config.hyperparameters
+    headings = ["id", *(MEASURES[name].label for name in names), "fusion", *(["with"] if searched else [])]
+    print_table(headings, (), [_front_row(row, names, searched) for row in front.to_dict("records")])
 
 
-def _front_row(row: Mapping[Hashable, Any], names: Sequence[str]) -> list[str]:
+def _front_row(row: Mapping[Hashable, Any], names: Sequence[str], searched: Mapping[str, Any]) -> list[str]:
     choices = [str(choice) for _, choice in Architecture.from_json(row["architecture"]).choices]
     fusion = choices[0] if len(set(choices)) == 1 else " | ".join(choices)
     values = (MEASURES[name].format(row[MEASURES[name].column]) for name in names)
-    return [f"{row['id']}{' (knee)' if row['knee'] else ''}", *values, fusion]
+    beside = [settings_in_words(kept(row, searched))] if searched else []
+    return [f"{row['id']}{' (knee)' if row['knee'] else ''}", *values, fusion, *beside]

@@ -13,7 +13,7 @@ import typer
 from search.cli.app import AsJson, app
 
 if TYPE_CHECKING:
-    from spaces import Architecture, SearchSpace
+    from spaces import Architecture, JointSpace, SearchSpace
 
 
 @app.command()
@@ -44,13 +44,14 @@ def spaces(
     fusion-nas spaces --model my_model:create --example 1,3,64,64
     """
     from search.cli.console import print_json
+    from spaces.joint import joint
 
     if model is None and which is None:
         listed = _all()
         print_json(listed) if as_json else _print_all(listed)
         return
-    space = space_named(str(which)) if model is None else _traced(model, example or ["1,3,224,224"], which)
-    described = _description(space)
+    space = _joint_named(str(which)) if model is None else joint(_traced(model, example or ["1,3,224,224"], which))
+    described = _description(space.space) | _beside(space)
     print_json(described) if as_json else _print(described)
 
 
@@ -84,15 +85,34 @@ def _traced(model: str, examples: Sequence[str], which: str | None) -> SearchSpa
 
 def space_named(which: str) -> SearchSpace:
     """Return the space of a config file, or the one of that name with its default settings."""
+    return _joint_named(which).space
+
+
+def _joint_named(which: str) -> JointSpace:
+    """Return the same with the hyperparameters that a config searches beside."""
     import spaces
+    from spaces.joint import joint
 
     if which in spaces.names() or not (Path(which).exists() or which.endswith((".yaml", ".yml"))):
-        return spaces.create(which)
+        return joint(spaces.create(which))
     from search.config import SearchConfig
     from search.training import data
 
     config = SearchConfig.load(which)
-    return config.stated_space() or config.create_space(data.load(config.data))
+    return config.joint_space(config.stated_space() or config.create_space(data.load(config.data)))
+
+
+def _beside(space: JointSpace) -> dict[str, Any]:
+    """Return what is searched beside the choices: by key the values that are proposed, and how many configurations."""
+    from search.cli.hyperparameters import searched_beside
+
+    if not space.hyperparameters:
+        return {}
+    return {
+        "hyperparameters": {one.name: one.levels for one in space.hyperparameters},
+        "configurations": space.size(),
+        "beside": searched_beside(space),
+    }
 
 
 def _description(space: SearchSpace) -> dict[str, Any]:
@@ -171,6 +191,8 @@ def _print(described: dict[str, Any]) -> None:
         f"\n{described['size']:,} architectures, {len(points)} fusion points (tie: {described['tie']}). "
         "FLOPs are 2 × multiply-adds for one image."
     )
+    if "beside" in described:
+        print_text(f"\nSearched beside them: {'; '.join(described['beside'])}.")
     for notice in described["notices"]:
         print_text(f"\nNotice: {notice}")
 

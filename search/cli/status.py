@@ -37,6 +37,8 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     counts = ", ".join(f"{count} {state}" for state, count in found["candidates"].items() if count)
     yield "run", f"{found['run']}{', driven by ' + found['driver'] if found['driver'] else ''}"
     yield "candidates", f"{found['done']} of {found['trials']} done: {counts or 'none yet'}"
+    if found["hyperparameters"]:
+        yield "beside", ", ".join(found["hyperparameters"])
     if found["best"]:
         yield "best", _measures(found["best"])
         yield "front", f"{found['front']} of {found['candidates']['complete']} complete candidates"

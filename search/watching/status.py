@@ -28,17 +28,17 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     """Return the state of a run as JSON-ready values.
 
     `run` is `running` (a driver is at work), `ended` (by itself) or `stopped` (interrupted or killed; it can be
-    resumed). `ended_by` is the config key of what ended it before all candidates were trained
-    (`search.patience`, `search.timeout`, `limits.device_hours`, `limits.same_failures`), else `None`; with the last,
-    `failure` is the reason for which all candidates fail. `candidates` counts
-    by state; candidates that a killed driver left behind count as `to_resume`, not as `running`. `front` is the
-    size of the Pareto front, `best` the best candidate that meets the constraints. `none_ranked` says why no candidate
-    is ranked; `nearest` is the id of the complete one that breaks the constraints least. While a driver is at work
-    (`driver`, `pid`, `host`), `seconds_left` is the estimate of the rest, `workers` says what each trains, for how many
-    epochs already and how fast, and `doing` what the run does before anything is in training. `last_driver` is who
-    drives or drove it last, `updated` when something happened last (ISO 8601, UTC). `retraining` is `None` before the
-    first one, else how far that is: `run`, `ended_by` (`--budget`, `limits.same_failures` with its `failure`), `done`
-    and at `most` trainings, `epochs` trained.
+    resumed). `ended_by` is the config key of what ended it before all candidates were trained (`search.patience`,
+    `search.timeout`, `limits.device_hours`, `limits.same_failures`), else `None`; with the last, `failure` is the
+    reason for which all candidates fail. `hyperparameters` is what is searched beside the fusion choices, as the
+    config has it. `candidates` counts by state; candidates that a killed driver left behind count as `to_resume`,
+    not as `running`. `front` is the size of the Pareto front, `best` the best candidate that meets the constraints.
+    `none_ranked` says why no candidate is ranked; `nearest` is the id of the complete one that breaks the
+    constraints least. While a driver is at work (`driver`, `pid`, `host`), `seconds_left` is the estimate of the
+    rest, `workers` says what each trains, for how many epochs already and how fast, and `doing` what the run does
+    before anything is in training. `last_driver` is who drives or drove it last, `updated` when something happened
+    last (ISO 8601, UTC). `retraining` is `None` before the first one, else how far that is: `run`, `ended_by`
+    (`--budget`, `limits.same_failures` with its `failure`), `done` and at `most` trainings, `epochs` trained.
 
     Raises:
         RunError: There is no run there that this version can read.
@@ -68,6 +68,7 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
         "path": str(directory.path),
         "done": done,
         "trials": trials,
+        "hyperparameters": dict(config.get("hyperparameters") or {}),
         "candidates": counts,
         "best": _best(rows, config["objectives"]),
         "front": int(rows["on_front"].sum()),

@@ -28,7 +28,7 @@ hyperparameters:
   train.augment: [[], [cutout]]
   space.width: [4, 6]
 objectives: [accuracy, params]
-search: {trials: 12, sampler: %s, pruner: none, seed: 1, baseline_draws: 2}
+search: {trials: 8, sampler: %s, pruner: none, seed: 1, baseline_draws: 2}
 """
 KEYS = ["train.lr", "train.augment", "space.width"]
 
@@ -54,7 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_killed_search_goes_on_with_every_candidate_as_it_was(run: Path) -> None:
-    rows = check_sound(run, 12)
+    rows = check_sound(run, 8)
     begun = {}
     for event in events(run, "started"):
         begun.setdefault(event["number"], event["hyperparameters"])
@@ -151,7 +151,7 @@ def test_nor_can_an_editor(run: Path, more: bool) -> None:
     searched.update({"train.momentum": [0.8, 0.9]}) if more else searched.pop("train.augment")
     (run / "config.yaml").write_text(yaml.safe_dump(values))
     try:
-        done = fusion_nas("resume", run, "--set", "search.trials=20")
+        done = fusion_nas("resume", run, "--set", "search.trials=12")
     finally:
         (run / "config.yaml").write_text(text)
     assert done.returncode == 1
@@ -161,7 +161,7 @@ def test_nor_can_an_editor(run: Path, more: bool) -> None:
 @pytest.mark.slow
 def test_depth_is_searched_with_what_the_search_is_compared_with(tmp_path: Path) -> None:
     text = (CONFIG % "random").replace("space.width: [4, 6]", "space.depth: [8, 14]")
-    text = text.replace("trials: 12", "trials: 6").replace("pruner: none", "pruner: auto, random_baseline: true")
+    text = text.replace("trials: 8", "trials: 6").replace("pruner: none", "pruner: auto, random_baseline: true")
     (tmp_path / "depth.yaml").write_text(text)
     shown = fusion_nas("launch", tmp_path / "depth.yaml", "--dry-run")
     assert "space.depth: 8 | 14" in shown.stdout, shown.stderr
