@@ -6,9 +6,9 @@ What it shows
     Objectives are accuracy and parameters, no early stops. After every candidate the hypervolume of what was trained is
     taken, with its TRUE error, bounded by the median and scaled by the best of random configurations
     (`JointProblem.box`). For every sampler: mean hypervolume with its 95 % interval, and `sooner`, after how many
-    candidates the mean curve of `auto` is where this sampler's is after 20, 40, … candidates; `times` is the ratio of the
-    two, so 1.5 means that `auto` needs 1.5 times fewer. With `--proposals` the time for a proposal at 1,000 candidates
-    is measured, by the processor's clock.
+    candidates the mean curve of `auto` is where this sampler's is after 20, 40, … candidates; `times` is the ratio of
+    the two, so 1.5 means that `auto` needs 1.5 times fewer. With `--proposals` the time for a proposal at 1,000
+    candidates is measured, by the processor's clock.
 
 How to run
     OMP_NUM_THREADS=1 python benchmarks/joint_search.py same own wide benchmarks/tables/joint.csv.gz \\
