@@ -98,5 +98,5 @@ def _set_back(candidate: Arm, arm: Arm, point: str) -> bool:
     if candidate.architecture is None or arm.architecture is None:
         return False
     before, after = dict(candidate.architecture.choices), dict(arm.architecture.choices)
-    same_space = candidate.architecture.space == arm.architecture.space
-    return same_space and {name for name in before if before[name] != after.get(name)} == {point}
+    same = candidate.architecture.space == arm.architecture.space and candidate.hyperparameters == arm.hyperparameters
+    return same and {name for name in before if before[name] != after.get(name)} == {point}

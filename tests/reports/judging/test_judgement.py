@@ -348,6 +348,9 @@ def test_each_point_earned_what_its_loss_costs(study: Study, arm: Callable[..., 
     earned = judged([whole, set_back, *others, foreign]).under[0].earned
     assert [one.point for one in earned] == [last]
     assert earned[0].compared.contrast.gain == pytest.approx(0.02)
+    # Set back from the same network at another learning rate, it says nothing of this one.
+    elsewhere = replace(set_back, hyperparameters={"train.lr": 0.3})
+    assert judged([whole, elsewhere, *others]).under[0].earned == ()
 
 
 def test_intervals_of_other_finalists_hold_together(study: Study, arm: Callable[..., Arm]) -> None:
