@@ -91,11 +91,12 @@ def _page(run: RunRecord, plotly: Markup, source: str) -> str:
     catalog = make_catalog(run)
     environment = environment_of()
     infos = {name: panel.info(run, catalog) for name, panel in ordered()}
-    sections = [_section(environment, name, panel, infos, run=run, catalog=catalog) for name, panel in ordered()]
+    shown = [(name, panel) for name, panel in ordered() if infos[name] is not None]
+    sections = [_section(environment, name, panel, infos, run=run, catalog=catalog) for name, panel in shown]
     return rendered(
         "page.html",
         sections,
-        [f"panels/{name}" for name, _ in ordered()],
+        [f"panels/{name}" for name, _ in shown],
         plotly,
         source,
         run=run,

@@ -1,4 +1,4 @@
-"""Panel 9, its second part: how far an early epoch tells the end, and of which operators it does not."""
+"""Panel 13: how far an early epoch tells the end, and of which operators it does not."""
 
 from __future__ import annotations
 
@@ -239,4 +239,4 @@ def _tau(tau: Tau | None) -> str:
     return "–" if tau is None else f"{tau.value:.2f} ({tau.low:.2f} to {tau.high:.2f})".replace("-", "−")
 
 
-PANELS.register("fidelity")(Panel(12, "Fidelity", fidelity_info, figure=fidelity_figure))
+PANELS.register("fidelity")(Panel(13, "Fidelity", fidelity_info, figure=fidelity_figure))

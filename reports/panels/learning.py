@@ -1,4 +1,4 @@
-"""Panel 9: learning curves, and where and why candidates were stopped."""
+"""Panel 12: learning curves, and where and why candidates were stopped."""
 
 from __future__ import annotations
 
@@ -186,4 +186,4 @@ def _rounded(value: float) -> float | None:
     return round(value, 5) if math.isfinite(value) else None
 
 
-PANELS.register("learning")(Panel(11, "Learning curves", learning_info, figure=learning_figure, short="Learning"))
+PANELS.register("learning")(Panel(12, "Learning curves", learning_info, figure=learning_figure, short="Learning"))

@@ -26,7 +26,7 @@ class Panel:
     Args:
         number: Its place in the report, from 1.
         title: Its heading.
-        info: Returns its numbers.
+        info: Returns its numbers; `None` where a run has nothing for it, which leaves it out of the report.
         figure: Draws them with Plotly; `None` where the template does.
         data: Returns what its script needs, JSON-ready; `None` for nothing.
         short: Its heading in a word or two, for the list of panels; empty where the heading is that short.
