@@ -76,7 +76,8 @@ def replay(name: str, prior: str, candidates: int, seed: int) -> list[float]:
     experience = None
     if prior != "none":
         known = searched(task.space, Other(name, prior).error, KNOWN, 1000 + seed)
-        experience = Experience([one for one, _ in known], [measured for _, measured in known])
+        costs = [task.space.cost(one.architecture).params for one, _ in known]
+        experience = Experience([one for one, _ in known], [measured for _, measured in known], costs)
     points, volumes = [], []
     for configuration, _ in searched(task.space, task.error, candidates, seed, experience):
         points.append((np.array(task.point(configuration)) - ideal) / (reference - ideal))

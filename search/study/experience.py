@@ -37,7 +37,9 @@ def experience(run_dir: str | Path, quality: str = "accuracy") -> Experience:
     searched = _hyperparameters(run)
     try:
         return Experience(
-            [_configuration(row, searched) for row in rows], [MEASURES[quality].loss(row[column]) for row in rows]
+            [_configuration(row, searched) for row in rows],
+            [MEASURES[quality].loss(row[column]) for row in rows],
+            [float(row["params"]) for row in rows],
         )
     except SpecError as error:
         raise RunError(f"{run.path} cannot be a prior: {error}") from None

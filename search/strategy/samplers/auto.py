@@ -56,7 +56,9 @@ class AutoSampler(ProposingSampler):
     def prepare(self) -> None:
         """Begin with a design, without beliefs."""
         problem = self.problem
-        self._design = Design(self.encoding, self.feasible)
+        self._prior = None if problem.prior is None else Prior(self.encoding, problem.prior)
+        first = None if self._prior is None else self._prior.best
+        self._design = Design(self.encoding, self.feasible, first)
         self._pool = Pool(self.encoding, self.feasible, self._design)
         self._exact = [name for name in problem.objectives if name in EXACT]
         qualities = [name for name in problem.objectives if name in MEASURES and MEASURES[name].quality]
@@ -64,7 +66,6 @@ class AutoSampler(ProposingSampler):
         self._modelled = [*qualities, *others]
         self._latencies: dict[str, AdditiveLatency] = {}
         self._beliefs: list[Belief] = []
-        self._prior = None if problem.prior is None else Prior(self.encoding, problem.prior)
 
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a member of the design, later what is expected to gain most."""
@@ -72,7 +73,7 @@ class AutoSampler(ProposingSampler):
         completed = sum(candidate.values is not None for candidate in seen.ended)
         if len(seen.seen) < self._design.size or completed < LEARNT:
             before = self._codes([*seen.ended, *seen.pending])
-            return self._design.propose(before, seen.seen, rng, self._prior)
+            return self._design.propose(before, seen.seen, rng)
         self._learn(study)
         for belief in self._beliefs:
             belief.update(seen.ended, rng)

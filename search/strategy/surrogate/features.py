@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from search.strategy.proposals.encoding import EXACT, Codes, Encoding, Values
-from search.strategy.surrogate.transfer import Prior
+from search.strategy.surrogate.inputs import Inputs, Matrix, products, root
 from spaces.hyperparameter import Hyperparameter
 from spaces.latency import LatencyTable
 
-__all__ = ["AdditiveLatency", "Features", "Inputs", "Matrix"]
+__all__ = ["AdditiveLatency", "Features"]
 
-Matrix = npt.NDArray[np.float32]
 RATIO_REACH = 1.5
 RESAMPLERS_ALIKE = 0.5
 LEVEL_REACH = 0.25
@@ -24,28 +21,6 @@ LEVEL_REACH = 0.25
 RANK = 8
 DRAWS = 512
 SHORTEST = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What the model sees of `n` architectures.
-
-    Args:
-        linear: For each linear block `(n, d)`; the product of two such rows is their likeness.
-        whole: `(n, s · c)`, where each slot's choice lies among all choices of that slot; the product of two
-            such rows, divided by the slots, is 1 for equal architectures.
-    """
-
-    linear: dict[str, Matrix]
-    whole: Matrix
-
-    def __len__(self) -> int:
-        return len(self.whole)
-
-    def joined(self, other: Inputs) -> Inputs:
-        """Return the architectures of both."""
-        linear = {name: np.concatenate([block, other.linear[name]]) for name, block in self.linear.items()}
-        return Inputs(linear, np.concatenate([self.whole, other.whole]))
 
 
 class AdditiveLatency:
@@ -96,7 +71,9 @@ class Features:
       and less for another ratio or another resampler of the same, and all hyperparameters together as all slots.
     """
 
-    def __init__(self, encoding: Encoding, latency: AdditiveLatency | None = None, prior: Prior | None = None) -> None:
+    def __init__(
+        self, encoding: Encoding, latency: AdditiveLatency | None = None, prior: Callable[[Codes], Values] | None = None
+    ) -> None:
         self._encoding = encoding
         self._latency = latency
         self._prior = prior
@@ -111,7 +88,7 @@ class Features:
         resamplers = encoding.resamplers[:, :, None]
         self._resampler = (resamplers == np.arange(len(encoding.space.resamplers))).astype(np.float32)
         alike = alike * np.where(resamplers == resamplers.swapaxes(1, 2), 1.0, RESAMPLERS_ALIKE)
-        self._root = _root(alike * ((ops == ops.swapaxes(1, 2)) & (ops >= 0)))
+        self._root = root(alike * ((ops == ops.swapaxes(1, 2)) & (ops >= 0)))
         self._levels = [_level_root(one) for one in encoding.hyperparameters]
 
     def __call__(self, codes: Codes) -> Inputs:
@@ -151,12 +128,12 @@ class Features:
 
     def _beside(self, shares: Matrix, values: Sequence[Matrix]) -> dict[str, Matrix]:
         """Return the blocks of the hyperparameters, given how often each operator occurs and what levels they have."""
-        out = {}
+        out: dict[str, Matrix] = {}
         for one, value in zip(self._encoding.hyperparameters, values, strict=True):
             out[f"value of {one.name}"] = value
-            out[f"{one.name} by operator"] = _products(shares, value)
-        if pairs := [_products(one, other) for one, other in itertools.combinations(values, 2)]:
-            out["values together"] = np.concatenate(pairs, axis=1) / np.float32(np.sqrt(len(pairs)))
+            out[f"{one.name} by operator"] = products(shares, value)
+        if pairs := [products(one, other) for one, other in itertools.combinations(values, 2)]:
+            out["values together"] = np.asarray(np.concatenate(pairs, axis=1) / np.sqrt(len(pairs)), dtype=np.float32)
         return out
 
     def _costs(self, codes: Codes) -> Matrix:
@@ -165,21 +142,10 @@ class Features:
         return np.stack([place, place**2], axis=2).reshape(len(codes), -1).astype(np.float32)
 
 
-def _root(alike: Values) -> Matrix:
-    """Return rows whose products are the entries of positive semi-definite matrices, `(…, c, c)`."""
-    values, vectors = np.linalg.eigh(alike)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :], dtype=np.float32)
-
-
 def _level_root(one: Hyperparameter) -> Matrix:
     """Return rows whose products say how alike levels are: those of an ordered one by their distance."""
     if not one.ordered:
         return np.eye(len(one.levels), dtype=np.float32)
     places = np.array(one.places)
-    root = _root(np.exp(-(((places[:, None] - places) / LEVEL_REACH) ** 2) / 2))
-    return root[:, ::-1][:, :RANK]  # eigenvalues ascend
-
-
-def _products(one: Matrix, other: Matrix) -> Matrix:
-    """Return the products of every two columns, `(n, c · d)`."""
-    return (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
+    rows = root(np.exp(-(((places[:, None] - places) / LEVEL_REACH) ** 2) / 2))
+    return rows[:, ::-1][:, :RANK]  # eigenvalues ascend

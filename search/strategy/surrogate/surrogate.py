@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from search.strategy.proposals.encoding import Codes, Values
-from search.strategy.surrogate.features import Features, Inputs, Matrix
+from search.strategy.surrogate.inputs import Inputs, Matrix
 
 __all__ = ["MEMBERS", "Kernel", "Posterior", "Surrogate"]
 
@@ -77,7 +77,7 @@ class Surrogate:
     their likelihood (empirical Bayes with a mixture instead of one maximum).
 
     Args:
-        features: Describes architectures.
+        features: Describes codes.
         codes: `(n, s)`, the observed ones.
         values: `(n,)`, what was observed.
         doubt: `(n,)`, variance of each observation beyond that of a completed training, in squared units of `values`.
@@ -90,7 +90,7 @@ class Surrogate:
 
     def __init__(
         self,
-        features: Features,
+        features: Callable[[Codes], Inputs],
         codes: Codes,
         values: Values,
         doubt: Values,
@@ -128,6 +128,12 @@ class Surrogate:
         longer._doubt = np.concatenate([self._doubt, doubt])
         longer._inverse = np.block([[rest, corner], [corner.swapaxes(1, 2), block]])
         return longer
+
+    def of(self, features: Callable[[Codes], Inputs]) -> Surrogate:
+        """Return the same model, asked about codes of another space, which are described in the same blocks."""
+        other = copy(self)
+        other._features = features
+        return other
 
     def fitted(self) -> Values:
         """Return the expected values of the observed architectures themselves: what noise leaves of them."""

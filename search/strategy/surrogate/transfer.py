@@ -2,148 +2,166 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from fusion_ops import FusionChoice
 from fusion_ops.errors import SpecError
-from search.strategy.curves import Forecast, fit
-from search.strategy.proposals.encoding import Codes, Encoding, Values
-from spaces import Architecture, Configuration, SearchSpace
+from reports.fronts.dominance import non_dominated
+from search.strategy.proposals.encoding import Code, Codes, Encoding, Values
+from search.strategy.surrogate.inputs import Inputs, Matrix, products, root
+from search.strategy.surrogate.surrogate import Surrogate
+from spaces import Configuration, SearchSpace
 
 __all__ = ["Experience", "Prior"]
 
-LEAST = 8
-# A network from its first fusion point to its last, in thirds.
-THIRDS = 3
+LEAST, BEST = 8, 6
 DRAWS = 512
+# Where points and numbers lie, from 0 to 1, they are alike by distance, as seen from so many equal steps.
+STEPS, REACH, RANK = 17, 0.2, 8
+_PLACES = np.linspace(0.0, 1.0, STEPS)
+_NEAR: Matrix = root(np.exp(-(((_PLACES[:, None] - _PLACES) / REACH) ** 2) / 2))[:, ::-1][:, :RANK]
 
 
 class Experience:
     """What the completed candidates of another run say of configurations of any space.
 
-    A ridge regression, its penalty by the leave-one-out error, on what can be said of networks of different depths: how
-    often each operator occurs, in all and in each third of the network; its mean log₂ r; numeric hyperparameters that
-    they have in common, their squares and products, and how often each operator occurs times each of them; other
-    hyperparameters by value.
+    It is the surrogate of `auto`, fitted to them, on what can be said of networks of different depths:
+
+    - how often each operator occurs, and its mean log₂ r;
+    - where it occurs: points lie from 0, the first one, to 1, the last one, and near ones are alike;
+    - which operators follow each other;
+    - the hyperparameters, numbers by distance within the other run's range, others by value; for each operator by how
+      often it occurs; and for pairs of numbers.
 
     Args:
         configurations: The candidates.
         losses: `(n,)`, what was measured of each, to minimise.
+        costs: `(n,)`, what each costs, such as its parameters; by default all cost the same.
+
+    Attributes:
+        best: At most six candidates from its front of losses, noise taken out, and costs: from cheap to dear.
 
     Raises:
         SpecError: There are fewer than eight.
     """
 
-    def __init__(self, configurations: Sequence[Configuration], losses: Sequence[float]) -> None:
+    def __init__(
+        self,
+        configurations: Sequence[Configuration],
+        losses: Sequence[float],
+        costs: Sequence[float] | None = None,
+    ) -> None:
         if len(configurations) < LEAST:
             raise SpecError(f"a prior needs at least {LEAST} completed candidates; there are {len(configurations)}.")
         self._ops = sorted({choice.name for one in configurations for _, choice in one.architecture.choices})
-        self._numbers: dict[str, tuple[float, float, bool]] = {}
-        self._categories: list[tuple[str, Any]] = []
-        self._describe([dict(one.hyperparameters) for one in configurations])
-        parts, ratios = zip(*(self._occurring(one.architecture) for one in configurations), strict=True)
         settings = [dict(one.hyperparameters) for one in configurations]
-        rows = self._features(np.stack(parts), np.stack(ratios), *self._settings(settings))
-        self._forecast: Forecast = fit(rows, np.asarray(losses, dtype=np.float64))
-
-    @property
-    def hyperparameters(self) -> tuple[str, ...]:
-        """Names of those that the other run searched."""
-        return (*self._numbers, *dict.fromkeys(name for name, _ in self._categories))
+        self._numbers: dict[str, tuple[float, float, bool]] = {}
+        self._categories: dict[str, list[Any]] = {}
+        self._describe(settings)
+        chosen = [self._chosen([choice for _, choice in one.architecture.choices]) for one in configurations]
+        where, log_r, pairs = (np.stack(part) for part in zip(*chosen, strict=True))
+        inputs = self._inputs(where, log_r, pairs, settings)
+        values = np.asarray(losses, dtype=np.float64)
+        rows = np.arange(len(values))[:, None]
+        self._model = Surrogate(lambda _: inputs, rows, values, np.zeros(len(values)), np.random.default_rng(0))
+        points = np.column_stack([self._model.fitted(), np.zeros(len(values)) if costs is None else costs])
+        front = np.flatnonzero(non_dominated(points))
+        front = front[np.argsort(points[front, 1], kind="stable")]
+        picked = np.unique(np.linspace(0, len(front) - 1, min(BEST, len(front))).round().astype(int))
+        self.best = tuple(configurations[index] for index in front[picked])
 
     def of(self, encoding: Encoding) -> Callable[[Codes], Values]:
         """Return the function that says what is expected of `(n, columns)` codes of a space, to minimise: `(n,)`."""
-        known = [self._ops.index(op) if op in self._ops else -1 for op in encoding.space.ops]
-        one_hot = np.array(known)[encoding.ops][:, :, None] == np.arange(len(self._ops))
-        one_hot &= (encoding.ops >= 0)[:, :, None]
-        weights = np.stack([_thirds(variant, encoding) for variant in encoding.space.variants])
+        known = np.array([self._ops.index(op) if op in self._ops else -1 for op in encoding.space.ops])
+        one_hot = (known[encoding.ops][:, :, None] == np.arange(len(self._ops))) & (encoding.ops >= 0)[:, :, None]
+        weights = np.stack([_weights(variant, encoding) for variant in encoding.space.variants])
+        followed = np.stack([_followed(variant, encoding) for variant in encoding.space.variants])
         rows = np.arange(encoding.slots)
 
-        def expected(codes: Codes) -> Values:
-            chosen = codes[:, : encoding.slots]
-            at, weight = one_hot[rows, chosen].astype(np.float64), weights[encoding.variant(codes)]
-            parts = np.einsum("nst,nso->nto", weight, at)
-            ratios = np.einsum("ns,nso->no", weight.sum(axis=2) * encoding.log_r[rows, chosen], at)
-            places, categories = self._settings(
-                [
-                    {
-                        one.name: one.levels[level]
-                        for one, level in zip(encoding.hyperparameters, code[encoding.slots :].tolist(), strict=True)
-                    }
-                    for code in codes
-                ]
-            )
-            forecast, features = self._forecast, self._features(parts, ratios, places, categories)
-            return np.asarray(forecast.mean + (features - forecast.centre) / forecast.scale @ forecast.weights)
+        def described(codes: Codes) -> Inputs:
+            chosen, variant = codes[:, : encoding.slots], encoding.variant(codes)
+            at, share = one_hot[rows, chosen].astype(np.float64), weights[variant]
+            log_r = np.einsum("ns,nso->no", share.sum(axis=2) * encoding.log_r[rows, chosen], at)
+            levels = codes[:, encoding.slots :].tolist()
+            settings = [
+                {one.name: one.levels[level] for one, level in zip(encoding.hyperparameters, row, strict=True)}
+                for row in levels
+            ]
+            where = np.einsum("nsb,nso->nbo", share, at)
+            pairs = np.einsum("nst,nso,ntp->nop", followed[variant], at, at)
+            return self._inputs(where, log_r, pairs, settings)
 
-        return expected
+        model = self._model.of(described)
+        return lambda codes: model.posterior(codes).expected
 
     def _describe(self, settings: Sequence[Mapping[str, Any]]) -> None:
-        """Note which hyperparameters there are, and where their values lie."""
+        """Note which hyperparameters there are, and between which ends numbers lie."""
         for name in sorted({name for one in settings for name in one}):
             values = [one[name] for one in settings if name in one]
-            if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-                logarithmic = min(values) > 0
-                places = np.log(values) if logarithmic else np.asarray(values, dtype=np.float64)
-                if np.ptp(places) > 0:
-                    self._numbers[name] = float(places.mean()), float(places.std()), logarithmic
-            else:
-                self._categories += [(name, value) for value in dict.fromkeys(values)]
+            if not all(_is_number(value) for value in values):
+                self._categories[name] = list(dict.fromkeys(values))
+            elif min(values) < max(values):
+                self._numbers[name] = min(values), max(values), min(values) > 0
 
-    def _occurring(self, architecture: Architecture) -> tuple[Values, Values]:
-        """Return the share of points with each operator in each third, `(3, o)`, and the sum of log₂ r, `(o,)`."""
-        choices = [choice for _, choice in architecture.choices]
-        at = np.array([[choice.name == op for op in self._ops] for choice in choices], dtype=np.float64) / len(choices)
-        ratios = np.array([math.log2(choice.r) if choice.r else 0.0 for choice in choices])
-        third = np.arange(len(choices)) * THIRDS // len(choices)
-        return np.stack([at[third == part].sum(axis=0) for part in range(THIRDS)]), ratios @ at
+    def _chosen(self, choices: Sequence[FusionChoice]) -> tuple[Values, Values, Values]:
+        """Return the share of points at each step with each operator, the sum of log₂ r, and pairs that follow."""
+        at = np.array([[choice.name == op for op in self._ops] for choice in choices], dtype=np.float64)
+        log_r = np.array([math.log2(choice.r) if choice.r else 0.0 for choice in choices])
+        where = np.zeros((STEPS, len(self._ops)))
+        np.add.at(where, _steps(len(choices)), at / len(choices))
+        return where, log_r @ at / len(choices), at[:-1].T @ at[1:] / max(len(choices) - 1, 1)
 
-    def _settings(self, settings: Sequence[Mapping[str, Any]]) -> tuple[Values, Values]:
-        """Return where numbers lie, `(n, d)`, and which categories there are, `(n, c)`."""
-        places = [[self._place(name, one.get(name)) for name in self._numbers] for one in settings]
-        categories = [[float(one.get(name) == value) for name, value in self._categories] for one in settings]
-        return np.array(places).reshape(len(settings), -1), np.array(categories).reshape(len(settings), -1)
+    def _inputs(self, where: Values, log_r: Values, pairs: Values, settings: Sequence[Mapping[str, Any]]) -> Inputs:
+        """Return the blocks: `where` is `(n, STEPS, o)`, `log_r` `(n, o)`, `pairs` `(n, o, o)`."""
+        n, shares = len(where), where.sum(axis=1)
+        blocks = {
+            "shares": np.concatenate([shares, log_r / np.where(shares > 0, shares, 1.0) / 4.0], axis=1),
+            "where": np.einsum("nbo,bk->nko", where, _NEAR).reshape(n, -1),
+            "pairs": pairs.reshape(n, -1),
+        }
+        values = {name: self._near(name, settings) for name in self._numbers}
+        values |= {name: self._equal(name, settings) for name in self._categories}
+        for name, value in values.items():
+            blocks |= {f"value of {name}": value, f"{name} by operator": products(shares, value)}
+        if together := [products(one, other) for one, other in itertools.combinations(values.values(), 2)]:
+            blocks["values together"] = np.concatenate(together, axis=1)
+        linear = {name: np.asarray(block, dtype=np.float32) for name, block in blocks.items()}
+        whole = np.concatenate([linear["where"], *(linear[f"value of {name}"] for name in values)], axis=1)
+        return Inputs(linear, whole / np.maximum(np.sqrt((whole**2).sum(axis=1, keepdims=True)), np.float32(1e-9)))
 
-    def _features(self, parts: Values, ratios: Values, places: Values, categories: Values) -> Values:
-        """Return the features of n configurations: `(n, p)`."""
-        n, shares = len(parts), parts.sum(axis=1)
-        upper = np.triu_indices(places.shape[1])
-        return np.concatenate(
-            [
-                shares,
-                parts.reshape(n, -1),
-                ratios / np.where(shares > 0, shares, 1.0),
-                places,
-                (places[:, :, None] * places[:, None, :])[:, *upper],
-                (shares[:, :, None] * places[:, None, :]).reshape(n, -1),
-                categories,
-            ],
-            axis=1,
-        )
+    def _near(self, name: str, settings: Sequence[Mapping[str, Any]]) -> Values:
+        """Return rows whose products say how near numbers are; outside the other run's range they are at its ends."""
+        low, high, logarithmic = self._numbers[name]
+        given = [one.get(name) for one in settings]
+        values = np.array([value if _is_number(value) else np.nan for value in given], dtype=np.float64)
+        values = np.clip(values, low, high)
+        place = np.log(values / low) / np.log(high / low) if logarithmic else (values - low) / (high - low)
+        # A space that does not have it is in the middle.
+        return np.asarray(_NEAR[np.rint(np.nan_to_num(place, nan=0.5) * (STEPS - 1)).astype(int)], dtype=np.float64)
 
-    def _place(self, name: str, value: Any) -> float:
-        """Return how far a value is from the mean of the other run's, in deviations, at most 3; 0 without one."""
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            return 0.0
-        mean, deviation, logarithmic = self._numbers[name]
-        if logarithmic and value <= 0:
-            return -3.0
-        return float(
-            np.clip((math.log(value) if logarithmic else value) - mean, -3 * deviation, 3 * deviation) / deviation
-        )
+    def _equal(self, name: str, settings: Sequence[Mapping[str, Any]]) -> Values:
+        return np.array([[float(one.get(name) == value) for value in self._categories[name]] for one in settings])
 
 
 class Prior:
-    """What an experience expects of codes: a feature of the model of what training shows.
+    """An experience in a space: what it expects of codes, and the codes to begin with.
 
-    The model weighs it by what its own candidates say: a prior that misleads gets no weight, and a good one fades as
-    other features explain more. Over random configurations it has mean 0 and standard deviation 1.
+    What it expects is a feature of the model of what training shows. The model weighs it by what its own candidates
+    say: a prior that misleads gets no weight, and a good one fades as other features explain more. Over random
+    configurations it has mean 0 and standard deviation 1.
+
+    Attributes:
+        best: The best of the other run, each as the nearest code of this space: `(k, columns)`, k at most 6.
     """
 
     def __init__(self, encoding: Encoding, experience: Experience) -> None:
+        nearest = [_nearest(encoding, one) for one in experience.best]
+        self.best = np.unique(np.array(nearest), axis=0)
         self._expected = experience.of(encoding)
         drawn = self._expected(encoding.draw(np.random.default_rng(0), DRAWS))
         self._centre, self._spread = float(drawn.mean()), max(float(drawn.std()), 1e-12)
@@ -153,12 +171,61 @@ class Prior:
         return np.asarray((self._expected(codes) - self._centre) / self._spread)
 
 
-def _thirds(variant: SearchSpace, encoding: Encoding) -> Values:
-    """Return the share of a network's points that each slot has in each third: `(s, 3)`."""
-    third = {point.name: index * THIRDS // len(variant.points) for index, point in enumerate(variant.points)}
-    named = {slot.name: slot for slot in variant.slots}
-    out = np.zeros((encoding.slots, THIRDS))
-    for s, union in enumerate(encoding.space.slots):
-        for point in named[union.name].points if union.name in named else ():
-            out[s, third[point.name]] += 1.0 / len(variant.points)
+def _nearest(encoding: Encoding, configuration: Configuration) -> Code:
+    """Return the code nearest to a configuration of another space: at each point what that has at the same depth."""
+    code = np.zeros(encoding.columns, dtype=np.int64)
+    settings = dict(configuration.hyperparameters)
+    for column, one in enumerate(encoding.hyperparameters, start=encoding.slots):
+        value = settings.get(one.name)
+        level = one.level(value)
+        if level is None and one.ordered and isinstance(value, int | float):
+            level = int(np.argmin(np.abs(np.array(one.levels, dtype=np.float64) - value)))
+        code[column] = len(one.levels) // 2 if level is None else level
+    there = [choice for _, choice in configuration.architecture.choices]
+    variant = encoding.space.variants[int(encoding.variant(code))]
+    slots = _slots(variant, encoding)
+    for slot, place in zip(slots, np.linspace(0, len(there) - 1, len(slots)), strict=True):
+        code[slot] = _alike(encoding.choices[slot], there[round(place)])
+    return encoding.canonical(code)
+
+
+def _alike(choices: Sequence[FusionChoice], wanted: FusionChoice) -> int:
+    """Return the index of the choice that is most like one of another space: its operator, then the nearest r."""
+
+    def apart(choice: FusionChoice) -> tuple[bool, float, bool]:
+        ratio = abs(math.log2((choice.r or 1) / (wanted.r or 1)))
+        return choice.name != wanted.name, ratio, choice.resampler != wanted.resampler
+
+    return min(range(len(choices)), key=lambda index: apart(choices[index]))
+
+
+def _steps(points: int) -> Codes:
+    """Return at which step each of a network's points lies, the first at the first and the last at the last."""
+    return np.rint(np.linspace(0, STEPS - 1, points)).astype(np.int64)
+
+
+def _weights(variant: SearchSpace, encoding: Encoding) -> Values:
+    """Return the share of a network's points that each slot has at each step: `(s, STEPS)`."""
+    out = np.zeros((encoding.slots, STEPS))
+    slots = _slots(variant, encoding)
+    np.add.at(out, (slots, _steps(len(slots))), 1.0 / len(slots))
     return out
+
+
+def _followed(variant: SearchSpace, encoding: Encoding) -> Values:
+    """Return the share of a network's pairs of neighbouring points that each pair of slots has: `(s, s)`."""
+    out = np.zeros((encoding.slots, encoding.slots))
+    slots = _slots(variant, encoding)
+    np.add.at(out, (slots[:-1], slots[1:]), 1.0 / max(len(slots) - 1, 1))
+    return out
+
+
+def _slots(variant: SearchSpace, encoding: Encoding) -> Codes:
+    """Return the slot that each point of a network belongs to."""
+    index = {slot.name: s for s, slot in enumerate(encoding.space.slots)}
+    of_point = {point.name: index[slot.name] for slot in variant.slots for point in slot.points}
+    return np.array([of_point[point.name] for point in variant.points], dtype=np.int64)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -271,7 +271,8 @@ def test_what_is_tied_and_widened_is_described_alike() -> None:
     experience, encoding = known(space, 40), Encoding(space)
     codes = encoding.draw(np.random.default_rng(9), 100)
     true = [loss(configured(encoding, code)) for code in codes]
-    assert experience.of(encoding)(codes) == pytest.approx(true, abs=0.02)
+    assert experience.of(encoding)(codes) == pytest.approx(true, abs=0.04)
+    assert np.corrcoef(experience.of(encoding)(codes), true)[0, 1] > 0.95
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
