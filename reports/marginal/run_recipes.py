@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.candidates.candidate import RANDOM
 from reports.candidates.table import RANKED_KINDS
 from reports.marginal.recipe_model import Factor, basis
 from reports.marginal.recipes import Recipes, recipes_of
@@ -31,13 +32,16 @@ def searched(run: RunRecord) -> tuple[Searched, ...]:
 
 
 def counted(run: RunRecord, catalog: Catalog) -> list[Entry]:
-    """Return the complete candidates of the search and its baselines whose quality and hyperparameters are known."""
+    """Return the complete candidates that count and whose quality and hyperparameters are known.
+
+    Those of the search and its baselines, then what was drawn at random to compare the search with.
+    """
     known = searched(run)
     return [
         entry
-        for entry in catalog.entries
+        for entry in (*catalog.entries, *catalog.drawn)
         if entry.state == "complete"
-        and entry.kind in RANKED_KINDS
+        and (entry.kind in RANKED_KINDS or entry.series == RANDOM)
         and entry.values.get(catalog.quality.name) is not None
         and all(one.contains(entry.hyperparameters.get(one.name)) for one in known)
     ]

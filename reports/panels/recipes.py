@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reports.candidates.candidate import RANDOM
 from reports.candidates.hyperparameters import settings_in_words
 from reports.drawing.palette import OperatorStyle, operator_styles
 from reports.marginal.recipes import Along, BestRecipe, Outcome, Recipes
@@ -124,7 +125,9 @@ def recipes_info(run: RunRecord, catalog: Catalog) -> RecipesInfo | None:
     known = searched(run)
     if not known:
         return None
-    found, entries = recipes_of_run(run, catalog), counted(run, catalog)
+    found = recipes_of_run(run, catalog)
+    # What was drawn to compare the search with is not on the page.
+    entries = [entry for entry in counted(run, catalog) if entry.series != RANDOM]
     styles = operator_styles(catalog.operators)
     by_name = {one.name: one for one in known}
     return RecipesInfo(
