@@ -248,9 +248,7 @@ def test_names_of_points_stay_text(make_run: MakeRun, space: SearchSpace) -> Non
     gain = np.array([3.0 * (row[0][0] == "a") for row in rows]) + rng.normal(0, 0.1, 40)
     run = load_run(make_run(planted(space, 10)))
     works = view_of(MEASURES["accuracy"], effects_of([EVIL, "<b>y</b>"], rows, gain), [EVIL, "<b>y</b>"])
-    importance = importance_view_of(
-        MEASURES["accuracy"], effects_of([EVIL, "<b>y</b>"], rows, gain), [EVIL, "<b>y</b>"]
-    )
+    importance = importance_view_of(MEASURES["accuracy"], effects_of([EVIL, "<b>y</b>"], rows, gain))
     for name, info in (("works", WorksInfo((works,), (EVIL,))), ("importance", ImportanceInfo((importance,)))):
         template = environment_of().get_template(f"panels/{name}.html")
         text = template.render(info=info, run=run, catalog=make_catalog(run))
