@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from reports.candidates.candidate import RANDOM
 from reports.candidates.table import RANKED_KINDS
 from reports.marginal.cells import Effects, effects_of
 from reports.marginal.decisions import decisions
-from reports.marginal.table import standardised
+from reports.marginal.run_recipes import recipe_columns
 from reports.measures import Measure
 from reports.run.catalog import Catalog, Entry
 from reports.run.run import RunRecord
@@ -28,7 +27,7 @@ def qualities(catalog: Catalog) -> tuple[Measure, ...]:
 
 
 def beside_of(run: RunRecord) -> tuple[str, ...]:
-    """Return the hyperparameters that the search chose beside operators: columns of numbers."""
+    """Return the hyperparameters that the search chose beside operators."""
     chosen = run.config.get("hyperparameters")
     return tuple(str(name) for name in chosen or () if name in run.table.columns)
 
@@ -37,15 +36,13 @@ def effects_of_run(run: RunRecord, catalog: Catalog, quality: Measure) -> Effect
     """Return the effects on a quality, of all complete candidates of the search, its baselines and what was drawn."""
     entries = [entry for entry in (*catalog.entries, *catalog.drawn) if _has(entry, quality)]
     values = np.array([entry.values[quality.name] for entry in entries], np.float64)
-    rows = pd.concat([run.table, run.contests]) if catalog.drawn else run.table
-    table = rows.drop_duplicates("number").set_index("number").loc[[entry.number for entry in entries]]
     names, chosen = decisions([entry.architecture for entry in entries])
     return effects_of(
         names or list(catalog.points),
         chosen,
         -quality.sign * values,
         sign=-quality.sign,
-        beside=standardised(table, beside_of(run)),
+        beside=recipe_columns(run, entries),
     )
 
 

@@ -110,6 +110,24 @@ def test_numbers_that_the_search_chose_are_taken_out(make_run: MakeRun, space: S
     assert works.beside == ("train.lr",)
 
 
+def test_a_recipe_is_no_effect_of_the_operator_that_had_it_more_often(make_run: MakeRun, space: SearchSpace) -> None:
+    rng, point = np.random.default_rng(0), space.points[2].name
+    rows = planted(space)
+    searched = {"train.lr": {"low": 0.01, "high": 1.0, "log": True}, "train.augment": ["none", "flip", "mixup"]}
+    for row in rows:
+        # One operator at one point nearly always came with the best learning rate and the best augmentation.
+        favoured = Architecture.from_json(row["architecture"])[point].name == "concat" and rng.random() < 0.9
+        place, kind = (0.5, "flip") if favoured else (rng.random(), ["none", "flip", "mixup"][rng.integers(3)])
+        row |= {"train.lr": 0.01 * 100**place, "train.augment": kind}
+        quality = 0.9 - 0.3 * (place - 0.5) ** 2 + 0.03 * (kind == "flip") + float(rng.normal(0, 0.003))
+        row |= {"accuracy": quality, "curve": [quality] * 8}
+    works, importance = infos(make_run(rows, hyperparameters=searched, constraints={}))
+    assert not works.views[0].findings
+    assert not importance.views[0].sure
+    blind, _ = infos(make_run(rows, "blind", constraints={}))
+    assert blind.views[0].findings[0].startswith(f"`concat` at `{point}`: +")
+
+
 def compared(rows: list[dict[str, Any]], first: int) -> list[dict[str, Any]]:
     """The rows from a number on were drawn at random to compare the search with; the last of them for one epoch."""
     rows = [row | ({"kind": "control", "series": "random"} if row["number"] >= first else {}) for row in rows]
@@ -230,9 +248,7 @@ def test_names_of_points_stay_text(make_run: MakeRun, space: SearchSpace) -> Non
     gain = np.array([3.0 * (row[0][0] == "a") for row in rows]) + rng.normal(0, 0.1, 40)
     run = load_run(make_run(planted(space, 10)))
     works = view_of(MEASURES["accuracy"], effects_of([EVIL, "<b>y</b>"], rows, gain), [EVIL, "<b>y</b>"])
-    importance = importance_view_of(
-        MEASURES["accuracy"], effects_of([EVIL, "<b>y</b>"], rows, gain), [EVIL, "<b>y</b>"]
-    )
+    importance = importance_view_of(MEASURES["accuracy"], effects_of([EVIL, "<b>y</b>"], rows, gain))
     for name, info in (("works", WorksInfo((works,), (EVIL,))), ("importance", ImportanceInfo((importance,)))):
         template = environment_of().get_template(f"panels/{name}.html")
         text = template.render(info=info, run=run, catalog=make_catalog(run))
