@@ -20,28 +20,23 @@ STRATA = (-1.0, 0.6, -0.2, -0.6, 1.0, 0.2)
 class Design:
     """Proposes candidates before there is anything to learn from.
 
-    First what another run says is best, where there is one. Then the uniform baselines that were not proposed yet, each
-    with hyperparameters of its own where there are any. Then, where there are none, spread ones: random architectures
-    have middling costs, as a sum of many draws has, so each is drawn with choices tilted towards cheap or dear ones, in
-    strata of which early ones are far apart; of many such draws the one is taken that differs most from its nearest
-    predecessor.
+    First the uniform baselines that were not proposed yet, each with hyperparameters of its own where there are any.
+    Then, where there are none, spread ones: random architectures have middling costs, as a sum of many draws has, so
+    each is drawn with choices tilted towards cheap or dear ones, in strata of which early ones are far apart; of many
+    such draws the one is taken that differs most from its nearest predecessor.
     """
 
-    def __init__(self, encoding: Encoding, feasible: Feasible, first: Codes | None = None) -> None:
+    def __init__(self, encoding: Encoding, feasible: Feasible) -> None:
         self._encoding = encoding
         self._feasible = feasible
         baselines = np.array([encoding.encode(one) for one in _baselines(encoding)])
         self._baselines: list[Code] = list(baselines[feasible(baselines)])
-        self._first: list[Code] = [] if first is None else list(first[feasible(first)])
         self._ranks = _cost_ranks(encoding)
         # A recipe tells more than a spread architecture, and the uniform networks have different ones.
-        self.size = len(self._first) + len(self._baselines) + (0 if encoding.hyperparameters else len(STRATA))
+        self.size = len(self._baselines) + (0 if encoding.hyperparameters else len(STRATA))
 
     def propose(self, before: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Code:
         """Return the next code; what was proposed is in `before`, `(n, columns)`, and as keys in `seen`."""
-        for code in self._first:
-            if key(code) not in seen:
-                return code
         for baseline in self._baselines:
             if key(baseline) not in seen and not self._tried(baseline, before):
                 return baseline

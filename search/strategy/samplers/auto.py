@@ -12,7 +12,7 @@ from reports.fronts.dominance import non_dominated
 from reports.measures import MEASURES
 from search.strategy.observations import Observation
 from search.strategy.proposals.design import Design
-from search.strategy.proposals.encoding import EXACT, Code, Codes, Values
+from search.strategy.proposals.encoding import EXACT, Code, Codes, Values, key
 from search.strategy.proposals.pool import Pool
 from search.strategy.samplers.proposing import SAMPLERS, ProposingSampler
 from search.strategy.surrogate.belief import Belief
@@ -38,6 +38,7 @@ class AutoSampler(ProposingSampler):
     """Proposes what is expected to add most to the hypervolume.
 
     1. `Design`: uniform baselines, then architectures that lie far apart, from cheap to dear.
+       Then what another run found best, where there is one: while it is not dominated by what is there.
     2. `Belief`: what only training shows (the error; latency, memory) is learnt by Gaussian processes, also from the
        curves of stopped candidates. Parameters and FLOPs are exact and need no model. Where the study keeps the
        latencies of single operators, their sum is a feature of the model of latency. What another run would have
@@ -57,8 +58,7 @@ class AutoSampler(ProposingSampler):
         """Begin with a design, without beliefs."""
         problem = self.problem
         self._prior = None if problem.prior is None else Prior(self.encoding, problem.prior)
-        first = None if self._prior is None else self._prior.best
-        self._design = Design(self.encoding, self.feasible, first)
+        self._design = Design(self.encoding, self.feasible)
         self._pool = Pool(self.encoding, self.feasible, self._design)
         self._exact = [name for name in problem.objectives if name in EXACT]
         qualities = [name for name in problem.objectives if name in MEASURES and MEASURES[name].quality]
@@ -70,10 +70,15 @@ class AutoSampler(ProposingSampler):
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a member of the design, later what is expected to gain most."""
         seen = self.observations
+        if self._prior is not None and self._prior.misleads(seen.ended):
+            self._prior, self._beliefs = None, []
         completed = sum(candidate.values is not None for candidate in seen.ended)
         if len(seen.seen) < self._design.size or completed < LEARNT:
             before = self._codes([*seen.ended, *seen.pending])
             return self._design.propose(before, seen.seen, rng)
+        for code in self._prior.best if self._prior is not None else ():
+            if key(code) not in seen.seen and self.feasible(code[None]).all():
+                return code
         self._learn(study)
         for belief in self._beliefs:
             belief.update(seen.ended, rng)

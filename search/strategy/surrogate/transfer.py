@@ -12,7 +12,8 @@ import numpy as np
 from fusion_ops import FusionChoice
 from fusion_ops.errors import SpecError
 from reports.fronts.dominance import non_dominated
-from search.strategy.proposals.encoding import Code, Codes, Encoding, Values
+from search.strategy.observations import Observation
+from search.strategy.proposals.encoding import Code, Codes, Encoding, Values, key
 from search.strategy.surrogate.inputs import Inputs, Matrix, products, root
 from search.strategy.surrogate.surrogate import Surrogate
 from spaces import Configuration, SearchSpace
@@ -156,12 +157,12 @@ class Prior:
     configurations it has mean 0 and standard deviation 1.
 
     Attributes:
-        best: The best of the other run, each as the nearest code of this space: `(k, columns)`, k at most 6.
+        best: The best of the other run, each as the nearest code of this space, at most six.
     """
 
     def __init__(self, encoding: Encoding, experience: Experience) -> None:
-        nearest = [_nearest(encoding, one) for one in experience.best]
-        self.best = np.unique(np.array(nearest), axis=0)
+        nearest = (_nearest(encoding, one) for one in experience.best)
+        self.best = list({key(code): code for code in nearest}.values())
         self._expected = experience.of(encoding)
         drawn = self._expected(encoding.draw(np.random.default_rng(0), DRAWS))
         self._centre, self._spread = float(drawn.mean()), max(float(drawn.std()), 1e-12)
@@ -169,6 +170,15 @@ class Prior:
     def __call__(self, codes: Codes) -> Values:
         """Return the feature of `(n, columns)` codes, to minimise: `(n,)`."""
         return np.asarray((self._expected(codes) - self._centre) / self._spread)
+
+    def misleads(self, ended: Sequence[Observation]) -> bool:
+        """Return whether most of its best that were trained, and two at least, are dominated by other candidates."""
+        best = {key(code) for code in self.best}
+        complete = [(key(seen.code) in best, seen.values) for seen in ended if seen.values is not None]
+        own = [values for is_best, values in complete if not is_best]
+        tried = [values for is_best, values in complete if is_best]
+        worse = sum(any((other <= values).all() and (other < values).any() for other in own) for values in tried)
+        return worse >= 2 and 2 * worse > len(tried)
 
 
 def _nearest(encoding: Encoding, configuration: Configuration) -> Code:
