@@ -172,8 +172,9 @@ class Range(Searched):
         _check(name, low, high, log, step)
         self.low, self.high, self.log, self.step = low, high, log, step
         self.integer = all(type(number) is int for number in (low, high, 1 if step is None else step))
-        self._stepped = step is not None or (self.integer and not log)
-        self._count = math.floor((high - low) / (step or 1) * (1 + 1e-12)) + 1
+        self.stepped = step is not None or (self.integer and not log)
+        steps = (high - low) // int(step or 1) if self.integer else math.floor((high - low) / (step or 1) * (1 + 1e-12))
+        self._count = int(steps) + 1
 
     @property
     def ordered(self) -> bool:
@@ -183,16 +184,20 @@ class Range(Searched):
     @property
     def whole(self) -> bool:
         """Whether there are at most 33 values."""
-        return self._stepped and self._count <= LEVELS
+        return self.stepped and self._count <= LEVELS
 
     @cached_property
     def levels(self) -> tuple[Any, ...]:
         """All values where they are few, else 33 of them."""
-        if self._stepped:
-            picked = dict.fromkeys(round(index * (self._count - 1) / (LEVELS - 1)) for index in range(LEVELS))
+        if self.stepped:
+            last = self._count - 1
+            picked = dict.fromkeys(min(round(index * last / (LEVELS - 1)), last) for index in range(LEVELS))
             indices = range(self._count) if self.whole else picked
             return tuple(self._number(self.low + (self.step or 1) * index, digits=12) for index in indices)
-        inside = (self._number(self._at(index / (LEVELS - 1)), digits=3) for index in range(1, LEVELS - 1))
+        # One more digit for each power of ten by which the range is narrower than its numbers are large.
+        narrow = math.floor(math.log10(max(abs(self.low), abs(self.high)) / (self.high - self.low)))
+        digits = 3 + max(narrow, 0)
+        inside = (self._number(self._at(index / (LEVELS - 1)), digits) for index in range(1, LEVELS - 1))
         return tuple(
             dict.fromkeys([self.low, *(number for number in inside if self.low < number < self.high), self.high])
         )
@@ -215,7 +220,7 @@ class Range(Searched):
             return int(trial.suggest_int(self.name, int(self.low), int(self.high), step=step, log=self.log))
         value = trial.suggest_float(self.name, float(self.low), float(self.high), step=self.step, log=self.log)
         # Steps add up what is rounded: 0.7000000000000001.
-        return frozen(self._number(value, digits=12) if self._stepped else float(value))
+        return frozen(self._number(value, digits=12) if self.stepped else float(value))
 
     def _at(self, place: float) -> float:
         if self.log:

@@ -15,7 +15,7 @@ from fusion_ops import Cost
 from fusion_ops.errors import SpecError
 from spaces.architecture import Architecture, SpaceRef, frozen
 from spaces.configuration import Configuration
-from spaces.hyperparameter import LEVELS, Hyperparameter, HyperparameterTrial, label
+from spaces.hyperparameter import LEVELS, Hyperparameter, HyperparameterTrial, Range, label
 from spaces.slot import Slot
 from spaces.space import SearchSpace
 
@@ -87,6 +87,11 @@ class JointSpace:
         return wider
 
     @property
+    def _beside(self) -> tuple[Hyperparameter, ...]:
+        """Those that change no host network, whatever a user's own study calls them."""
+        return self.hyperparameters[len(self.of_host) :]
+
+    @property
     def ops(self) -> tuple[str, ...]:
         """The operators to choose from."""
         return self.space.ops
@@ -115,12 +120,12 @@ class JointSpace:
 
     def size(self) -> int:
         """Return the number of different configurations, of ranges those with a value that is proposed."""
-        levels = math.prod(len(one.levels) for one in self.hyperparameters if not one.of_host)
+        levels = math.prod(len(one.levels) for one in self._beside)
         return levels * sum(variant.size() for variant in self.variants)
 
     def enumerate(self) -> Iterator[Configuration]:
         """Yield every configuration, `size()` of them: for each variant each architecture with all other settings."""
-        beside = [one for one in self.hyperparameters if not one.of_host]
+        beside = self._beside
         of_host = itertools.product(*(one.levels for one in self.of_host))
         for variant, levels in zip(self.variants, of_host, strict=True):
             settings = tuple((one.name, value) for one, value in zip(self.of_host, levels, strict=True))
@@ -138,7 +143,7 @@ class JointSpace:
         # A ratio that another variant has may be the same network as one that this one has.
         chosen = {slot.name: names[slot.name].choice(*slot.asked(trial)) for slot in there}
         architecture = variant.chosen([chosen[slot.name] for slot in variant.slots])
-        values = of_host | {one.name: one.suggest(trial) for one in self.hyperparameters if not one.of_host}
+        values = of_host | {one.name: one.suggest(trial) for one in self._beside}
         return Configuration(architecture, tuple(values.items()))
 
     def params(self, configuration: Configuration) -> dict[str, Any]:
@@ -179,9 +184,14 @@ class JointSpace:
         spread = qmc.Halton(dims, scramble=False).random(8 * count + 1)[1:]
         drawn = [tuple(int(place * size) for place, size in zip(row, sizes, strict=True)) for row in spread]
         kept = list(dict.fromkeys([first, *drawn]))[:count]
-        return [
+        found = [
             {one.name: one.levels[index] for one, index in zip(self.hyperparameters, row, strict=True)} for row in kept
         ]
+        for one in self.hyperparameters:
+            default = frozen(self._defaults.get(one.name))
+            if isinstance(one, Range) and not one.stepped and one.contains(default):
+                found[0][one.name] = default  # itself, between two levels
+        return found
 
     def baselines(self, r: int = 4, draws: int = 1) -> list[Configuration]:
         """Return the uniform networks, each with the same settings of the hyperparameters, `draws` of them.

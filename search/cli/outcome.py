@@ -23,6 +23,7 @@ from search.cli.hyperparameters import searched_beside
 from search.cli.power import power_of_launch
 from search.config import SearchConfig
 from search.run.planning import plan
+from search.run.prior import require_prior
 from search.run.run import Run
 from search.watching.status import ending, how_to_resume, read_status
 from spaces import Architecture, JointSpace
@@ -43,6 +44,7 @@ def print_plan(config: SearchConfig) -> None:
     table = Table.grid(padding=(0, 2))
     try:
         space, dataset = plan(config)
+        require_prior(config)
     except DataError:
         stated = config.stated_space()
         if stated is not None:
@@ -68,8 +70,8 @@ def _images(sizes: Mapping[str, Any]) -> str:
 def _add_space(table: Table, joint: JointSpace) -> None:
     space = joint.space
     table.add_row("space", f"{space.name}, {len(space.points)} fusion points, {space.size():,} architectures")
-    for head, line in zip_longest(("beside",), searched_beside(joint), fillvalue=""):
-        table.add_row(head, line)
+    for index, line in enumerate(searched_beside(joint)):
+        table.add_row("" if index else "beside", line)
     for architecture in space.baselines():
         cost = space.cost(architecture)
         name = str(architecture.choices[0][1])

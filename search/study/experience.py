@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import RunError, SpecError
+from reports.candidates.hyperparameters import kept
 from reports.measures import MEASURES
-from reports.run.run import RunRecord, load_run
+from reports.run.run import load_run
 from search.strategy.surrogate.transfer import Experience
-from spaces import Architecture, Configuration, Values
-from spaces.hyperparameter import Hyperparameter, Range
+from spaces import Architecture, Configuration
+from spaces.architecture import frozen
 
 __all__ = ["experience"]
 
@@ -32,12 +33,13 @@ def experience(run_dir: str | Path, quality: str = "accuracy") -> Experience:
     run, column = load_run(run_dir), MEASURES[quality].column
     if column not in run.table.columns:
         raise RunError(f"{run.path} cannot be a prior: it has not measured {quality}.")
-    complete = run.table[(run.table["state"] == "complete") & run.table[column].notna()]
+    # A retraining may have had another recipe.
+    searched = (run.table["state"] == "complete") & (run.table["kind"] != "retrain")
+    complete = run.table[searched & run.table[column].notna()]
     rows = [{str(name): value for name, value in row.items()} for row in complete.to_dict("records")]
-    searched = _hyperparameters(run)
     try:
         return Experience(
-            [_configuration(row, searched) for row in rows],
+            [_configuration(row, run.hyperparameters) for row in rows],
             [MEASURES[quality].loss(row[column]) for row in rows],
             [float(row["params"]) for row in rows],
         )
@@ -45,16 +47,6 @@ def experience(run_dir: str | Path, quality: str = "accuracy") -> Experience:
         raise RunError(f"{run.path} cannot be a prior: {error}") from None
 
 
-def _hyperparameters(run: RunRecord) -> list[Hyperparameter]:
-    section = run.config.get("hyperparameters") or {}
-    return [
-        Range(name, **given) if isinstance(given, Mapping) else Values(name, given) for name, given in section.items()
-    ]
-
-
-def _configuration(row: Mapping[str, Any], searched: list[Hyperparameter]) -> Configuration:
-    there = [(one, row[one.name]) for one in searched if one.name in row]
-    values = (
-        (one.name, value if isinstance(one, Range) else one.levels[one.level(value) or 0]) for one, value in there
-    )
+def _configuration(row: Mapping[Any, Any], searched: Mapping[str, Any]) -> Configuration:
+    values = ((name, frozen(value)) for name, value in kept(row, searched).items())
     return Configuration(Architecture.from_json(row["architecture"]), tuple(values))

@@ -64,6 +64,12 @@ def test_a_list_that_spans_much_lies_by_its_logarithms_and_a_range_as_it_says() 
     assert Range("x", 0.0, 1.0).place(0.1) == pytest.approx(0.1)
 
 
+def test_a_narrow_range_of_large_numbers_has_levels_and_a_long_one_ends_where_it_does() -> None:
+    assert len(Range("x", 1000.0, 1001.0).levels) == 33
+    long = Range("x", 0, 2**62)
+    assert (long.levels[0], long.levels[-1], len(long.levels)) == (0, 2**62, 33)
+
+
 def test_true_is_not_1_and_text_is_no_number() -> None:
     assert Values("x", [1, 2]).level(True) is None
     assert Values("x", [True, False]).level(1) is None

@@ -104,6 +104,11 @@ def test_every_uniform_network_gets_the_same_recipes_the_own_one_first(several: 
     assert len({configuration.hyperparameters for configuration in every}) == 3
 
 
+def test_what_the_config_has_otherwise_is_tried_first_as_it_is(plain: SearchSpace) -> None:
+    space = JointSpace(plain, [Range("train.lr", 0.01, 0.8, log=True)], {"train.lr": 0.05})
+    assert space.draws(3)[0] == {"train.lr": 0.05}
+
+
 def test_draws_are_fewer_where_there_are_not_so_many(plain: SearchSpace) -> None:
     assert len(JointSpace(plain, [Values("train.lr", [0.1, 0.2])]).draws(9)) == 2
 

@@ -24,6 +24,8 @@ def hyperparameter(name: str, of: BaseDistribution) -> Hyperparameter | None:
     if of.single():
         return None
     if isinstance(of, CategoricalDistribution):
+        if any(isinstance(choice, list | tuple) for choice in of.choices):
+            return None  # a trial would get the label, which is none of its choices: drawn as Optuna does
         try:
             return Values(name, of.choices)
         except SpecError:

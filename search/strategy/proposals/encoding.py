@@ -293,6 +293,17 @@ class Encoding:
                 out[column] = level
         return out
 
+    def pinned(self, params: Mapping[str, Any], rng: np.random.Generator) -> dict[int, int]:
+        """Return what a trial's parameters decide, and of slots that they decide in part a random choice that fits."""
+        out = self.known(params)
+        for s, row in enumerate(self._params):
+            wanted = [{name: params[name] for name in one.keys() & params.keys()} for one in row]
+            fits = [c for c, one in enumerate(row) if wanted[c].items() <= one.items()]
+            if s not in out and 0 < len(fits) < len(row):
+                chances = self.chances[s, fits]
+                out[s] = int(rng.choice(fits, p=chances / chances.sum()))
+        return out
+
     def encode(self, configuration: Architecture | Configuration) -> Code:
         """Return the code of a configuration; of an architecture alone, with the first level of all hyperparameters.
 

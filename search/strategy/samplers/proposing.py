@@ -116,14 +116,19 @@ class ProposingSampler(BaseSampler):
         known = parameters(trial)
         self.observations.update(study, besides=trial.number)
         rng = np.random.default_rng([self.problem.seed, trial.number])
-        self.encoding.pins = self.encoding.known(known) if known else {}
+        self.encoding.pins = self.encoding.pinned(known, rng) if known else {}
         try:
             params, code = self._proposed(study, trial, rng)
         finally:
             self.encoding.pins = {}
         if self.encoding.distributions.keys() <= search_space.keys() | known.keys():
             self.observations.remember(trial.number, code)
-        return {name: value for name, value in params.items() if name in search_space}
+        # As Optuna has it: 1.0, where a level is 1.
+        return {
+            name: of.to_external_repr(of.to_internal_repr(params[name]))
+            for name, of in {**search_space, **self._beside}.items()
+            if name in search_space and name in params
+        }
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -303,3 +303,47 @@ def test_there_is_a_hyperparameter_of_each_kind_in_the_tests(several: JointSpace
     kinds = {(one.of_host, one.ordered, type(one)) for one in several.hyperparameters}
     assert {(True, True, Values), (False, True, Range), (False, False, Values)} <= kinds
     assert all(one != other for one, other in itertools.combinations(several.refs, 2))
+
+
+def test_a_slot_that_is_queued_in_part_is_known_as_it_is_trained() -> None:
+    space = resnet(ops=["sum", "aff"], reductions=[2, 4])
+    sampler = search.create_sampler("random", space, ("accuracy",))
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for _ in range(8):
+        study.enqueue_trial({"stage1.block1.op": "aff"}, skip_if_exists=False)
+        trial = study.ask()
+        trained = space.suggest(trial)
+        assert trained["stage1.block1"].op == "aff"
+        code = sampler.encoding.encode(trained)
+        assert key(code) in sampler.observations.seen
+        study.tell(trial, 0.5)
+
+
+@pytest.mark.parametrize("name", ["auto", "tpe", "gp"])
+def test_whatever_a_study_suggests_comes_as_it_suggests_it(name: str) -> None:
+    space = resnet(ops=["sum", "aff"], tie="all", reductions=[4])
+    study = optuna.create_study(direction="maximize", sampler=search.create_sampler(name, space, ("accuracy",)))
+    temperatures = set()
+    for index in range(9):
+        trial = study.ask()
+        space.suggest(trial)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # lists are no choices that a storage keeps
+            assert trial.suggest_categorical("augment", (("flip", "crop"), "none")) in (("flip", "crop"), "none")
+        assert type(trial.suggest_categorical("x", [1.0, 2.5])) is float
+        assert type(trial.suggest_float("y", 0.0, 1.0, step=0.5)) is float
+        assert trial.suggest_int("space.w", 1, 2**40) >= 1
+        temperatures.add(trial.suggest_float("temperature", 1000.0, 1001.0))
+        study.tell(trial, float(index))
+    assert len(temperatures) > 4
+
+
+def test_a_prior_knows_null_from_other_values() -> None:
+    space = JointSpace(resnet(ops=["sum", "aff"]), [Values("train.class_weights", ["balanced", None])])
+    rng = np.random.default_rng(10)
+    drawn = [space.sample(rng) for _ in range(40)]
+    experience = Experience(drawn, [0.5 if one["train.class_weights"] is None else 0.3 for one in drawn])
+    encoding = Encoding(space)
+    expected = experience.of(encoding)(codes := encoding.draw(rng, 40))
+    null = np.array([configured(encoding, code)["train.class_weights"] is None for code in codes])
+    assert expected[null].min() > expected[~null].max()
