@@ -1,12 +1,13 @@
 """How the quality depends on operators and on hyperparameters together.
 
-    quality = mean + Σ_o share_o · (a_o + Σ_k b_ok(z_k)) + Σ_k f_k(z_k) + noise
+    quality = mean + Σ_o share_o · (a_o + Σ_k b_ok(z_k)) + Σ_k f_k(z_k) + Σ_kl g_kl(z_k, z_l) + noise
 
 `share_o` is the share of the fusion points at which operator o stands, `z_k` where hyperparameter k lies. `f_k` and the
 `b_ok`, each less its mean over the levels, and the `b_ok` less their mean over the operators, are Gaussian processes of
 ordered hyperparameters, with the covariance `exp(-½ (z - z')² / length²)`, and free values of categories (Rasmussen and
-Williams, Gaussian Processes for Machine Learning, 2006, 2.7). Each kind of effect has a ratio of its own, its standard
-deviation in units of the noise; ratios are drawn by their evidence, one after the other (Gibbs), from the likeliest on.
+Williams, Gaussian Processes for Machine Learning, 2006, 2.7); `g_kl` are products of the smoothest of their functions.
+The length is that of most evidence. Each kind of effect has a ratio of its own, its standard deviation in units of the
+noise; ratios are drawn by their evidence, one after the other (Gibbs), from the likeliest on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,9 @@ Array = NDArray[np.float64]
 
 DRAWS = 4000
 _SWEEPS = 50
-_LENGTHS = (0.3, 0.8)
+_LENGTHS = (0.15, 0.3, 0.8)
+# Functions of each of two hyperparameters that are multiplied; the smoothest ones.
+_CROSSED = 4
 # Functions of less than this share of the covariance are left out.
 _LEAST_SHARE = 3e-3
 
@@ -133,7 +137,8 @@ def basis(factor: Factor, at: Array, length: float) -> Array:
     else:
         kernel = np.exp(-0.5 * np.subtract.outer(factor.places, factor.places) ** 2 / length**2)
         values, vectors = np.linalg.eigh(kernel)
-        kept = values > _LEAST_SHARE * values[-1]
+        values, vectors = values[::-1], vectors[:, ::-1]
+        kept = values > _LEAST_SHARE * values[0]
         root = vectors[:, kept] / np.sqrt(values[kept])
         here = np.exp(-0.5 * np.subtract.outer(at, factor.places) ** 2 / length**2) @ root
         there = kernel @ root
@@ -144,16 +149,26 @@ def basis(factor: Factor, at: Array, length: float) -> Array:
 
 
 def _columns(shares: Array, functions: Sequence[Array]) -> Array:
-    """Return the model's columns, `(n, p)`: operators, each hyperparameter, operators with each hyperparameter."""
+    """Return the model's columns, `(n, p)`, in the order of `_groups`."""
     apart = shares - 1 / shares.shape[1]
-    together = [(apart[:, :, None] * one[:, None, :]).reshape(len(shares), -1) for one in functions]
-    return np.concatenate([shares, *functions, *together], axis=1)
+    crossed = [_products(one[:, :_CROSSED], other[:, :_CROSSED]) for one, other in combinations(functions, 2)]
+    return np.concatenate([shares, *functions, *(_products(apart, one) for one in functions), *crossed], axis=1)
+
+
+def _products(one: Array, other: Array) -> Array:
+    out: Array = (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
+    return out
 
 
 def _groups(shares: Array, functions: Sequence[Array]) -> NDArray[np.int64]:
-    sizes = [one.shape[1] for one in functions]
-    count = shares.shape[1]
-    return np.repeat(np.arange(1 + 2 * len(sizes)), [count, *sizes, *(count * size for size in sizes)])
+    """Return what each column belongs to, `(p,)`.
+
+    0 the operators, then each hyperparameter, then the operators with each of them, last each pair of them.
+    """
+    count, sizes = shares.shape[1], [one.shape[1] for one in functions]
+    crossed = [min(one, _CROSSED) * min(other, _CROSSED) for one, other in combinations(sizes, 2)]
+    every = [count, *sizes, *(count * size for size in sizes), *crossed]
+    return np.repeat(np.arange(len(every)), every)
 
 
 def _sums(columns: Array, gain: Array) -> Sums:
