@@ -58,6 +58,10 @@ def _conv(
     return convolve(x, weight, bias, strides.tolist(), sides[::2], dilations.tolist(), int(groups))
 
 
+def _batch_norm(x: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
+    return functional.batch_norm(x, mean, variance, gamma, beta, eps=float(epsilon))
+
+
 def _reduce_mean(x: Tensor, axes: Tensor, keep_dims: bool) -> Tensor:
     return x.mean(axes.tolist(), keepdim=bool(keep_dims))
 
