@@ -67,7 +67,7 @@ runtimes: $(addprefix runtime-,executorch litert ncnn tvm)
 
 runtime-%:
 	$(PYTHON) -m venv .runtimes/$*
-	.runtimes/$*/bin/pip install --quiet --disable-pip-version-check -c constraints-runtimes.txt $(RUNTIME_$*) torch numpy safetensors pandas pytest
+	.runtimes/$*/bin/pip install --quiet --disable-pip-version-check -c constraints-runtimes.txt $(RUNTIME_$*) torch numpy scipy safetensors pandas pytest
 	PYTHONPATH=. .runtimes/$*/bin/python -m pytest -p no:anyio -m runtimes tests/runtimes -k '$(or $(ALSO_$*),$*)'
 
 # What docs/deployment.md says of every operator in every runtime, measured anew.

@@ -6,10 +6,11 @@ What it shows
     before decision 034; spelled as exports hold now, plainly, and for ONNX Runtime with its gates in blocks of channels
     (decision 042); and so with its batch normalisations folded into the convolutions in front of them (`export --fold`,
     decision 035). All programs of a runtime take turns within one run, one call each a round in a random order; the
-    median over all rounds, the mean of the fastest tenth, and the ratio to the first form.
+    median over all rounds, the mean of the fastest tenth, and the ratio to the first form. Each file is loaded several
+    times, and the copies take turns as well: ONNX Runtime orders the branches of a graph anew whenever it loads one.
 
 How to run
-    python benchmarks/inference_form.py [--rounds 400] [--threads 1] [--only onnxruntime] [--json FILE]
+    python benchmarks/inference_form.py [--rounds 400] [--loads 5] [--threads 1] [--only onnxruntime] [--json FILE]
 """
 
 from __future__ import annotations
@@ -71,8 +72,11 @@ def network_of(op: str, r: int | None) -> nn.Module:
     return network.eval()
 
 
-def programs(runtime: Runtime, network: nn.Module, images: Tensor, threads: int) -> dict[str, Callable[..., Any]]:
-    """Return a network in its three forms, each compared with PyTorch."""
+Loaded = list[Callable[..., Any]]
+
+
+def programs(runtime: Runtime, network: nn.Module, images: Tensor, *, threads: int, loads: int) -> dict[str, Loaded]:
+    """Return a network in its three forms, each compared with PyTorch and loaded so many times."""
     found = {}
     for form in FORMS:
         served = fold(network, (images,)).network if form.endswith("folded") else network
@@ -81,22 +85,23 @@ def programs(runtime: Runtime, network: nn.Module, images: Tensor, threads: int)
             warnings.simplefilter("ignore")
             path = Path(folder) / runtime.file
             runtime.convert(served, (images,), path)
-            program = runtime.load(path, threads=threads)
-        compared = compare(program, network, (images,), batches=True)
+            loaded = [runtime.load(path, threads=threads) for _ in range(loads)]
+        compared = compare(loaded[0], network, (images,), batches=True)
         assert compared.fits, f"{runtime.title}, {form}: differs by {compared.difference:.1e}"
-        found[form] = program
+        found[form] = loaded
     return found
 
 
-def timed(programs: dict[tuple[str, str], Callable[..., Any]], rounds: int) -> dict[tuple[str, str], np.ndarray]:
-    """Return the seconds of every call; programs take turns."""
+def timed(programs: dict[tuple[str, str], Loaded], rounds: int) -> dict[tuple[str, str], np.ndarray]:
+    """Return the seconds of every call; programs take turns, and the copies of one do."""
     rng, keys = np.random.default_rng(0), list(programs)
     image = rng.standard_normal((1, 3, 32, 32)).astype(np.float32)
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in programs}
-    for _ in range(rounds):
+    for turn in range(rounds):
         for key in (keys[index] for index in rng.permutation(len(keys))):
+            program = programs[key][turn % len(programs[key])]
             start = time.perf_counter()
-            programs[key](image)
+            program(image)
             seconds[key].append(time.perf_counter() - start)
     return {key: np.sort(times[rounds // 10 :]) for key, times in seconds.items()}
 
@@ -105,6 +110,7 @@ def main() -> None:
     """Convert, compare, time, print, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=400)
+    parser.add_argument("--loads", type=int, default=5, help="how often each file is loaded")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", choices=RUNTIMES_TIMED, nargs="+", default=RUNTIMES_TIMED)
     parser.add_argument("--json", type=Path, help="keeps what it has of other runtimes")
@@ -116,9 +122,9 @@ def main() -> None:
         runtime = RUNTIMES[name]
         runtime.require()
         loaded = {
-            (op, form): program
+            (op, form): copies
             for op, network in networks.items()
-            for form, program in programs(runtime, network, images, options.threads).items()
+            for form, copies in programs(runtime, network, images, threads=options.threads, loads=options.loads).items()
         }
         rows = ratios(timed(loaded, options.rounds))
         print(f"\n{runtime.title} {runtime.version}\n{'':30}  median ms  fastest tenth ms  to before")
@@ -128,7 +134,12 @@ def main() -> None:
         if options.json is not None:
             kept = json.loads(options.json.read_text()) if options.json.exists() else {}
             about = {"environment": describe_environment(), "version": runtime.version, "rounds": options.rounds}
-            about |= {"threads": options.threads, "batch_size": 1, "network": "resnet, depth 20, width 16, 32 × 32"}
+            about |= {
+                "loads": options.loads,
+                "threads": options.threads,
+                "batch_size": 1,
+                "network": "resnet, depth 20, width 16, 32 × 32",
+            }
             options.json.write_text(json.dumps(kept | {name: about | {"results": rows}}, indent=1) + "\n")
 
 

@@ -138,7 +138,7 @@ def _iree(mlir: str, kind: str) -> Run:
     config = runtime.Config("local-task")
     context = runtime.SystemContext(config=config)
     context.add_vm_module(runtime.VmModule.copy_buffer(config.vm_instance, compiled))
-    module = next(one for one in context.modules.__dict__["_modules"].values() if one.name == "module")
+    module = context.modules["module"]
     name = next(name for name in module.vm_module.function_names if not name.startswith("__") and "$" not in name)
     return lambda images: np.array(module[name](images))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 BINARY = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "real_div": torch.div, "maximum": torch.maximum}
-UNARY = {"relu": torch.relu, "sigmoid": torch.sigmoid, "exp": torch.exp}
+UNARY = {"relu": torch.relu, "sigmoid": torch.sigmoid, "exp": torch.exp, "abs": torch.abs}
 
 
 def run(program: Any, images: Tensor) -> list[Tensor]:
@@ -58,8 +58,16 @@ def _conv(
     return convolve(x, weight, bias, strides.tolist(), sides[::2], dilations.tolist(), int(groups))
 
 
+def _batch_norm(x: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
+    return functional.batch_norm(x, mean, variance, gamma, beta, eps=float(epsilon))
+
+
 def _reduce_mean(x: Tensor, axes: Tensor, keep_dims: bool) -> Tensor:
     return x.mean(axes.tolist(), keepdim=bool(keep_dims))
+
+
+def _reduce_max(x: Tensor, axes: Tensor, keep_dims: bool) -> Tensor:
+    return x.amax(axes.tolist(), keepdim=bool(keep_dims))
 
 
 def _reshape(x: Tensor, shape: Tensor) -> Tensor:
@@ -87,6 +95,14 @@ def _slice_by_index(x: Tensor, begin: Tensor, end: Tensor, end_mask: Tensor) -> 
 
 def _clip(x: Tensor, alpha: float, beta: float) -> Tensor:
     return x.clamp(float(alpha), float(beta))
+
+
+def _thresholded_relu(x: Tensor, alpha: float) -> Tensor:
+    return torch.where(x >= float(alpha), x, 0)
+
+
+def _sigmoid_hard(x: Tensor, alpha: float, beta: float) -> Tensor:
+    return (float(alpha) * x + float(beta)).clamp(0, 1)
 
 
 def _rsqrt(x: Tensor, epsilon: float) -> Tensor:
