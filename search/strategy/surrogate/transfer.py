@@ -45,7 +45,7 @@ class Experience:
         costs: `(n,)`, what each costs, such as its parameters; by default all cost the same.
 
     Attributes:
-        best: At most six candidates from its front of losses, noise taken out, and costs: from cheap to dear.
+        best: At most six candidates from its front of losses, noise taken out, and costs: the best first.
 
     Raises:
         SpecError: There are fewer than eight.
@@ -72,7 +72,7 @@ class Experience:
         self._model = Surrogate(lambda _: inputs, rows, values, np.zeros(len(values)), np.random.default_rng(0))
         points = np.column_stack([self._model.fitted(), np.zeros(len(values)) if costs is None else costs])
         front = np.flatnonzero(non_dominated(points))
-        front = front[np.argsort(points[front, 1], kind="stable")]
+        front = front[np.argsort(points[front, 0], kind="stable")]
         picked = np.unique(np.linspace(0, len(front) - 1, min(BEST, len(front))).round().astype(int))
         self.best = tuple(configurations[index] for index in front[picked])
 
