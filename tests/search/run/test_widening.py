@@ -65,7 +65,7 @@ def reopen(run: Path, overrides: dict | None = None, *, retell: bool = True) -> 
     directory = RunDirectory(run)
     config = widened_config(directory.config, overrides or {})
     space, dataset = plan(config)
-    sampler = run_sampler(config, space, 0)
+    sampler = run_sampler(config, directory, space, 0)
     study = reopened(config, directory, space.space, dataset, sampler)
     if not retell:
         directory.write_config(config.to_dict() | {"resolved": config.resolved})

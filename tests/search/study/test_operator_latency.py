@@ -190,7 +190,7 @@ def _refusing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_run_is_told_and_counts_as_the_slowest_of_its_points() -> None:
     space = made(ops=("refuses", "sum", "aff"))
     table, timer, failed = timed(space)
-    reason = "OutOfMemoryError: Tried to allocate 2.00 TiB."
+    reason = "OutOfMemoryError: Tried to allocate 2.00 TiB"
     assert failed == {"refuses of 8 × 4 × 4": reason, "refuses of 16 × 2 × 2": reason}
     refused, slow = FusionChoice("refuses"), FusionChoice("aff", 2)
     for point in space.points:
