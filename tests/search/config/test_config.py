@@ -43,8 +43,8 @@ def test_defaults_are_those_of_the_contract():
         hyperparameters: {}
         objectives: [accuracy, params]
         constraints: {}
-        search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, baseline_draws: 3, prior: null,
-                 min_epochs: 1, patience: null, random_baseline: false, one_epoch_baseline: false}
+        search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, baseline_draws: 3,
+                 prior: null, min_epochs: 1, patience: null, random_baseline: false, one_epoch_baseline: false}
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null, same_failures: 3,
                  checkpoint_gb: null}
         latency: {runtime: torch, precision: float32, threads: 1, batch_size: 1, batch_sizes: [1], seconds: 0.5}
