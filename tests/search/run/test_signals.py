@@ -52,7 +52,7 @@ def test_sigterm_ends_gently_and_a_second_ctrl_c_at_once(tmp_path: Path, family:
         started = time.monotonic()
         driver.send_signal(signal.SIGTERM)
         _, err = driver.communicate(timeout=60)
-        assert (driver.returncode, time.monotonic() - started < 15) == (130, True)
+        assert (driver.returncode, time.monotonic() - started < 30) == (130, True)
         assert "of 6 done; resume with" in err
         wait_for_none(processes)
     assert all(trial.state != TrialState.RUNNING for trial in trials(run))
@@ -65,7 +65,8 @@ def test_sigterm_ends_gently_and_a_second_ctrl_c_at_once(tmp_path: Path, family:
         time.sleep(0.05)
         driver.send_signal(signal.SIGINT)
         _, err = driver.communicate(timeout=60)
-        assert (driver.returncode, time.monotonic() - started < 5) == (130, True)
+        # Well before a worker's time to end is up, however busy the machine is.
+        assert (driver.returncode, time.monotonic() - started < 20) == (130, True)
         assert "Traceback" not in err
         wait_for_none(processes)
     resumed = in_process("resume", run)
