@@ -107,7 +107,7 @@ REASONS = {
     "raises": ("failed", "ValueError: not these maps"),
     "hangs": ("failed", "timeout: no progress for 20 s"),
     "dies": ("failed", "its worker was lost, and so was every retry's"),
-    "exhausts": ("infeasible", "out of memory: CUDA out of memory. Tried to allocate 2.00 TiB."),
+    "exhausts": ("infeasible", "out of memory: CUDA out of memory. Tried to allocate 2.00 TiB"),
     "spoils": ("failed", "non-finite loss at epoch 1"),
     "diverges": ("failed", "non-finite loss at epoch 1"),
     "unmeasured": ("failed", "`own:layers` must return a number; got NoneType"),
