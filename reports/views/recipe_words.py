@@ -83,8 +83,10 @@ def quality_word(measure: Measure, gain: float) -> str:
 
 
 def range_word(measure: Measure, low: float, high: float) -> str:
-    """Return an interval of gains as qualities, the smaller one first."""
+    """Return an interval of gains as qualities, the smaller one first, within what a percentage can be."""
     first, last = sorted((-measure.sign * low, -measure.sign * high))
+    if measure.style == "percent":
+        first, last = max(first, 0.0), min(last, 1.0)
     return f"{measure.format(first).removesuffix(' %')} to {measure.format(last)}"
 
 

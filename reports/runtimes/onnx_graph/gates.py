@@ -152,8 +152,10 @@ def _are_alike(x: ir.Value, y: ir.Value) -> bool:
 
 def _is_pointwise(output: ir.Value) -> bool:
     """Return whether a value comes of a 1×1 convolution in one group, with weights and a bias that are constants."""
-    (_, *given) = _operands(output, "Conv")
-    known: Any = output.producer().attributes  # type: ignore[union-attr]
+    node = output.producer()
+    if node is None or node.op_type != "Conv":
+        return False
+    (_, *given), known = node.inputs, node.attributes
     constants = [one for one in map(_constant, given) if one is not None and one.dtype == np.float32]
     return (
         len(constants) == len(given)
