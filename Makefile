@@ -3,7 +3,7 @@
 #   make test     the tests
 # Each creates .venv and installs what is missing, once. Further ones:
 #   make check    style, types, layers
-#   make faults   whole runs: of unusual networks, and such that lose a worker, the driver, a node, the disk: ten minutes
+#   make faults   whole runs: of unusual networks, and such that lose a worker, the driver, a node, the disk: fifteen minutes
 #   make runtimes every operator in ExecuTorch, Core ML, LiteRT, ncnn and TVM, each in an environment of its own
 #   make node     the packages of npm that tests of the report need, where npm is
 #   make plotly   the report's copy of Plotly, of the version for which the installed package writes figures

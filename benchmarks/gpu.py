@@ -12,6 +12,7 @@ What it shows
       transforms (where it is installed) and float32, as its documentation writes it.
     - `packing`: small trainings a minute with 1, 4 and 14 processes on one GPU.
     - `graphs`: forward and backward of small networks, launched by Python and replayed as a CUDA graph.
+    - `together`: several seeds of one architecture as one network (see together.py).
     - `search`: a search of 200 candidates on `cluttered_digits` whose workers share the GPU.
 
 Result (`results/gpu.json`: NVIDIA H200, 16 cores, PyTorch 2.11 with CUDA 13)
@@ -22,7 +23,7 @@ Result (`results/gpu.json`: NVIDIA H200, 16 cores, PyTorch 2.11 with CUDA 13)
     so that the pipeline is 1.8 times as fast as `DataLoader` with sums and 0.9 times with AFF, where 5 times is wanted.
     Packing four and fourteen trainings gives 3.4 and 5.8 times as many a minute. The search of 200 candidates takes
     55 s, start included; its 14 workers train a third of the time. `operators` was not measured: its check of equal
-    values was too strict for bf16 then.
+    values was too strict for bf16 then; `together` is newer.
 
 How to run
     python benchmarks/gpu.py [correct operators ...] [--json gpu.json] [--device cpu --small]
@@ -46,6 +47,7 @@ from typing import Any
 import numpy as np
 import ops
 import pandas as pd
+import together
 import torch
 from gpu_correct import SMALL, Bench, correct
 from torch import Tensor, nn
@@ -258,6 +260,17 @@ def _replayed(bench: Bench, network: nn.Module, step: Callable[[], None]) -> dic
     return {"replayed_ms": 1e3 * bench.median(graph.replay, 30)}
 
 
+# --- together ------------------------------------------------------------------------------------------------
+
+
+def seeds_together(bench: Bench) -> dict[str, Any]:
+    """Time several seeds of one architecture as one network."""
+    return {
+        "networks": together.rows(bench.device, small=bench.small),
+        "convolutions": together.convolutions(bench.device),
+    }
+
+
 # --- search --------------------------------------------------------------------------------------------------
 
 
@@ -309,6 +322,7 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "pipeline": pipeline_speed,
     "packing": packing,
     "graphs": graphs,
+    "together": seeds_together,
     "search": search_run,
 }
 

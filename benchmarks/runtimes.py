@@ -5,7 +5,8 @@ What it shows
     - the largest difference from PyTorch at batch 1, 7 and 64, with two and three inputs, all parameters at random
       (`reports/runtimes/conformance.py`), or why it is refused;
     - `times`: how long a ResNet-20 with the operator at every residual sum takes for one image on one thread, as a
-      multiple of the same network with sums: the two take turns, and the ratio is that of the least times.
+      multiple of the same network with sums: the two take turns, and the ratio is that of the least times. `load`: how
+      many processes wanted to run on the machine beside it, over a minute.
     Runtimes of which one environment cannot hold all are run one after the other; the JSON keeps what other calls
     have found. `--page` writes the tables of `docs/deployment.md` from it, and one of what `benchmarks/int8.py` has
     found.
@@ -14,7 +15,7 @@ Result
     `benchmarks/results/runtimes.json`, in words in `docs/deployment.md`.
 
 How to run
-    python benchmarks/runtimes.py [--only openvino …] [--untimed] [--json benchmarks/results/runtimes.json] [--page]
+    python benchmarks/runtimes.py [--only openvino …] [--untimed | --operators aff …] [--json FILE] [--page]
     make runtimes-table        # all runtimes, each in an environment of its own
 """
 
@@ -22,11 +23,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "runtimes.json", ROOT / "docs" / "deployment.md"
 INT8 = ROOT / "benchmarks" / "results" / "int8.json"
 ROUNDS, CALLS, REDUCTION = 60, 5, 4
+TIMED = ("times", "not_timed", "load")
 ON_LINUX = ("torch", "torch-compiled", "onnxruntime", "openvino", "executorch", "litert", "ncnn", "tvm")
 
 
@@ -80,23 +83,35 @@ def timed(runtime: Runtime, operator: str, ours: Callable[[], object]) -> dict[s
 
 
 def ratio(first: Callable[[], object], second: Callable[[], object]) -> float:
-    """Return how many times as long the second takes: least of many rounds in turns, some calls each."""
+    """Return how many times as long the second takes: least of many calls, some each in turns.
+
+    Calls are timed one by one: a single one often goes through undisturbed even where several in a row never do.
+    """
     least = [float("inf"), float("inf")]
     for _ in range(ROUNDS):
         for index, run in enumerate((first, second)):
             run()
-            started = time.perf_counter()
             for _ in range(CALLS):
+                started = time.perf_counter()
                 run()
-            least[index] = min(least[index], time.perf_counter() - started)
+                least[index] = min(least[index], time.perf_counter() - started)
     return least[1] / least[0]
 
 
-def found_in(name: str, *, times: bool) -> Iterator[dict[str, Any]]:
-    """Yield what is found of the operators in one runtime, again after each that was timed: some take minutes."""
+def found_in(
+    name: str, *, times: bool, operators: Sequence[str] = (), before: dict[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield what is found of the operators in one runtime, again after each that was timed: some take minutes.
+
+    Args:
+        name: Of the runtime.
+        times: Whether operators are timed.
+        operators: Time these alone, and compare none. By default all.
+        before: What an earlier call has found of the runtime, which is kept of what is not measured anew.
+    """
     runtime = RUNTIMES[name]
     about = {"version": runtime.version, "torch": torch.__version__, "cpu": platform.processor() or platform.machine()}
-    rows = compared(runtime)
+    rows: dict[str, dict[str, Any]] = dict((before or {}).get("operators", {})) if operators else compared(runtime)
     print(f"{name}: {rows}", flush=True)
     yield about | {"operators": rows}
     if not times:
@@ -107,8 +122,9 @@ def found_in(name: str, *, times: bool) -> Iterator[dict[str, Any]]:
         except Exception as error:
             print(f"{name}: not timed: {error}")
             return
-        for operator in fusion_ops.names():
-            rows[operator] |= timed(runtime, operator, ours)
+        for operator in operators or fusion_ops.names():
+            rows[operator] = {key: value for key, value in rows[operator].items() if key not in TIMED}
+            rows[operator] |= timed(runtime, operator, ours) | {"load": round(os.getloadavg()[0], 1)}
             print(f"{name} {operator}: {rows[operator]}", flush=True)
             yield about | {"operators": rows}
 
@@ -157,6 +173,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=ON_LINUX)
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--untimed", action="store_true", help="only compare: a minute in place of many")
+    parser.add_argument("--operators", nargs="+", choices=fusion_ops.names(), help="only time these; all else is kept")
     parser.add_argument("--page", action="store_true", help="only write the tables of docs/deployment.md")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -165,7 +182,12 @@ def main() -> None:
         torch.set_num_threads(1)
         for name in asked.only or [name for name in ON_LINUX if not RUNTIMES[name].missing()]:
             RUNTIMES[name].require()
-            for found in found_in(name, times=not asked.untimed):
+            if asked.operators and name not in results:
+                parser.error(f"--operators: nothing is known of {name} yet; leave --operators out once")
+            found_by_one = found_in(
+                name, times=not asked.untimed, operators=asked.operators or (), before=results.get(name)
+            )
+            for found in found_by_one:
                 results[name] = found
                 asked.json.write_text(json.dumps(results, indent=1) + "\n")
     text = PAGE.read_text()

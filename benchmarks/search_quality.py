@@ -11,7 +11,10 @@ What it shows
     epochs, after which half of the seeds have it. With a pruner: `epochs`, the share that was trained of what
     as many whole trainings take, and `wrong`, the share of those that were stopped for good
     that would have been on the final front by what their whole trainings would have measured (known here).
-    `again` counts second looks at stopped candidates; they are trained from their beginning.
+    `again` counts second looks at stopped candidates. They go on from where these were stopped, so that they take
+    the rest of the epochs; `--from-the-beginning` has them take all, as they did before and still do where the state
+    of the stopped training is gone. `looks` are their epochs as a share of what they take from the beginning, and
+    `--reluctance` by how much more than a new one a stopped candidate is to promise.
 
 How to run
     OMP_NUM_THREADS=1 nice python benchmarks/search_quality.py additive interactions deceptive \\
@@ -39,13 +42,16 @@ from search_problems import Problem, problem
 import search
 from reports.fronts.dominance import non_dominated
 from reports.fronts.volume import hypervolume
+from search.strategy.samplers import auto
 from search.training.schedule import rungs
 
 CHECKS = (20, 40, 60, 80, 100, 150, 200)
 RANDOM = 1_000
 
 
-def replay(task: Problem, sampler: str, pruner: str, seed: int, candidates: int) -> dict[str, Any]:
+def replay(
+    task: Problem, sampler: str, pruner: str, seed: int, candidates: int, *, goes_on: bool = True
+) -> dict[str, Any]:
     """Return hypervolume and epochs spent after each candidate, how many were stopped, and how many wrongly."""
     study = _study(task, sampler, pruner, seed)
     rng = np.random.default_rng([seed, 1])
@@ -53,6 +59,7 @@ def replay(task: Problem, sampler: str, pruner: str, seed: int, candidates: int)
     volumes, epochs, spent = [], [], 0
     stopped, whole = [], []
     before: dict[bytes, tuple[int, np.ndarray]] = {}
+    looks, lengths = 0, []
     for _ in range(candidates):
         trial = study.ask()
         code = task.encoding.encode(task.space.suggest(trial))
@@ -61,6 +68,10 @@ def replay(task: Problem, sampler: str, pruner: str, seed: int, candidates: int)
         before.setdefault(code.tobytes(), (trial.number, curve))
         trained = _train(trial, curve, pruner)
         spent += trained
+        if first != trial.number:
+            looks += trained - lengths[first] if goes_on else trained
+            spent -= lengths[first] if goes_on else 0
+        lengths.append(trained)
         params = float(task.encoding.cost("params", code[None])[0])
         stopped.append(trained < len(curve))
         stopped[first] = stopped[-1]
@@ -81,6 +92,7 @@ def replay(task: Problem, sampler: str, pruner: str, seed: int, candidates: int)
         "stopped": sum(stopped),
         "wrong": wrong,
         "again": candidates - len(before),
+        "looks": looks / max((candidates - len(before)) * len(curve), 1),
     }
 
 
@@ -149,7 +161,8 @@ def summary(runs: list[dict[str, Any]], goal: float) -> dict[str, Any]:
         "share": round(float(np.mean([run["share"] for run in runs])), 4),
         "stopped": (stopped := sum(run["stopped"] for run in runs)),
         "wrong_stops": round(sum(run["wrong"] for run in runs) / max(stopped, 1), 4),
-        "again": sum(run["again"] for run in runs),
+        "again": (again := sum(run["again"] for run in runs)),
+        "looks": round(sum(run["looks"] * run["again"] for run in runs) / max(again, 1), 4),
         "reached": None if np.isinf(median) else float(median),
         "reached_epochs": None if np.isinf(median_epochs) else float(median_epochs),
         "reached_by_seed": reached,
@@ -182,6 +195,8 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=150)
     parser.add_argument("--json", type=Path, help="results that are there already are kept and added to")
     parser.add_argument("--svg", type=Path, help="folder for pictures of each problem")
+    parser.add_argument("--reluctance", type=float, nargs="+", default=[auto.RELUCTANCE])
+    parser.add_argument("--from-the-beginning", action="store_true", help="second looks are trained anew")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -196,11 +211,15 @@ def main() -> None:
         results: dict[str, Any] = report["problems"].get(task.name, {}).get("samplers", {})
         for pruner in options.pruners:
             for sampler in options.samplers:
-                label = sampler if pruner == "none" else f"{sampler}+{pruner}"
-                start = time.process_time()
-                runs = [replay(task, sampler, pruner, s, options.candidates) for s in range(options.seeds)]
-                results[label] = summary(runs, goal)
-                _print(label, results[label], time.process_time() - start)
+                for reluctance in options.reluctance:
+                    label = sampler if pruner == "none" else f"{sampler}+{pruner}"
+                    label += f"+{reluctance:g}" if len(options.reluctance) > 1 else ""
+                    auto.RELUCTANCE = reluctance
+                    start, goes_on = time.process_time(), not options.from_the_beginning
+                    seeds = range(options.seeds)
+                    runs = [replay(task, sampler, pruner, s, options.candidates, goes_on=goes_on) for s in seeds]
+                    results[label] = summary(runs, goal)
+                    _print(label, results[label], time.process_time() - start)
         report["problems"][task.name] = {
             "random_1000": goal,
             "samplers": results,
@@ -228,7 +247,7 @@ def _print(label: str, result: dict[str, Any], seconds: float) -> None:
     print(
         f"{label:18} reached {result['reached'] or '-'!s:>6} ({result['reached_epochs'] or '-'!s})  {cells}  "
         f"epochs {result['share']:.3f}  wrong {result['wrong_stops']:.4f} of {result['stopped']}  "
-        f"again {result['again']}  {seconds:.0f} s",
+        f"again {result['again']} at {result['looks']:.3f}  {seconds:.0f} s",
         flush=True,
     )
 

@@ -189,7 +189,16 @@ def mnn(path: Path, folder: Path) -> Run:
 
 
 def onnx2torch(path: Path, _folder: Path) -> Run:
-    """onnx2torch, run by PyTorch."""
+    """onnx2torch, run by PyTorch.
+
+    It imports torchvision, which on Linux is mostly built for CUDA: beside a PyTorch without CUDA the operations in C++
+    that it names on import cannot be loaded. Then two are declared, without code; no network here has them.
+    """
+    try:
+        import_module("torchvision")
+    except RuntimeError:  # operator torchvision::nms does not exist
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     network = import_module("onnx2torch").convert(str(path)).eval()
 
     def run(images: NDArray[Any]) -> NDArray[Any]:
@@ -230,5 +239,5 @@ TOOLS = {
     "ncnn-pt2": Tool("ncnn", PT2, ("pnnx", "ncnn"), ncnn, False, "pnnx"),
     "ncnn-onnx": Tool("ncnn", ONNX, ("pnnx", "ncnn"), ncnn, False, "pnnx"),
     "mnn-onnx": Tool("MNN", ONNX, ("MNN",), mnn),
-    "onnx2torch-onnx": Tool("onnx2torch", ONNX, ("onnx2torch",), onnx2torch),
+    "onnx2torch-onnx": Tool("onnx2torch", ONNX, ("onnx2torch", "torchvision"), onnx2torch),
 }

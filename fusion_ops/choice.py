@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from fusion_ops.errors import SpecError
@@ -70,11 +71,7 @@ class FusionChoice:
         Raises:
             SpecError: It is written otherwise.
         """
-        op, *rest = str(name).split() or [""]
-        pairs = [part.partition("=") for part in rest]
-        if not all(key and sign and value for key, sign, value in pairs):
-            raise SpecError(f"an operator and its options are written `scaled per=channel`; got `{name}`.")
-        return cls(op, r, tuple((key, value) for key, _, value in pairs))
+        return _named(str(name), r) if r is None or isinstance(r, int) else cls(str(name), r)
 
     @property
     def operator(self) -> FusionChoice:
@@ -119,3 +116,13 @@ def _check_option(key: object, value: object) -> None:
             f"option `{key}` of a fusion choice must be text, a finite number or a boolean; got {value!r}. "
             "Write one value, for example 'paper'."
         )
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _named(name: str, r: int | None) -> FusionChoice:
+    """Return a choice by its name; a space asks for the same ones for every candidate."""
+    op, *rest = name.split() or [""]
+    pairs = [part.partition("=") for part in rest]
+    if not all(key and sign and value for key, sign, value in pairs):
+        raise SpecError(f"an operator and its options are written `scaled per=channel`; got `{name}`.")
+    return FusionChoice(op, r, tuple((key, value) for key, _, value in pairs))

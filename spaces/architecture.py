@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from fusion_ops import FusionChoice, canonical
@@ -77,15 +78,18 @@ class Architecture:
 
     space: SpaceRef
     choices: tuple[tuple[str, FusionChoice], ...]
+    _id: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Bring the choices into their canonical form."""
-        object.__setattr__(self, "choices", tuple((name, canonical(choice)) for name, choice in self.choices))
+        object.__setattr__(self, "choices", tuple(_pair(name, canonical(choice)) for name, choice in self.choices))
 
     @property
     def id(self) -> str:
         """Ten hexadecimal digits of the SHA-256 of the canonical JSON: the same in every process."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:10]
+        if not self._id:
+            object.__setattr__(self, "_id", hashlib.sha256(self.to_json().encode()).hexdigest()[:10])
+        return self._id
 
     def __getitem__(self, point: str) -> FusionChoice:
         for name, choice in self.choices:
@@ -152,3 +156,9 @@ def _choice(entry: Any) -> tuple[str, FusionChoice]:
     if isinstance(options, Mapping) and not all(isinstance(value, str) for value in options.values()):
         raise SpecError(f"`options` of a fusion choice must be text; got {dict(options)}.")
     return entry["point"], FusionChoice.from_dict({k: v for k, v in entry.items() if k != "point"})
+
+
+@lru_cache(maxsize=1 << 16, typed=True)
+def _pair(name: str, choice: FusionChoice) -> tuple[str, FusionChoice]:
+    """Return a point's name and its choice: one pair for all architectures that have it."""
+    return name, choice

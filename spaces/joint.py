@@ -9,7 +9,6 @@ from copy import copy
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 from fusion_ops import Cost
 from fusion_ops.errors import SpecError
@@ -181,6 +180,8 @@ class JointSpace:
             return [{}]
         sizes = [len(one.levels) for one in self.hyperparameters]
         first = tuple(self._default(one) for one in self.hyperparameters)
+        from scipy.stats import qmc  # takes a second
+
         spread = qmc.Halton(dims, scramble=False).random(8 * count + 1)[1:]
         drawn = [tuple(int(place * size) for place, size in zip(row, sizes, strict=True)) for row in spread]
         kept = list(dict.fromkeys([first, *drawn]))[:count]

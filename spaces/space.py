@@ -160,6 +160,10 @@ class SearchSpace:
         """
         return self.chosen([slot.choice(op, r, resampler) for slot in self.slots])
 
+    def original(self) -> Architecture:
+        """Return the network as it is: what the host itself does at every point, a sum or a concatenation."""
+        return Architecture(self.ref, tuple((point.name, point.original) for point in self.points))
+
     def baselines(self, r: int = 4) -> tuple[Architecture, ...]:
         """Return one uniform architecture for each operator, at the ratio of the space nearest to `r`."""
         nearest = min(self.reductions, key=lambda known: abs(known - r))
@@ -189,7 +193,8 @@ class SearchSpace:
     def point_costs(self, architecture: Architecture) -> dict[str, Cost]:
         """Return the exact cost of the operator, and its resampler, at each fusion point, by name."""
         self._check_points(architecture)
-        return {point.name: point.cost(architecture[point.name]) for point in self.points}
+        chosen = dict(architecture.choices)
+        return {point.name: point.cost(chosen[point.name]) for point in self.points}
 
     def recipe(self, architecture: Architecture, *, init: str = "default") -> Recipe:
         """Return how to construct the network of `architecture`."""

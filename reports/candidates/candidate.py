@@ -7,20 +7,42 @@ page gets are derived from the fields of `Candidate`: a further field is one lin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from copy import deepcopy
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, get_type_hints
 
 from fusion_ops import Cost
 from spaces import Architecture, Configuration, configuration_id
 from spaces.hyperparameter import label
 
-__all__ = ["COLUMNS", "DTYPES", "LATER", "ON_PAGE", "RANDOM", "RETRAINED", "STATES", "TERMINAL", "TRAINED", "Candidate"]
+__all__ = [
+    "COLUMNS",
+    "DTYPES",
+    "LATER",
+    "LIBRARY",
+    "ON_PAGE",
+    "PARENT",
+    "RANDOM",
+    "RETRAINED",
+    "STAGES",
+    "STATES",
+    "SUPERNET",
+    "TERMINAL",
+    "TRAINED",
+    "TRUST",
+    "VERIFY",
+    "Candidate",
+]
 
 TRAINED: Final = ("complete", "pruned", "failed")
 TERMINAL: Final = (*TRAINED, "infeasible", "duplicate")
 STATES: Final = (*TERMINAL, "running")
 # The series of all that is trained again after the search.
 RETRAINED: Final = "retrain"
+# The series of a strategy's stages: the trained network with whose weights others begin; that network with one point
+# changed; all operators in one network; candidates once more, from scratch; the parent trained on, to verify others by.
+PARENT, LIBRARY, SUPERNET, TRUST, VERIFY = "parent", "library", "supernet", "trust", "verify"
+STAGES: Final = (PARENT, LIBRARY, SUPERNET, TRUST, VERIFY)
 # The series of architectures that were drawn at random, each trained in full.
 RANDOM: Final = "random"
 
@@ -51,8 +73,9 @@ class Candidate:
         finished: When it ended, ISO 8601 in UTC.
         audit: The epoch at which it would have been stopped, where it ran on to check that decision.
         feasible: Whether it meets every constraint, as far as is known.
-        series: The search's baseline that it belongs to (`random`, `one_epoch`, `one_epoch_top`), or `retrain`; empty
-            for the search itself.
+        series: What it is trained for, where that is not the search itself: a baseline of the search (`random`,
+            `one_epoch`, `one_epoch_top`), a stage of its strategy (`parent`, `library`, `supernet`, `trust`, `verify`),
+            or `retrain`.
         again: Whether it is a second look: its architecture was stopped before, and this time runs to its end. The
             study keeps this for a run that goes on; the table tells it by the architecture's id, which is there twice.
         role: Of a retraining, the first of its network's roles; see `reports.retrained.participant`.
@@ -60,6 +83,11 @@ class Candidate:
         predicted: The quality that the sampler's model predicted when it proposed the candidate, where it has one.
         doubt: Standard deviation of that, the noise of a single training included.
         hyperparameters: What was searched beside its choices, by key; lists as lists. The table has a column for each.
+        start: Number of the candidate with whose weights its training began; `None`: with weights of its own.
+        before: How many epochs of its curve were not trained for it: those of the stopped candidate that it goes on
+            from, or the one that stands for a network that was measured as it is.
+        slot: Of a training of the library, the slot around which alone the network was trained.
+        asked: Whether it was asked for, by `solve --verify`, and so proposed by nobody; it runs to its end.
     """
 
     number: int = field(metadata=_TO_PAGE)
@@ -86,6 +114,10 @@ class Candidate:
     predicted: float | None = None
     doubt: float | None = None
     hyperparameters: dict[str, Any] = field(default_factory=dict, metadata=_NO_COLUMN)
+    start: int | None = None
+    before: int = 0
+    slot: str = ""
+    asked: bool = False
 
     @property
     def id(self) -> str:
@@ -99,8 +131,13 @@ class Candidate:
 
     @property
     def epochs(self) -> int:
-        """Epochs trained so far."""
+        """Epochs of its training so far, those that it took over included."""
         return len(self.curve)
+
+    @property
+    def trained_epochs(self) -> int:
+        """Epochs that were trained for it."""
+        return max(len(self.curve) - self.before, 0)
 
     @property
     def exact(self) -> dict[str, float]:
@@ -108,9 +145,14 @@ class Candidate:
         return Cost(self.params, self.flops).measures()
 
     @property
+    def beside(self) -> bool:
+        """Whether it is no proposal: a retraining, or a stage of the search's strategy."""
+        return bool(self.role) or self.series in STAGES
+
+    @property
     def runs_on(self) -> bool:
-        """Whether it is never stopped early: a baseline, an audited candidate, a second look."""
-        return self.kind != "search" or self.audit is not None or self.again
+        """Whether it is never stopped early: a baseline, an audited candidate, a second look, what was asked for."""
+        return self.kind != "search" or self.audit is not None or self.again or self.asked
 
     def curve_of(self, measure: str) -> list[float]:
         """Return a validation measure after each epoch."""
@@ -137,7 +179,13 @@ class Candidate:
 
     def to_attrs(self) -> dict[str, Any]:
         """Return what the study keeps of the candidate: JSON-ready values."""
-        return asdict(self) | {"architecture": self.architecture.to_dict()}
+        kept = {name: getattr(self, name) for name in _FIELDS}
+        return kept | {
+            "architecture": self.architecture.to_dict(),
+            "curve": [dict(measures) for measures in self.curve],
+            "measured": dict(self.measured),
+            "hyperparameters": deepcopy(self.hyperparameters),
+        }
 
     @classmethod
     def from_attrs(cls, values: Mapping[str, Any]) -> Candidate:
@@ -161,6 +209,7 @@ LATER: Final[Mapping[str, Any]] = {
     one.name: one.default for one in fields(Candidate) if one.metadata.get("column", True) and one.name not in _CONTRACT
 }
 COLUMNS: Final = (*_CONTRACT, *LATER)
+_FIELDS: Final = tuple(one.name for one in fields(Candidate))
 _OWN: Final = tuple(name for name in COLUMNS if hasattr(Candidate, name))
 ON_PAGE: Final = ("id", "epochs", *(one.name for one in fields(Candidate) if one.metadata.get("page")))
 

@@ -29,6 +29,7 @@ __all__ = [
     "losses_of",
     "measured_costs",
     "read",
+    "trained_epochs",
     "write",
 ]
 
@@ -111,6 +112,19 @@ def measured_costs(row: Mapping[str, Any]) -> dict[str, float]:
     return {column: row[column] for column in columns if not pd.isna(row.get(column))}
 
 
+def trained_epochs(table: pd.DataFrame) -> pd.Series[int]:
+    """Return the epochs that were trained for each row: those that a second look took over are another one's.
+
+    They are 0 where the table has no epochs, and of duplicates, which copy what another one was trained for.
+    """
+    if "epochs" not in table.columns:
+        return pd.Series(0, table.index)
+    own = table["epochs"].fillna(0).astype("int64")
+    if "before" in table.columns:
+        own = (own - table["before"].fillna(0).astype("int64")).clip(lower=0)
+    return own
+
+
 def comparable(table: pd.DataFrame) -> pd.Series[bool]:
     """Return which rows can be ranked: complete, within all constraints, of the search or a baseline."""
     complete = table["state"] == "complete"
@@ -180,8 +194,8 @@ def _converted(values: pd.Series[Any], dtype: Any, default: Any) -> pd.Series[An
     if dtype == "bool":
         return ~values.isin([False, "False"]) if default else values.isin([True, "True"])
     filled = values.replace("", None)
-    numbers: pd.Series[Any] = pd.to_numeric(filled if default is None else filled.fillna(default))
-    return numbers.astype(dtype)
+    numbers: pd.Series[Any] = pd.to_numeric(filled)
+    return (numbers if default is None else numbers.fillna(default)).astype(dtype)
 
 
 def _on_front(table: pd.DataFrame, objectives: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:

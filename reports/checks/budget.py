@@ -33,7 +33,8 @@ def budget_used(subject: Subject) -> Finding | None:
         return Finding("fail" if 2 * trained < planned else "warning", reason, _resume(subject), numbers)
     busy = f"{used.workers} worker{'s' if used.workers != 1 else ''} trained {100 * used.share:.0f} % of the time"
     if used.there >= LEAST_SECONDS and used.share < LEAST_BUSY:
-        advice = "Use fewer workers (`ray.max_concurrent`), or train longer (`train.epochs`): candidates are too short."
+        longer = f"train longer (`{subject.run.epochs_key}`)"
+        advice = f"Use fewer workers (`ray.max_concurrent`), or {longer}: candidates are too short."
         return Finding("warning", f"All trials were trained, but {busy}.", advice, numbers)
     of = f"All {planned}" if planned is not None and trained >= planned else f"{trained}"
     share = f"; {busy}" if used.workers and used.there >= LEAST_SECONDS else ""

@@ -35,7 +35,7 @@ def learning_finished(subject: Subject) -> Finding | None:
     reason = f"In the last {when} networks gained {signed_points(subject.quality, late)} in the median"
     if late <= margin:
         return Finding("pass", f"{reason}.", numbers=numbers)
-    advice = "Raise `train.epochs`, or retrain with a longer recipe before you decide."
+    advice = f"Raise `{subject.run.epochs_key}`, or retrain with a longer recipe before you decide."
     if late <= lead:
         return Finding("warning", f"{reason}: they were still learning.", advice, numbers)
     ahead = signed_points(subject.quality, lead).lstrip("+")

@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 from reports.marginal.decisions import decisions
 from reports.marginal.design import make_design
 from reports.marginal.shrinkage import fit, left_out
+from reports.one_thread import one_thread
 from reports.run.catalog import Catalog
 from spaces import Architecture
 
@@ -79,6 +80,7 @@ def leave_one_out(catalog: Catalog) -> Predictions | None:
     return predicted([entry.architecture for entry in entries], values)
 
 
+@one_thread()
 def predicted(networks: Sequence[Architecture], measured: Values) -> Predictions:
     """Return what the model predicts of networks of one space, each from all others; see `leave_one_out`."""
     design = make_design(*decisions(networks))

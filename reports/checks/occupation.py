@@ -42,7 +42,7 @@ def occupation(table: pd.DataFrame) -> Occupation:
     times = times[(times["seconds"] > 0) & times["started"].notna() & (times["finished"] >= times["started"])]
     if times.empty:
         return Occupation(0, 0.0, 0.0)
-    stretches = np.concatenate([_stretches(own) for _, own in times.sort_values("started").groupby("worker")])
+    stretches = _stretches(times.sort_values(["worker", "started"]))
     moments = stretches.T.ravel()
     steps = np.repeat([1, -1], len(stretches))
     # At one moment ends come before beginnings, so that a worker that takes another's place counts once.
@@ -53,9 +53,11 @@ def occupation(table: pd.DataFrame) -> Occupation:
 
 
 def _stretches(times: pd.DataFrame) -> NDArray[np.float64]:
-    """Return begin and end of the stretches (n, 2) in which one worker had anything in work; times by their begin."""
-    ended = times["finished"].cummax()
-    first = (times["started"] > ended.shift()).cumsum()
+    """Return begin and end of the stretches (n, 2) in which a worker had work; times by worker, then by begin."""
+    worker = times["worker"]
+    # Until when a worker has been busy with what it began before; unknown for its first.
+    until = times.groupby("worker")["finished"].cummax().shift().where(worker == worker.shift())
+    first = (until.isna() | (times["started"] > until)).cumsum()
     joined = times.groupby(first).agg({"started": "min", "finished": "max"})
     stretches: NDArray[np.float64] = joined.to_numpy(dtype=np.float64)
     return stretches

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from fusion_ops.errors import SpecError
 from reports.comparison.arrays import pair
 from reports.comparison.components import Components, components
-from reports.comparison.interval import half_width, p_value
+from reports.comparison.interval import ends, p_value
 from reports.comparison.outcome import Outcome, outcome
 
 __all__ = ["CONFIDENCE", "MARGIN", "Contrast", "compare", "contrast", "not_a_confidence", "over_looks"]
@@ -105,9 +105,9 @@ def compare(
 
 def contrast(parts: Components, margin: float, confidence: float) -> Contrast:
     """Return the comparison that components of one study amount to."""
-    gain, half = float(parts.gain), float(half_width(parts, confidence))
-    low, high = gain - half, gain + half
-    return Contrast(gain, low, high, float(p_value(parts)), outcome(low, high, margin), margin, confidence, parts)
+    low, high = (float(end) for end in ends(parts, confidence))
+    said = outcome(low, high, margin)
+    return Contrast(float(parts.gain), low, high, float(p_value(parts)), said, margin, confidence, parts)
 
 
 def over_looks(found: Contrast, confidence: float) -> Contrast:

@@ -54,6 +54,7 @@ class Components:
         rest: What is no effect of seed or image alone; candidate, reference.
         seeds: Trainings; candidate, reference.
         images: Test images.
+        errors: Share of the scores that are wrong; candidate, reference. `None`: scores are not right or wrong.
     """
 
     gain: Floats
@@ -63,6 +64,7 @@ class Components:
     rest: tuple[Floats, Floats]
     seeds: tuple[int, int]
     images: int
+    errors: tuple[Floats, Floats] | None = None
 
     @property
     def images_only(self) -> Floats:
@@ -82,6 +84,12 @@ class Components:
         """
         unbiased = self.between_images + self.between_seeds[0] + self.between_seeds[1] - self.rest[0] - self.rest[1]
         return np.maximum(unbiased, FLOOR * self.between_images)
+
+    @property
+    def shared(self) -> Floats:
+        """The part of `variance` that is no network's alone: the images', not below a tenth of what they show."""
+        own = self.between_seeds[0] + self.between_seeds[1]
+        return np.maximum(self.variance - own, FLOOR * self.between_images)
 
     @property
     def freedom(self) -> Floats:
@@ -124,8 +132,11 @@ def components(candidate: Floats, reference: Floats) -> Components:
     gain = differences.mean(axis=-1)
     squares = (differences - gain[..., None]) ** 2
     total, fourth = squares.sum(axis=-1), (squares**2).sum(axis=-1)
-    lacking = np.maximum(_typical(total, candidate, reference) - total, 0.0)
-    total, fourth = total + lacking, fourth + lacking**2 / 2
+    errors = None
+    if _right_or_wrong(candidate) and _right_or_wrong(reference):
+        errors = 1.0 - first.by_image.mean(axis=-1), 1.0 - second.by_image.mean(axis=-1)
+        lacking = np.maximum(_typical(total, candidate, reference) - total, 0.0)
+        total, fourth = total + lacking, fourth + lacking**2 / 2
     return Components(
         gain=gain,
         between_images=total / (images - 1) / images,
@@ -134,6 +145,7 @@ def components(candidate: Floats, reference: Floats) -> Components:
         rest=(first.rest, second.rest),
         seeds=(candidate.shape[-2], reference.shape[-2]),
         images=images,
+        errors=errors,
     )
 
 
@@ -165,12 +177,10 @@ class ArmParts:
 
 
 def _typical(total: Floats, candidate: Floats, reference: Floats) -> Floats:
-    """Return the squared difference of a typical image where scores are right or wrong, else 0.
+    """Return the squared difference of a typical image, of scores that are right or wrong.
 
     Images that every training got alike say nothing of it.
     """
-    if not (_right_or_wrong(candidate) and _right_or_wrong(reference)):
-        return np.zeros_like(total)
     least = np.minimum(candidate.min(axis=-2), reference.min(axis=-2))
     most = np.maximum(candidate.max(axis=-2), reference.max(axis=-2))
     typical: Floats = (total + 1.0) / ((least < most).sum(axis=-1) + 1.0)

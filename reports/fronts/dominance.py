@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Points", "knee", "non_dominated", "ranks", "scaled"]
+__all__ = ["Points", "foremost", "knee", "non_dominated", "ranks", "scaled"]
 
 Points = npt.NDArray[np.float64]
 
@@ -51,6 +51,23 @@ def non_dominated(points: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         better = values[rest] < values[first]
         rest = rest[better.any(axis=1) | (values[rest] == values[first]).all(axis=1)]
     return out
+
+
+def foremost(points: npt.ArrayLike, count: int) -> npt.NDArray[np.int64]:
+    """Return the indices of the first points by rank, of equal ranks in their order; without ranking all the others.
+
+    Args:
+        points: `(n, m)`, smaller is better.
+        count: How many, at most.
+    """
+    values = _matrix(points)
+    left, found = np.arange(len(values)), [np.zeros(0, dtype=np.int64)]
+    while left.size and sum(map(len, found)) < count:
+        on_front = non_dominated(values[left])
+        # What is not finite comes last.
+        found.append(left[on_front] if on_front.any() else left)
+        left = left[~on_front] if on_front.any() else left[:0]
+    return np.concatenate(found)[:count]
 
 
 def knee(points: npt.ArrayLike) -> int | None:

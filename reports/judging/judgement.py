@@ -189,6 +189,7 @@ class Judgement:
         arms: All retrained networks.
         curse: How much better the search had made the candidate look.
         agreement: How well the search's scores rank the networks.
+        short: Whether the search's scores are of short trainings from trained weights, not of trainings from scratch.
     """
 
     verdict: Verdict
@@ -198,6 +199,7 @@ class Judgement:
     arms: tuple[Arm, ...]
     curse: Curse | None
     agreement: Agreement | None
+    short: bool = False
 
     @property
     def candidate(self) -> Arm:
@@ -220,6 +222,7 @@ def judge(
     recipes: Sequence[str] = (),
     failed: Sequence[FailedNetwork] = (),
     entered: Collection[str] = (),
+    short: bool = False,
 ) -> Judgement | None:
     """Return the verdict on retrained networks; `None` where nothing was retrained that one could be about.
 
@@ -234,6 +237,7 @@ def judge(
         failed: The networks of which trainings failed.
         entered: Ids of the finalists that take part, but for the original; those that failed need not be among them.
             Where none has a result, another network that does cannot stand in for them, and all is open.
+        short: Whether the search's own scores are of short trainings from trained weights.
 
     Raises:
         DataError: Two networks were not tested on the same images.
@@ -258,6 +262,7 @@ def judge(
         arms=tuple(arms),
         curse=curse(own[0], quality),
         agreement=agreement(arms, own[0].recipe),
+        short=short,
     )
 
 

@@ -41,6 +41,7 @@ def judgement_of(run: RunRecord) -> Judgement | None:
         recipes=recipes(run),
         failed=failed_networks(run),
         entered=entered_finalists(run),
+        short=run.short,
     )
 
 

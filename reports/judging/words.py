@@ -187,7 +187,12 @@ def _is_sum(compared: Compared) -> bool:
 def _search(judgement: Judgement) -> Iterator[str]:
     """Say what the search's scores were worth."""
     measure, curse, agreement = judgement.measure, judgement.curse, judgement.agreement
-    if curse is not None:
+    if curse is not None and judgement.short:
+        yield (
+            f"The search had shown {measure.format(curse.searched)} validation {measure.label} of a short training, "
+            f"which began with trained weights; retraining, from scratch, shows {measure.format(curse.validated)}."
+        )
+    elif curse is not None:
         yield (
             f"The winner's curse: the search had shown {measure.format(curse.searched)} validation {measure.label}, "
             f"retraining shows {measure.format(curse.validated)}. The search flattered it by "

@@ -15,6 +15,7 @@ from reports.marginal.adjusted import Adjusted, Posterior, adjusted_ratios, adju
 from reports.marginal.design import Choice, Design, Row, make_design
 from reports.marginal.judged import CERTAIN, Judged, holm, judge
 from reports.marginal.shrinkage import Fit, sums
+from reports.one_thread import one_thread
 
 __all__ = ["ALIKE", "CERTAIN", "LEAST", "Cell", "Effects", "Line", "effects_of"]
 
@@ -106,6 +107,7 @@ class Effects:
         return self.design.size
 
 
+@one_thread()
 def effects_of(
     points: Sequence[str], chosen: Sequence[Sequence[Choice]], gain: Any, *, sign: float = 1.0, beside: Any = None
 ) -> Effects:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.marginal.recipe_model import Factor, RecipeModel, fit_recipes
+from reports.one_thread import one_thread
 
 __all__ = ["CERTAIN", "EACH", "LEAST", "Along", "BestRecipe", "Change", "Outcome", "Recipes", "recipes_of"]
 
@@ -106,6 +107,7 @@ class Recipes:
     problem: str = ""
 
 
+@one_thread()
 def recipes_of(operators: Sequence[str], shares: Array, factors: Sequence[Factor], gain: Array) -> Recipes:
     """Return what candidates say of operators and hyperparameters; see `reports.marginal.recipe_model`.
 

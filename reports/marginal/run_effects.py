@@ -33,7 +33,14 @@ def beside_of(run: RunRecord) -> tuple[str, ...]:
 
 
 def effects_of_run(run: RunRecord, catalog: Catalog, quality: Measure) -> Effects:
-    """Return the effects on a quality, of all complete candidates of the search, its baselines and what was drawn."""
+    """Return the effects on a quality, of all complete candidates of the search, its baselines and what was drawn.
+
+    They are worked out once for a catalog.
+    """
+    return catalog.once(f"effects on {quality.name}", lambda: _effects(run, catalog, quality))
+
+
+def _effects(run: RunRecord, catalog: Catalog, quality: Measure) -> Effects:
     entries = [entry for entry in (*catalog.entries, *catalog.drawn) if _has(entry, quality)]
     values = np.array([entry.values[quality.name] for entry in entries], np.float64)
     names, chosen = decisions([entry.architecture for entry in entries])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.marginal.cells import Effects, Line
+from reports.one_thread import one_thread
 
 __all__ = ["Importance", "Share", "importance_of"]
 
@@ -55,6 +56,7 @@ class Importance:
     rest: Share
 
 
+@one_thread()
 def importance_of(effects: Effects, *, draws: int = DRAWS, seed: int = 0) -> Importance | None:
     """Return the importance of each point, or `None` without a model.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reports.candidates.table import trained_epochs
 from reports.drawing.figure_style import TITLE, axis, layout
 from reports.drawing.palette import LIGHT
 from reports.panels.panel import PANELS, Panel
@@ -95,8 +96,10 @@ def learning_info(run: RunRecord, catalog: Catalog) -> LearningInfo:
 
 
 def _again(run: RunRecord) -> int:
-    """Return the epochs that were trained again because a stopped training was begun anew."""
-    return int(run.table.loc[repeated(run.table), "epochs"].sum())
+    """Return the epochs that were trained twice, because a stopped training was begun anew instead of going on."""
+    stopped = repeated(run.table)
+    taken_over = (run.table["epochs"] - trained_epochs(run.table))[~stopped]
+    return int(run.table.loc[stopped, "epochs"].sum() - taken_over.sum())
 
 
 def learning_figure(info: LearningInfo) -> Figure:

@@ -1,4 +1,4 @@
-"""Panel 14: how the hypervolume grew, beside the searches that it is compared with."""
+"""Panel 15: how the hypervolume grew, beside the searches that it is compared with."""
 
 from __future__ import annotations
 
@@ -80,4 +80,4 @@ def _compared(searches: tuple[Growth, ...]) -> str:
     return f"Reached at the end: {', '.join(ends[:-1])} and {ends[-1]}. One run each: chance is not excluded."
 
 
-PANELS.register("progress")(Panel(14, "Progress", progress_info, figure=progress_figure, data=progress_data))
+PANELS.register("progress")(Panel(15, "Progress", progress_info, figure=progress_figure, data=progress_data))

@@ -1,4 +1,4 @@
-"""Panel 15: what went wrong, and where the numbers come from."""
+"""Panel 16: what went wrong, and where the numbers come from."""
 
 from __future__ import annotations
 
@@ -31,4 +31,4 @@ def provenance_info(run: RunRecord, catalog: Catalog) -> ProvenanceInfo:
     return ProvenanceInfo(failure_groups(run, catalog), provenance(run, catalog))
 
 
-PANELS.register("provenance")(Panel(15, "Failures and provenance", provenance_info, short="Provenance"))
+PANELS.register("provenance")(Panel(16, "Failures and provenance", provenance_info, short="Provenance"))

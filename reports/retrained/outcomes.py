@@ -18,7 +18,16 @@ from reports.candidates import table as candidates
 from reports.candidates.candidate import RETRAINED
 from reports.comparison import miou_values
 
-__all__ = ["KeptValues", "Outcomes", "outcomes_path", "read_outcomes", "read_scores", "read_values", "stacked"]
+__all__ = [
+    "KeptValues",
+    "Outcomes",
+    "outcomes_path",
+    "read_outcomes",
+    "read_scores",
+    "read_values",
+    "scores_of",
+    "stacked",
+]
 
 
 class KeptValues(Mapping[str, NDArray[Any]]):
@@ -52,7 +61,7 @@ class KeptValues(Mapping[str, NDArray[Any]]):
         Raises:
             RunError: A file is missing, damaged, or without that measure; the message names it.
         """
-        return stacked([_scores(path, measure) for path in self._paths]).astype(np.float64, copy=False)
+        return stacked([scores_of(path, measure) for path in self._paths]).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +140,7 @@ def read_scores(run_dir: str | Path, candidate_id: str, number: int, measure: st
     Raises:
         RunError: The file is missing, damaged, or without that measure; the message names it.
     """
-    return _scores(outcomes_path(run_dir, candidate_id, number), measure)
+    return scores_of(outcomes_path(run_dir, candidate_id, number), measure)
 
 
 def stacked(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -154,7 +163,12 @@ def _require_alike(paths: Sequence[Path], names: Sequence[Sequence[str]]) -> Non
             )
 
 
-def _scores(path: Path, measure: str) -> NDArray[np.float64]:
+def scores_of(path: Path, measure: str) -> NDArray[np.float64]:
+    """Return values `(N,)` of a file whose mean over the images is the measure of one training.
+
+    Raises:
+        RunError: The file is missing, damaged, or without that measure; the message names it.
+    """
     values = _values(path, measure)
     return miou_values(values[None])[0] if measure == "miou" else values.astype(np.float64)
 
@@ -189,7 +203,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="numpy") as file:
             yield file
     except FileNotFoundError:
-        raise RunError(f"{path}, what the test images got, is missing; restore it from a copy.") from None
+        raise RunError(f"{path}, what the images got, is missing; restore it from a copy.") from None
     except (SafetensorError, OSError, ValueError) as error:
         what = " ".join(str(error).split()).rstrip(".")
-        raise RunError(f"{path}, what the test images got, is damaged ({what}); restore it from a copy.") from None
+        raise RunError(f"{path}, what the images got, is damaged ({what}); restore it from a copy.") from None

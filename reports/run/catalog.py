@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 
@@ -22,6 +22,8 @@ from spaces import Architecture, FusionPoint, SpaceRef, from_ref
 from spaces.hyperparameter import HOST
 
 __all__ = ["Catalog", "Entry", "Network", "make_catalog"]
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +101,13 @@ class Catalog:
     networks: tuple[Network, ...]
     points: tuple[str, ...]
     hyperparameters: tuple[str, ...] = ()
+    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` does, worked out once for all who ask for it by its name."""
+        if name not in self._known:
+            self._known[name] = make()
+        return cast(T, self._known[name])
 
     def network(self, entry: Entry) -> Network:
         """Return the host network of a candidate."""

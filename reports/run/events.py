@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,25 +15,51 @@ __all__ = ["SEARCH_EVENTS", "last_event", "needed_to_go_on"]
 SEARCH_EVENTS: Final = ("launched", "resumed", "interrupted", "ended")
 # Limits over all of a run, which end it again at once; of `search.timeout` a resume has as much again.
 _LASTING: Final = ("search.patience", "limits.device_hours")
+# Bytes of a log that are read at once.
+_BLOCK: Final = 1 << 20
 
 
 def last_event(path: Path, *kinds: str) -> dict[str, Any] | None:
     """Return the last event of a log, or the last one of these kinds.
 
-    `None` where there is none or, of all kinds, where its last line is torn.
+    `None` where there is none or, of all kinds, where its last line is torn. A log is read from its end, and no further
+    than needed.
     """
+    named = [json.dumps(kind).encode() for kind in kinds]
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
+        for line in _from_the_end(path, named):
+            try:
+                read = json.loads(line)
+            except ValueError:
+                read = None
+            event = read if isinstance(read, dict) else {}
+            if not kinds or event.get("event") in kinds:
+                return event or None
+    except OSError:
         return None
-    for line in reversed(lines):
-        try:
-            event = dict(json.loads(line))
-        except ValueError:
-            event = {}
-        if not kinds or event.get("event") in kinds:
-            return event or None
     return None
+
+
+def _from_the_end(path: Path, named: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a file, the last one first; those that hold none of `named` may be left out."""
+    with path.open("rb") as file:
+        place = file.seek(0, os.SEEK_END)
+        torn = b""
+        if place:
+            # What follows the last line's end is no line.
+            file.seek(place - 1)
+            place -= file.read(1) == b"\n"
+            while place:
+                start = max(place - _BLOCK, 0)
+                file.seek(start)
+                text = file.read(place - start) + torn
+                if not named or any(name in text for name in named):
+                    torn, *lines = text.split(b"\n")
+                    yield from reversed(lines)
+                else:
+                    torn = text.partition(b"\n")[0]
+                place = start
+            yield torn
 
 
 def needed_to_go_on(run: RunRecord) -> tuple[str, ...]:

@@ -96,6 +96,5 @@ def _grown(
             front = np.vstack([front[~(point <= front).all(axis=1)], point])
             volume = hypervolume(front, bound)
         share.append(round(volume / whole, 6))
-    taken = rows["epochs"].fillna(0).to_numpy(np.int64) if "epochs" in rows.columns else np.zeros(len(rows), np.int64)
-    epochs = np.cumsum(taken).tolist()
+    epochs = np.cumsum(candidates.trained_epochs(rows).to_numpy(np.int64)).tolist()
     return Growth(name, tuple(epochs), tuple(share))

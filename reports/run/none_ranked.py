@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.candidates.table import comparable
 from reports.candidates.violations import Excess, bound_in_words, excesses
 from reports.measures import MEASURES
 from reports.run.commands import resume_command
@@ -42,7 +43,7 @@ class NoneRanked:
 
 def none_ranked(run: RunRecord) -> NoneRanked | None:
     """Return why no candidate of a run is ranked; `None` where one is."""
-    if len(run.ranked):
+    if comparable(run.table).any():
         return None
     if len(run.beyond):
         return _beyond(run)

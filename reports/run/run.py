@@ -21,9 +21,12 @@ from reports.run.commands import export_command, retrain_command
 from reports.tables.ranking import beyond_constraints, ranked
 from spaces.importing import import_modules, make_importable
 
-__all__ = ["CONFIG", "FORMAT", "RunRecord", "load_run", "read_config"]
+__all__ = ["CANDIDATE_EPOCHS", "CONFIG", "FORMAT", "RunRecord", "load_run", "read_config"]
 
 CONFIG, LOG = "config.yaml", "log.jsonl"
+# Under `resolved`: how long the candidates of the search are trained.
+CANDIDATE_EPOCHS = "candidate_epochs"
+SCRATCH = "scratch"
 # The table is written when the first candidate has ended.
 _FINISHED = b'"event": "finished"'
 # Of run directories; raised when an older version could not read one any more.
@@ -91,9 +94,47 @@ class RunRecord:
 
     @property
     def epochs(self) -> int | None:
-        """Epochs of a whole training."""
+        """Epochs of a candidate's whole training, which is shorter than `train.epochs` where it began with weights."""
+        noted = _mapping(self.config.get("resolved")).get(CANDIDATE_EPOCHS)
+        return noted if isinstance(noted, int) else self.whole_epochs
+
+    @property
+    def epochs_key(self) -> str:
+        """The config key that says how long a candidate's whole training is."""
+        return "strategy.epochs" if self.short else "train.epochs"
+
+    @property
+    def whole_epochs(self) -> int | None:
+        """Epochs of a training from scratch: `train.epochs`."""
         epochs = _mapping(self.config.get("train")).get("epochs")
         return epochs if isinstance(epochs, int) else None
+
+    @property
+    def strategy(self) -> str:
+        """With which weights trainings began: `search.strategy`; empty where the run does not say."""
+        return str(_mapping(self.config.get("search")).get("strategy") or "")
+
+    @property
+    def short(self) -> bool:
+        """Whether the search's candidates began with another network's weights, and were not trained from scratch."""
+        if not self.begins_with_weights or not len(self.table) or "start" not in self.table.columns:
+            return self.begins_with_weights
+        # A second look goes on from where its own architecture was stopped.
+        return bool((self.table["start"].notna() & (self.table["before"] == 0)).any())
+
+    @property
+    def begins_with_weights(self) -> bool:
+        """Whether its strategy trains anything beside the search, with whose weights others begin."""
+        return self.strategy not in ("", SCRATCH)
+
+    @property
+    def devices(self) -> float:
+        """Devices of a worker: its GPUs, or its CPU cores where it uses none."""
+        ray, gpus = _mapping(self.config.get("ray")), _mapping(self.config.get("ray")).get("gpus_per_trial", "auto")
+        if gpus == "auto":
+            on_cpu = _mapping(self.config.get("train")).get("device") == "cpu"
+            gpus = 1 if self.environment.get("gpus") and not on_cpu else 0
+        return float(gpus or ray.get("cpus_per_trial") or 1)
 
     @property
     def trials(self) -> int | None:

@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from reports.candidates.candidate import STATES, TRAINED
+from reports.candidates.table import trained_epochs
 from reports.measures import MEASURES, Measure
 from reports.phrases import gained, ratio, signed_points, signed_range
 from reports.proportions import difference_interval
@@ -122,7 +123,9 @@ def search_verdict(run: RunRecord, catalog: Catalog) -> SearchVerdict:
         outcome=outcome,
         headline=_HEADLINES[outcome] if none is None else f"No verdict: {none.headline}.",
         sentence=_sentence(outcome, catalog, best, comparison, none),
-        evidence=_evidence(outcome, comparison, against_sum) if none is None else (none.advice,) * bool(none.advice),
+        evidence=_evidence(run, outcome, comparison, against_sum)
+        if none is None
+        else (none.advice,) * bool(none.advice),
         best=best,
         comparison=comparison,
         against_sum=against_sum,
@@ -228,8 +231,10 @@ def _over(measure: Measure, gain: float) -> str:
     return f"{gained(measure, gain)} {measure.label} than"
 
 
-def _evidence(outcome: Outcome, comparison: Comparison | None, against_sum: Comparison | None) -> tuple[str, ...]:
-    out = []
+def _evidence(
+    run: RunRecord, outcome: Outcome, comparison: Comparison | None, against_sum: Comparison | None
+) -> tuple[str, ...]:
+    out = [_short(run)] if run.short and outcome != "no_candidate" else []
     if comparison is not None:
         out.append(_noise(comparison))
     if against_sum is not None:
@@ -242,6 +247,16 @@ def _evidence(outcome: Outcome, comparison: Comparison | None, against_sum: Comp
             "Train both again with several seeds before you decide."
         )
     return tuple(out)
+
+
+def _short(run: RunRecord) -> str:
+    """Say what was trained: a network that is trained from scratch may reach more or less, and rank otherwise."""
+    after = f" after {run.epochs} epochs" if run.epochs else ""
+    whole = f" of {run.whole_epochs} epochs" if run.whole_epochs else ""
+    return (
+        f"All values are of short trainings, which began with trained weights:{after} of their own. What a training "
+        f"from scratch{whole} reaches, and in which order, only retraining shows."
+    )
 
 
 def _noise(comparison: Comparison) -> str:
@@ -291,7 +306,7 @@ def _budget(run: RunRecord) -> Budget:
     return Budget(
         trials=run.trials,
         trained=len(trained),
-        epochs=int(trained["epochs"].sum()),
+        epochs=int(trained_epochs(trained).sum()),
         full_epochs=None if run.epochs is None else run.epochs * int((~repeated(trained)).sum()),
         seconds=float(table["seconds"].sum()),
         elapsed=_elapsed(table),

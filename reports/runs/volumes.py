@@ -98,12 +98,12 @@ def _share(points: Points, low: Points, scale: Points, whole: float) -> float:
 def _spent(side: Side) -> tuple[int, float, int]:
     """Return epochs, seconds and number of the candidates that were trained."""
     rows = side.run.table[side.run.table["state"].isin(TRAINED)]
-    return int(rows["epochs"].sum()), float(rows["seconds"].sum()), len(rows)
+    return int(candidates.trained_epochs(rows).sum()), float(rows["seconds"].sum()), len(rows)
 
 
 def _ended_within(side: Side, objectives: Sequence[str], epochs: int) -> Points:
     """Return the objectives of the candidates that were complete when that many epochs had been trained."""
     rows = side.run.table[side.run.table["state"].isin(TRAINED)]
     rows = rows.sort_values(["finished", "number"], kind="stable")
-    rows = rows[rows["epochs"].cumsum() <= epochs]
+    rows = rows[candidates.trained_epochs(rows).cumsum() <= epochs]
     return candidates.losses(rows[candidates.comparable(rows)], objectives)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from reports.runtimes.in_place import without_in_place
 from spaces.tracing.outputs import outputs_of, parts, tensors_in
 
 __all__ = ["MAX_BATCH", "any_batch", "by_place", "example", "exported_program", "input_names", "output_names"]
@@ -20,7 +21,7 @@ MAX_BATCH = 4096
 def exported_program(
     network: nn.Module, inputs: Sequence[Tensor], *, batch: int | None = None, largest: int | None = None
 ) -> ExportedProgram:
-    """Return a network as an exported program.
+    """Return a network as an exported program, without operations in place where nothing else sees them.
 
     Where the network returns objects of other classes than tuples, lists and dicts, the program returns a dict of
     tensors by their place, such as `states.0`.
@@ -36,9 +37,9 @@ def exported_program(
         fresh = copy.deepcopy(network)
         plain = fresh if _is_plain(_returned(network, example(inputs, batch))) else by_place(fresh)
         if batch is not None:
-            return torch.export.export(plain, example(inputs, batch))
+            return without_in_place(torch.export.export(plain, example(inputs, batch)))
         shapes = any_batch(inputs, largest or MAX_BATCH)
-        return torch.export.export(plain, example(inputs, largest), dynamic_shapes=shapes)
+        return without_in_place(torch.export.export(plain, example(inputs, largest), dynamic_shapes=shapes))
 
 
 def example(inputs: Sequence[Tensor], batch: int | None = None) -> tuple[Tensor, ...]:

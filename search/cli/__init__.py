@@ -14,7 +14,7 @@ __all__ = ["COMMANDS", "main"]
 
 # Each is a module of this package. `--help` lists them in this order.
 COMMANDS = (
-    *("launch", "resume", "retrain", "status", "report", "replay", "export"),
+    *("launch", "resume", "retrain", "status", "report", "solve", "replay", "export"),
     *("spaces", "ops", "runtimes", "doctor"),
 )
 

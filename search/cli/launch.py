@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from search.cli.app import WithTensorBoard, app, parse_overrides
+from search.cluster.fork_server.handle import fork_server
 
 
 @app.command()
@@ -44,6 +45,9 @@ def launch(
 
     Example: fusion-nas launch examples/digits.yaml --run-dir runs/a --set search.trials=8
     """
+    if not dry_run and submit is None:
+        # Imports what workers need, while this process imports what it needs.
+        fork_server()
     from search.cli.outcome import print_plan, print_run
     from search.config import SearchConfig
     from search.run.jobs import launch as launch_run

@@ -21,10 +21,15 @@ from reports.run.run import load_run
 from search.cli.console import print_table
 from search.cli.hyperparameters import searched_beside
 from search.cli.power import power_of_launch
+from search.cli.strategy import strategy_lines
+from search.cli.trust import trust_lines
 from search.config import SearchConfig
+from search.config.strategy import LIBRARY
 from search.run.planning import plan
 from search.run.prior import require_prior
 from search.run.run import Run
+from search.run.supernet_room import supernet_in_words
+from search.study.strategies.library import library_trainings
 from search.watching.status import ending, how_to_resume, read_status
 from spaces import Architecture, JointSpace
 
@@ -52,12 +57,23 @@ def print_plan(config: SearchConfig) -> None:
             Console().print(table)
         raise
     table.add_row("data", f"{dataset.name}: {_images(dataset.sizes())}")
-    table.add_row("search", f"{config.search.trials} candidates of {config.train.epochs} epochs")
+    table.add_row("search", f"{config.search.trials} candidates of {_epochs(config.candidate_train.epochs)}")
+    for place, line in enumerate(strategy_lines(config)):
+        table.add_row("" if place else "strategy", line)
+    if config.search.strategy == LIBRARY:
+        count = len(library_trainings(space.space, config.search.seed, config.strategy.library_seeds))
+        table.add_row("library", f"{count} trainings of {_epochs(config.strategy.library_epochs)} before")
     table.add_row("objectives", ", ".join(config.objectives))
     _add_space(table, space)
+    if supernet := supernet_in_words(config, space.space, dataset):
+        table.add_row("supernet", supernet)
     for head, line in zip_longest(("power",), power_of_launch(config, dataset), fillvalue=""):
         table.add_row(head, line)
     Console().print(table)
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count:,} epochs"
 
 
 def _images(sizes: Mapping[str, Any]) -> str:
@@ -103,6 +119,10 @@ def print_run(run: Run) -> None:
     typer.echo(f"\nreport  {run.path / 'report.html'}")
     typer.echo(f"export  fusion-nas export {quote(str(run.path))} -o DIR --pick best|knee|ID")
     typer.echo(f"verdict fusion-nas retrain {quote(str(run.path))}")
+    if config.search.strategy == LIBRARY:
+        typer.echo(f"solve   fusion-nas solve {quote(str(run.path))} --budget params=N")
+    for place, line in enumerate(trust_lines(load_run(run.path))):
+        typer.echo(f"{'' if place else 'trust':<8}{line}")
     if why:
         typer.echo(why)
 

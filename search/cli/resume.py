@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from search.cli.app import RunDir, WithTensorBoard, app, parse_overrides
+from search.cluster.fork_server.handle import fork_server
 
 
 @app.command()
@@ -30,6 +31,7 @@ def resume(
 
     Example: fusion-nas resume runs/a --set search.trials=80
     """
+    fork_server()
     from search.cli.outcome import print_run
     from search.run.jobs import resume as resume_run
 

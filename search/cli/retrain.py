@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search.cli.app import RunDir, app
+from search.cluster.fork_server.handle import fork_server
 
 
 @app.command()
@@ -48,6 +49,8 @@ def retrain(
 
     Example: fusion-nas retrain runs/a --top 2 --seeds 5 --recipe long.yaml --dry-run
     """
+    if not dry_run:
+        fork_server()
     from search.cli.retraining import print_prospect, print_retrained
     from search.run.retrain import prospect
     from search.run.retrain import retrain as retrain_run

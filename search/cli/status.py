@@ -44,6 +44,8 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "front", f"{found['front']} of {found['candidates']['complete']} complete candidates"
     elif found["none_ranked"] and (found["nearest"] or found["run"] == "ended"):
         yield "none ranked", found["none_ranked"].replace("`", "")
+    if found["trust"]:
+        yield "trust", found["trust"]["sentence"]
     if (again := found["retraining"]) is not None:
         yield (
             "retraining",

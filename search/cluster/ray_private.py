@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import re
 import signal
 import subprocess
@@ -9,10 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fusion_ops.errors import RunError
+from search.cluster.fork_server.handle import START_WORKER
+from search.cluster.fork_server.start_worker import ADDRESS
 
 __all__ = ["LIBRARY", "PROBE", "StartedProcesses", "complaint", "forming_cluster", "kill_workers", "reread_environment"]
 
@@ -90,6 +95,7 @@ class StartedProcesses:
         with ExitStack() as stack:
             stack.enter_context(_replaced(services, "start_ray_process", started))
             stack.enter_context(_replaced(services, "get_node", found))
+            stack.enter_context(_replaced(services, "start_raylet", partial(_start_raylet, services.start_raylet)))
             for name in _UNNEEDED:
                 stack.enter_context(_replaced(nodes.Node, name, lambda node, **settings: None))
             stack.enter_context(_replaced(utils, "set_sigterm_handler", lambda handler: None))
@@ -106,6 +112,14 @@ class StartedProcesses:
                 process.wait(max(deadline - time.monotonic(), 0))
             process.kill()
             process.wait()
+
+
+def _start_raylet(start: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+    """Start a raylet that starts workers as copies of the fork server, where there is one."""
+    given = inspect.signature(start).bind(*arguments, **settings)
+    if ADDRESS in os.environ:
+        given.arguments["setup_worker_path"] = START_WORKER
+    return start(*given.args, **given.kwargs)
 
 
 def _take_sigterm_back(stopped: Callable[[], bool]) -> None:

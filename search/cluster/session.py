@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typing import Any
 
 from fusion_ops.errors import RunError, first_line
 from reports.scratch import scratch_folder
+from search.cluster.fork_server.handle import end_fork_server, fork_server
+from search.cluster.fork_server.start_worker import ADDRESS
 from search.cluster.ray_private import StartedProcesses, complaint, forming_cluster, reread_environment
 from search.cluster.shipment import runtime_environment
 
@@ -36,6 +39,8 @@ _SETTINGS = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
+# What data sets are read with, which takes a second to import.
+DATA_LIBRARIES = ("PIL.Image", "sklearn.datasets")
 # Despite its name read on every platform; 0 keeps all of Ray's servers on 127.0.0.1.
 _LISTENS_BEYOND_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
@@ -78,6 +83,7 @@ def ray_session(
     with _environment(address), scratch_folder() as folder, forming_cluster(address is not None):
         for name in ("ray", "ray.tune", "ray.train", "ray.data"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        _have_workers_copied(address is None and not gpus)
         settings: dict[str, Any] = {"address": address}
         if address is None:
             settings = {"address": "local", "num_cpus": cpus, "num_gpus": gpus, "_temp_dir": str(folder)}
@@ -119,6 +125,18 @@ def _environment(address: str | None) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(before)
         reread_environment()
+
+
+def _have_workers_copied(copied: bool) -> None:
+    """Have workers begin as copies of a process that has imported what they need, or not.
+
+    On the nodes of a cluster there is none, and whether PyTorch's libraries for a GPU bear it was not tried.
+    """
+    if not copied:
+        end_fork_server()
+    elif (server := fork_server()) is not None:
+        server.have_imported(name for name in DATA_LIBRARIES if name in sys.modules)
+        os.environ[ADDRESS] = server.address
 
 
 @cache

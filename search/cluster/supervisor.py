@@ -56,7 +56,7 @@ def supervised(ledger: Ledger, train: Callable[[Callable[[], int | None]], None]
 def _blame(ledger: Ledger, error: Exception, say: Callable[[str], None]) -> list[int]:
     """Return who was in training when it ended; one that was alone is at fault, and ends."""
     last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-    inside = [one.number for one in ledger.all() if one.state == "running"]
+    inside = [one.number for one in ledger.running()]
     if not inside:
         raise RunError(f"Ray Tune ended with an error: {last}. Resume when its cause is removed.") from error
     memory = LOW_MEMORY in str(error)

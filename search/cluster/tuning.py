@@ -14,6 +14,7 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from reports.candidates.candidate import Candidate
+from search.cluster.passed_on import Store
 from search.cluster.ray_private import kill_workers
 from search.cluster.worker import CandidateTrainable
 from search.study.ledger import Ledger
@@ -23,7 +24,7 @@ from search.training.files import CandidateFiles
 from search.training.job import Assignment, Job
 from search.training.watchdog import take_verdict
 
-__all__ = ["run_tune"]
+__all__ = ["assigned", "run_tune"]
 
 
 class Unsaved:
@@ -45,6 +46,7 @@ class LedgerSearcher(Unsaved, Searcher):
         stopped: Callable[[], bool],
     ) -> None:
         super().__init__()
+        self._store = Store(job.files)
         self._ledger, self._ask, self._job = ledger, ask, job
         self._concurrent, self._stopped = concurrent, stopped
 
@@ -58,7 +60,12 @@ class LedgerSearcher(Unsaved, Searcher):
         if candidate is None:
             # One of those in training may yet turn out to be infeasible, and then another one takes its place.
             return Searcher.FINISHED if self._ledger.in_training() == 0 else None
-        return {"job": self._job, "candidate": _assigned(candidate)}
+        begun: dict[str, Any] = {"job": self._job, "candidate": assigned(candidate, self._ledger)}
+        # A second look whose state is gone begins as it did at first.
+        start = self._ledger.parent if candidate.before else candidate.start
+        if start is not None:
+            begun["passed_on"] = self._store.get(self._ledger.candidates[start])
+        return begun
 
     def on_trial_complete(self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False) -> None:
         """Do nothing: scheduler and callback have reported the end."""
@@ -193,9 +200,19 @@ def run_tune(
     tuner.fit()
 
 
-def _assigned(candidate: Candidate) -> Assignment:
+def assigned(candidate: Candidate, ledger: Ledger) -> Assignment:
+    """Return what a worker is told of a candidate."""
+    slots = {slot.name: slot.points for slot in ledger.space.slots}
     return Assignment(
-        candidate.number, candidate.architecture, candidate.seed, candidate.recipe, dict(candidate.hyperparameters)
+        candidate.number,
+        candidate.architecture,
+        candidate.seed,
+        candidate.recipe,
+        dict(candidate.hyperparameters),
+        candidate.series,
+        candidate.start,
+        candidate.before,
+        tuple(point.name for point in slots.get(candidate.slot, ())),
     )
 
 

@@ -12,30 +12,36 @@ import torch
 from ray import tune
 
 from fusion_ops.errors import CandidateError, DataError, OutOfMemory, described, first_line
+from search.cluster.passed_on import PassedOn
 from search.training import data
 from search.training.device import free_memory, is_lost, prepare
 from search.training.disk import trouble
 from search.training.files import FAILURE
 from search.training.held_out import digest
+from search.training.inheritance import Inheritance, read_inheritance
 from search.training.job import Assignment, Job, Progress
 from search.training.loop import DeviceData
 from search.training.machine import describe_machine
 from search.training.measuring.costs import Costs
 from search.training.measuring.int8 import Int8Qualities
 from search.training.resumable import ResumableTraining
+from search.training.supernet.training import SupernetTraining
 from search.training.watchdog import Watchdog, end_worker, take_verdict
 
 __all__ = ["CandidateTrainable"]
 
 MOST_TRACEBACK = 200_000
 
+Training = ResumableTraining | SupernetTraining
+
 
 class CandidateTrainable(tune.Trainable):
     """Trains one candidate, one rung a step.
 
-    The trial's config holds `job`, a `Job`, and `candidate`, an `Assignment`; a step returns its `Progress` as
-    `progress`. An error in training is a result, not an exception: Tune retries lost workers only. A result does
-    not ask Tune to stop the trial, either: the driver stops it, where an error in doing so is noticed.
+    The trial's config holds `job`, a `Job`, `candidate`, an `Assignment`, and `passed_on` where it begins with another
+    one's weights; a step returns its `Progress` as `progress`. An error in training is a result, not an exception:
+    Tune retries lost workers only. A result does not ask Tune to stop the trial, either: the driver stops it, where an
+    error in doing so is noticed.
     """
 
     def setup(self, config: dict[str, Any], dataset: data.Dataset | None = None) -> None:
@@ -45,13 +51,15 @@ class CandidateTrainable(tune.Trainable):
         self._watchdog = Watchdog()
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._machine: dict[str, Any] | None = None
+        self._known_parent: tuple[int, Inheritance] | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next candidate; nothing heavy happens before its first step."""
         self._job: Job = new_config["job"]
         self._candidate: Assignment = new_config["candidate"]
-        self._training: ResumableTraining | None = None
+        self._passed_on: PassedOn | None = new_config.get("passed_on")
+        self._training: Training | None = None
         return True
 
     def step(self) -> dict[str, Any]:
@@ -108,7 +116,7 @@ class CandidateTrainable(tune.Trainable):
             )
         return dataset.test
 
-    def _train(self) -> tuple[ResumableTraining, dict[str, float]]:
+    def _train(self) -> tuple[Training, dict[str, float]]:
         """Train to the next rung; return the training, and once it is done what is measured of the network."""
         if self._training is None:
             with self._watched(0.0):
@@ -119,9 +127,16 @@ class CandidateTrainable(tune.Trainable):
                 training.advance()
             return training, self._measure(training) if training.done else {}
 
-    def _measure(self, training: ResumableTraining) -> dict[str, float]:
-        """Return what is measured of a trained network: its costs and, of a retraining, what the test images say."""
+    def _measure(self, training: Training) -> dict[str, float]:
+        """Return what is measured of a trained network: its costs and, of a retraining, what the test images say.
+
+        A supernet is no network of the space, so that nothing is measured of it.
+        """
+        if isinstance(training, SupernetTraining):
+            return {}
         costs = self._costs.measure(training.session.model)
+        with self._costs.training():
+            training.look_at_images()
         if self._int8:
             with self._costs.training():
                 costs |= self._int8.measure(training.best(), training.output)
@@ -129,13 +144,24 @@ class CandidateTrainable(tune.Trainable):
             return costs
         return costs | training.examine(self._test)
 
-    def _begin(self) -> ResumableTraining:
+    def _begin(self) -> Training:
         verdict = take_verdict(self._job.files, self._candidate)
         if verdict is not None:
             raise CandidateError(verdict)
-        return ResumableTraining(self._job, self._candidate, self._data, self._watchdog.beat)
+        stage, beat = self._job.stages.get(self._candidate.series), self._watchdog.beat
+        if stage is not None and stage.supernet is not None:
+            return SupernetTraining(self._job, self._candidate, stage.supernet, self._data, beat, self._parent())
+        return ResumableTraining(self._job, self._candidate, self._data, beat, self._parent())
 
-    def _keep(self, training: ResumableTraining) -> str:
+    def _parent(self) -> Inheritance | None:
+        """Return what the candidate begins with, fetched once for all that begin with the same."""
+        if self._passed_on is None:
+            return None
+        if self._known_parent is None or self._known_parent[0] != self._passed_on.number:
+            self._known_parent = self._passed_on.number, read_inheritance(self._passed_on.fetch())
+        return self._known_parent[1]
+
+    def _keep(self, training: Training) -> str:
         """Keep what is trained; return what is wrong with the disk, if anything is."""
         try:
             training.keep()
@@ -162,7 +188,8 @@ class CandidateTrainable(tune.Trainable):
         if training is None:
             return Progress((), 0.0, self._worker, done, machine=machine, **fields)
         curve, seconds = tuple(training.curve), training.seconds
-        return Progress(curve, seconds, self._worker, done, note=training.note, machine=machine, **fields)
+        fields |= {"note": training.note, "machine": machine, "before": training.before}
+        return Progress(curve, seconds, self._worker, done, **fields)
 
     def _watched(self, spent: float) -> AbstractContextManager[None]:
         return self._watchdog.watch(self._job.files, self._candidate, self._job.limits, spent=spent)

@@ -5,6 +5,7 @@ What is wrong with it is a `ConfigError` with its place in the config.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
@@ -23,6 +24,8 @@ __all__ = ["REFUSED", "alternatives", "check_hyperparameters", "hyperparameters_
 
 TRAIN, SPACE = "train", "space"
 RANGE = ("low", "high", "log", "step")
+# Keys whose values may each be right, and wrong together.
+_TOGETHER = (("train.loss", "train.class_weights"),)
 _CHOSEN = "each fusion point chooses among its values already; write it under `space`"
 _OF_DATA = "the data set says it"
 REFUSED: Mapping[str, str] = {
@@ -74,14 +77,22 @@ def alternatives(
 ) -> Iterator[tuple[TrainConfig, Document]]:
     """Yield how candidates are trained with each listed value of the training's hyperparameters, one at a time.
 
-    With each goes a document in which the value stands where it is listed.
+    Then with each pair of keys that may be wrong together alone. With each goes a document in which the values stand
+    where they are listed.
     """
-    for name, given in section.items():
-        part, _, key = name.partition(".")
-        if part == TRAIN and not isinstance(given, Mapping):
-            for index, value in enumerate(given):
-                moved = document.moved((HYPERPARAMETERS, name, index), (TRAIN, key))
-                yield TrainConfig.model_validate(train.model_dump() | {key: value}), moved
+    listed = [name for name, given in section.items() if name.startswith(f"{TRAIN}.") and _is_list(given)]
+    pairs = [pair for pair in _TOGETHER if set(pair) <= set(listed)]
+    for names in [*((name,) for name in listed), *pairs]:
+        for chosen in itertools.product(*(enumerate(section[name]) for name in names)):
+            moved, changes = document, {}
+            for name, (index, value) in zip(names, chosen, strict=True):
+                key = name.partition(".")[2]
+                moved, changes[key] = moved.moved((HYPERPARAMETERS, name, index), (TRAIN, key)), value
+            yield TrainConfig.model_validate(train.model_dump() | changes), moved
+
+
+def _is_list(given: Any) -> bool:
+    return isinstance(given, list | tuple)
 
 
 def searchable(space_name: str) -> tuple[str, ...]:

@@ -210,8 +210,8 @@ def check_search(settings: SearchSettings, objectives: Sequence[str], epochs: in
         )
         raise document.error(("search", "prior"), problem)
     if settings.min_epochs > epochs:
-        problem = f"`search.min_epochs` is at most `train.epochs`, {epochs}; got {settings.min_epochs}."
+        problem = f"`search.min_epochs` is at most the epochs of a candidate, {epochs}; got {settings.min_epochs}."
         raise document.error(("search", "min_epochs"), problem)
     if settings.one_epoch_baseline and epochs < 2:
-        problem = "`search.one_epoch_baseline` needs `train.epochs` of at least 2; got 1."
+        problem = "`search.one_epoch_baseline` needs candidates of at least 2 epochs; got 1."
         raise document.error(("search", "one_epoch_baseline"), problem)

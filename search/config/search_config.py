@@ -20,6 +20,7 @@ from search.config.objectives import check_constraints, check_latency, check_obj
 from search.config.recipe import recipe_keys, recipe_train
 from search.config.sections import RayConfig, SearchSettings, SpaceConfig, StorageConfig, VerdictSettings
 from search.config.space import check_space, create_space, resolved_settings, stated_space
+from search.config.strategy import AUTO, StrategySettings, check_strategy, inherited_train, inherits, picked_strategy
 from search.config.user_code import check_loss, try_functions
 from search.training.data import Dataset
 from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, Section, TrainConfig
@@ -45,6 +46,7 @@ class SearchConfig(Section):
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. Those on
             exact costs (`params`, `flops`) are checked before training, those on qualities after it.
         search: Proposals and early stopping.
+        strategy: How trainings go that begin with a trained network's weights.
         limits: When a training is given up, and what the run may use.
         latency: How inference is timed, where that is an objective.
         verdict: When retrained networks count as the same.
@@ -62,6 +64,7 @@ class SearchConfig(Section):
     objectives: tuple[str, ...] = ("accuracy", "params")
     constraints: dict[str, Any] = Field(default_factory=dict)
     search: SearchSettings = SearchSettings()
+    strategy: StrategySettings = StrategySettings()
     limits: LimitsConfig = LimitsConfig()
     latency: LatencyConfig = LatencyConfig()
     verdict: VerdictSettings = VerdictSettings()
@@ -119,6 +122,12 @@ class SearchConfig(Section):
             ConfigError: The network is, or something that is registered, such as an operator.
         """
         require_modules(self.to_dict(), self._document)
+
+    @property
+    def candidate_train(self) -> TrainConfig:
+        """How the candidates of the search are trained: `train`, or the shorter training from a parent's weights."""
+        shorter = inherits(self.search.strategy, self.strategy)
+        return inherited_train(self.train, self.strategy) if shorter else self.train
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -230,7 +239,11 @@ class SearchConfig(Section):
             check_augment(train.augment, task, place)
             check_loss(train.loss, place)
         check_constraints(config.constraints, config.objectives, task, document)
-        check_search(config.search, config.objectives, config.train.epochs, document)
+        if config.search.strategy == AUTO:
+            picked = config.search.model_copy(update={"strategy": picked_strategy(config.hyperparameters)})
+            config = config.model_copy(update={"search": picked})
+        check_strategy(config.search.strategy, config.strategy, config.space.name, config.hyperparameters, document)
+        check_search(config.search, config.objectives, config.candidate_train.epochs, document)
         return config
 
 

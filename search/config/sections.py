@@ -6,12 +6,13 @@ import re
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
-from fusion_ops.errors import UnknownNameError
+from fusion_ops.errors import UnknownNameError, nearest
 from fusion_ops.registry import Registry
 from reports.masking import masked
 from search.config.document import shown
+from search.config.strategy import AUTO, SCRATCH, STRATEGIES
 from search.training.settings import Count, Positive, Section, Seed, Text
 
 __all__ = ["RayConfig", "SearchSettings", "SpaceConfig", "StorageConfig", "VerdictSettings"]
@@ -62,6 +63,10 @@ class SearchSettings(Section):
             search, to compare it with.
         one_epoch_baseline: Whether random architectures are trained for one epoch after the search and the best of
             them in full, for as many epochs as the search, to compare it with.
+        strategy: With which weights trainings begin: `scratch` (with their own), `inherit` (with those of a trained
+            network of sums), `library` (likewise, after every choice was tried alone in that network; `solve` then
+            answers for any budget), `supernet` (with those of a network of all architectures, which scores them
+            before), or `auto` (`inherit`, or `scratch` where hyperparameters are searched).
     """
 
     trials: Count = 40
@@ -76,8 +81,16 @@ class SearchSettings(Section):
     patience: Count | None = None
     random_baseline: bool = False
     one_epoch_baseline: bool = False
-    # Accepted because configs of existing runs name it, but no choice: there is one strategy.
-    strategy: Annotated[Literal["scratch"], Field(exclude=True)] = "scratch"
+    strategy: str = SCRATCH
+
+    @field_validator("strategy")
+    @classmethod
+    def _known_strategy(cls, name: str) -> str:
+        names = (*STRATEGIES, AUTO)
+        if name not in names:
+            known, hint = ", ".join(names), nearest(name, names)
+            raise ValueError(f"`search.strategy` must be one of {known}; got {shown(name)}{hint or '.'}")
+        return name
 
     @field_validator("sampler", "pruner")
     @classmethod

@@ -17,6 +17,9 @@ class Budget:
         device_hours: Hours of devices in training, those before a resume included; `None` for no limit.
         devices: Devices of one worker: its GPUs, or its CPU cores where it uses no GPU.
         trained: Returns the seconds in training of all candidates together.
+
+    Attributes:
+        devices: The same.
     """
 
     def __init__(
@@ -24,7 +27,7 @@ class Budget:
     ) -> None:
         self._timeout = math.inf if timeout is None else timeout
         self._device_hours = math.inf if device_hours is None else device_hours
-        self._devices = devices
+        self.devices = devices
         self._trained = trained
         self._deadline = math.inf
 
@@ -35,7 +38,7 @@ class Budget:
     @property
     def device_hours(self) -> float:
         """Hours of devices in training so far."""
-        return self._trained() * self._devices / 3600
+        return self._trained() * self.devices / 3600
 
     def used_up(self) -> str | None:
         """Return the config key of the limit that is reached, or `None`."""
@@ -46,5 +49,5 @@ class Budget:
     def seconds_left(self, workers: int) -> float:
         """Return the seconds until a limit is reached with so many workers in training; infinite without one."""
         device_seconds = (self._device_hours - self.device_hours) * 3600
-        by_devices = device_seconds / (max(workers, 1) * self._devices) if self._devices > 0 else math.inf
+        by_devices = device_seconds / (max(workers, 1) * self.devices) if self.devices > 0 else math.inf
         return max(min(self._deadline - time.monotonic(), by_devices), 0.0)

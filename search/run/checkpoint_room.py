@@ -1,25 +1,42 @@
-"""Keeps the checkpoints of a run within their disk space: weights that nobody needs go first."""
+"""Keeps the checkpoints of a run within their disk space: what is needed least goes first."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from reports.exporting.weights import REMOVED
-from search.training.files import RETRAINED_WEIGHTS, WEIGHTS
+from search.training.files import RETRAINED_WEIGHTS, TRAINING, WEIGHTS
 
-__all__ = ["make_room"]
+__all__ = ["Removed", "make_room"]
 
-GB = 1e9
+GB, STATE = 1e9, Path(TRAINING).suffix
 
 
-def make_room(checkpoints: Path, gigabytes: float, table: pd.DataFrame) -> list[str]:
-    """Remove weights of finished candidates until the checkpoints fit; return the ids of the candidates.
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A file that made room.
 
-    First go those of what was trained again only to compare the finalists with, then those of the search; of both the
-    oldest first. Those of finalists, on the front and of architectures in training stay, and so do what the test images
-    got and the states of trainings, even where they alone take more. A candidate's folder keeps a note.
+    Args:
+        id: Id of its candidate.
+        state: Whether it was the state of a stopped training, from which a second look would have gone on; else they
+            were weights.
+    """
+
+    id: str
+    state: bool
+
+
+def make_room(checkpoints: Path, gigabytes: float, table: pd.DataFrame) -> list[Removed]:
+    """Remove files of candidates that have ended until the checkpoints fit; return what was removed.
+
+    First go the states of stopped candidates, without which a second look begins again, but for those from which one
+    goes on now. Then go weights: those of what was trained again only to compare the finalists with, then those of the
+    search. Of all the oldest go first. Weights of finalists, on the front and of architectures in training stay, and so
+    do what others begin with, what the test images got and the states of what is in training or waits, even where they
+    alone take more. A candidate's folder keeps a note of its weights.
 
     Args:
         checkpoints: The folder with a folder for each candidate.
@@ -33,7 +50,7 @@ def make_room(checkpoints: Path, gigabytes: float, table: pd.DataFrame) -> list[
     if excess <= 0:
         return []
     removed = []
-    for path in (*_compared(checkpoints, table), *_searched(checkpoints, table)):
+    for path in (*_stopped(checkpoints, table), *_compared(checkpoints, table), *_searched(checkpoints, table)):
         if excess <= 0:
             break
         if not path.is_file():
@@ -42,8 +59,16 @@ def make_room(checkpoints: Path, gigabytes: float, table: pd.DataFrame) -> list[
         if path.name == WEIGHTS:
             path.with_name(REMOVED).write_text(f"limits.checkpoint_gb ({gigabytes:g})", encoding="utf-8")
         path.unlink()
-        removed.append(path.parent.name)
+        removed.append(Removed(path.parent.name, state=path.suffix == STATE))
     return removed
+
+
+def _stopped(checkpoints: Path, table: pd.DataFrame) -> list[Path]:
+    """Return where the states of stopped candidates are that nobody goes on from at present, the oldest first."""
+    needed = set(table.loc[table["state"] == "running", "start"].dropna())
+    rows = table[(table["state"] == "pruned") & ~table["number"].isin(needed)].sort_values(["finished", "number"])
+    pairs = zip(rows["id"], rows["number"], strict=True)
+    return [checkpoints / candidate_id / TRAINING.format(number) for candidate_id, number in pairs]
 
 
 def _compared(checkpoints: Path, table: pd.DataFrame) -> list[Path]:

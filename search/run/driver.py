@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -13,6 +12,7 @@ import reports
 from fusion_ops.errors import RunError
 from reports.candidates import table
 from reports.candidates.candidate import Candidate
+from reports.candidates.growing import GrowingTable
 from reports.run.workers import WORKERS_FILE, read_workers
 from search.cluster.by_value import by_value
 from search.cluster.session import ray_session, room
@@ -36,6 +36,7 @@ from search.training.disk import write_whole
 from search.training.files import TRAINING, CandidateFiles, FolderFiles
 from search.training.job import Job
 from search.watching.files import EventLog, LiveFile
+from search.watching.pace import Pace
 from search.watching.progress import ProgressDisplay
 from search.watching.tensorboard import TensorBoardFiles
 from search.watching.time_left import TimeLeft
@@ -43,7 +44,8 @@ from spaces import JointSpace
 
 __all__ = ["Driver"]
 
-TABLE_PERIOD = 1.0
+# A table of up to so many candidates is made anew at the end of a run.
+MADE_ANEW = 5000
 
 
 class Driver:
@@ -85,7 +87,7 @@ class Driver:
                 config.search.pruner,
                 space,
                 config.objectives,
-                config.train.epochs,
+                config.candidate_train.epochs,
                 config.search.seed,
                 constraints=config.constraints,
             ),
@@ -104,7 +106,7 @@ class Driver:
         self.time_left = TimeLeft(
             self.ledger,
             self.budget.seconds_left,
-            epochs=config.train.epochs,
+            epochs=config.candidate_train.epochs,
             prunes=config.search.pruner != "none",
             contests=config.search.random_baseline + config.search.one_epoch_baseline,
             retraining=self.retraining,
@@ -112,7 +114,9 @@ class Driver:
         self.display = ProgressDisplay(self.ledger, self.time_left, self.retraining)
         self.live = LiveFile(directory.live, self.ledger, self.time_left)
         self._preliminaries = Preliminaries(self.ledger, self.log, self.display, self.live, self._stopped)
-        self._written = 0.0
+        self._table = GrowingTable(directory.path, config.objectives, self.ledger.record)
+        self._pace = Pace()
+        self._work: Work | None = None
         self._machines = {worker.host: dict(worker.environment) for worker in read_workers(directory.path)}
 
     def enqueue_baselines(self) -> int:
@@ -122,7 +126,7 @@ class Driver:
     def search(self, event: str) -> bool:
         """Carry on the search; see `run`."""
         noted = {"data": self.dataset.sizes(), "notices": list(self.dataset.notices)}
-        return self.run(SearchWork(self.config, self.ledger, self.budget), event, **noted)
+        return self.run(SearchWork(self.config, self.ledger, self.budget, self.directory, self.dataset), event, **noted)
 
     def run(self, work: Work, event: str, **noted: Any) -> bool:
         """Train what is left to train, then write the table and the report; return whether a signal ended it.
@@ -135,21 +139,23 @@ class Driver:
         Raises:
             RunError: A worker cannot begin, or keep what it has trained, or Ray does not start; the run can be resumed.
         """
-        self._files.keep_states(self.ledger.to_go_on())
+        stopped = [one for one in self.ledger.all() if self.ledger.may_be_taken_up(one)]
+        self._files.keep_states([*self.ledger.to_go_on(), *stopped])
         self.log.write(event, trials=self.config.search.trials, objectives=list(self.config.objectives), **noted)
         self.budget.start()
+        self._work, self.time_left.beside = work, work.epochs_beside
         try:
             with self._signals.heeded(), self.display:
                 if not self._stopped() and work.is_left():
                     supervised(self.ledger, partial(self._train, work), self.display.say)
                 if not self.ledger.halt and not self._signals.received:
-                    self._write_table()
+                    self._write_table(anew=True)
                     work.conclude(self.display.say, lambda: self._signals.received)
                     if self.retraining is None:
                         self._preliminaries.compare()
         finally:
             self.ledger.release()
-            self._write_table()
+            self._write_table(anew=True)
         if self.ledger.halt:
             raise RunError(f"{self.ledger.halt}, then `fusion-nas {work.command} {self.directory.quoted}`.")
         interrupted = self._signals.received
@@ -210,7 +216,7 @@ class Driver:
         return Job(
             files,
             config.objectives,
-            train=config.train,
+            train=config.candidate_train,
             data=config.data,
             limits=config.limits,
             latency=config.latency,
@@ -244,15 +250,19 @@ class Driver:
             **({"reason": candidate.reason} if candidate.reason else {}),
         )
         if event == "finished":
-            self._files.remove(candidate, TRAINING)
-            if time.monotonic() - self._written > TABLE_PERIOD:
+            if not self.ledger.may_be_taken_up(candidate):
+                self._files.remove(candidate, TRAINING)
+            if candidate.again and candidate.start is not None:
+                self._files.remove(self.ledger.candidates[candidate.start], TRAINING)
+            if self._pace.due():
                 self._write_table()
         self._write_machines()
         if self._events is not None:
             self._events.update(event, candidate)
         self.time_left.update()
-        self.live.update()
-        self.display.update(event, candidate)
+        now = "" if self._work is None else self._work.now
+        self.live.update(now or None)
+        self.display.update(event, candidate, now)
 
     def _write_machines(self) -> None:
         """Write on which machines the run trains, as soon as there is a further one, or one that has changed."""
@@ -261,10 +271,10 @@ class Driver:
             write_whole(self.directory.path / WORKERS_FILE, json.dumps(known, indent=1).encode())
             self._machines = known
 
-    def _write_table(self) -> None:
-        rows = table.frame(self.ledger.records(), self.config.objectives)
-        table.write(rows, self.directory.path)
-        if self.config.limits.checkpoint_gb is not None:
-            for removed in make_room(self.directory.checkpoints, self.config.limits.checkpoint_gb, rows):
-                self.log.write("weights_removed", id=removed)
-        self._written = time.monotonic()
+    def _write_table(self, *, anew: bool = False) -> None:
+        with self._pace.doing():
+            self._table.write(self.ledger.candidates, anew=anew and len(self.ledger.candidates) <= MADE_ANEW)
+            if self.config.limits.checkpoint_gb is not None:
+                rows = table.read(self.directory.path)
+                for removed in make_room(self.directory.checkpoints, self.config.limits.checkpoint_gb, rows):
+                    self.log.write("state_removed" if removed.state else "weights_removed", id=removed.id)

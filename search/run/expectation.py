@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.candidates.candidate import Candidate
+from reports.candidates.candidate import LIBRARY, SUPERNET, Candidate
 from reports.retrained.participant import Participant
 from search.cluster.session import available_cpus
 from search.config import SearchConfig
@@ -47,13 +47,15 @@ def expected(config: SearchConfig, ledger: Ledger, retraining: Retraining) -> Ex
 
 def seconds_an_epoch(ledger: Ledger, participant: Participant) -> float | None:
     """Return how long an epoch of a network took; of one that was not trained, of the mean one."""
-    trained = [one for one in ledger.all() if one.curve and one.seconds > 0]
-    same = [one.seconds / one.epochs for one in trained if one.id == participant.id]
+    apart = (LIBRARY, SUPERNET)  # an epoch of these is no whole network's
+    begun = [one for one in ledger.all() if one.series not in apart]
+    trained = [one for one in begun if one.trained_epochs and one.seconds > 0]
+    same = [_pace(one) for one in trained if one.id == participant.id]
     return float(np.mean(same or list(map(_pace, trained)))) if trained else None
 
 
 def _pace(candidate: Candidate) -> float:
-    return candidate.seconds / candidate.epochs
+    return candidate.seconds / candidate.trained_epochs
 
 
 def _workers(config: SearchConfig) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 from safetensors.torch import save
 
 from reports.measures import AT, MEASURES
-from reports.run.run import FORMAT
+from reports.run.run import CANDIDATE_EPOCHS, FORMAT
 from search.cluster.session import RayStartError
 from search.config import SearchConfig
 from search.config.objectives import measured_in
@@ -125,6 +125,7 @@ def _resolved(config: SearchConfig, dataset: Dataset, study: str) -> dict[str, A
         "fingerprints": {name: digest(split) for name, split in dataset.parts.items()},
         "folders": list(config.folders),
         "code": code_states(config.folders),
+        CANDIDATE_EPOCHS: config.candidate_train.epochs,
         "measures": [asdict(MEASURES[name]) for name in config.objectives if ":" in name or AT in name],
         "started": utc_now(),
     }

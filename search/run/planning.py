@@ -13,6 +13,7 @@ from search.cluster.session import available_cpus
 from search.config import SearchConfig
 from search.config.main_module import main_references
 from search.config.objectives import require_int8, require_runtimes
+from search.run.supernet_room import require_supernet
 from search.study.bounds import require_reachable
 from search.study.storage import require_storage
 from search.training import data
@@ -56,6 +57,7 @@ def plan(config: SearchConfig, given: data.Dataset | None = None) -> tuple[Joint
     config.check_network(alone, dataset)
     space = config.joint_space(alone)
     require_reachable(space, config.constraints)
+    require_supernet(config, alone, dataset)
     resources(config)
     require_storage(config.storage.url)
     if config.ray.address is None:

@@ -146,7 +146,7 @@ def own(record: RunRecord, source: Source) -> Own:
     return Own(
         pruner=str(search.get("pruner", "auto")),
         whole=_whole(source)[0],
-        epochs=int(trained["epochs"].sum()),
+        epochs=int(candidates.trained_epochs(trained).sum()),
         seconds=float(trained["seconds"].fillna(0).sum()),
         stopped=int((record.table["state"] == "pruned").sum() - repeated(record.table).sum()),
         checked=checked.checked,

@@ -16,16 +16,15 @@ from reports.candidates.hyperparameters import kept
 from reports.measures import MEASURES
 from reports.run.run import RunRecord
 from reports.run.second_looks import repeated
-from reports.run.space_stages import stages, standing
 from search.config import SearchConfig
 from search.config.hyperparameters import hyperparameters_of
-from search.config.space import CHOICES
 from search.run.reopening import study_name
+from search.run.searched_space import searched_space
 from search.strategy import trials as stored
 from search.study.opening import load_study
 from search.study.replay import Ending, Training
 from search.study.run_directory import RunDirectory
-from spaces import Architecture, JointSpace, from_ref
+from spaces import Architecture, JointSpace
 
 __all__ = ["Source", "source_of"]
 
@@ -90,16 +89,8 @@ def source_of(record: RunRecord) -> Source:
 
 
 def _space(record: RunRecord, architecture: Architecture) -> JointSpace:
-    """Return the run's space: of the host network that its architectures name, with the choices of its config."""
-    section: Mapping[str, Any] = record.config.get("space") or {}
-    choices = {name: _value(section[name]) for name in CHOICES if name in section}
-    earlier = stages(record.config.get("resolved") or {})
-    space = from_ref(architecture.space, **choices, standing=standing(earlier))
+    space = searched_space(record, architecture)
     return JointSpace(space, hyperparameters_of(record.hyperparameters, space.name))
-
-
-def _value(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -111,12 +102,14 @@ def _rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _training(row: Mapping[Any, Any], curve: tuple[dict[str, float], ...], searched: Mapping[str, Any]) -> Training:
+    # What a second look took over was trained before, and took its time there.
+    own = len(curve) - int(row.get("before") or 0)
     ending: Ending = "unknown" if row["state"] == "pruned" else row["state"]
     return Training(
         architecture=Architecture.from_json(row["architecture"]),
         curve=curve,
         ending=ending,
-        seconds=float(row["seconds"]) / len(curve) if row["seconds"] > 0 else 1.0,
+        seconds=float(row["seconds"]) / own if row["seconds"] > 0 and own else 1.0,
         kind=row["kind"],
         measured=candidates.measured_costs(row),
         hyperparameters=kept(row, searched),

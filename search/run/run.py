@@ -19,6 +19,7 @@ from search.run.replay import SEEDS, Replays, replay
 from search.run.resuming import go_on
 from search.run.retrain import retrain
 from search.run.retrain_request import RetrainRequest, parse_seeds
+from search.run.solve import Solution, Solver
 from search.run.timing import timing
 from search.study.run_directory import RunDirectory
 from search.training import data
@@ -100,6 +101,20 @@ class Run:
         files = (recipes,) if isinstance(recipes, str | Path) else recipes
         request = RetrainRequest.checked(top, least_and_most, files, budget, ablate=ablate)
         return type(self)(self.path, interrupted=retrain(self.path, request))
+
+    def solve(self, budgets: Mapping[str, float], count: int = 1) -> list[Solution]:
+        """Return the best architectures within budgets, by the library of the run; nothing is trained.
+
+        Args:
+            budgets: By measure, at most what: `params`, `flops`, or a latency among the objectives.
+            count: How many, from 1 to 1,000; the best comes first.
+
+        Raises:
+            ConfigError: A budget is of no such cost, or no number above 0; or `count` is out of its range.
+            Infeasible: No architecture is within the budgets; the message has the nearest that can be reached.
+            RunError: There is no such run, or it has no complete library.
+        """
+        return Solver(self.path).best(budgets, count)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report and return its path (by default `report.html` in the run directory)."""

@@ -22,6 +22,7 @@ MAY_CHANGE = (
     "search.patience",
     "search.random_baseline",
     "search.one_epoch_baseline",
+    "strategy.trust",
     "verdict",
     "limits",
     "ray",

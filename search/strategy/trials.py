@@ -15,11 +15,13 @@ from optuna import Trial
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.study import Study
+from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from reports.candidates.candidate import Candidate
+from reports.candidates.candidate import TERMINAL, Candidate
 
 __all__ = [
+    "ASKED",
     "CONFIG",
     "KIND",
     "OPERATOR_LATENCY",
@@ -46,17 +48,21 @@ __all__ = [
     "save_decision",
     "save_prediction",
     "storage_of",
+    "study_id",
     "study_key",
     "taken_up",
+    "tell",
     "trained",
 ]
 
 # Of a study: the config that a run was launched with, and the latencies of single operators, by `operator_latency`.
 CONFIG, OPERATOR_LATENCY = "config", "operator_latency"
 # Of a trial: the candidate as a run keeps it; of a queued trial, what it is for.
-RECORD, KIND, SERIES = "candidate", "kind", "series"
+RECORD, KIND, SERIES, ASKED = "candidate", "kind", "series", "asked"
 # With an epoch: what was measured after it. A pruner's decision, by what follows from it.
 CURVE, STOP, AUDIT = "curve:", "stop", "audit"
+# Of Optuna's journal, the number of records by which a trial is created.
+CREATED = 4
 # With what Optuna queues a trial.
 FIXED = "fixed_params"
 # What a sampler's model expected of a proposal: its quality, and the standard deviation of that.
@@ -98,6 +104,11 @@ def same_study(one: Study, other: Study) -> bool:
 def storage_of(study: Study) -> BaseStorage:
     """Return where a study is kept."""
     return study._storage
+
+
+def study_id(study: Study) -> int:
+    """Return by what its storage knows a study."""
+    return study._study_id
 
 
 def study_key(study: Study) -> list[Any]:
@@ -246,12 +257,24 @@ def opened(study: Study, trial: FrozenTrial) -> Trial:
 
 
 def may_be_lost(log: Mapping[str, Any]) -> bool:
-    """Return whether a record of Optuna's journal may be lost: a parameter, or what a training reported.
+    """Return whether a record of Optuna's journal may be lost: of a proposal, or what a training reported.
 
-    A proposal that nobody trains is made again, and a training that goes on reports again.
+    A proposal that nobody trains is made again: its trial and its parameters are followed by the candidate itself. A
+    training that goes on reports again. A decision of a pruner and a candidate that has ended are followed at once by
+    the end of their trial, with which they are kept or lost.
     """
-    names = log.get("user_attr", {})
-    return "param_name" in log or "intermediate_value" in log or any(name.startswith(CURVE) for name in names)
+    if "param_name" in log or "intermediate_value" in log:
+        return True
+    if log.get("op_code") == CREATED:
+        return "state" not in log
+    named = log.get("user_attr", {})
+    ended = named.get(RECORD, {}).get("state") in TERMINAL if isinstance(named.get(RECORD), Mapping) else False
+    return ended or any(name in (STOP, PREDICTED) or name.startswith(CURVE) for name in named)
+
+
+def tell(trial: Trial, values: Sequence[float] | None, state: TrialState) -> None:
+    """Tell a study how a trial has ended, as `Study.tell` does, which copies the whole trial to return it."""
+    _tell_with_warning(trial.study, trial, values, state)
 
 
 def retold(trial: FrozenTrial, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:

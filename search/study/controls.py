@@ -41,7 +41,7 @@ def top_controls(ledger: Ledger, epochs: int) -> list[tuple[Configuration, str]]
     They are taken by Pareto rank on the objectives after one epoch, then by share of the hypervolume;
     `one_epoch_controls` are trained already.
     """
-    short = [one for one in _series(ledger, ONE_EPOCH) if one.curve]
+    short = [one for one in ledger.of_series(ONE_EPOCH) if one.curve]
     if not short:
         return []
     left = _spent(ledger) - _short(ledger, epochs)
@@ -57,7 +57,7 @@ def _short(ledger: Ledger, epochs: int) -> int:
 
 
 def _spent(ledger: Ledger) -> int:
-    return sum(candidate.epochs for candidate in _series(ledger, "") if candidate.state in TRAINED)
+    return sum(one.trained_epochs for one in ledger.all() if not one.series and one.state in TRAINED)
 
 
 def _drawn(ledger: Ledger, count: int) -> list[Configuration]:
@@ -75,17 +75,13 @@ def _drawn(ledger: Ledger, count: int) -> list[Configuration]:
 
 def _undrawn(ledger: Ledger, count: int, series: str) -> list[tuple[Configuration, str]]:
     """Return what is missing of so many; those that were drawn before the space was widened are among them."""
-    left = max(count - len(_series(ledger, series)), 0)
+    left = max(count - len(ledger.of_series(series)), 0)
     return _missing(ledger, _drawn(ledger, count), series)[:left]
 
 
 def _missing(ledger: Ledger, wanted: list[Configuration], series: str) -> list[tuple[Configuration, str]]:
-    there = {candidate.id for candidate in _series(ledger, series)}
+    there = {candidate.id for candidate in ledger.of_series(series)}
     return [(one, series) for one in wanted if one.id not in there]
-
-
-def _series(ledger: Ledger, series: str) -> list[Candidate]:
-    return [candidate for candidate in ledger.all() if candidate.series == series]
 
 
 def _losses(ledger: Ledger, candidate: Candidate) -> list[float]:

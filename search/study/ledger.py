@@ -15,13 +15,13 @@ from optuna.trial import TrialState
 
 from fusion_ops.errors import RunError
 from reports.candidates.candidate import TERMINAL, TRAINED, Candidate
-from reports.measures import MEASURES
 from search.strategy import trials as stored
-from search.study.bounds import broken, exact, excesses
-from search.study.repeats import ONE_EPOCH, Repeats
+from search.study.bounds import broken
+from search.study.repeats import ONE_EPOCH
 from search.study.run_directory import utc_now
 from search.study.same_failures import SameFailures
 from search.study.stall import Stall
+from search.study.standing import Standing
 from search.training.job import Progress
 from spaces import Configuration, JointSpace, SearchSpace
 from spaces.joint import joint
@@ -33,7 +33,7 @@ EXHAUSTED = 5
 _OPTUNA_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 
 
-class Ledger:
+class Ledger(Standing):
     """Hands out candidates and keeps what becomes of them.
 
     Args:
@@ -53,11 +53,11 @@ class Ledger:
     Attributes:
         joint: The search space with its hyperparameters.
         space: The same without; of several host networks, the one that the config itself describes.
-        candidates: By number, all but those that wait for their training to go on.
         exhausted: Whether nothing new can be proposed.
         stall: How long the front has not changed.
         failures: Whether all candidates fail for one reason.
         halt: Why nothing can go on, as of a full disk; empty while it can.
+        parent: Number of the candidate with whose weights those of the search begin; `None`: with weights of their own.
         machines: By host, what workers have said that they train with since the driver started.
     """
 
@@ -77,16 +77,12 @@ class Ledger:
         min_epochs: int = 1,
         widened: str = "",
     ) -> None:
+        super().__init__(objectives, constraints)
         self.study = study
         self.joint = joint(space)
         self.space = self.joint.space
-        self.objectives = tuple(objectives)
-        self.quality = next(name for name in self.objectives if MEASURES[name].quality)
-        self.maximize = MEASURES[self.quality].direction == "maximize"
-        self.constraints = dict(constraints)
         self.trials = trials
         self.seed = seed
-        self.candidates: dict[int, Candidate] = {}
         self.exhausted = False
         self.halt = ""
         self.machines: dict[str, dict[str, Any]] = {}
@@ -95,28 +91,14 @@ class Ledger:
         self._notify = notify
         self.stall = Stall(patience)
         self.failures = SameFailures(same_failures)
-        self._measured_bounds = {name: bound for name, bound in constraints.items() if not MEASURES[name].exact}
+        self.parent: int | None = None
         self._controls: deque[tuple[Configuration, str]] = deque()
         self._open: dict[int, optuna.Trial] = {}
-        self._released: dict[int, Candidate] = {}
         self._aside: list[optuna.Trial] = []
         self._queued = 0
-        self._repeats = Repeats(self.candidates)
         self._restore(widened)
 
     # What there is
-
-    def all(self) -> list[Candidate]:
-        """Return the candidates as they are now; another thread may look at them while some are added."""
-        return list(self.candidates.values())
-
-    def count(self, *states: str) -> int:
-        """Return how many of the search's candidates are in these states; controls do not count."""
-        return sum(candidate.state in states for candidate in self.all() if not candidate.series)
-
-    def in_training(self) -> int:
-        """Return how many candidates are handed out and not ended."""
-        return sum(candidate.state == "running" for candidate in self.all())
 
     def remaining(self) -> int:
         """Return how many of the search's candidates are still to be handed out."""
@@ -131,40 +113,19 @@ class Ledger:
         """Return whether `ask` is to hand out anything: of the search, of its controls, or what waits in the queue."""
         return self.remaining() > 0 or bool(self._controls) or self._queued > 0
 
-    def trained_seconds(self) -> float:
-        """Return the seconds in training of all candidates together, of those that wait to go on, too."""
-        return sum(candidate.seconds for candidate in (*self.candidates.values(), *self._released.values()))
-
-    def trained_epochs(self) -> int:
-        """Return the epochs that were trained for all candidates together; what a duplicate copies does not count."""
-        begun = (*self.candidates.values(), *self._released.values())
-        return sum(candidate.epochs for candidate in begun if candidate.state != "duplicate")
-
-    def to_go_on(self) -> list[Candidate]:
-        """Return the candidates that wait for their training to go on."""
-        return list(self._released.values())
-
-    def loss(self, candidate: Candidate) -> float:
-        """Return the quality of a candidate's best epoch, as a value to minimise; infinite before the first one."""
-        best = candidate.best(self.quality, maximize=self.maximize)
-        return MEASURES[self.quality].loss(best.get(self.quality))
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return a row of the candidates table for every candidate, by number."""
-        rows = sorted(self.candidates.values(), key=lambda candidate: candidate.number)
-        return [candidate.record(self.quality, maximize=self.maximize) for candidate in rows]
-
     # What happens
 
-    def enqueue(self, configuration: Configuration, kind: str, series: str = "") -> None:
+    def enqueue(self, configuration: Configuration, kind: str, series: str = "", *, asked: bool = False) -> None:
         """Have an architecture proposed, with its hyperparameters, before anything that the sampler proposes.
 
         Args:
             configuration: Both.
             kind: The kind of its candidate.
             series: Of a control, the series that it belongs to.
+            asked: Whether it was asked for, and so runs to its end.
         """
-        purpose = {stored.KIND: kind, **({stored.SERIES: series} if series else {})}
+        purpose: dict[str, Any] = {stored.KIND: kind, **({stored.SERIES: series} if series else {})}
+        purpose |= {stored.ASKED: True} if asked else {}
         self.study.enqueue_trial(self.joint.params(configuration), user_attrs=purpose)
         self._queued += 1
 
@@ -197,7 +158,7 @@ class Ledger:
         return None
 
     def begin(self, make: Callable[[int], Candidate]) -> Candidate:
-        """Hand out a retraining, which is no proposal; what repeats an equal one has ended already.
+        """Hand out what is no proposal, such as a retraining; what repeats an equal one has ended already.
 
         Args:
             make: Returns the candidate, given its number.
@@ -205,7 +166,9 @@ class Ledger:
         trial = stored.begun(self.study, make)
         candidate = self.candidates[trial.number] = make(trial.number)
         self._open[trial.number] = trial
-        if (known := self._repeats.take(candidate)) is not None:
+        known = self._repeats.take(candidate)
+        self.tally.add(candidate)
+        if known is not None:
             same = "architecture, hyperparameters, seed" if candidate.hyperparameters else "architecture, seed"
             self.finish(trial.number, "duplicate", f"same {same} and recipe as candidate {known}")
         else:
@@ -231,12 +194,8 @@ class Ledger:
         if progress.halt:
             self.halt = progress.halt
             return True
-        candidate.reason = progress.note or candidate.reason
-        if progress.failure is None or len(progress.curve) >= len(candidate.curve):
-            candidate.curve = list(progress.curve)
-        # A worker that takes over and fails at once knows of neither the curve nor the seconds before.
-        candidate.seconds, candidate.worker = max(progress.seconds, candidate.seconds), progress.worker
-        candidate.measured = dict(progress.measured)
+        with self.tally.changing(candidate):
+            self._take_in(candidate, progress)
         if progress.failure is not None:
             self.finish(number, "infeasible" if progress.out_of_memory else "failed", progress.failure)
             return True
@@ -264,22 +223,26 @@ class Ledger:
         candidate = self.candidates[number]
         if candidate.state in TERMINAL:
             return
-        missed = broken(self._measured_bounds, self._measures(candidate)) if state == "complete" else ""
+        missed = self._measuring.broken(candidate) if state == "complete" else ""
         candidate.feasible = not missed and (candidate.feasible and state != "infeasible")
         candidate.reason = "; ".join(part for part in (candidate.reason, reason, missed) if part)
-        candidate.state, candidate.finished = state, utc_now()
+        with self.tally.changing(candidate):
+            candidate.state, candidate.finished = state, utc_now()
         stored.save(self._open[number], candidate)
         self._tell(candidate)
-        self._watch(candidate)
-        self.failures.ended(candidate, self.all())
+        if _counts(candidate):
+            self.stall.ended(self._measuring.losses(candidate))
+        self._compare(candidate)
+        self.failures.ended(candidate, self.candidates.values())
         self._notify("finished", candidate)
+        self.candidates.ended(number)
 
     def release(self) -> list[Candidate]:
         """Put all candidates back in the queue that nobody trains any more; return them.
 
         They keep their number and are the first to be handed out when the run goes on.
         """
-        waiting = [candidate for candidate in self.candidates.values() if candidate.state == "running"]
+        waiting = self.running()
         for candidate in waiting:
             self.put_back(candidate.number)
         while self._aside:
@@ -294,26 +257,28 @@ class Ledger:
             counted: Whether `retry` was told already, which counts as one with its going on.
         """
         candidate, trial = self.candidates.pop(number), self._open.pop(number)
+        self.tally.remove(candidate)
         candidate.retries -= counted
         stored.save(trial, candidate)
         stored.put_back(trial)
-        self._queued += not candidate.role
+        self._queued += not candidate.beside
         self._released[number] = candidate
         self._notify("released", candidate)
 
     # How it is done
 
     def _restore(self, widened: str) -> None:
+        ended: list[tuple[str, int, list[float] | None]] = []
         for trial in self.study.get_trials(deepcopy=False):
             candidate = stored.record(trial)
             if trial.state == TrialState.WAITING:
-                self._queued += candidate is None or not candidate.role
+                self._queued += candidate is None or not candidate.beside
             if candidate is None:
                 if trial.state == TrialState.RUNNING:
                     stored.put_back(stored.opened(self.study, trial))
                     self._queued += 1
                 continue
-            if candidate.architecture.space not in self.joint.refs and not candidate.role:
+            if candidate.architecture.space not in self.joint.refs and not candidate.beside:
                 theirs, mine = candidate.architecture.space.to_dict(), self.space.ref.to_dict()
                 raise RunError(f"trial {trial.number} of the study belongs to another space: {theirs}, not {mine}.")
             if trial.state == TrialState.WAITING:
@@ -324,20 +289,19 @@ class Ledger:
                 self._open[trial.number] = stored.opened(self.study, trial)
                 if candidate.state in TERMINAL:
                     self._tell(candidate)
-        ended = [candidate for candidate in self.candidates.values() if candidate.state in TERMINAL]
-        before = [candidate for candidate in ended if candidate.finished < widened]
-        for candidate in sorted(before, key=lambda candidate: candidate.finished):
-            self._watch(candidate)
-        self.stall.begin()
-        for candidate in sorted(ended, key=lambda candidate: candidate.finished):
-            if candidate.finished >= widened:
-                self._watch(candidate)
+            if candidate.state in TERMINAL:
+                self._compare(candidate)
+                self.candidates.ended(trial.number)
+                if _counts(candidate):
+                    ended.append((candidate.finished, trial.number, self._measuring.losses(candidate)))
+        ended.sort(key=lambda one: one[:2])
+        self.stall.resume([losses for *_, losses in ended], sum(finished < widened for finished, *_ in ended))
 
     def _next(self) -> Candidate:
         """Return what the study hands out next: from the queue, or a new proposal, which may have ended already."""
         trial = self.study.ask()
-        while (candidate := stored.record(trial)) is not None and candidate.role:
-            # A retraining that waits is no part of the search; it waits on.
+        while (candidate := stored.record(trial)) is not None and candidate.beside:
+            # What waits and is no proposal waits on.
             self._aside.append(trial)
             trial = self.study.ask()
         self._queued = max(self._queued - 1, 0)
@@ -370,12 +334,16 @@ class Ledger:
             predicted=predicted,
             doubt=doubt,
             hyperparameters=proposed.values(),
+            start=self.parent,
+            asked=purpose.get(stored.ASKED, False),
         )
         self.candidates[candidate.number] = candidate
-        if (known := self._repeats.take(candidate)) is not None:
+        known = self._repeats.take(candidate)
+        self.tally.add(candidate)
+        if known is not None:
             same = "architecture and hyperparameters" if candidate.hyperparameters else "architecture"
             self.finish(candidate.number, "duplicate", f"same {same} as candidate {known}")
-        elif over := broken(exact(self.constraints), candidate.exact):
+        elif over := broken(self._measuring.exact_bounds, candidate.exact):
             self.finish(candidate.number, "infeasible", over)
         else:
             self._save(candidate, "started")
@@ -384,7 +352,18 @@ class Ledger:
 
     def _remember(self, candidate: Candidate) -> None:
         self.candidates[candidate.number] = candidate
+        self.tally.add(candidate)
         self._repeats.remember(candidate)
+
+    def _take_in(self, candidate: Candidate, progress: Progress) -> None:
+        candidate.reason = progress.note or candidate.reason
+        if progress.failure is None or len(progress.curve) >= len(candidate.curve):
+            candidate.curve = list(progress.curve)
+        # A worker that takes over and fails at once knows of neither the curve nor the seconds before.
+        candidate.seconds, candidate.worker = max(progress.seconds, candidate.seconds), progress.worker
+        candidate.measured = dict(progress.measured)
+        if progress.curve:
+            candidate.before = progress.before
 
     def _judge(self, candidate: Candidate, trial: optuna.trial.FrozenTrial) -> None:
         """Ask the pruner, as any study does; a pruner of fusion-nas leaves the reason in the trial."""
@@ -404,29 +383,17 @@ class Ledger:
         trial = self._open.pop(candidate.number)
         state = TrialState.FAIL if candidate.series else _OPTUNA_STATES.get(candidate.state, TrialState.FAIL)
         if state != TrialState.FAIL:
-            for name, excess in excesses(self._measured_bounds, self._measures(candidate)).items():
+            for name, excess in self._measuring.excesses(candidate).items():
                 if name not in trial.constraints:
                     trial.set_constraint(name, excess)
-        values = self._values(candidate) if state == TrialState.COMPLETE else None
-        self.study.tell(trial, values, state=state)
-
-    def _watch(self, candidate: Candidate) -> None:
-        """Let the stop rule know of a candidate of the search that was trained."""
-        if candidate.series or candidate.state not in TRAINED:
-            return
-        values = self._values(candidate) if candidate.state == "complete" and candidate.feasible else None
-        self.stall.ended(values and [MEASURES[n].sign * v for n, v in zip(self.objectives, values, strict=True)])
+        values = self._measuring.values(candidate) if state == TrialState.COMPLETE else None
+        stored.tell(trial, values, state)
 
     def _save(self, candidate: Candidate, event: str) -> None:
         stored.save(self._open[candidate.number], candidate)
         self._notify(event, candidate)
 
-    def _measures(self, candidate: Candidate) -> dict[str, float]:
-        """Return everything that is known of a candidate, by measure."""
-        known = {**candidate.best(self.quality, maximize=self.maximize), **candidate.measured, **candidate.exact}
-        columns = {name: MEASURES[name].column for name in (*MEASURES, *self.objectives)}
-        return {name: float(known[column]) for name, column in columns.items() if known.get(column) is not None}
 
-    def _values(self, candidate: Candidate) -> list[float]:
-        values = self._measures(candidate)
-        return [values[name] for name in self.objectives]
+def _counts(candidate: Candidate) -> bool:
+    """Return whether the stop rule knows of a candidate that ended: one of the search that was trained."""
+    return not candidate.series and candidate.state in TRAINED

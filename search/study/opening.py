@@ -9,12 +9,14 @@ from pathlib import Path
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 
 from fusion_ops.errors import RunError
 from reports.masking import masked
 from reports.measures import MEASURES
+from search.strategy.samplers.proposing import ProposingSampler
 from search.study.journal import Journal
+from search.study.long_storage import LongStorage
 from search.study.run_directory import CONFIG
 from search.study.storage import has_studies, open_storage
 
@@ -22,6 +24,8 @@ __all__ = ["create_study", "cut_torn_tail", "load_study", "memory_study", "remov
 
 STUDY_NAME = "fusion-nas"
 SHOWN = 10
+# So many of the latest trials that have ended stay in memory whole.
+KEPT = 2048
 
 
 def create_study(
@@ -42,7 +46,7 @@ def create_study(
     try:
         with _quiet():
             study = optuna.create_study(
-                storage=_storage(journal, url),
+                storage=_storage(journal, url, sampler),
                 study_name=name,
                 directions=[MEASURES[objective].direction for objective in objectives],
                 sampler=sampler,
@@ -89,7 +93,7 @@ def load_study(
     elif not has_studies(url):
         raise RunError(_missing(name, (), url))
     try:
-        storage = _storage(journal, url)
+        storage = _storage(journal, url, sampler)
         names = optuna.get_all_study_names(storage)
         if len(names) == 1 and (url is None or (guessed and url.startswith("sqlite"))):
             name = names[0]
@@ -164,9 +168,10 @@ def _quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(verbosity)
 
 
-def _storage(journal: Path, url: str | None) -> BaseStorage:
+def _storage(journal: Path, url: str | None, sampler: BaseSampler) -> BaseStorage:
+    """Return the storage; samplers of fusion-nas read each trial once, Optuna's may read all for every proposal."""
     if url is None:
-        return JournalStorage(Journal(journal))
+        return LongStorage(Journal(journal), KEPT if isinstance(sampler, ProposingSampler) else None)
     return open_storage(url)
 
 

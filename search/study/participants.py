@@ -20,7 +20,7 @@ from spaces import Architecture, JointSpace, SearchSpace
 from spaces.hyperparameter import HOST
 from spaces.widening import matched_concat, matched_sum
 
-__all__ = ["ablations", "choose_participants", "finalists", "original"]
+__all__ = ["ablations", "choose_participants", "finalists"]
 
 REDUCTION, SUM = 4, FusionChoice("sum")
 BASELINES = ("random", "one_epoch_top")
@@ -41,7 +41,7 @@ def choose_participants(ledger: Ledger, top: int) -> tuple[tuple[Participant, ..
     """
     ranked = rank(table.frame(ledger.records(), ledger.objectives), ledger.objectives)
     best = _by_quality(ledger, ranked)
-    theirs = {original(variant) for variant in ledger.joint.variants}
+    theirs = {variant.original() for variant in ledger.joint.variants}
     as_it_was = _original(ledger, [one for one in best if one.architecture in theirs])
     besides = {one.id for one in best if one.architecture in theirs}
     numbers = finalists(ranked, top, ledger.objectives, besides)
@@ -54,11 +54,6 @@ def choose_participants(ledger: Ledger, top: int) -> tuple[tuple[Participant, ..
             chosen += [control] if control else []
             no_controls += [missing] if missing else []
     return merged((*chosen, *_baselines(ledger))), tuple(no_controls)
-
-
-def original(space: SearchSpace) -> Architecture:
-    """Return the network as the user has it: what its points do there, `sum` in all hosts but traced ones."""
-    return Architecture(space.ref, tuple((point.name, point.original) for point in space.points))
 
 
 def finalists(ranked: pd.DataFrame, top: int, objectives: Sequence[str], besides: Collection[str]) -> list[int]:
@@ -115,7 +110,7 @@ def _original(ledger: Ledger, trained: Sequence[Candidate]) -> Participant:
     if trained:
         return _as("original", trained[0])
     first = ledger.joint.baselines(REDUCTION)[0]
-    as_it_is = original(ledger.joint.of(first.architecture))
+    as_it_is = ledger.joint.of(first.architecture).original()
     return Participant(as_it_is, (("original", ""),), first.values())
 
 
@@ -187,7 +182,7 @@ def _in_network(architecture: Architecture, hyperparameters: Mapping[str, Any]) 
 def _baselines(ledger: Ledger) -> Iterator[Participant]:
     """Yield the best network of each baseline of the search that was trained in full."""
     for series in BASELINES:
-        trained = [one for one in ledger.all() if one.series == series and one.state in ("complete", "duplicate")]
+        trained = [one for one in ledger.of_series(series) if one.state in ("complete", "duplicate")]
         measured = [one for one in trained if one.feasible and one.curve]
         if measured:
             best = min(measured, key=lambda one: (ledger.loss(one), one.number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reports.candidates.candidate import Candidate
+from reports.candidates.candidate import STAGES, TERMINAL, Candidate
 
 __all__ = ["ONE_EPOCH", "Repeats"]
 
@@ -23,13 +23,20 @@ class Repeats:
     def __init__(self, candidates: Mapping[int, Candidate]) -> None:
         self._candidates = candidates
         self._standing: dict[str, int] = {}
+        self._looks: dict[str, list[int]] = {}
 
     def remember(self, candidate: Candidate) -> None:
         """Take in a candidate."""
         if candidate.again:
             self._standing[candidate.id] = candidate.number
+            self._looks.setdefault(candidate.id, []).append(candidate.number)
         elif candidate.state != "duplicate" and not candidate.series:
             self._standing.setdefault(candidate.id, candidate.number)
+
+    def looked_at(self, candidate: Candidate) -> bool:
+        """Return whether a second look at a candidate has ended."""
+        looks = (self._candidates.get(number) for number in self._looks.get(candidate.id, ()))
+        return any(one is not None and one.state in TERMINAL for one in looks)
 
     def take(self, candidate: Candidate) -> int | None:
         """Return the number of the candidate that a proposal is a duplicate of, and copy that one's result.
@@ -38,6 +45,8 @@ class Repeats:
         """
         if candidate.role:
             return self._take_retraining(candidate)
+        if candidate.series in STAGES:
+            return None
         if candidate.series:
             return self._take_control(candidate)
         number = self._standing.get(candidate.id)
@@ -45,6 +54,7 @@ class Repeats:
         if earlier is not None and earlier.state == "pruned" and not earlier.again:
             candidate.again = True
             candidate.reason = f"a second look at candidate {number}, which was stopped at epoch {earlier.epochs}"
+            candidate.start, candidate.before = number, earlier.epochs
             return None
         if earlier is not None and earlier.state == "complete":
             _copy(earlier, candidate)
@@ -64,7 +74,7 @@ class Repeats:
         short = candidate.series == ONE_EPOCH
         for other in self._candidates.values():
             known = other.curve if short else other.state == "complete"
-            if known and other.id == candidate.id and other.number != candidate.number and not other.role:
+            if known and other.id == candidate.id and other.number != candidate.number and not other.beside:
                 _copy(other, candidate)
                 if short:
                     candidate.curve, candidate.measured = candidate.curve[:1], {}

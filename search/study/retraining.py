@@ -79,7 +79,7 @@ class Retraining:
 
     def candidates(self) -> list[Candidate]:
         """Return the candidates that are in training or have ended."""
-        return [one for one in self._ledger.all() if one.series == RETRAINED]
+        return self._ledger.of_series(RETRAINED)
 
     @property
     def failure(self) -> str:

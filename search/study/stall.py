@@ -29,9 +29,18 @@ class Stall:
         """Whether the search is to end."""
         return self._patience is not None and self.since >= self._patience
 
-    def begin(self) -> None:
-        """Count from now on: what can be proposed has changed."""
+    def resume(self, ended: Sequence[Sequence[float] | None], before: int) -> None:
+        """Take in the candidates that ended earlier, in their order.
+
+        Args:
+            ended: Of each what `ended` is given.
+            before: How many of them do not count: since then what can be proposed has changed.
+        """
+        for losses in ended[:before]:
+            self.ended(losses)
         self.since = 0
+        for losses in ended[before:]:
+            self.ended(losses)
 
     def ended(self, losses: Sequence[float] | None) -> None:
         """Take in a candidate that ended.

@@ -17,8 +17,11 @@ __all__ = [
     "DAMAGED",
     "FAILURE",
     "OUTCOMES",
+    "PASSED_ON",
     "RETRAINED_WEIGHTS",
+    "SCORES",
     "TRAINING",
+    "VALIDATED",
     "VERDICT",
     "WEIGHTS",
     "CandidateFiles",
@@ -30,6 +33,12 @@ WEIGHTS, TRAINING, VERDICT = "model.safetensors", "training-{}.pt", "verdict-{}.
 DAMAGED = f"{TRAINING}.damaged"
 # Of a retraining: its weights, and what each test image got from them.
 RETRAINED_WEIGHTS, OUTCOMES = "retrained-{}.safetensors", "test-{}.safetensors"
+# Of a training of the library, what each validation image got.
+VALIDATED = "validation-{}.safetensors"
+# The weights that others begin with, and what the optimiser knows of them.
+PASSED_ON = "passed-on-{}.pt"
+# What a network of all architectures says of each, a line of JSON for one.
+SCORES = "scores-{}.jsonl"
 # The traceback of what failed, which the report shows.
 FAILURE = "failure-{}.txt"
 # Earlier versions kept these by architecture alone.
@@ -110,7 +119,18 @@ class FolderFiles:
     def _path(self, candidate: Identified, name: str) -> Path:
         if _ID.fullmatch(candidate.id) is None:
             raise ValueError(f"an architecture's id is a hexadecimal number; got {candidate.id!r}")
-        if name not in (WEIGHTS, TRAINING, DAMAGED, VERDICT, FAILURE, RETRAINED_WEIGHTS, OUTCOMES):
+        if name not in (
+            WEIGHTS,
+            TRAINING,
+            DAMAGED,
+            VERDICT,
+            FAILURE,
+            RETRAINED_WEIGHTS,
+            OUTCOMES,
+            PASSED_ON,
+            VALIDATED,
+            SCORES,
+        ):
             raise ValueError(f"a candidate has no file {name!r}")
         return self.checkpoints / candidate.id / name.format(int(candidate.number))
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from reports.measures import Measure, quality_of, split_place
 from search.training.files import CandidateFiles
 from search.training.settings import DataConfig, LatencyConfig, LimitsConfig, TrainConfig, trained_with
+from search.training.stage import Stage
 from spaces import Architecture, configuration_id
 
 __all__ = ["Assignment", "Job", "Progress"]
@@ -43,6 +44,7 @@ class Job(_Immutable):
         stated: By name of a recipe, the keys of `train` that it states itself, so that it has them of no candidate.
         test_digest: What tells the test images of the run from any others; empty where nobody may touch them.
         bounded: Names of the measures that constraints bound.
+        stages: By series, how those trainings go that are no candidates of the search.
     """
 
     files: CandidateFiles
@@ -60,16 +62,15 @@ class Job(_Immutable):
     test_digest: str = ""
     bounded: tuple[str, ...] = ()
     stated: Mapping[str, Collection[str]] = field(default_factory=dict)
+    stages: Mapping[str, Stage] = field(default_factory=dict)
 
-    def settings(self, recipe: str, hyperparameters: Mapping[str, Any] | None = None) -> TrainConfig:
-        """Return how a candidate is trained.
-
-        Args:
-            recipe: Of what is trained again, the recipe; candidates of the search have none.
-            hyperparameters: Those of the candidate, by key. A key that the recipe states is the recipe's.
-        """
-        train = self.recipes[recipe] if recipe else self.train
-        return trained_with(train, hyperparameters or {}, self.stated.get(recipe, ()))
+    def settings(self, candidate: Assignment) -> TrainConfig:
+        """Return how a candidate is trained; a key that its recipe states is the recipe's."""
+        if candidate.recipe:
+            train = self.recipes[candidate.recipe]
+        else:
+            train = self.stages[candidate.series].train if candidate.series in self.stages else self.train
+        return trained_with(train, candidate.hyperparameters, self.stated.get(candidate.recipe, ()))
 
     @property
     def asked(self) -> frozenset[str]:
@@ -92,6 +93,10 @@ class Assignment(_Immutable):
         seed: Seed of its initial weights and batches.
         recipe: Of what is trained again, the recipe; empty for the search.
         hyperparameters: What was searched beside its choices, by key.
+        series: Of what is no candidate of the search itself, its series.
+        start: Number of the candidate with whose weights it begins; `None`: with weights of its own.
+        before: Epochs that this one has trained already, of which it goes on; 0 where it has the weights alone.
+        around: Names of the fusion points around which alone it is trained; none for the whole network.
     """
 
     number: int
@@ -99,6 +104,10 @@ class Assignment(_Immutable):
     seed: int
     recipe: str = ""
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    series: str = ""
+    start: int | None = None
+    before: int = 0
+    around: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -122,6 +131,7 @@ class Progress:
         halt: What is wrong with the worker's machine, or with a disk on which nothing can be kept: the run ends, and
             is resumed when that is put right.
         machine: With the first report of a worker, the versions and hardware that it trains with.
+        before: How many epochs of the curve were not trained for this candidate.
     """
 
     curve: tuple[dict[str, float], ...]
@@ -134,3 +144,4 @@ class Progress:
     note: str = ""
     halt: str = ""
     machine: Mapping[str, Any] | None = None
+    before: int = 0

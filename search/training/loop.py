@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from search.training.data import Dataset
     from search.training.settings import TrainConfig
 
-__all__ = ["DeviceData", "Session", "evaluate", "loss_function", "train"]
+__all__ = ["SCALE", "DeviceData", "Passes", "Session", "evaluate", "loss_function", "train"]
+
+# Of a group of parameters: by what the learning rate is multiplied.
+SCALE = "scale"
 
 
 class DeviceData:
@@ -75,19 +78,45 @@ class Session:
     """A training that can be put down after any epoch and taken up again, on another machine too.
 
     The network is moved to the device.
+
+    Args:
+        model: The network.
+        settings: How it is trained.
+        device: The device.
+        scales: By what the learning rate of a parameter is multiplied, given its name; 1 by default.
+
+    Attributes:
+        still: Modules that stay in evaluation mode, so that their statistics do, too.
     """
 
-    def __init__(self, model: nn.Module, settings: TrainConfig, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: TrainConfig,
+        device: torch.device,
+        scales: Callable[[str], float] = lambda name: 1.0,
+    ) -> None:
         self.model = place(model, device)
         self.device = device
         self.epochs_done = 0
+        self.still: tuple[nn.Module, ...] = ()
         self.optimizer = torch.optim.SGD(
-            _groups(self.model, settings.weight_decay),
+            _groups(self.model, settings.weight_decay, scales),
             lr=settings.lr,
             momentum=settings.momentum,
             nesterov=settings.momentum > 0,
             fused=True,
         )
+
+    def begin_momentum(self) -> None:
+        """Give every parameter a momentum of zero, where it is to have any.
+
+        The fused step takes no parameter that gets its first gradient later than others.
+        """
+        if self.optimizer.defaults["momentum"] > 0:
+            for parameter in (one for group in self.optimizer.param_groups for one in group["params"]):
+                buffer = torch.zeros_like(parameter, requires_grad=False)
+                self.optimizer.state[parameter] = {"momentum_buffer": buffer}
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the training needs to go on: tensors, numbers and text only."""
@@ -108,12 +137,41 @@ class Session:
         self.epochs_done = state["epochs_done"]
 
 
-def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+class Passes(Protocol):
+    """What a network runs as in a training where that is not always the same."""
+
+    def of_step(self, step: int) -> Iterable[float]:
+        """Set the network for each pass of a step, one after the other, and yield the share of its loss."""
+
+    def evaluating(self) -> AbstractContextManager[None]:
+        """Return the context in which the network is evaluated."""
+
+
+class OnePass:
+    """A network that is always the same."""
+
+    def of_step(self, step: int) -> Iterable[float]:
+        """Return one pass, with all of the loss."""
+        return (1.0,)
+
+    def evaluating(self) -> AbstractContextManager[None]:
+        """Return a context that does nothing."""
+        return nullcontext()
+
+
+def _groups(model: nn.Module, weight_decay: float, scales: Callable[[str], float]) -> list[dict[str, Any]]:
     """Return parameter groups: weights of convolutions and linear layers decay, all others do not."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    weights, others = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
-    groups = ({"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0})
-    return [group for group in groups if group["params"]]
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    for scale in dict.fromkeys(scales(name) for name, _ in trained):
+        here = [parameter for name, parameter in trained if scales(name) == scale]
+        groups[scale, weight_decay] = [parameter for parameter in here if parameter.ndim > 1]
+        groups.setdefault((scale, 0.0), []).extend(parameter for parameter in here if parameter.ndim <= 1)
+    return [
+        {"params": parameters, "weight_decay": decay, SCALE: scale}
+        for (scale, decay), parameters in groups.items()
+        if parameters
+    ]
 
 
 def train(
@@ -123,12 +181,14 @@ def train(
     *,
     seed: int,
     metrics: Mapping[str, Metric] | None = None,
+    passes: Passes | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train to the last epoch and yield the validation measures after each, as `evaluate` returns them.
 
     SGD with Nesterov momentum; a learning rate set at every step; batches drawn from (seed, epoch), so that
     a continued training equals an uninterrupted one. A last incomplete batch is left out. Nothing waits for
-    the device within an epoch. On a GPU in bf16 mixed precision, on a CPU in float32.
+    the device within an epoch. On a GPU in bf16 mixed precision, on a CPU in float32. `passes` sets what the network
+    runs as; by default it is always the same.
 
     Raises:
         Diverged: The loss became NaN or infinite.
@@ -138,9 +198,12 @@ def train(
     augment = pipeline(settings.augment, data.task.name, data.classes)
     size = min(settings.batch_size, len(images))
     steps = len(images) // size
+    passes = OnePass() if passes is None else passes
     while session.epochs_done < settings.epochs:
         epoch = session.epochs_done
         session.model.train()
+        for module in session.still:
+            module.training = False
         with _seeded(session.device, seed, epoch) as generator, matrix_products(session.model):
             order = torch.randperm(len(images), generator=generator, device=session.device)
             total = torch.zeros((), device=session.device)
@@ -148,16 +211,18 @@ def train(
                 _set_learning_rate(session.optimizer, epoch * steps + step, settings.epochs * steps, settings)
                 batch = order[step * size : (step + 1) * size]
                 shown, targets = augment(images[batch], labels[batch], generator)
-                with precision(session.device):
-                    outputs = session.model(data.normalize(shown), *(other[batch] for other in others))
-                loss = loss_of(outputs, targets)
                 session.optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
+                for share in passes.of_step(epoch * steps + step):
+                    with precision(session.device):
+                        outputs = session.model(data.normalize(shown), *(other[batch] for other in others))
+                    loss = share * loss_of(outputs, targets)
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    total += loss.detach()
                 session.optimizer.step()
-                total += loss.detach()
         session.epochs_done = epoch + 1
         _require_finite(float(total), epoch + 1)
-        measures = evaluate(session.model, data, size, metrics, data.prediction_of(settings.output))
+        with passes.evaluating():
+            measures = evaluate(session.model, data, size, metrics, data.prediction_of(settings.output))
         _require_finite(measures.get("loss", 0.0), epoch + 1)
         yield measures
 
@@ -219,7 +284,7 @@ def _seeded(device: torch.device, seed: int, epoch: int) -> Iterator[torch.Gener
 def _set_learning_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: TrainConfig) -> None:
     rate = learning_rate(step, steps, peak=settings.lr, schedule=settings.schedule, warmup=settings.warmup)
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group[SCALE]
 
 
 def _require_finite(loss: float, epoch: int) -> None:

@@ -226,8 +226,9 @@ class LimitsConfig(Section):
         same_failures: The run ends when so many candidates have failed for the same reason, numbers in it aside, and
             none has come further: the fault is then in the network, the loss or the data. `null` for no such end.
         checkpoint_gb: Disk space of the run's `checkpoints`, in 10⁹ bytes; `null` for no limit. When they take more,
-            weights of finished candidates are removed, the oldest first; of retrainings before those of the search.
-            Candidates on the front and in training and finalists keep theirs, even where these alone take more.
+            the states of stopped candidates are removed, without which a second look begins again; then weights of
+            finished candidates, of retrainings before those of the search. Of all the oldest go first. Candidates on
+            the front and in training and finalists keep theirs, even where these alone take more.
     """
 
     trial_seconds: Positive | None = None

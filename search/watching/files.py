@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ from reports.atomic import write_text
 from reports.candidates.candidate import Candidate
 from search.study.ledger import Ledger
 from search.study.run_directory import utc_now
+from search.watching.pace import Pace
 from search.watching.time_left import TimeLeft
 
 __all__ = ["EventLog", "LiveFile", "read_live"]
-
-PERIOD = 1.0
 
 
 class EventLog:
@@ -32,34 +30,34 @@ class EventLog:
 
 
 class LiveFile:
-    """Writes what is in training and how long the rest will take, at most once a second."""
+    """Writes what is in training and how long the rest will take, at most once a second: see `Pace`."""
 
     def __init__(self, path: Path, ledger: Ledger, time_left: TimeLeft) -> None:
         self._path, self._ledger, self._time_left = path, ledger, time_left
-        self._written = -PERIOD
+        self._pace = Pace()
         self._doing: str | None = None
 
     def update(self, doing: str | None = None) -> None:
-        """Write the file, unless that was less than a second ago.
+        """Write the file, unless that was a short time ago.
 
         Args:
-            doing: What the run does while nothing is in training; written at once where that begins or ends.
+            doing: What the run does beside the search, such as measuring; written at once where that begins or ends.
 
         Raises:
             OSError: It cannot be written, as on a full disk.
         """
-        recent = time.monotonic() - self._written < PERIOD
-        if recent and (doing is None) == (self._doing is None):
+        if not self._pace.due() and (doing is None) == (self._doing is None):
             return
-        left = self._time_left.seconds()
-        values = {
-            "time": utc_now(),
-            "doing": doing,
-            "seconds_left": None if left is None else round(left, 1),
-            "workers": [_described(one) for one in self._ledger.all() if one.state == "running" and one.curve],
-        }
-        write_text(self._path, json.dumps(values))
-        self._written, self._doing = time.monotonic(), doing
+        with self._pace.doing():
+            left = self._time_left.seconds()
+            values = {
+                "time": utc_now(),
+                "doing": doing,
+                "seconds_left": None if left is None else round(left, 1),
+                "workers": [_described(one) for one in self._ledger.running() if one.trained_epochs],
+            }
+            write_text(self._path, json.dumps(values))
+        self._doing = doing
 
 
 def read_live(path: Path) -> dict[str, Any]:
@@ -77,5 +75,5 @@ def _described(candidate: Candidate) -> dict[str, Any]:
         "id": candidate.id,
         "fusion": list(dict.fromkeys(str(choice) for _, choice in candidate.architecture.choices)),
         "epochs": candidate.epochs,
-        "seconds_per_epoch": round(candidate.seconds / candidate.epochs, 3),
+        "seconds_per_epoch": round(candidate.seconds / candidate.trained_epochs, 3),
     }

@@ -22,6 +22,8 @@ from search.watching.time_left import TimeLeft
 __all__ = ["ProgressDisplay"]
 
 LINE_PERIOD = 10.0
+# So many of those in training have a line each on a terminal.
+SHOWN = 24
 
 
 class ProgressDisplay:
@@ -34,7 +36,7 @@ class ProgressDisplay:
         self._started = time.monotonic()
         self._done_before = self._done()
         self._printed = -LINE_PERIOD
-        self._note = ""
+        self._note = self._stage = ""
         self._reported: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -61,12 +63,20 @@ class ProgressDisplay:
         """Show a note on a terminal until the next one; elsewhere nothing is printed."""
         self._note = note
 
-    def update(self, event: str, candidate: Candidate) -> None:
+    def update(self, event: str, candidate: Candidate, stage: str = "") -> None:
         """Take note of a change; off a terminal, print a line from time to time.
 
-        What fails is reported at once, each reason once.
+        What fails is reported at once, each reason once, and so is the beginning of a stage.
+
+        Args:
+            event: What has happened.
+            candidate: To which candidate.
+            stage: What is trained at present beside the search; empty where it is the search itself.
         """
         self._note = ""
+        before, self._stage = self._stage, stage
+        if self._live is None and stage and stage != before:
+            self._print(stage)
         trouble = _trouble(event, candidate)
         if trouble and trouble not in self._reported:
             self._reported.add(trouble)
@@ -89,10 +99,12 @@ class ProgressDisplay:
             rows.add_row(state, str(count))
         for best in self._best():
             rows.add_row(*best.split(" ", 1))
-        for one in self._ledger.all():
-            if one.state == "running":
-                choices = dict.fromkeys(str(choice) for _, choice in one.architecture.choices)
-                rows.add_row(f"training {one.number}", f"{_pace(one)}  {', '.join(choices)}")
+        running = self._ledger.running()
+        for one in running[:SHOWN]:
+            choices = dict.fromkeys(str(choice) for _, choice in one.architecture.choices)
+            rows.add_row(f"training {one.number}", f"{_pace(one)}  {', '.join(choices)}")
+        if len(running) > SHOWN:
+            rows.add_row("training", f"{len(running) - SHOWN} more")
         head = Text(", ".join([self._head(), self._elapsed(), *self._left()]))
         bar = ProgressBar(total=max(self._most(), 1), completed=self._done(), width=50)
         return Group(head, bar, rows, Text(self._note, style="dim"))
@@ -101,10 +113,11 @@ class ProgressDisplay:
         return self._ledger.count(*TRAINED) if self._retraining is None else self._retraining.done()
 
     def _most(self) -> int:
-        return self._ledger.trials if self._retraining is None else self._retraining.most()
+        return max(self._ledger.trials, self._done()) if self._retraining is None else self._retraining.most()
 
     def _head(self) -> str:
-        return f"{self._done()} of {self._most()} {'candidates' if self._retraining is None else 'retrainings'}"
+        counted = f"{self._done()} of {self._most()} {'candidates' if self._retraining is None else 'retrainings'}"
+        return f"{self._stage}; {counted}" if self._stage else counted
 
     def _counts(self) -> dict[str, int]:
         if self._retraining is not None:
@@ -121,23 +134,13 @@ class ProgressDisplay:
 
     def _best(self) -> list[str]:
         """Return the best complete candidate of a search in words; nothing before there is one."""
-        if self._retraining is not None:
+        if self._retraining is not None or self._ledger.first is None:
             return []
-        measure, maximize = MEASURES[self._ledger.quality], self._ledger.maximize
-        complete = [
-            (
-                not one.feasible,
-                measure.loss(one.best(measure.name, maximize=maximize)[measure.name]),
-                one.params,
-                one.id,
-            )
-            for one in self._ledger.all()
-            if one.state == "complete" and not one.role
-        ]
+        measure = MEASURES[self._ledger.quality]
+        beyond, loss, params, architecture = self._ledger.first
         return [
             f"best {measure.label} {measure.format(measure.sign * loss)}, {MEASURES['params'].format(params)} "
             f"parameters ({architecture}){', beyond the constraints' if beyond else ''}"
-            for beyond, loss, params, architecture in sorted(complete)[:1]
         ]
 
 
@@ -153,6 +156,7 @@ def _trouble(event: str, candidate: Candidate) -> str | None:
 
 def _pace(candidate: Candidate) -> str:
     """Return how far a training is, on which worker, and how fast it goes."""
-    if not candidate.curve:
+    if not candidate.trained_epochs:
         return "starting"
-    return f"{candidate.epochs} epochs on {candidate.worker}, {candidate.seconds / candidate.epochs:.2f} s each"
+    pace = candidate.seconds / candidate.trained_epochs
+    return f"{candidate.epochs} epochs on {candidate.worker}, {pace:.2f} s each"

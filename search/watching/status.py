@@ -12,6 +12,7 @@ import pandas as pd
 
 from reports.candidates import table
 from reports.candidates.candidate import RETRAINED, STATES, TERMINAL, TRAINED
+from reports.fidelity.run_trust import run_trust
 from reports.measures import quality_of
 from reports.run.events import SEARCH_EVENTS, last_event
 from reports.run.none_ranked import none_ranked
@@ -33,6 +34,7 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     reason for which all candidates fail. `hyperparameters` is what is searched beside the fusion choices, as the
     config has it. `candidates` counts by state; candidates that a killed driver left behind count as `to_resume`,
     not as `running`. `front` is the size of the Pareto front, `best` the best candidate that meets the constraints.
+    `trust` says how far the ranking of short trainings is that from scratch, `None` where nothing was trained for that.
     `none_ranked` says why no candidate is ranked; `nearest` is the id of the complete one that breaks the
     constraints least. While a driver is at work (`driver`, `pid`, `host`), `seconds_left` is the estimate of the
     rest, `workers` says what each trains, for how many epochs already and how fast, and `doing` what the run does
@@ -49,7 +51,8 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     rows = (
         table.read(directory.path) if (directory.path / table.FILE).is_file() else table.frame([], config["objectives"])
     )
-    again, rows = rows[rows["series"] == RETRAINED], rows[rows["series"] == ""]
+    apart, again = rows[~rows["series"].isin(["", RETRAINED])], rows[rows["series"] == RETRAINED]
+    rows = rows[rows["series"] == ""]
     counts = {state: int((rows["state"] == state).sum()) for state in STATES}
     done, trials = sum(counts[state] for state in TRAINED), config["search"]["trials"]
     if owner is None:
@@ -59,7 +62,8 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
     retraining = _retraining(directory, again, driven=owner is not None)
     open_still = retraining is not None and retraining["run"] == "stopped"
     live = read_live(directory.live) if owner else {}
-    none = none_ranked(RunRecord(directory.path, config, rows)) if len(rows) else None
+    run = RunRecord(directory.path, config, rows, apart)
+    none, trusted = none_ranked(run) if len(rows) else None, run_trust(run)
     return {
         "run": "running" if owner else "ended" if ended and not open_still else "stopped",
         "ended_by": ("search.patience" if "unchanged" in last else last.get("limit")) if ended else None,
@@ -72,6 +76,7 @@ def read_status(run_dir: str | Path) -> dict[str, Any]:
         "candidates": counts,
         "best": _best(rows, config["objectives"]),
         "front": int(rows["on_front"].sum()),
+        "trust": None if trusted is None else trusted.record(),
         "none_ranked": None if none is None else none.sentence,
         "nearest": none.nearest or None if none is not None else None,
         "seconds_left": _seconds_left(live),
@@ -153,7 +158,7 @@ def _retraining(directory: RunDirectory, rows: pd.DataFrame, *, driven: bool) ->
         "failure": end.get("reason") if ended else None,
         "done": done,
         "most": max(int(began.get("most", 0)), done),
-        "epochs": int(rows.loc[rows["state"] != "duplicate", "epochs"].sum()),
+        "epochs": int(table.trained_epochs(rows[rows["state"] != "duplicate"]).sum()),
     }
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import dropwhile
 
-from reports.candidates.candidate import TRAINED
 from search.study.ledger import Ledger
 from search.study.retraining import Retraining
 
@@ -30,6 +28,9 @@ class TimeLeft:
         prunes: Whether trainings are stopped early at all.
         contests: How many baselines of the search follow it, each with as many epochs as itself.
         retraining: What is trained again, all to its end, in place of the search.
+
+    Attributes:
+        beside: Returns the epochs ahead of what is trained beside the search: a parent, or some once more from scratch.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class TimeLeft:
     ) -> None:
         self._ledger, self._limit, self._retraining = ledger, limit, retraining
         self._epochs, self._contests, self._share = epochs, contests, PRUNED_SHARE if prunes else 1.0
+        self.beside: Callable[[], float] = float
         self._before = ledger.trained_seconds()
         # The number of epochs so far, and when that was reported.
         self._reports = [(ledger.trained_epochs(), 0.0)]
@@ -64,11 +66,11 @@ class TimeLeft:
             expected, ahead = float(self._epochs), self._retraining.epochs_ahead()
         else:
             expected = self._expected()
-            ahead = self._ahead(expected)
+            ahead = self._ahead(expected) + self.beside()
         if len(self._reports) == 1 or ahead <= 0:
             return None
         (earlier, began), (trained, ended) = self._reports[0], self._reports[-1]
-        workers = len({one.worker for one in self._ledger.all() if one.state == "running" and one.worker}) or 1
+        workers = len({one.worker for one in self._ledger.running() if one.worker}) or 1
         # At the end some workers have nothing more to train.
         ahead += expected * (workers - 1) / 2
         left = ahead * (ended - began) / (trained - earlier) - (time.monotonic() - ended)
@@ -76,17 +78,18 @@ class TimeLeft:
 
     def _expected(self) -> float:
         """Return the epochs that a candidate takes once trainings may be stopped."""
-        trained = [one for one in self._ledger.all() if one.kind == "search" and one.state in TRAINED]
-        took = [one.epochs for one in dropwhile(lambda one: one.state != "pruned", trained)]
-        return (PRIOR_WEIGHT * self._share * self._epochs + sum(took)) / (PRIOR_WEIGHT + len(took))
+        count, took = self._ledger.tally.took()
+        return (PRIOR_WEIGHT * self._share * self._epochs + took) / (PRIOR_WEIGHT + count)
 
     def _ahead(self, expected: float) -> float:
         """Return the epochs that are still to be trained: those of the search, then those of its baselines."""
         waiting = self._ledger.remaining()
         full = min(max(FULL_FIRST - self._ledger.count("complete") - self._ledger.in_training(), 0), waiting)
-        begun = [one for one in self._ledger.all() if one.state == "running" and not one.series]
-        left = sum((self._epochs - one.epochs) * (1 if one.runs_on else expected / self._epochs) for one in begun)
+        begun = [one for one in self._ledger.running() if not one.series]
+        left = sum(
+            (self._epochs - max(one.epochs, one.before)) * (1 if one.runs_on else expected / self._epochs)
+            for one in begun
+        )
         search = full * self._epochs + (waiting - full) * expected + left
-        trained = sum(one.epochs for one in self._ledger.all() if not one.series and one.state != "duplicate")
-        apart = sum(one.epochs for one in self._ledger.all() if one.series and not one.role)
-        return search + max(self._contests * (search + trained) - apart, 0.0)
+        tally = self._ledger.tally
+        return search + max(self._contests * (search + tally.search_epochs) - tally.control_epochs, 0.0)

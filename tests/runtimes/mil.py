@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -13,14 +15,23 @@ UNARY = {"relu": torch.relu, "sigmoid": torch.sigmoid, "exp": torch.exp, "abs": 
 
 
 def run(program: Any, images: Tensor) -> list[Tensor]:
-    """Return what the outputs of a program are for one input."""
+    """Return what the outputs of a program are for one input, which is refused in a size that is not declared."""
     main = program.functions["main"]
-    (name,) = main.inputs
+    ((name, declared),) = main.inputs.items()
+    if not _fits(images.shape, declared.shape):
+        raise ValueError(f"shape {tuple(images.shape)}; the program declares {tuple(map(str, declared.shape))}")
     known = {name: images}
     for operation in main.operations:
         if operation.op_type != "const":
             known[operation.outputs[0].name] = _calculated(operation, known)
     return [known[output.name] for output in main.outputs]
+
+
+def _fits(shape: Sequence[int], declared: Sequence[Any]) -> bool:
+    """Whether a shape has all numbers that are declared; what is open is declared as a symbol."""
+    return len(shape) == len(declared) and all(
+        side == wanted for side, wanted in zip(shape, declared, strict=True) if isinstance(wanted, Integral)
+    )
 
 
 def _calculated(operation: Any, known: dict[str, Tensor]) -> Tensor:
@@ -30,7 +41,9 @@ def _calculated(operation: Any, known: dict[str, Tensor]) -> Tensor:
         return BINARY[kind](*(torch.as_tensor(given[side]) for side in "xy"))
     if kind in UNARY:
         return UNARY[kind](given["x"])
-    return globals()[f"_{kind}"](**given)  # an operation that is not known here fails the test by its name
+    if f"_{kind}" not in globals():
+        raise NotImplementedError(f"this reference of Core ML's operations has no {kind}")
+    return globals()[f"_{kind}"](**given)
 
 
 def _value(variable: Any, known: dict[str, Tensor]) -> Any:
@@ -56,6 +69,10 @@ def _conv(
     assert sides[::2] == sides[1::2]
     convolve = functional.conv2d if x.ndim == 4 else functional.conv1d
     return convolve(x, weight, bias, strides.tolist(), sides[::2], dilations.tolist(), int(groups))
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    return functional.linear(x, weight, bias)
 
 
 def _batch_norm(x: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:

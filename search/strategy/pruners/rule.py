@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from reports.measures import MEASURES
+from reports.one_thread import one_thread
 from search.strategy.curves import looks
 from search.strategy.pruners.history import Curve, History, features
 from search.strategy.trials import Decision
@@ -83,6 +84,7 @@ class ParetoRule:
             self.history.learn(curve)
             self._decided.clear()
 
+    @one_thread()
     def judge(self, curve: Curve) -> Decision | None:
         """Return the decision to stop a candidate at its last epoch, or `None` to let it go on."""
         epoch = curve.epoch

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from reports.fronts.dominance import non_dominated
+from reports.fronts.dominance import foremost, non_dominated
 from reports.measures import MEASURES
 from search.strategy.observations import Observation
 from search.strategy.proposals.design import Design
 from search.strategy.proposals.encoding import EXACT, Code, Codes, Values, key
 from search.strategy.proposals.pool import Pool
+from search.strategy.samplers.crowd import CROWD, Draft, picked, proposed_at_once
 from search.strategy.samplers.proposing import SAMPLERS, ProposingSampler
 from search.strategy.surrogate.belief import Belief
 from search.strategy.surrogate.features import AdditiveLatency, Features
 from search.strategy.surrogate.gain import expected_gain
-from search.strategy.surrogate.surrogate import MEMBERS, Surrogate
-from search.strategy.surrogate.transfer import Prior
-from search.strategy.trials import operator_latency
+from search.strategy.surrogate.surrogate import MEMBERS, Posterior, Surrogate
+from search.strategy.surrogate.transfer import Knowledge, Prior
+from search.strategy.trials import operator_latency, same_study
 from spaces.latency import LatencyTable
 
 __all__ = ["AutoSampler"]
@@ -30,7 +34,7 @@ CLIMBERS, ROUNDS = 4, 2
 SCREENERS, FINALISTS = 1, 32
 DRAWS = 4
 MARGIN = 0.05
-RECALLED, RELUCTANCE = 96, 8.0
+RECALLED, RELUCTANCE = 96, 5.0
 
 
 @SAMPLERS.register("auto")
@@ -38,20 +42,24 @@ class AutoSampler(ProposingSampler):
     """Proposes what is expected to add most to the hypervolume.
 
     1. `Design`: uniform baselines, then architectures that lie far apart, from cheap to dear.
-       Then what another run found best, where there is one: while it is not dominated by what is there.
+       Then what another run found best, or what the run's own library recommends, where there is one: while it is
+       not dominated by what is there.
     2. `Belief`: what only training shows (the error; latency, memory) is learnt by Gaussian processes, also from the
        curves of stopped candidates. Parameters and FLOPs are exact and need no model. Where the study keeps the
-       latencies of single operators, their sum is a feature of the model of latency. What another run would have
-       expected, `prior`, is one of the model of the quality.
+       latencies of single operators, their sum is a feature of the model of latency. What another run or
+       the library would have expected, `prior`, is one of the model of the quality.
     3. `Pool`: mutants and children of the estimated front, some strangers, and what is found by climbing from the
        best of these over neighbours; a small space is taken as a whole. The most likely member of the ensemble
        screens them, all members judge the finalists.
     4. The one with the greatest expected gain in hypervolume is proposed, costs on a logarithmic scale. What
        is in training counts with its expected values, so that parallel workers get different tasks. With one
        objective the gain is the expected improvement.
-    5. A candidate that was stopped is proposed again where, by all that has been learnt since, it is expected to gain
-       more than eight times what any new one is: a second look, which runs to its end. It takes about four times
-       the epochs of a new one, which may be stopped, so that it is to gain twice as much per epoch.
+    5. Where many are in training, some are proposed by one look at what is known (`proposed_at_once`), chosen so that
+       they gain most together. They wait in memory: a driver that starts anew looks again.
+    6. A candidate that was stopped is proposed again where, by all that has been learnt since, it is expected to gain
+       more than five times what any new one is: a second look, which goes on from there to its end. It takes about
+       two and a half times the epochs of a new one, which may be stopped, so that it is to gain twice as much per
+       epoch.
     """
 
     def prepare(self) -> None:
@@ -66,23 +74,46 @@ class AutoSampler(ProposingSampler):
         self._modelled = [*qualities, *others]
         self._latencies: dict[str, AdditiveLatency] = {}
         self._beliefs: list[Belief] = []
+        self._drafts = deque[Draft]()
+        self._drafts_of: Study | None = None
+
+    def begin_with(self, knowledge: Knowledge) -> None:
+        """Take in what has become known since it was made, in place of what was known before."""
+        self.problem = replace(self.problem, prior=knowledge)
+        self._prior, self._beliefs = Prior(self.encoding, knowledge), []
+        self._drafts.clear()
 
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a member of the design, later what is expected to gain most."""
         seen = self.observations
         if self._prior is not None and self._prior.misleads(seen.ended):
             self._prior, self._beliefs = None, []
-        completed = sum(candidate.values is not None for candidate in seen.ended)
-        if len(seen.seen) < self._design.size or completed < LEARNT:
+        if len(seen.seen) < self._design.size or seen.completed < LEARNT:
             before = self._codes([*seen.ended, *seen.pending])
             return self._design.propose(before, seen.seen, rng)
         for code in self._prior.best if self._prior is not None else ():
             if key(code) not in seen.seen and self.feasible(code[None]).all():
                 return code
+        draft = self._draft(study, rng)
+        self.predicted, self.second_look = draft.predicted, draft.second_look
+        return draft.code
+
+    def _draft(self, study: Study, rng: np.random.Generator) -> Draft:
+        """Return what is proposed: of what was picked at once the next, while as many as then are in training."""
+        seen = self.observations
+        count = 1 if self.encoding.pins else proposed_at_once(len(seen.pending))
+        if self._drafts_of is None or not same_study(study, self._drafts_of) or count == 1:
+            self._drafts.clear()
+        while self._drafts:
+            draft = self._drafts.popleft()
+            if seen.is_stopped(draft.code) if draft.second_look else key(draft.code) not in seen.seen:
+                return draft
         self._learn(study)
         for belief in self._beliefs:
-            belief.update(seen.ended, rng)
-        return self._most_promising(rng)
+            belief.update(seen, rng)
+        first, *others = self._most_promising(rng, count)
+        self._drafts, self._drafts_of = deque(others), study
+        return first
 
     @property
     def reads_operator_latency(self) -> tuple[str, ...]:
@@ -106,7 +137,7 @@ class AutoSampler(ProposingSampler):
         index = self.problem.objectives.index(name)
         return Belief(self.encoding, features, name, index, float(self.observations.signs[index]))
 
-    def _most_promising(self, rng: np.random.Generator) -> Code:
+    def _most_promising(self, rng: np.random.Generator, count: int) -> list[Draft]:
         pending = self._codes(self.observations.pending)
         surrogates, codes, points = self._estimated(pending)
         on_front = non_dominated(points)
@@ -119,13 +150,28 @@ class AutoSampler(ProposingSampler):
             pool = np.concatenate([pool, steps])
             gains = np.concatenate([gains, self._gains(judge, steps, SCREENERS)])
         if not len(pool):
-            return np.asarray(parents[0])
+            return [Draft(np.asarray(parents[0]), None, second_look=False)]
+        if count > 1:
+            return self._picked(
+                judge, surrogates, pool[np.argsort(-gains, kind="stable")[: 2 * max(FINALISTS, count)]], count
+            )
         best, gain = self._final(judge, pool, gains)
         again, regained = self._second_look(judge, rng)
-        self.second_look = regained > RELUCTANCE * gain
-        chosen = again if self.second_look else best
-        self.predicted = self._beliefs[0].foretold(surrogates[0], chosen)
-        return chosen
+        second_look = regained > RELUCTANCE * gain
+        chosen = again if second_look else best
+        return [Draft(chosen, self._beliefs[0].foretold(surrogates[0], chosen), second_look)]
+
+    def _picked(self, judge: _Judge, surrogates: list[Surrogate], codes: Codes, count: int) -> list[Draft]:
+        """Return what is proposed at once: of the finalists those that gain most together, and one second look."""
+        others = [surrogate.expected(codes) for surrogate in surrogates[1:]]
+        costs = np.column_stack([*others, self.encoding.log_costs(codes, self._exact)])
+        chosen, gain = picked(partial(judge.of_known, costs=costs), surrogates[0], codes, costs, judge.front, count)
+        again, regained = self._second_look(judge, judge.rng)
+        drafts = [(codes[index], False) for index in chosen]
+        if regained > RELUCTANCE * gain:
+            drafts = [(again, True), *drafts[:-1]]
+        predict = partial(self._beliefs[0].foretold, surrogates[0])
+        return [Draft(code, predict(code), second_look) for code, second_look in drafts]
 
     def _codes(self, candidates: Sequence[Observation]) -> Codes:
         codes = np.array([candidate.code for candidate in candidates], dtype=np.int64)
@@ -149,10 +195,25 @@ class AutoSampler(ProposingSampler):
 
     def _estimated(self, pending: Codes) -> tuple[list[Surrogate], Codes, Values]:
         """Return the surrogates, and the candidates that have values: codes and objectives, noise taken out."""
+        if len(pending) > CROWD:
+            return self._crowded(pending)
         (first, codes, values), *rest = [belief.settled(pending) for belief in self._beliefs]
         others = [surrogate for surrogate, _, _ in rest]
         modelled = [values, *(other.posterior(codes).expected for other in others)]
         return [first, *others], codes, np.column_stack([*modelled, self.encoding.log_costs(codes, self._exact)])
+
+    def _crowded(self, pending: Codes) -> tuple[list[Surrogate], Codes, Values]:
+        """Return the same where many are in training: all count with their expected values, the best by their place."""
+        expected = [belief.expected(pending) for belief in self._beliefs]
+        costs = self.encoding.log_costs(pending, self._exact)
+        near = foremost(np.column_stack([*expected, costs]), CROWD)
+        pairs = zip(self._beliefs, expected, strict=True)
+        surrogates = [belief.taken_in(pending[near], values[near]) for belief, values in pairs]
+        codes, values = self._beliefs[0].completed()
+        modelled = [values, *(belief.expected(codes) for belief in self._beliefs[1:])]
+        there = np.column_stack([*modelled, self.encoding.log_costs(codes, self._exact)])
+        points = np.concatenate([there, np.column_stack([*expected, costs])])
+        return surrogates, np.concatenate([codes, pending]), points
 
     def _gains(self, judge: _Judge, codes: Codes, members: int = MEMBERS) -> Values:
         return judge(codes, self.encoding.log_costs(codes, self._exact), members) if len(codes) else np.zeros(0)
@@ -176,7 +237,7 @@ class _Judge:
 
     def __init__(self, surrogates: list[Surrogate], front: Values, reference: Values, rng: np.random.Generator) -> None:
         self._first, *self._others = surrogates
-        self._front, self._reference = front, reference
+        self.front, self.rng, self._reference = front, rng, reference
         self._draws = rng.standard_normal((DRAWS if self._others else 1, len(self._others)))
 
     def __call__(self, codes: Codes, costs: Values, members: int) -> Values:
@@ -186,7 +247,12 @@ class _Judge:
         total = np.zeros(len(codes))
         for draw in self._draws:
             drawn = [o.expected + d * (o.weights @ o.deviation) for o, d in zip(others, draw, strict=True)]
-            beside = np.column_stack([*drawn, costs])
-            for mean, deviation, weight in zip(first.mean, first.deviation, first.weights, strict=True):
-                total += weight * expected_gain(mean, deviation, beside, self._front, self._reference)
+            total += self.of_known(first, self.front, costs=np.column_stack([*drawn, costs]))
         return total / len(self._draws)
+
+    def of_known(self, first: Posterior, front: Values, costs: Values) -> Values:
+        """Return the expected gain, given what is expected of the first objective and all the others, `(m, k)`."""
+        total = np.zeros(len(costs))
+        for mean, deviation, weight in zip(first.mean, first.deviation, first.weights, strict=True):
+            total += weight * expected_gain(mean, deviation, costs, front, self._reference)
+        return total

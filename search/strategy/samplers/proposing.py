@@ -5,24 +5,23 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study
 from optuna.trial import FrozenTrial
-from threadpoolctl import ThreadpoolController
 
 from fusion_ops.registry import Registry
+from reports.one_thread import one_thread
 from search.strategy.observations import Observations
 from search.strategy.proposals.distributions import hyperparameter
 from search.strategy.proposals.encoding import Code, Encoding
 from search.strategy.proposals.feasible import Feasible
-from search.strategy.surrogate.transfer import Experience
-from search.strategy.trials import parameters, same_study, save_prediction
+from search.strategy.shared_parameters import SharedParameters
+from search.strategy.surrogate.transfer import Knowledge
+from search.strategy.trials import parameters, save_prediction
 from spaces import JointSpace, SearchSpace
 from spaces.joint import joint
 
@@ -38,14 +37,14 @@ class Problem:
         objectives: Names of the objectives, in the study's order.
         seed: Seed of all draws.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality.
-        prior: What another run has learnt; `auto` begins with it.
+        prior: What is known already, such as what another run has learnt; `auto` begins with it.
     """
 
     space: SearchSpace | JointSpace
     objectives: tuple[str, ...]
     seed: int = 0
     constraints: Mapping[str, float] = field(default_factory=dict)
-    prior: Experience | None = None
+    prior: Knowledge | None = None
 
 
 SAMPLERS: Registry[Callable[[Problem], BaseSampler]] = Registry("sampler")
@@ -75,9 +74,8 @@ class ProposingSampler(BaseSampler):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self._own = frozenset(Encoding(problem.space).distributions)
-        self._shared = IntersectionSearchSpace(include_pruned=True)
+        self._shared = SharedParameters()
         self._beside: dict[str, BaseDistribution] = {}
-        self._study: Study | None = None
         self._begin(joint(problem.space))
 
     def _begin(self, space: JointSpace) -> None:
@@ -138,7 +136,7 @@ class ProposingSampler(BaseSampler):
         return RandomSampler(seed=int(seed[0])).sample_independent(study, trial, param_name, param_distribution)
 
     def _proposed(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> tuple[dict[str, Any], Code]:
-        with _blas().limit(limits=1, user_api="blas"):
+        with one_thread():
             self.second_look, self.predicted, self.exact = False, None, {}
             proposed = code = self.encoding.canonical(self.propose(study, trial, rng))
         if not self.second_look:
@@ -155,19 +153,10 @@ class ProposingSampler(BaseSampler):
 
     def _keep_up(self, study: Study) -> None:
         """Take in the parameters that every trial of a study has beside those of the space, if these are others now."""
-        if self._study is None or not same_study(study, self._study):
-            self._study, self._shared = study, IntersectionSearchSpace(include_pruned=True)
-        shared = self._shared.calculate(study)
-        beside = {name: of for name, of in shared.items() if name not in self._own}
+        beside = {name: of for name, of in self._shared.of(study).items() if name not in self._own}
         if beside == self._beside:
             return
         self._beside = beside
         own = joint(self.problem.space)
         found = (hyperparameter(name, of) for name, of in beside.items())
         self._begin(own.beside([one for one in found if one is not None]))
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """Return what holds NumPy to one thread: its matrices are small, and the cores belong to the trainings."""
-    return ThreadpoolController()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from reports.fronts.dominance import ranks
+from reports.fronts.dominance import foremost
 from reports.measures import MEASURES
-from search.strategy.observations import Observation
+from search.strategy.observations import Observations
 from search.strategy.proposals.encoding import Code, Codes, Encoding, Values
 from search.strategy.surrogate.evidence import Evidence, Yardstick
 from search.strategy.surrogate.features import Features
@@ -64,14 +64,14 @@ class Belief:
             return self._sign * value, value * deviation
         return self._sign * mean, deviation
 
-    def update(self, ended: Sequence[Observation], rng: np.random.Generator) -> None:
+    def update(self, seen: Observations, rng: np.random.Generator) -> None:
         """Take in what has ended since; the first time, that holds a completed candidate."""
-        fresh = ended[self._read :]
-        if len(ended) - self._fitted >= max(GROWTH * min(len(ended), 2 * MOST), 1):
-            self._fit(ended, rng)
+        fresh = seen.since(self._read)
+        if seen.count - self._fitted >= max(GROWTH * min(seen.count, 2 * MOST), 1):
+            self._fit(seen, rng)
         elif fresh:
             self._extend(self._yardstick(fresh))
-        self._read = len(ended)
+        self._read = seen.count
 
     def settled(self, pending: Codes) -> tuple[Surrogate, Codes, Values]:
         """Return the surrogate with what is in training taken in, and the candidates that have a value.
@@ -79,22 +79,32 @@ class Belief:
         Their codes are `(n, s)`, their expected values `(n,)`: those of completed candidates, then those of
         what is in training.
         """
-        surrogate, codes = self._surrogate, self._codes[self._complete]
-        values = surrogate.fitted()[self._complete]
+        codes, values = self.completed()
         if not len(pending):
-            return surrogate, codes, values
-        expected = surrogate.posterior(pending).expected
-        surrogate = surrogate.extended(pending, expected, np.zeros(len(pending)))
-        return surrogate, np.concatenate([codes, pending]), np.concatenate([values, expected])
+            return self._surrogate, codes, values
+        expected = self._surrogate.posterior(pending).expected
+        return self.taken_in(pending, expected), np.concatenate([codes, pending]), np.concatenate([values, expected])
 
-    def _fit(self, ended: Sequence[Observation], rng: np.random.Generator) -> None:
-        self._yardstick = Yardstick(ended, self.index, self._measure, self._sign, self.loss)
-        evidence = self._yardstick(ended)
+    def expected(self, pending: Codes) -> Values:
+        """Return what is expected of what is in training, `(n,)`."""
+        return self._surrogate.expected(pending)
+
+    def taken_in(self, pending: Codes, expected: Values) -> Surrogate:
+        """Return the surrogate as if codes in training had shown what is expected of them."""
+        return self._surrogate.extended(pending, expected, np.zeros(len(pending)))
+
+    def completed(self) -> tuple[Codes, Values]:
+        """Return the completed candidates: codes `(n, s)` and expected values `(n,)`."""
+        return self._codes[self._complete], self._surrogate.fitted()[self._complete]
+
+    def _fit(self, seen: Observations, rng: np.random.Generator) -> None:
+        self._yardstick = Yardstick(seen.ended, self.index, self._measure, self._sign, self.loss)
+        evidence = self._yardstick(seen.ended)
         evidence = evidence[_kept(evidence, self._encoding, rng)]
         kernels = self._surrogate.kernels if self._fitted else ()
         self._surrogate = Surrogate(self._features, evidence.codes, evidence.values, evidence.doubt, rng, kernels)
         self._codes, self._complete = evidence.codes, evidence.complete
-        self._fitted = len(ended)
+        self._fitted = seen.count
 
     def _extend(self, evidence: Evidence) -> None:
         if len(evidence):
@@ -109,8 +119,8 @@ def _kept(evidence: Evidence, encoding: Encoding, rng: np.random.Generator) -> n
     if count <= MOST:
         return np.arange(count)
     points = np.column_stack([evidence.values, encoding.log_costs(evidence.codes)])
-    order = np.argsort(ranks(points), kind="stable")
+    best = foremost(points, MOST // 2)
     latest = np.arange(count - MOST // 6, count)
-    rest = np.setdiff1d(order[MOST // 2 :], latest)
+    rest = np.setdiff1d(np.arange(count), np.concatenate([best, latest]))
     others = rng.choice(rest, size=min(MOST // 3, len(rest)), replace=False)
-    return np.unique(np.concatenate([order[: MOST // 2], latest, others]))
+    return np.unique(np.concatenate([best, latest, others]))

@@ -152,6 +152,25 @@ class Surrogate:
         apart = (seen.mean[:, 0] - mean) ** 2
         return mean, math.sqrt(float(seen.weights @ (seen.deviation[:, 0] ** 2 + noise + apart)))
 
+    def expected(self, codes: Codes) -> Values:
+        """Return the expected values of `(m, s)` codes, without how far they may be off: for many at once."""
+        cross = _stacked(self.kernels, _likeness(self._features(codes), self._inputs))
+        mean = (cross @ (self._inverse @ self._values)[:, :, None])[:, :, 0]
+        return np.asarray(self._centre + self._scale * (self._weights @ mean))
+
+    def joint(self, codes: Codes) -> tuple[Values, Values, Values, Values]:
+        """Return what is expected of `m` codes together by each of the k members.
+
+        Their means `(k, m)`, covariances `(k, m, m)`, the variances of the noise of a training `(k,)`, and the members'
+        probabilities `(k,)`.
+        """
+        inputs = self._features(codes)
+        cross = _stacked(self.kernels, _likeness(inputs, self._inputs))
+        weights = cross @ self._inverse
+        covariance = _stacked(self.kernels, _likeness(inputs, inputs)) - weights @ cross.swapaxes(1, 2)
+        noise = self._scale**2 * np.array([kernel.noise for kernel in self.kernels])
+        return self._centre + self._scale * (weights @ self._values), self._scale**2 * covariance, noise, self._weights
+
     def posterior(self, codes: Codes, members: int = MEMBERS) -> Posterior:
         """Return what is expected of `(m, s)` codes by the most likely members."""
         inputs, kernels, inverse = self._features(codes), self.kernels[:members], self._inverse[:members]

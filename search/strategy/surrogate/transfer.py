@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from search.strategy.surrogate.inputs import Inputs, Matrix, products, root
 from search.strategy.surrogate.surrogate import Surrogate
 from spaces import Configuration, SearchSpace
 
-__all__ = ["Experience", "Prior"]
+__all__ = ["LEAST", "Experience", "Knowledge", "Prior"]
 
 LEAST, BEST = 8, 6
 DRAWS = 512
@@ -26,6 +26,17 @@ DRAWS = 512
 STEPS, REACH, RANK = 17, 0.2, 8
 _PLACES = np.linspace(0.0, 1.0, STEPS)
 _NEAR: Matrix = root(np.exp(-(((_PLACES[:, None] - _PLACES) / REACH) ** 2) / 2))[:, ::-1][:, :RANK]
+
+
+class Knowledge(Protocol):
+    """What is known of configurations before the first one is tried: by another run, or by the run's own library."""
+
+    @property
+    def best(self) -> Sequence[Configuration]:
+        """What is to be tried first, the best first."""
+
+    def of(self, encoding: Encoding) -> Callable[[Codes], Values]:
+        """Return the function that says what is expected of `(n, columns)` codes of a space, to minimise: `(n,)`."""
 
 
 class Experience:
@@ -74,7 +85,7 @@ class Experience:
         front = np.flatnonzero(non_dominated(points))
         front = front[np.argsort(points[front, 0], kind="stable")]
         picked = np.unique(np.linspace(0, len(front) - 1, min(BEST, len(front))).round().astype(int))
-        self.best = tuple(configurations[index] for index in front[picked])
+        self.best: tuple[Configuration, ...] = tuple(configurations[index] for index in front[picked])
 
     def of(self, encoding: Encoding) -> Callable[[Codes], Values]:
         """Return the function that says what is expected of `(n, columns)` codes of a space, to minimise: `(n,)`."""
@@ -150,20 +161,20 @@ class Experience:
 
 
 class Prior:
-    """An experience in a space: what it expects of codes, and the codes to begin with.
+    """What is known before the first candidate, in a space: what it expects of codes, and the codes to begin with.
 
     What it expects is a feature of the model of what training shows. The model weighs it by what its own candidates
     say: a prior that misleads gets no weight, and a good one fades as other features explain more. Over random
     configurations it has mean 0 and standard deviation 1.
 
     Attributes:
-        best: The best of the other run, each as the nearest code of this space, at most six.
+        best: What is to be tried first, each as the nearest code of this space.
     """
 
-    def __init__(self, encoding: Encoding, experience: Experience) -> None:
-        nearest = (_nearest(encoding, one) for one in experience.best)
+    def __init__(self, encoding: Encoding, knowledge: Knowledge) -> None:
+        nearest = (_nearest(encoding, one) for one in knowledge.best)
         self.best = list({key(code): code for code in nearest}.values())
-        self._expected = experience.of(encoding)
+        self._expected = knowledge.of(encoding)
         drawn = self._expected(encoding.draw(np.random.default_rng(0), DRAWS))
         self._centre, self._spread = float(drawn.mean()), max(float(drawn.std()), 1e-12)
 

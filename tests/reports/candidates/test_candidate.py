@@ -46,6 +46,10 @@ VALUES: dict[str, Any] = {
     "recipe": "long",
     "predicted": 0.7,
     "doubt": 0.02,
+    "start": 4,
+    "before": 1,
+    "slot": "stage1",
+    "asked": True,
     "hyperparameters": {"train.lr": 0.3, "train.augment": ["flip", "crop"]},
 }
 FIELDS = [one.name for one in fields(Candidate)]

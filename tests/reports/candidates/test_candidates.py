@@ -24,6 +24,7 @@ def test_columns_come_in_the_order_of_the_contract(make_table: Callable[..., pd.
         "number", "id", "state", "reason", "kind", "seed", "epochs", "accuracy", "loss", "params", "flops",
         "latency_ms", "memory_bytes", "seconds", "worker", "retries", "started", "finished", "on_front",
         "architecture", "curve", "audit", "feasible", "series", "role", "recipe", "predicted", "doubt",
+        "start", "before", "slot", "asked",
     )  # fmt: skip
 
 

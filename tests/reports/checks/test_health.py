@@ -3,63 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import reports
-from reports.checks import HEALTH, Check, Subject
-from reports.checks.leave_one_out import predicted
-from reports.checks.occupation import occupation
+from reports.checks import HEALTH, Subject
 from reports.checks.validation_set import smallest_difference
-from spaces import Architecture, SearchSpace
-from tests.reports.conftest import record
-
-Rows = list[dict[str, Any]]
-Found = Callable[..., Check]
-
-
-@pytest.fixture
-def planted(space: SearchSpace) -> Callable[..., Rows]:
-    """Return a maker of records: the uniform networks, then mixed ones, all complete, with these final qualities."""
-
-    def make(qualities: Sequence[float], uniform: Sequence[float] = (0.90, 0.90, 0.90), **known: Any) -> Rows:
-        rng = np.random.default_rng(0)
-        networks = [*space.baselines()[: len(uniform)], *(space.sample(rng) for _ in qualities)]
-        kinds = ["baseline"] * len(uniform) + ["search"] * len(qualities)
-        return [
-            record(number, network, space, rng, kind=kind) | ended(value) | known
-            for number, (network, kind, value) in enumerate(zip(networks, kinds, [*uniform, *qualities], strict=True))
-        ]
-
-    return make
-
-
-def ended(value: float, late: float = 0.0) -> dict[str, Any]:
-    """Return the columns of a candidate that ended at a quality, of which it gained `late` in its last two epochs."""
-    curve = [value - 0.2, value - 0.1, *[value - late] * 4, value, value]
-    return {"accuracy": value, "loss": 1 - value, "curve": curve, "epochs": 8, "state": "complete", "reason": ""}
-
-
-@pytest.fixture
-def found(make_run: Callable[..., Path]) -> Found:
-    """Return what one check of a run finds; `validation` is the size of its validation set."""
-
-    def find(check: str, rows: Rows, validation: int = 288, **settings: Any) -> Check:
-        path = make_run(rows, name=f"run-{check}", **settings)
-        config = path / "config.yaml"
-        config.write_text(config.read_text().replace("validation: 288", f"validation: {validation}"))
-        return next(one for one in reports.health(path) if one.name == check)
-
-    return find
+from spaces import SearchSpace
+from tests.reports.checks.conftest import Found, Rows, additive, ended
 
 
 def test_every_check_has_its_place(demo_run: Path) -> None:
     checks = reports.health(demo_run)
-    assert {check.name for check in checks} == set(HEALTH) - {"latency"}
+    assert {check.name for check in checks} == set(HEALTH) - {"latency", "trust"}
     severity = ["fail", "warning", "unknown", "pass"]
     places = [severity.index(check.status) for check in checks]
     assert places == sorted(places)
@@ -252,92 +211,6 @@ class TestBudget:
             }
         check = found("budget", rows)
         assert (check.status, check.numbers["workers"], check.numbers["busy"]) == ("warning", 2, 0.25)
-
-    def test_occupation_by_hand(self, make_table: Callable[..., Any]) -> None:
-        table = make_table(4)
-        table["seconds"] = [10.0, 20.0, 30.0, float("nan")]
-        table["started"] = [f"2026-03-02T10:00:{at:02d}+00:00" for at in (0, 10, 5, 0)]
-        table["finished"] = [f"2026-03-02T10:00:{at:02d}+00:00" for at in (10, 30, 35, 59)]
-        table["worker"] = ["a", "a", "b", ""]
-        used = occupation(table)
-        assert (used.workers, used.there, used.trained) == (2, 35.0, 60.0)
-        assert used.share == pytest.approx(60 / 70)
-
-    def test_a_candidate_in_line_is_no_further_worker(self, make_table: Callable[..., Any]) -> None:
-        table = make_table(4)
-        table["seconds"] = [10.0, 20.0, 30.0, 5.0]
-        table["started"] = [f"2026-03-02T10:00:{at:02d}+00:00" for at in (0, 2, 5, 45)]
-        table["finished"] = [f"2026-03-02T10:00:{at:02d}+00:00" for at in (10, 30, 35, 50)]
-        table["worker"] = ["a", "a", "b", "b"]
-        used = occupation(table)
-        assert (used.workers, used.there, used.trained) == (2, 40.0, 65.0)
-
-
-class TestSurrogate:
-    def test_an_additive_truth_is_predicted(self, found: Found, space: SearchSpace) -> None:
-        check = found("surrogate", additive(space, noise=0.002, effect=0.02))
-        assert check.status == "pass"
-        assert float(check.numbers["skill"] or 0) > 0.8
-
-    @pytest.mark.parametrize(
-        ("seed", "status", "said"),
-        [
-            (1, "warning", "explains none of their variance: no better than guessing the mean."),
-            (0, "unknown", "not enough evidence that this is more than chance."),
-        ],
-    )
-    def test_noise_is_not_predicted(self, found: Found, space: SearchSpace, seed: int, status: str, said: str) -> None:
-        networks, values = at_one_point(space, 0.0, seed)
-        rng = np.random.default_rng(0)
-        rows = [record(at, one, space, rng) | ended(float(values[at])) for at, one in enumerate(networks)]
-        check = found("surrogate", rows)
-        assert check.status == status
-        assert check.reason.endswith(said)
-
-    @pytest.mark.parametrize(
-        ("error", "status"), [(0.01, "pass"), (0.014, "warning"), (0.08, "fail"), (0.0001, "warning")]
-    )
-    def test_what_the_sampler_predicted_counts_first(
-        self, found: Found, space: SearchSpace, error: float, status: str
-    ) -> None:
-        rows = additive(space, noise=0.0, effect=0.2)
-        rng = np.random.default_rng(5)
-        for row in rows:
-            row |= {"predicted": row["accuracy"] + float(rng.normal(0, error)), "doubt": 0.01}
-        check = found("surrogate", rows)
-        assert (check.status, check.numbers["model"]) == (status, "the sampler's model")
-        inside = sum(abs(row["predicted"] - row["accuracy"]) <= 1.28155 * 0.01 for row in rows)
-        assert check.numbers["covered"] == inside
-
-    @pytest.mark.parametrize(("effect", "least", "most"), [(0.0, 0, 1), (0.02, 19, 20)])
-    def test_a_null_is_no_skill_and_an_operator_at_one_point_is_some(
-        self, space: SearchSpace, effect: float, least: int, most: int
-    ) -> None:
-        made = [predicted(*at_one_point(space, effect, seed)) for seed in range(20)]
-        assert least <= sum(one.skill >= 0.02 and one.beyond_chance for one in made) <= most
-        # 80 % intervals of 20 x 60 networks, which are not quite independent.
-        held = [np.abs(one.measured - one.mean) <= 1.28155 * one.deviation for one in made]
-        assert np.mean(held) == pytest.approx(0.8, abs=0.03)
-
-
-def at_one_point(space: SearchSpace, effect: float, seed: int) -> tuple[list[Architecture], np.ndarray]:
-    """Return random networks and qualities: noise, and what one operator adds at the last point."""
-    rng = np.random.default_rng(seed)
-    networks = [space.sample(rng) for _ in range(60)]
-    there = np.array([one.choices[-1][1].op == "iaff" for one in networks])
-    return networks, 0.8 + effect * there + rng.normal(0, 0.004, 60)
-
-
-def additive(space: SearchSpace, noise: float, effect: float, count: int = 60) -> Rows:
-    """Return random networks whose quality is a sum over their points, and noise."""
-    rng = np.random.default_rng(3)
-    merit = {name: value for value, name in enumerate(["sum", "concat", "sk", "aff", "iaff"])}
-    rows = []
-    for number in range(count):
-        network = space.sample(rng)
-        gain = sum(merit[choice.op] for _, choice in network.choices) / len(network.choices)
-        rows.append(record(number, network, space, rng) | ended(0.8 + effect * gain + float(rng.normal(0, noise))))
-    return rows
 
 
 class TestValidation:

@@ -12,7 +12,7 @@ import reports
 from fusion_ops.errors import DataError, SpecError
 from reports.comparison import compare, outcome
 from reports.comparison.components import components
-from reports.comparison.interval import half_width
+from reports.comparison.interval import ends
 
 
 @pytest.fixture
@@ -90,7 +90,8 @@ class TestByHand:
             candidate = np.zeros((2, 1000))
             candidate[:, :count] = 1.0
             parts = components(candidate, np.zeros((2, 1000)))
-            held += stats.poisson.pmf(count, mean) * (abs(parts.gain - mean / 1000) <= half_width(parts, 0.95))
+            low, high = ends(parts, 0.95)
+            held += stats.poisson.pmf(count, mean) * (low <= mean / 1000 <= high)
         assert held == pytest.approx(covered, abs=0.002)
 
 
@@ -196,7 +197,8 @@ class TestCoverage:
     def test_intervals_hold_the_truth(self, rng, seed, own, seeds):
         held = []
         for parts in studied(rng, seeds, 100, seed=seed, own=own):
-            held += list(np.abs(parts.gain - 0.2) <= half_width(parts, 0.95))
+            low, high = ends(parts, 0.95)
+            held += list((low <= 0.2) & (high >= 0.2))
         assert 0.93 <= np.mean(held) <= 0.975
 
     @pytest.mark.parametrize("seeds", [3, 5, 12])
@@ -205,8 +207,8 @@ class TestCoverage:
         shape = (2_000, seeds, 200)
         common, chance = rng.normal(size=(2_000, 1, 200)), rng.normal(size=(2, *shape))
         right = (common + chance > -2.33 * math.sqrt(2.0)).astype(float)
-        parts = components(*right)
-        assert 0.935 <= np.mean(np.abs(parts.gain) <= half_width(parts, 0.95)) <= 0.97
+        low, high = ends(components(*right), 0.95)
+        assert 0.935 <= np.mean((low <= 0.0) & (high >= 0.0)) <= 0.97
 
     @staticmethod
     def test_where_few_images_of_many_matter(rng):

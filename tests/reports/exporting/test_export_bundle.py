@@ -51,6 +51,9 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
             path.write_text(dedent(source), encoding="utf-8")
             tops.add(name.partition("__")[0])
         importlib.invalidate_caches()
+        # Another test of this process may have had a module of that name.
+        for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
+            del sys.modules[name]
         return importlib.import_module(next(iter(sources)).replace("__", "."))
 
     yield make

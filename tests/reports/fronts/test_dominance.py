@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.fronts.dominance import knee, non_dominated, ranks, scaled
+from reports.fronts.dominance import foremost, knee, non_dominated, ranks, scaled
 
 NAN = math.nan
 # Few distinct values, so that ties and duplicates are common.
@@ -101,3 +101,11 @@ def test_the_knee_does_not_depend_on_units() -> None:
 
 def test_scaled_leaves_a_constant_objective_at_zero() -> None:
     assert scaled(np.array([[1.0, 7.0], [3.0, 7.0]])).tolist() == [[0.0, 0.0], [1.0, 0.0]]
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 40, 100])
+def test_the_foremost_are_the_first_by_rank(count: int) -> None:
+    rng = np.random.default_rng(count)
+    points = rng.integers(0, 6, size=(60, 2)).astype(float)
+    points[rng.integers(0, 60, size=5), 0] = np.nan
+    assert foremost(points, count).tolist() == np.argsort(ranks(points), kind="stable")[:count].tolist()

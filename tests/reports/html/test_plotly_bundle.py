@@ -39,7 +39,8 @@ def test_it_stays_whole_within_a_page() -> None:
 def test_it_draws_all_that_panels_draw(make_run: Callable[..., Path]) -> None:
     run = load_run(make_run())
     catalog = make_catalog(run)
-    figures = [panel.figure(panel.info(run, catalog)) for _, panel in ordered() if panel.figure is not None]
+    drawn = [(panel, panel.info(run, catalog)) for _, panel in ordered() if panel.figure is not None]
+    figures = [panel.figure(info) for panel, info in drawn if info is not None]
     assert {trace.type for figure in figures for trace in figure.data} <= set(TRACES)
 
 

@@ -168,7 +168,7 @@ def test_a_lost_file_leaves_the_report_readable(retrained_run: MakeRun, study: S
     lost.unlink()
     info = verdict_info(run, make_catalog(run))
     assert info.retrained is None
-    assert info.problem.startswith(f"{lost}, what the test images got, is missing")
+    assert info.problem.startswith(f"{lost}, what the images got, is missing")
     assert info.command == ""
 
 

@@ -29,9 +29,8 @@ def joint_space() -> JointSpace:
 def joint_records(count: int = 40) -> list[dict[str, Any]]:
     """Return rows of the table: uniform networks with three settings each, then random candidates."""
     joint, rng = joint_space(), np.random.default_rng(4)
-    rows = []
+    rows, baselines = [], joint.baselines(draws=3)
     for number in range(count):
-        baselines = joint.baselines(draws=3)
         one = baselines[number] if number < len(baselines) else joint.sample(rng)
         state = "pruned" if number % 7 == 6 else "complete"
         values = {name: ", ".join(v) or "none" if isinstance(v, tuple) else v for name, v in one.hyperparameters}

@@ -107,7 +107,7 @@ def test_a_file_that_is_missing_or_damaged_is_named(run, content: bytes | None, 
     path, table, _ = run
     file = outcomes_path(path, table["id"][3], 3)
     file.unlink() if content is None else file.write_bytes(content)
-    with pytest.raises(RunError, match=rf"test-3\.safetensors, what the test images got, {words}"):
+    with pytest.raises(RunError, match=rf"test-3\.safetensors, what the images got, {words}"):
         read_outcomes(path)
 
 

@@ -110,6 +110,16 @@ def test_weights_are_in_eight_bits(quantized):
     assert len(kept) == 4
 
 
+def test_weights_have_seven_bits_which_processors_without_vnni_can_add(quantized):
+    weights = [
+        onnx.numpy_helper.to_array(one)
+        for one in onnx.load(quantized[0]).graph.initializer
+        if one.data_type == onnx.TensorProto.INT8 and len(one.dims) > 1
+    ]
+    assert weights
+    assert all(abs(values.astype(int)).max() <= 64 for values in weights)
+
+
 @pytest.mark.parametrize("size", [1, 5, 64])
 def test_it_computes_the_same_within_rounding(network, quantized, images, size):
     assert 0 < error(answer("onnx", quantized[0], images[:size]), network, images[:size]) < 0.05

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,17 @@ space: {name: resnet, depth: 8, width: 4, ops: [sum, aff], reductions: [2]}
 train: {epochs: 30}
 search: {trials: 3, sampler: random, pruner: none}
 """
-NEEDLESS = (b"dashboard/dashboard.py", b"monitor.py", b"ray::IDLE")
+WAITING = b"ray::IDLE"
+NEEDLESS = (b"dashboard/dashboard.py", b"monitor.py", WAITING)
+
+
+def commands(pids: set[int]) -> set[bytes]:
+    """Return the command lines of those of these processes that still run."""
+    found = set()
+    for pid in pids:
+        with suppress(OSError):
+            found.add(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return found
 
 
 def told_by_ss(option: str, pids: set[int]) -> set[tuple[int, str, int]]:
@@ -44,10 +55,15 @@ def test_a_local_run_listens_on_this_machine_only(tmp_path: Path, family):
                 assert driver.poll() is None, driver.stderr.read()
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
+            # The other worker may still be on its way to its first candidate.
+            while any(WAITING in line for line in commands(family(driver.pid))):
+                assert driver.poll() is None, driver.stderr.read()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
             pids = family(driver.pid)
             listening = told_by_ss("-lt", pids)
             datagrams = told_by_ss("-lu", pids)
-            started = {Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids}
+            started = commands(pids)
             own = [listener for listener in ray_listeners() if listener.pid in pids]
             names = {listener.process for listener in own}
         finally:

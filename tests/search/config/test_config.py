@@ -44,7 +44,12 @@ def test_defaults_are_those_of_the_contract():
         objectives: [accuracy, params]
         constraints: {}
         search: {trials: 40, timeout: null, sampler: auto, pruner: auto, seed: 0, baselines: true, baseline_draws: 3,
-                 prior: null, min_epochs: 1, patience: null, random_baseline: false, one_epoch_baseline: false}
+                 prior: null, min_epochs: 1, patience: null, random_baseline: false, one_epoch_baseline: false,
+                 strategy: scratch}
+        strategy: {parent_epochs: null, epochs: null, lr: 0.5, trust: 12, library_epochs: 1, library_seeds: 2,
+                   supernet_start: auto, supernet_epochs: null, supernet_sampling: fair, supernet_operator_lr: 1.0,
+                   supernet_calibration: 256,
+                   supernet_scored: 1000, supernet_finish: inherit, supernet_gb: 8.0}
         limits: {trial_seconds: null, stall_seconds: 300, retries: 1, device_hours: null, same_failures: 3,
                  checkpoint_gb: null}
         latency: {runtime: torch, precision: float32, threads: 1, batch_size: 1, batch_sizes: [1], seconds: 0.5}
@@ -72,11 +77,13 @@ def test_resolved_is_kept_but_is_not_part_of_the_config(tmp_path):
     assert "resolved" not in config.to_dict()
 
 
-def test_the_one_strategy_may_be_named_but_is_not_written_down(tmp_path):
-    config = load(tmp_path, "search: {strategy: scratch, trials: 3}")
-    assert "strategy" not in config.to_dict()["search"]
-    assert config == load(tmp_path, "search: {trials: 3}")
-    assert "strategy" not in refusal(tmp_path, "search:\n  zzz: 1")
+def test_the_strategy_is_picked_by_what_is_searched_and_written_down(tmp_path):
+    picked = load(tmp_path, "search: {strategy: auto}")
+    assert picked.to_dict()["search"]["strategy"] == "inherit"
+    beside = load(tmp_path, "search: {strategy: auto}\nhyperparameters: {train.lr: [0.1, 0.2]}")
+    assert beside.search.strategy == "scratch"
+    # What is said of a wrong key still has its line.
+    assert refusal(tmp_path, "search: {strategy: auto}\nstrategy:\n  parent_epochs: 0").startswith("config.yaml:3: ")
 
 
 def test_a_section_without_keys_has_its_defaults(tmp_path):
@@ -130,8 +137,10 @@ BAD = [
         "unknown sampler `tpee`; did you mean `tpe`?; known: auto, random, evolution, local, tpe, nsga2, gp",
     ),
     ("search:\n  pruner: paretto", 2, "unknown pruner `paretto`; did you mean `pareto`?"),
-    ("search:\n  strategy: supernet", 2, "`search.strategy` must be one of scratch; got text `supernet`."),
-    ("search:\n  strategy: scratches", 2, "must be one of scratch; got text `scratches`; did you mean `scratch`?"),
+    ("search:\n  strategy: scratches", 2, "got text `scratches`; did you mean `scratch`?"),
+    ("search: {strategy: inherit}\nhyperparameters:\n  train.lr: [0.1, 0.2]", 1, "`hyperparameters` are searched with"),
+    ("search: {strategy: inherit}\nstrategy:\n  parent_epochs: 0", 3, "takes a network as it is"),
+    ("strategy:\n  epochs: 0", 2, "`strategy.epochs`"),
     ("search: 3", 1, "`search` must be a mapping of keys; got 3"),
     ("space:\n  name: resnt", 2, "unknown space `resnt`; did you mean `resnet`?; known: resnet"),
     ("space:\n  ops: []", 2, "`space.ops` must name at least one entry"),
@@ -212,9 +221,9 @@ BAD = [
     (
         "search:\n  one_epoch_baseline: true\ntrain:\n  epochs: 1",
         2,
-        "`search.one_epoch_baseline` needs `train.epochs` of at least 2; got 1",
+        "`search.one_epoch_baseline` needs candidates of at least 2 epochs; got 1",
     ),
-    ("search:\n  min_epochs: 5\ntrain:\n  epochs: 4", 2, "`search.min_epochs` is at most `train.epochs`, 4; got 5"),
+    ("search:\n  min_epochs: 5\ntrain:\n  epochs: 4", 2, "is at most the epochs of a candidate, 4; got 5"),
     ("constraints: [3]", 1, "`constraints` must be a mapping of keys; got the list [3]"),
     ("storage:\n  url: postgres://u:pw@h/d", 2, "must start with `postgresql://`"),
     ("storage:\n  url: mysql://u:pw@h/d", 2, "`sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; got mysql://…"),

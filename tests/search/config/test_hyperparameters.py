@@ -146,6 +146,19 @@ def test_a_value_that_does_not_fit_the_data_set_is_refused_where_it_is_listed(tm
         config.check_task(data.load(config.data))
 
 
+def test_values_that_are_wrong_together_alone_are_refused_where_one_is_listed(tmp_path: Path) -> None:
+    losses, weights = (
+        "  train.loss: [auto, 'torch.nn.functional:cross_entropy']\n",
+        "  train.class_weights: [null, balanced]\n",
+    )
+    for section in (f"{losses}{weights}", f"{weights}{losses}"):
+        config = loaded(tmp_path, f"hyperparameters:\n{section}")
+        line = 2 + section.splitlines().index(weights.rstrip("\n"))
+        said = f"config.yaml:{line}: `train.class_weights` does not reach `torch.nn.functional:cross_entropy`"
+        with pytest.raises(ConfigError, match=said):
+            config.check_task(data.load(config.data))
+
+
 def test_too_many_host_networks_are_refused_before_anything_starts(tmp_path: Path) -> None:
     widths = {"space.width": "{low: 4, high: 20}", "space.depth": "{low: 8, high: 44, step: 6}"}
     with pytest.raises(ConfigError, match="make 119 host networks, and at most 64"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reports.candidates import table as candidates
-from search.run.checkpoint_room import make_room
+from search.run.checkpoint_room import Removed, make_room
 from tests.runs import check_sound, events, in_process
 
 CONFIG = """
@@ -17,6 +17,11 @@ search: {trials: 7, sampler: random, pruner: none, seed: 1}
 limits: {checkpoint_gb: 1.0e-4}
 """
 SIZE = 1000
+
+
+def ids(removed: list[Removed]) -> list[str]:
+    assert not any(one.state for one in removed)
+    return [one.id for one in removed]
 
 
 @pytest.fixture
@@ -41,7 +46,7 @@ def run(tmp_path: Path):
 )
 def test_the_oldest_go_first_and_what_is_needed_stays(run, kilobytes, gone):
     checkpoints, table = run
-    assert make_room(checkpoints, kilobytes * 1e-6, table) == [f"{number}" * 10 for number in gone]
+    assert ids(make_room(checkpoints, kilobytes * 1e-6, table)) == [f"{number}" * 10 for number in gone]
     left = {int(path.parent.name[0]) for path in checkpoints.glob("*/model.safetensors")}
     assert left == set(range(6)) - set(gone)
 
@@ -65,10 +70,28 @@ def test_retrained_weights_go_first_but_for_those_of_finalists(run):
         (checkpoints / row["id"] / f"retrained-{row['number']}.safetensors").write_bytes(bytes(SIZE))
         (checkpoints / row["id"] / f"test-{row['number']}.safetensors").write_bytes(bytes(10))
     whole = candidates.frame([*table.to_dict("records"), *rows], ("accuracy", "params"))
-    assert make_room(checkpoints, 7.9e-6, whole) == ["1" * 10, "2" * 10]
-    assert make_room(checkpoints, 0.1e-6, whole) == ["3" * 10, "2" * 10, "0" * 10]
+    assert ids(make_room(checkpoints, 7.9e-6, whole)) == ["1" * 10, "2" * 10]
+    assert ids(make_room(checkpoints, 0.1e-6, whole)) == ["3" * 10, "2" * 10, "0" * 10]
     assert [path.name for path in checkpoints.glob("*/retrained-*")] == ["retrained-10.safetensors"]
     assert len(list(checkpoints.glob("*/test-*"))) == 3
+
+
+def test_states_of_stopped_candidates_go_before_any_weights_but_for_one_that_is_gone_on_from(run):
+    checkpoints, table = run
+    stopped = {"state": "pruned", "kind": "search", "seed": 0, "epochs": 1, "flops": 1, "retries": 0, "params": 300}
+    rows = [
+        stopped | {"number": number, "id": f"{number}", "finished": f"2026-01-03T00:00:0{8 - place}.000+00:00"}
+        for place, number in enumerate((11, 12, 13))
+    ]
+    for row in rows:
+        (checkpoints / row["id"]).mkdir()
+        (checkpoints / row["id"] / f"training-{row['number']}.pt").write_bytes(bytes(SIZE))
+    looks = stopped | {"number": 14, "id": "12", "state": "running", "start": 12, "before": 1, "finished": ""}
+    whole = candidates.frame([*table.to_dict("records"), *rows, looks], ("accuracy", "params"))
+    assert make_room(checkpoints, 8.9e-6, whole) == [Removed("13", state=True)]
+    assert make_room(checkpoints, 6.9e-6, whole) == [Removed("11", state=True), Removed("3" * 10, state=False)]
+    assert [path.name for path in checkpoints.glob("*/training-*")] == ["training-12.pt"]
+    assert not list(checkpoints.glob("1?/*.txt"))
 
 
 @pytest.mark.faults

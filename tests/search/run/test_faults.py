@@ -23,6 +23,7 @@ from search.run.retrain_request import RetrainRequest
 from search.training import resumable
 from search.training.files import FolderFiles
 from search.training.job import Assignment, Job, Progress
+from search.training.sealed import DamagedStateError
 from search.training.settings import DataConfig, TrainConfig
 from tests.runs import check_sound, fusion_nas, in_process
 
@@ -45,7 +46,7 @@ def test_a_damaged_state_is_told_with_its_checksum_and_kept(tmp_path: Path, dama
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes({"flipped": content, "cut": content[: len(content) // 2], "empty": b""}[damage])
-    with pytest.raises(resumable.DamagedStateError, match=r"SHA-256 .*… expected, [0-9a-f]{16}…"):
+    with pytest.raises(DamagedStateError, match=r"SHA-256 .*… expected, [0-9a-f]{16}…"):
         resumable.load_training(files, candidate)
     assert not path.exists()
     assert path.with_name("training-7.pt.damaged").exists()

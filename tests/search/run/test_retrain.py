@@ -141,9 +141,9 @@ def check_outcomes_are_looked_at_before_anything_starts(run: Path) -> None:
         save_file(values(load_file(one)), one, metadata=known | header)
 
     path.write_bytes(files[path][:-10])
-    refused(run, rf"^{path}, what the test images got, is damaged \(.*\); restore it from a copy\.$", seeds=(2, 4))
+    refused(run, rf"^{path}, what the images got, is damaged \(.*\); restore it from a copy\.$", seeds=(2, 4))
     path.unlink()
-    refused(run, rf"^{path}, what the test images got, is missing; restore it from a copy\.$")
+    refused(run, rf"^{path}, what the images got, is missing; restore it from a copy\.$")
     write(path, test_set="0" * 32)
     refused(run, "was made with other test images than .*Restore the file that is not of this run from a copy")
     write(path, lambda values: {"loss": values["loss"]})

@@ -10,6 +10,7 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import search
 import spaces
@@ -269,3 +270,20 @@ def test_exported():
 )
 def test_rungs_halve_from_the_end(epochs, expected):
     assert rungs(epochs) == expected
+
+
+def test_forecasts_keep_to_one_thread(monkeypatch):
+    """The driver's cores belong to the trainings."""
+    seen = []
+    real = History.at
+
+    def at(self, *args):
+        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+        return real(self, *args)
+
+    rule = taught(pareto())
+    monkeypatch.setattr(History, "at", at)
+    with threadpool_limits(2, user_api="blas"):
+        rule.judge(Curve(99, {1: (0.5,)}, (150.0,)))
+    assert seen
+    assert all(threads == {1} for threads in seen)

@@ -8,7 +8,7 @@ import pytest
 
 from reports.retrained.participant import Participant, merged
 from search.study.ledger import Ledger
-from search.study.participants import ablations, choose_participants, original
+from search.study.participants import ablations, choose_participants
 from search.training.job import Progress
 from spaces import Configuration, JointSpace, Range, SearchSpace, Values, from_ref
 
@@ -62,7 +62,7 @@ def test_each_is_trained_with_the_best_that_the_search_saw_of_it(open_ledger, jo
     assert uniform == {"sum": (0.3, 4), "aff": (0.02, 4), "concat": (first["train.lr"], 4)}
     finalists = by_role(chosen, "finalist")
     assert settings(finalists[0]) == (0.02, 4)
-    assert not any(one.architecture == original(joint.of(one.architecture)) for one in finalists)
+    assert not any(one.architecture == joint.of(one.architecture).original() for one in finalists)
     for role in ("matched_params", "matched_flops"):
         for control in by_role(chosen, role):
             assert control.hyperparameters["train.lr"] == 0.3

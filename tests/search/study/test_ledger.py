@@ -210,9 +210,10 @@ def test_a_result_written_but_not_told_is_told_on_resume(open_ledger, monkeypatc
     def killed(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(before.study, "tell", killed)
-    with pytest.raises(KeyboardInterrupt):
-        finish(before, candidate, 0.77)
+    with monkeypatch.context() as patch:
+        patch.setattr("search.strategy.trials.tell", killed)
+        with pytest.raises(KeyboardInterrupt):
+            finish(before, candidate, 0.77)
     after = open_ledger()
     assert after.study.trials[candidate.number].state == TrialState.COMPLETE
     assert after.study.trials[candidate.number].values[0] == 0.77

@@ -1,4 +1,4 @@
-"""Who takes part in a retraining: finalists, the original, uniform networks, controls of equal cost."""
+"""Who takes part in a retraining: finalists, the uniform networks, controls of equal cost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 import spaces
 from fusion_ops import FusionChoice
 from reports.retrained.participant import NoControl, Participant, merged
-from search.study.participants import ablations, choose_participants, finalists, original
+from search.study.participants import ablations, choose_participants, finalists
 from search.training.job import Progress
 from spaces.joint import joint
 
@@ -53,7 +53,7 @@ def test_finalists_are_the_best_the_knee_and_what_lies_between(open_ledger, spac
     picked = [one.architecture for one in chosen if one.plays("finalist")]
     assert picked[0] == space.uniform("aff", 2)
     assert len(picked) == 3
-    assert original(space) not in picked
+    assert space.original() not in picked
     one, _ = choose_participants(ledger, 1)
     assert [two.architecture for two in one if two.plays("finalist")] == picked[:1]
     many, _ = choose_participants(ledger, 50)
@@ -124,7 +124,7 @@ class Residual(nn.Module):
 def test_a_host_that_cannot_be_widened_has_the_next_best_control_or_says_why(open_ledger):
     space = spaces.trace(Residual(), torch.zeros(1, 1, 8, 8), ops=("sum", "concat", "aff"), reductions=(2,))
     point = space.points[0].name
-    small = original(space)
+    small = space.original()
     changed = tuple((name, FusionChoice("concat") if name == point else choice) for name, choice in small.choices)
     part = spaces.Architecture(space.ref, changed)
     accuracies = {small: 0.8, part: 0.9, space.uniform("concat"): 0.95, space.uniform("aff", 2): 0.97}
@@ -150,7 +150,7 @@ def test_an_ablation_sets_one_changed_point_back(space):
         (("ablation", space.points[2].name),),
     ]
     assert found[0].architecture == mixed(space, "sum", "sum", "concat")
-    assert ablations(joint(space), Participant(original(space), (("original", ""),))) == ()
+    assert ablations(joint(space), Participant(space.original(), (("original", ""),))) == ()
 
 
 def test_merging_keeps_order_and_every_role_once(space):
@@ -174,7 +174,7 @@ def test_finalists_need_no_knee(open_ledger, space, accuracies):
 
     ledger = searched(open_ledger, accuracies)
     ranked = rank(table.frame(ledger.records(), ledger.objectives), ledger.objectives).assign(knee=False)
-    picked = finalists(ranked, 2, ledger.objectives, besides={original(space).id})
+    picked = finalists(ranked, 2, ledger.objectives, besides={space.original().id})
     assert ledger.candidates[picked[0]].architecture == space.uniform("aff", 2)
     assert len(picked) == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from pathlib import Path
+from typing import Any
 
 from ray import cloudpickle
 
@@ -35,11 +36,15 @@ def test_a_job_with_settings_of_its_data_set_an_assignment_and_progress_survive_
     assert copy.deepcopy({"job": job})["job"] is job
 
 
-def test_a_candidate_is_trained_with_its_own_hyperparameters_but_for_what_a_recipe_states() -> None:
+def test_a_candidate_is_trained_with_its_own_hyperparameters_but_for_what_a_recipe_states(space) -> None:
     own = {"train.lr": 0.4, "train.augment": ["flip"], "space.width": 12}
     recipes = {"default": TrainConfig(lr=0.1), "hot": TrainConfig(lr=0.3, epochs=20)}
     job = Job(FolderFiles(Path("checkpoints")), recipes=recipes, stated={"default": (), "hot": ("lr", "epochs")})
-    assert job.settings("") == TrainConfig()
-    searched, again, hot = (job.settings(recipe, own) for recipe in ("", "default", "hot"))
+
+    def settings(recipe: str = "", hyperparameters: dict[str, Any] | None = None) -> TrainConfig:
+        return job.settings(Assignment(0, space.original(), 0, recipe, hyperparameters or {}))
+
+    assert settings() == TrainConfig()
+    searched, again, hot = (settings(recipe, own) for recipe in ("", "default", "hot"))
     assert searched == again == TrainConfig(lr=0.4, augment=("flip",))
     assert hot == TrainConfig(lr=0.3, epochs=20, augment=("flip",))

@@ -1,0 +1,1 @@
+"""A supernet's training, and the scores of its paths."""

@@ -1,0 +1,164 @@
+"""Workers begin as copies of a process that has imported what they need: what a copy is, and when the process ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from search.cluster.fork_server.handle import START_WORKER, ForkServer
+from search.cluster.fork_server.start_worker import ADDRESS
+from tests.runs import check_sound, driving, in_process, wait_for_more
+
+# What a worker's program would see of its process; it waits to be told to end where it is to.
+PROGRAM = """
+import json, os, random, signal, sys
+print(json.dumps({
+    "arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd(), "parent": os.getppid(),
+    "imported": "torch" in sys.modules, "input": sys.stdin.read(), "name": __name__,
+    "path": sys.path[0], "ray": "ray" in sys.modules, "group": os.getpgid(0) == os.getpid(),
+    "niceness": os.nice(0), "session": os.getsid(0),
+    "random": [random.random(), __import__("numpy").random.random()],
+    "threads": __import__("torch").get_num_threads(),
+    "signals": [signal.getsignal(signal.SIGINT) is signal.default_int_handler,
+                signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL],
+    "score": int(open("/proc/self/oom_score_adj").read()),
+}))
+print("to stderr", file=sys.stderr)
+"""
+CONFIG = """
+space: {name: resnet, depth: 8, width: 4, ops: [sum, concat], reductions: [2]}
+train: {epochs: 60, batch_size: 64}
+limits: {retries: 3}
+search: {trials: 3, sampler: random, pruner: none, baselines: false}
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    started = ForkServer()
+    yield started
+    started.end()
+
+
+def start(server: ForkServer, program: Path, *arguments: str, **settings) -> subprocess.CompletedProcess:
+    """Start a worker as Ray does, and return what its program has printed once all that write there have ended."""
+    environment = {"PATH": os.environ["PATH"], ADDRESS: server.address, "OF_THE_WORKER": "yes"}
+    command = [sys.executable, START_WORKER, str(program), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, **settings)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("program") / "worker.py"
+    path.write_text(PROGRAM)
+    return path
+
+
+def test_a_copy_has_what_the_worker_is_given_and_what_the_server_has_imported(
+    server: ForkServer, program: Path, tmp_path: Path
+) -> None:
+    context = json.dumps({"env_vars": {"ADDED": "by Ray"}, "command_prefix": []})
+    given = ("--node=a b", f"--serialized-runtime-env-context={context}", "--language=PYTHON")
+    done = start(server, program, *given, cwd=tmp_path, preexec_fn=lambda: os.nice(7))
+    assert (done.returncode, done.stderr) == (0, "to stderr\n")
+    seen = json.loads(done.stdout)
+    assert seen["arguments"] == ["--node=a b"]
+    assert seen["environment"]["OF_THE_WORKER"] == "yes"
+    assert seen["environment"]["ADDED"] == "by Ray"
+    assert "HOME" not in seen["environment"]
+    assert (seen["folder"], seen["path"], seen["name"]) == (str(tmp_path), str(program.parent), "__main__")
+    assert (seen["parent"], seen["imported"], seen["ray"]) == (server.process.pid, True, False)
+    assert (seen["input"], seen["group"], seen["signals"], seen["score"]) == ("", True, [True, True], 1000)
+    assert (seen["threads"], seen["niceness"], seen["session"]) == (1, os.nice(0) + 7, os.getsid(0))
+
+
+def test_copies_draw_other_random_numbers(server: ForkServer, program: Path) -> None:
+    drawn = [json.loads(start(server, program).stdout)["random"] for _ in range(3)]
+    assert [len(set(of_one)) for of_one in zip(*drawn, strict=True)] == [3, 3]
+
+
+def test_a_long_environment_arrives_whole(server: ForkServer, program: Path) -> None:
+    long = ["--" + "x" * 100_000] * 4
+    assert json.loads(start(server, program, *long).stdout)["arguments"] == long
+
+
+def test_nothing_is_left_of_a_copy_that_has_ended(server: ForkServer, program: Path) -> None:
+    start(server, program)
+    deadline = time.monotonic() + 30
+    while psutil.Process(server.process.pid).children():
+        assert time.monotonic() < deadline
+
+
+def test_further_modules_are_imported(server: ForkServer, tmp_path: Path) -> None:
+    server.have_imported(["wave"])
+    program = tmp_path / "program.py"
+    program.write_text("import sys; print('wave' in sys.modules)")
+    assert start(server, program).stdout == "True\n"
+
+
+def test_it_ends_with_the_process_that_has_started_it(tmp_path: Path) -> None:
+    code = "from search.cluster.fork_server.handle import fork_server as f; print(f().process.pid, f().address)"
+    command = [sys.executable, "-c", code]
+    pid, address = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert not psutil.pid_exists(int(pid))
+    assert not Path(address).parent.exists()
+
+
+def test_it_ends_where_that_process_is_killed(tmp_path: Path) -> None:
+    code = "from search.cluster.fork_server.handle import fork_server as f; print(f().process.pid, f().address)"
+    command = [sys.executable, "-uc", f"{code}; import time; time.sleep(100)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid, address = process.stdout.readline().split()
+        deadline = time.monotonic() + 60
+        while not Path(address).exists():
+            assert time.monotonic() < deadline
+        process.kill()
+    while psutil.pid_exists(int(pid)) or Path(address).parent.exists():
+        assert time.monotonic() < deadline
+
+
+def test_a_temporary_folder_that_cannot_be_written_is_no_error_here() -> None:
+    code = "from search.cluster.fork_server.handle import fork_server; print(fork_server())"
+    done = subprocess.run([sys.executable, "-c", code], env={"TMPDIR": "/proc"}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.faults
+def test_where_it_is_lost_ray_starts_workers_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    run = tmp_path / "run"
+    with driving("launch", tmp_path / "config.yaml", "--run-dir", run) as driver:
+        pid = int(wait_for_more(driver, run, "progress")["worker"].rpartition(":")[2])
+        worker = psutil.Process(pid)
+        server = worker.parent()
+        assert server is not None
+        assert any(argument.endswith("fork_server/server.py") for argument in server.cmdline())
+        os.kill(server.pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+        assert driver.wait(120) == 0
+    table = check_sound(run, 3)
+    assert set(table["state"]) == {"complete"}
+    assert (table["retries"] > 0).any()
+
+
+@pytest.mark.slow
+def test_two_runs_of_one_process_share_it(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("epochs: 60", "epochs: 1"))
+    pids = []
+    for name in ("one", "two"):
+        done = in_process("launch", tmp_path / "config.yaml", "--run-dir", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        check_sound(tmp_path / name, 3)
+        pids.append([one.pid for one in psutil.Process().children() if "server.py" in " ".join(one.cmdline())])
+    assert pids[0] == pids[1]
+    assert len(pids[0]) >= 1
