@@ -58,7 +58,10 @@ class Cluster:
 
     def join(self, hidden: list[Path]) -> int:
         """Start a further node, which sees empty folders in place of the hidden ones; return its process id."""
-        mounts = "".join(f"mount -t tmpfs none '{folder}' && " for folder in hidden)
+        # Every node unpacks the code that it is sent, in place of what is there: workers of another node that run in
+        # that folder would have none. The head node has made it.
+        (unpacked,) = self.folder.glob("session_2*/runtime_resources")
+        mounts = "".join(f"mount -t tmpfs none '{folder}' && " for folder in (*hidden, unpacked))
         rootless = () if os.getuid() == 0 else ("--map-root-user",)
         isolated = ("unshare", "--mount", *rootless, "sh", "-c", f'{mounts}exec "$@"', "sh")
         ip = f"{self.network}.{2 + len(self.nodes)}"

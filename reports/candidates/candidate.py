@@ -69,6 +69,7 @@ class Candidate:
         seconds: Time spent in training.
         worker: Host and process of the worker.
         retries: How often it was started again after a worker was lost.
+        lost: How Ray says that it lost its last worker, where it lost one. The study keeps this, not the table.
         started: When it was proposed, ISO 8601 in UTC.
         finished: When it ended, ISO 8601 in UTC.
         audit: The epoch at which it would have been stopped, where it ran on to check that decision.
@@ -118,6 +119,7 @@ class Candidate:
     before: int = 0
     slot: str = ""
     asked: bool = False
+    lost: str = field(default="", metadata=_NO_COLUMN)
 
     @property
     def id(self) -> str:

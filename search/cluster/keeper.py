@@ -60,10 +60,14 @@ class KeptFiles:
 
 
 def start_keeper(run_dir: Path) -> tuple[Any, KeptFiles]:
-    """Start the keeper on this machine, which lives as long as the handle that is returned; return its files, too."""
+    """Start the keeper on this machine, which lives as long as the handle that is returned; return its files, too.
+
+    It knows nothing that the folder does not hold, and each of its calls can be made twice. So where its process is
+    lost, another one takes its place, and does again what was asked meanwhile.
+    """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     name = f"fusion-nas-keeper-{uuid4()}"
-    actor = ray.remote(num_cpus=0)(FolderFiles)
+    actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(FolderFiles)
     handle = actor.options(name=name, scheduling_strategy=here).remote(run_dir / CHECKPOINTS)
     return handle, KeptFiles(run_dir, (run_dir / LOCK).read_text(encoding="utf-8"), name)
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from reports.candidates.candidate import Candidate
+from search.cluster.how_lost import how_lost
 from search.cluster.passed_on import Store
 from search.cluster.ray_private import kill_workers
 from search.cluster.worker import CandidateTrainable
@@ -136,7 +137,7 @@ class LostWorkers(Unsaved, tune.Callback):
         """Count one retry."""
         self._begun.discard(trial.trial_id)
         self._counted.add(trial.trial_id)
-        self._ledger.retry(_candidate(trial).number)
+        self._ledger.retry(_candidate(trial).number, how_lost(_error(trial)))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Fail the candidate for the reason that its last worker left, or have it wait where no worker had it yet."""
@@ -146,7 +147,8 @@ class LostWorkers(Unsaved, tune.Callback):
         if reason is None and trial.trial_id not in self._begun and retries <= self._retries:
             self._ledger.put_back(candidate.number, counted=counted)
         else:
-            self._ledger.finish(candidate.number, "failed", reason or LOST)
+            lost = how_lost(_error(trial))
+            self._ledger.finish(candidate.number, "failed", reason or (f"{LOST}: {lost}" if lost else LOST))
 
 
 def run_tune(
@@ -219,6 +221,16 @@ def assigned(candidate: Candidate, ledger: Ledger) -> Assignment:
 def _candidate(trial: Trial) -> Assignment:
     candidate: Assignment = trial.config["candidate"]
     return candidate
+
+
+def _error(trial: Trial) -> Exception | None:
+    """Return the last error of a trial; `Trial.get_pickled_error` looks for it where it is not before the end."""
+    path = trial.pickled_error_file
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        error: Exception = cloudpickle.load(file)
+    return error
 
 
 def _name(trial: Trial) -> str:

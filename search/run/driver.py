@@ -248,6 +248,7 @@ class Driver:
             **({"role": candidate.role, "recipe": candidate.recipe, "seed": candidate.seed} if candidate.role else {}),
             **({"worker": candidate.worker} if candidate.worker else {}),
             **({"reason": candidate.reason} if candidate.reason else {}),
+            **({"lost": candidate.lost} if event == "retried" else {}),
         )
         if event == "finished":
             if not self.ledger.may_be_taken_up(candidate):

@@ -210,9 +210,10 @@ class Ledger(Standing):
             self._judge(candidate, trial)
         return candidate.state in TERMINAL
 
-    def retry(self, number: int) -> None:
-        """Count that a candidate is started again because its worker was lost."""
+    def retry(self, number: int, lost: str = "") -> None:
+        """Count that a candidate is started again because its worker was lost, in the way that `lost` says."""
         self.candidates[number].retries += 1
+        self.candidates[number].lost = lost
         self._save(self.candidates[number], "retried")
 
     def finish(self, number: int, state: str, reason: str = "") -> None:

@@ -35,7 +35,7 @@ class SameFailures:
 
     def ended(self, candidate: Candidate, known: Iterable[Candidate]) -> None:
         """Take in a candidate that ended, beside all that are known."""
-        if self._limit is None or candidate.state != "failed" or candidate.reason.endswith(LOST):
+        if self._limit is None or candidate.state != "failed" or LOST in candidate.reason:
             return
         kind = candidate.recipe, _NUMBER.sub("#", candidate.reason)
         self._seen[kind] += 1

@@ -102,11 +102,12 @@ search: {trials: 8, sampler: random, pruner: none}
 limits: {stall_seconds: 20, retries: 1}
 imports: [own]
 """
+KILLED = "Worker unexpectedly exits with a connection error code 2 (SYSTEM_ERROR)"
 REASONS = {
     "sum": ("complete", ""),
     "raises": ("failed", "ValueError: not these maps"),
     "hangs": ("failed", "timeout: no progress for 20 s"),
-    "dies": ("failed", "its worker was lost, and so was every retry's"),
+    "dies": ("failed", f"its worker was lost, and so was every retry's: {KILLED}"),
     "exhausts": ("infeasible", "out of memory: CUDA out of memory. Tried to allocate 2.00 TiB"),
     "spoils": ("failed", "non-finite loss at epoch 1"),
     "diverges": ("failed", "non-finite loss at epoch 1"),
@@ -135,6 +136,7 @@ def test_every_failure_has_its_state_and_reason_and_costs_no_other_candidate(tmp
         assert reason in found.loc[op, "reason"]
     tried = {event["number"] for event in events(run, "retried")}
     assert tried == set(found.loc[["dies", "hangs"], "number"])
+    assert {event["lost"] for event in events(run, "retried")} == {KILLED}
     assert all(trial.state.is_finished() for trial in trials(run))
     told = [(event["number"], event["state"]) for event in events(run, "finished")]
     assert len(told) == len(set(told))
