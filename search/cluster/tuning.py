@@ -226,10 +226,7 @@ def _candidate(trial: Trial) -> Assignment:
 def _error(trial: Trial) -> Exception | None:
     """Return the last error of a trial; `Trial.get_pickled_error` looks for it where it is not before the end."""
     path = trial.pickled_error_file
-    if path is None:
-        return None
-    with open(path, "rb") as file:
-        error: Exception = cloudpickle.load(file)
+    error: Exception | None = None if path is None else cloudpickle.loads(Path(path).read_bytes())
     return error
 
 
