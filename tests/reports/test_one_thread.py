@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,18 @@ def test_libraries_are_held_and_given_back() -> None:
         assert blas() == before
         with pytest.raises(ZeroDivisionError), one_thread():
             _ = 1 / 0
+        assert blas() == before
+
+
+def test_threads_that_leave_in_the_order_in_which_they_came_give_back_what_was_there() -> None:
+    first, second = ExitStack(), ExitStack()
+    with threadpool_limits(2, user_api="blas"):
+        before = blas()
+        for one in (first, second):
+            one.enter_context(one_thread())
+        first.close()
+        assert set(blas()) == {1}
+        second.close()
         assert blas() == before
 
 
