@@ -77,7 +77,7 @@ class Candidate:
         series: What it is trained for, where that is not the search itself: a baseline of the search (`random`,
             `one_epoch`, `one_epoch_top`), a stage of its strategy (`parent`, `library`, `supernet`, `trust`, `verify`),
             or `retrain`.
-        again: Whether it is a second look: its architecture was stopped before, and this time runs to its end. The
+        again: Whether it is a second look: its architecture was stopped before, and is trained on from there. The
             study keeps this for a run that goes on; the table tells it by the architecture's id, which is there twice.
         role: Of a retraining, the first of its network's roles; see `reports.retrained.participant`.
         recipe: Of a retraining, the recipe by which it is trained: `default`, or a name.
@@ -153,8 +153,8 @@ class Candidate:
 
     @property
     def runs_on(self) -> bool:
-        """Whether it is never stopped early: a baseline, an audited candidate, a second look, what was asked for."""
-        return self.kind != "search" or self.audit is not None or self.again or self.asked
+        """Whether it is never stopped early: a baseline, an audited candidate, what was asked for."""
+        return self.kind != "search" or self.audit is not None or self.asked
 
     def curve_of(self, measure: str) -> list[float]:
         """Return a validation measure after each epoch."""

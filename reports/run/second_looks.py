@@ -1,4 +1,4 @@
-"""What came of stopped candidates that were begun again and ran to their end.
+"""What came of stopped candidates that were taken up again.
 
 A second look is known by its architecture: the table has that of a stopped candidate once more, in a later row.
 """
@@ -17,26 +17,36 @@ class SecondLooks:
     """The second looks of a run.
 
     Args:
-        complete: Those that have ended as complete.
+        complete: Those that ran to their end.
         on_front: Those of them that are on the front.
+        stopped: Those that were stopped again.
     """
 
     complete: int
     on_front: int
+    stopped: int = 0
 
     @property
     def sentence(self) -> str:
         """What is known of them, in a sentence; empty where there is none."""
-        if not self.complete:
+        looks, again = (
+            self.complete + self.stopped,
+            f"{self.stopped} {'was' if self.stopped == 1 else 'were'} stopped again",
+        )
+        if not looks:
             return ""
-        what = "1 stopped candidate" if self.complete == 1 else f"{self.complete} stopped candidates"
-        return f"{what} got a second look and ran to the end; {self.on_front} of {self.complete} reached the front."
+        got = f"{looks} stopped candidate{'s' if looks > 1 else ''} got a second look"
+        ran = f"ran to the end; {self.on_front} of {self.complete} reached the front" if self.complete else ""
+        if not self.stopped:
+            return f"{got} and {ran}."
+        return f"{got}: {again}, {self.complete} {ran}." if self.complete else f"{got}: {again}."
 
 
 def second_looks(table: pd.DataFrame) -> SecondLooks:
     """Return the second looks of a candidates table."""
-    complete = _is_look(table) & (table["state"] == "complete")
-    return SecondLooks(int(complete.sum()), int((complete & table["on_front"]).sum()))
+    look = _is_look(table)
+    complete, stopped = look & (table["state"] == "complete"), look & (table["state"] == "pruned")
+    return SecondLooks(int(complete.sum()), int((complete & table["on_front"]).sum()), int(stopped.sum()))
 
 
 def repeated(table: pd.DataFrame) -> pd.Series[bool]:

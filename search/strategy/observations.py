@@ -105,6 +105,10 @@ class Observations:
         known = key(code)
         return known in self._stopped and all(key(candidate.code) != known for candidate in self.pending)
 
+    def stopped_at(self, code: Code) -> int:
+        """Return the epoch at which a code in `stopped` was stopped; 0 for any other."""
+        return max(self._stopped[key(code)].curve, default=0) if self.is_stopped(code) else 0
+
     def since(self, count: int) -> list[Observation]:
         """Return what has ended since `count` had, as far as it is kept: the latest are."""
         return self.ended[max(len(self.ended) - (self.count - count), 0) :]

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from fusion_ops.errors import RunError
 from reports.candidates.candidate import TERMINAL, TRAINED, Candidate
 from search.strategy import trials as stored
+from search.strategy.pruners import ParetoPruner
 from search.study.bounds import broken
 from search.study.repeats import ONE_EPOCH
 from search.study.run_directory import utc_now
@@ -206,7 +207,7 @@ class Ledger(Standing):
         self._notify("progress", candidate)
         if candidate.series == ONE_EPOCH:
             self.finish(number, "pruned", "trained for one epoch, for comparison")
-        elif not candidate.runs_on and candidate.epochs >= self._min_epochs:
+        elif self._may_stop(candidate):
             self._judge(candidate, trial)
         return candidate.state in TERMINAL
 
@@ -365,6 +366,11 @@ class Ledger(Standing):
         candidate.measured = dict(progress.measured)
         if progress.curve:
             candidate.before = progress.before
+
+    def _may_stop(self, candidate: Candidate) -> bool:
+        """Return whether the pruner is asked; a second look, which others know nothing of, is left to `pareto`."""
+        judged = not candidate.again or isinstance(self._pruner, ParetoPruner)
+        return judged and not candidate.runs_on and candidate.epochs >= self._min_epochs
 
     def _judge(self, candidate: Candidate, trial: optuna.trial.FrozenTrial) -> None:
         """Ask the pruner, as any study does; a pruner of fusion-nas leaves the reason in the trial."""

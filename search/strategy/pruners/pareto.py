@@ -29,8 +29,8 @@ TRAITS = ("shares", "operators")
 class ParetoPruner(BasePruner):
     """Asks a rule about the trials of a study, and leaves the rule's decision in the trial.
 
-    An architecture that was stopped and is trained again is never stopped: it gets a second look. Nor is a trial that
-    runs on as an audit.
+    An architecture that was stopped and is trained again gets a second look, which the rule knows of. A trial that runs
+    on as an audit is never stopped.
 
     Args:
         space: The search space; it gives the exact costs.
@@ -64,9 +64,10 @@ class ParetoPruner(BasePruner):
                 "before the first `report`."
             )
         self._codes[trial.number] = code
-        if audited(trial) or self._seen.is_stopped(code):
+        if audited(trial):
             return False
-        decision = self._rule.judge(self._curve(trial.number, code, learning_curve(trial)))
+        curve = self._curve(trial.number, code, learning_curve(trial))
+        decision = self._rule.judge(curve, before=self._seen.stopped_at(code))
         if decision is None:
             return False
         save_decision(study, trial, decision)

@@ -16,6 +16,7 @@ from search.strategy.trials import Decision
 __all__ = ["ParetoRule"]
 
 SHARE = 0.04
+AGAIN = 1.0
 Decided = tuple[tuple[float, ...], int, bool]
 
 
@@ -37,6 +38,9 @@ class ParetoRule:
     A share of the stopped runs on to the end, chosen by seed and number: how many of them reach the front is
     the rate of wrong stops.
 
+    A second look at what was stopped is decided on from the next epoch on, with some standard errors more: who asked
+    for it expects much of it. It has no part in the order above, and none is an audit.
+
     Args:
         objectives: Names of the objectives, in the study's order.
         epochs: Epochs of a whole training.
@@ -48,6 +52,7 @@ class ParetoRule:
         peers: Completed candidates that must have reported at an epoch before anything is stopped there, at
             least 4.
         share: Share of the stopped that runs on.
+        again: Standard errors that a second look is granted besides.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class ParetoRule:
         deviations: tuple[float, float] = (0.5, 0.75),
         peers: int = 8,
         share: float = SHARE,
+        again: float = AGAIN,
     ) -> None:
         self.objectives = tuple(objectives)
         self.qualities = tuple(name for name in self.objectives if MEASURES[name].quality)
@@ -71,6 +77,7 @@ class ParetoRule:
         self._deviations = deviations
         self._peers = max(peers, 4)
         self._share = share
+        self._again = again
         self.forget()
 
     def forget(self) -> None:
@@ -85,21 +92,28 @@ class ParetoRule:
             self._decided.clear()
 
     @one_thread()
-    def judge(self, curve: Curve) -> Decision | None:
-        """Return the decision to stop a candidate at its last epoch, or `None` to let it go on."""
+    def judge(self, curve: Curve, *, before: int = 0) -> Decision | None:
+        """Return the decision to stop a candidate at its last epoch, or `None` to let it go on.
+
+        Args:
+            curve: The candidate.
+            before: Of a second look, the epoch at which its architecture was stopped.
+        """
         epoch = curve.epoch
-        if not 0 < epoch < self._epochs or not all(np.isfinite(curve.costs)):
+        if not before < epoch < self._epochs or not all(np.isfinite(curve.costs)):
             return None
         epochs = looks(curve.quality)
         if self.history.at(epochs).peers < self._peers:
             epochs = (epoch,)
         if self.history.at(epochs).peers < self._peers:
             return None
+        if before:
+            reason = self._expected(curve, epochs, self._again)
+            return Decision(epoch, reason, audit=False) if reason else None
         point = (*curve.quality[epoch], *(-cost for cost in curve.costs))
         decided = self._decided.setdefault(epoch, [])
-        reason = self._bound_by(point, decided, epoch)
-        if reason is None:
-            reason = self._expected(curve, epochs)
+        bound = self._bound_by(point, decided, epoch)
+        reason = self._expected(curve, epochs) if bound is None else bound
         decided.append((point, curve.number, bool(reason)))
         return Decision(epoch, reason, self._audited(curve.number)) if reason else None
 
@@ -112,14 +126,14 @@ class ParetoRule:
             return ""
         return None
 
-    def _expected(self, curve: Curve, epochs: tuple[int, ...]) -> str:
-        """Return why a candidate is expected to add nothing; empty where it may."""
+    def _expected(self, curve: Curve, epochs: tuple[int, ...], besides: float = 0.0) -> str:
+        """Return why a candidate is expected to add nothing; empty where it may, granted some standard errors more."""
         reach = []
         said = []
         for index, forecast in enumerate(self.history.at(epochs).forecasts):
             expected, error = forecast.at(features(curve, epochs, index))
             best = max(values[index] for values in curve.quality.values())
-            reach.append(max(expected + self._granted(curve.epoch) * error, best))
+            reach.append(max(expected + (self._granted(curve.epoch) + besides) * error, best))
             sign = -MEASURES[self.qualities[index]].sign
             said.append(f"{self.qualities[index]} {sign * expected:.4f} ± {error:.4f}")
         promise = f"expected {' and '.join(said)} from epoch {curve.epoch}"

@@ -34,7 +34,7 @@ CLIMBERS, ROUNDS = 4, 2
 SCREENERS, FINALISTS = 1, 32
 DRAWS = 4
 MARGIN = 0.05
-RECALLED, RELUCTANCE = 96, 5.0
+RECALLED, RELUCTANCE = 96, 3.0
 
 
 @SAMPLERS.register("auto")
@@ -57,9 +57,8 @@ class AutoSampler(ProposingSampler):
     5. Where many are in training, some are proposed by one look at what is known (`proposed_at_once`), chosen so that
        they gain most together. They wait in memory: a driver that starts anew looks again.
     6. A candidate that was stopped is proposed again where, by all that has been learnt since, it is expected to gain
-       more than five times what any new one is: a second look, which goes on from there to its end. It takes about
-       two and a half times the epochs of a new one, which may be stopped, so that it is to gain twice as much per
-       epoch.
+       more than three times what any new one is: a second look, which goes on from there. It takes about one and a
+       half times the epochs of a new one, and is to gain twice as much per epoch.
     """
 
     def prepare(self) -> None:

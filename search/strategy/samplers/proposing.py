@@ -62,7 +62,7 @@ class ProposingSampler(BaseSampler):
         problem: The space, the objectives, the seed and the constraints.
 
     Attributes:
-        second_look: Set by `propose` where its code was stopped and is to be trained again, this time to its end.
+        second_look: Set by `propose` where its code was stopped and is to be trained again, from where it was stopped.
         predicted: Set by `propose` where a model predicts the quality of its code: the quality, and the standard
             deviation of what a single training shows. Kept in the trial, so that models can be held against results.
         exact: Set by `propose` where hyperparameters have values between the levels of its code: these, by name.

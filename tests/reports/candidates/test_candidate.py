@@ -161,7 +161,8 @@ def test_exact_costs_go_by_the_names_of_measures(whole: Candidate) -> None:
         ({"kind": "baseline"}, True),
         ({"kind": "control"}, True),
         ({"audit": 1}, True),
-        ({"again": True}, True),
+        ({"asked": True}, True),
+        ({"again": True}, False),
     ],
 )
 def test_what_is_never_stopped(known: dict[str, Any], runs_on: bool, space: SearchSpace) -> None:

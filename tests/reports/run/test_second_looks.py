@@ -105,3 +105,26 @@ def test_the_column_of_earlier_tables_is_kept_and_not_asked(
     read = candidates.read(tmp_path)
     assert read["second_look"].tolist() == ["", "5"]
     assert repeated(read).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("ended", "sentence"),
+    [
+        ((0, 0, 0), ""),
+        ((1, 0, 0), "1 stopped candidate got a second look and ran to the end; 0 of 1 reached the front."),
+        ((3, 2, 0), "3 stopped candidates got a second look and ran to the end; 2 of 3 reached the front."),
+        ((0, 0, 1), "1 stopped candidate got a second look: 1 was stopped again."),
+        (
+            (3, 1, 2),
+            "5 stopped candidates got a second look: 2 were stopped again, 3 ran to the end; 1 of 3 reached the front.",
+        ),
+    ],
+)
+def test_what_came_of_them_in_words(ended: tuple[int, int, int], sentence: str) -> None:
+    assert SecondLooks(*ended).sentence == sentence
+
+
+def test_those_that_are_stopped_again_are_counted_once(table: Callable[[Rows], pd.DataFrame]) -> None:
+    rows = table([STOPPED, STOPPED, look("duplicate")])
+    assert repeated(rows).tolist() == [True, False, False]
+    assert second_looks(rows) == SecondLooks(complete=0, on_front=0, stopped=1)

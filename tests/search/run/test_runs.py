@@ -52,7 +52,8 @@ def test_a_launch_trains_all_and_writes_everything(finished: Path):
         assert (run / "checkpoints" / row["id"] / "model.safetensors").is_file()
         assert not list((run / "checkpoints" / row["id"]).glob("training*"))
         assert len(json.loads(row["curve"])) == row["epochs"] == 4
-    assert table.loc[table["seconds"].notna(), "worker"].nunique() == min(2, len(os.sched_getaffinity(0)))
+    # One may have trained all of these before the other one had started.
+    assert table.loc[table["seconds"].notna(), "worker"].nunique() in (1, 2)
     events = [json.loads(line)["event"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert events[0] == "launched"
     assert events[-1] == "ended"
@@ -152,6 +153,8 @@ def test_a_run_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Pat
 
     with driving("launch", tmp_path / "long.yaml", "--run-dir", run) as driver:
         victim = wait_for_more(driver, run, "progress")
+        while len({event["worker"] for event in events(run, "progress")}) < min(2, len(os.sched_getaffinity(0))):
+            victim = wait_for_more(driver, run, "progress")
         os.kill(int(victim["worker"].partition(":")[2]), signal.SIGKILL)
         assert wait_for_more(driver, run, "retried")["number"] == victim["number"]
         wait_for_more(driver, run, "progress")

@@ -1,4 +1,4 @@
-"""Second looks: what was stopped is trained to its end where that is expected to pay."""
+"""Second looks: what was stopped is trained on where that is expected to pay."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from reports.candidates.candidate import Candidate
 from reports.run.second_looks import SecondLooks, second_looks
 from search.strategy.observations import Observation, Observations
 from search.strategy.proposals.encoding import Encoding
+from search.strategy.pruners.history import Curve
+from search.strategy.pruners.rule import ParetoRule
 from search.strategy.surrogate.evidence import Yardstick
 from search.strategy.trials import PREDICTED
 from search.training.job import Progress
@@ -162,7 +164,7 @@ def test_a_completed_second_look_takes_the_place_of_its_stopped_curve(tiny) -> N
     assert len(Yardstick(ended, 0, "accuracy", -1.0, float)([*ended, stopped])) == 10
 
 
-def test_the_pruner_stops_no_second_look(tiny) -> None:
+def test_the_pruner_judges_a_second_look_beyond_the_first_one_and_asks_less_of_it(tiny) -> None:
     pruner = search.create_pruner("auto", tiny, objectives=("accuracy",), epochs=8, seed=0)
     study = created(tiny, "random", pruner=pruner)
     for number in range(10):
@@ -172,19 +174,49 @@ def test_the_pruner_stops_no_second_look(tiny) -> None:
             search.report(trial, epoch=epoch, accuracy=0.5 + 0.01 * number + 0.02 * epoch)
         study.tell(trial, 0.7 + 0.01 * number)
 
-    def ask_about(architecture) -> bool:
+    def stopped_at(architecture, *accuracies: float) -> int:
         study.enqueue_trial(tiny.params(architecture))
         trial = study.ask()
         tiny.suggest(trial)
-        search.report(trial, epoch=1, accuracy=0.1)
-        stopped = search.should_prune(trial)
-        study.tell(trial, state=TrialState.PRUNED if stopped else TrialState.FAIL)
-        return stopped
+        for epoch, accuracy in enumerate(accuracies, start=1):
+            search.report(trial, epoch=epoch, accuracy=accuracy)
+            if search.should_prune(trial):
+                study.tell(trial, state=TrialState.PRUNED)
+                return epoch
+        study.tell(trial, state=TrialState.FAIL)
+        return 0
 
-    assert [ask_about(tiny.uniform("sum")) for _ in range(2)] == [True, False]
-    assert ask_about(tiny.uniform("sk"))
+    # The same curve is stopped at once, and then only where it goes on as badly.
+    assert stopped_at(tiny.uniform("sum"), 0.1) == 1
+    assert stopped_at(tiny.uniform("sum"), 0.1, 0.11) == 2
+    assert stopped_at(tiny.uniform("sk"), 0.1) == 1
     study.pruner = search.create_pruner("auto", tiny, objectives=("accuracy",), epochs=8, seed=0)
-    assert not ask_about(tiny.uniform("sk"))
+    assert stopped_at(tiny.uniform("sk"), 0.1, 0.95) == 0
+
+
+def test_a_second_look_is_granted_more_and_binds_no_other(tiny) -> None:
+    """A curve that is stopped the first time goes on the second time, and others like it are stopped as before."""
+    rng = np.random.default_rng(0)
+
+    def told(number: int, first: float, *later: float, final: float | None = None) -> Curve:
+        quality = {epoch: (value,) for epoch, value in enumerate((first, *later), start=1)}
+        return Curve(number, quality, (), () if final is None else (final,), ())
+
+    def stops(rule: ParetoRule, look: float, *, before: int) -> bool:
+        return rule.judge(told(99, 0.1, look), before=before) is not None
+
+    rule = ParetoRule(("accuracy",), epochs=8, share=0.0)
+    for number in range(30):
+        start = rng.normal(0.5, 0.05)
+        rule.learn(told(number, start - 0.1, start, final=start + 0.3 + rng.normal(0, 0.03)))
+    curves = [look for look in np.linspace(0.3, 0.7, 41).tolist() if stops(rule, look, before=0)]
+    again = [look for look in np.linspace(0.3, 0.7, 41).tolist() if stops(rule, look, before=1)]
+    assert 0 < len(again) < len(curves)
+    assert max(again) < max(curves)
+    # Not before it has gone on, and what was decided of others stands.
+    assert not stops(rule, 0.3, before=2)
+    assert [look for look in np.linspace(0.3, 0.7, 41).tolist() if stops(rule, look, before=0)] == curves
+    assert all(rule.judge(told(99, 0.1, look), before=1).audit is False for look in again)
 
 
 # In a run
@@ -194,12 +226,12 @@ def curve(*accuracies: float) -> tuple[dict[str, float], ...]:
     return tuple({"accuracy": value, "loss": 1 - value} for value in accuracies)
 
 
-def with_one_stopped(open_ledger, space):
+def with_one_stopped(open_ledger, space, epochs=2):
     """A ledger with eight completed candidates and one that was stopped."""
-    ledger = open_ledger(objectives=("accuracy",), trials=20, epochs=2)
+    ledger = open_ledger(objectives=("accuracy",), trials=20, epochs=epochs)
     for index in range(8):
         candidate = ledger.ask()
-        told = curve(0.5 + index / 100, 0.8 + index / 100)
+        told = curve(*np.linspace(0.5, 0.8, epochs) + index / 100)
         ledger.report(candidate.number, Progress(told, 1.0, "host:1", done=True))
     while not (candidate := ledger.ask()).curve:
         if ledger.report(candidate.number, Progress(curve(0.3), 0.5, "host:1")):
@@ -233,6 +265,20 @@ def test_a_second_look_is_trained_to_its_end_and_the_table_says_why(open_ledger,
     copy = next(c for c in ledger.all() if c.state == "duplicate")
     assert copy.reason == f"same architecture as candidate {again.number}"
     assert copy.curve == again.curve
+
+
+def test_a_second_look_that_goes_on_badly_is_stopped_again(open_ledger, space) -> None:
+    ledger, stopped = with_one_stopped(open_ledger, space, epochs=4)
+    propose(ledger, stopped.architecture)
+    again = ledger.ask()
+    assert ledger.report(again.number, Progress(curve(0.3, 0.31), 1.0, "host:1", before=1))
+    assert again.state == "pruned"
+    said = f"a second look at candidate {stopped.number}, which was stopped at epoch 1; expected accuracy "
+    assert again.reason.startswith(said)
+    assert not ledger.may_be_taken_up(again)
+    assert second_looks(table.frame(ledger.records(), ("accuracy",))) == SecondLooks(0, 0, stopped=1)
+    propose(ledger, stopped.architecture)
+    assert ledger.ask().id != stopped.id
 
 
 def test_a_stopped_candidate_may_be_gone_on_from_until_a_second_look_has_ended(open_ledger, space) -> None:
