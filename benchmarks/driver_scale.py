@@ -169,7 +169,8 @@ class Simulation:
     def _start(self, worker: int, candidate: Assignment, now: float) -> None:
         if candidate.number not in self._drawn:
             curve, pace = self._trainings.draw(candidate)
-            self._drawn[candidate.number], self._epochs[candidate.number] = (curve, pace), candidate.before
+            self._drawn[candidate.number] = curve, pace
+            self._epochs[candidate.number] = getattr(candidate, "before", 0)  # of an earlier build: none
         pace = self._drawn[candidate.number][1]
         heapq.heappush(self._events, (now + pace, next(self._order), worker, candidate))
 
