@@ -170,7 +170,7 @@ class Simulation:
         if candidate.number not in self._drawn:
             curve, pace = self._trainings.draw(candidate)
             self._drawn[candidate.number] = curve, pace
-            self._epochs[candidate.number] = getattr(candidate, "before", 0)  # of an earlier build: none
+            self._epochs[candidate.number] = _before(candidate)
         pace = self._drawn[candidate.number][1]
         heapq.heappush(self._events, (now + pace, next(self._order), worker, candidate))
 
@@ -181,10 +181,9 @@ class Simulation:
         self._epochs[candidate.number] += 1
         epochs = self._epochs[candidate.number]
         self.training += pace
-        progress = Progress(
-            tuple(curve[:epochs]), pace * (epochs - candidate.before), f"machine-{worker // 8}:{worker}",
-            done=epochs == EPOCHS, before=candidate.before,
-        )  # fmt: skip
+        taken = {"before": before} if (before := _before(candidate)) else {}
+        seconds, host, done = pace * (epochs - before), f"machine-{worker // 8}:{worker}", epochs == EPOCHS
+        progress = Progress(tuple(curve[:epochs]), seconds, host, done, **taken)
         stopped = self._served("report", max(when, self.free), lambda: self.ledger.report(candidate.number, progress))
         if not stopped:
             self._start(worker, candidate, self.free)
@@ -260,6 +259,11 @@ def _rows(simulation: Simulation, directory: RunDirectory, options: argparse.Nam
 
     simulation.run(options.candidates, mark)
     return rows
+
+
+def _before(candidate: Assignment) -> int:
+    """Return how many epochs a second look takes over; builds before these did had none."""
+    return int(getattr(candidate, "before", 0))
 
 
 def _memory() -> int:
