@@ -12,7 +12,17 @@ from fusion_ops.errors import SpecError
 from spaces.architecture import frozen
 from spaces.slot import Trial
 
-__all__ = ["HOST", "LEVELS", "Hyperparameter", "HyperparameterTrial", "Range", "Searched", "Values", "label"]
+__all__ = [
+    "HOST",
+    "LEVELS",
+    "Hyperparameter",
+    "HyperparameterTrial",
+    "Range",
+    "Searched",
+    "Values",
+    "label",
+    "logarithmic",
+]
 
 # What the name of a setting of the host network begins with; all others are settings of the training.
 HOST = "space."
@@ -134,7 +144,7 @@ class Values(Searched):
     def place(self, value: float) -> float:
         """Return where a number lies between the smallest and the largest."""
         low, high = self.levels[0], self.levels[-1]
-        return _place(value, low, high, log=low > 0 and high / low >= DECADE)
+        return _place(value, low, high, log=logarithmic(low, high))
 
     def level(self, value: Any) -> int | None:
         """Return the index of a value; `None` where it is not in the list."""
@@ -250,6 +260,11 @@ def _check(name: str, low: float, high: float, log: bool, step: float | None) ->
         raise SpecError(f"`{name}` has `log` or `step`, not both: leave one of them out.")
     if log and low <= 0:
         raise SpecError(f"`low` of `{name}` must be above 0 where `log` is true; got {low!r}.")
+
+
+def logarithmic(low: float, high: float) -> bool:
+    """Return whether numbers from `low` to `high` that nobody says more of lie by their logarithms."""
+    return low > 0 and high / low >= DECADE
 
 
 def _place(value: float, low: float, high: float, *, log: bool) -> float:

@@ -12,12 +12,14 @@ import yaml
 
 from fusion_ops.errors import ConfigError, DataError, SpecError
 from reports.candidates import table as candidates
+from reports.candidates.hyperparameters import is_hyperparameter
 from reports.html import document as html
 from reports.measures import MEASURES, Measure
 from reports.run.run import CONFIG, read_config
 from reports.tables.columns import completed, with_epochs
 from reports.tables.objectives import Objectives, resolved
-from spaces import Architecture, from_ref
+from spaces import Architecture, configuration_id, from_ref
+from spaces.hyperparameter import logarithmic
 
 __all__ = ["has_architectures", "write_network_page"]
 
@@ -64,8 +66,10 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
         except SpecError as error:
             raise DataError(f"column `architecture`, row {label}: {error}") from None
         known = {str(name): value for name, value in row.items() if not _is_none(value)}
-        exact = {"id": architecture.id, "params": cost.params, "flops": cost.flops}
-        out.append({"seed": 0, "epochs": 0, "retries": 0} | exact | known | {"id": architecture.id})
+        exact = {"params": cost.params, "flops": cost.flops}
+        beside = {name: value for name, value in known.items() if is_hyperparameter(name)}
+        own = {"id": configuration_id(architecture, beside)}
+        out.append({"seed": 0, "epochs": 0, "retries": 0} | exact | known | own)
     return out
 
 
@@ -73,9 +77,26 @@ def _config(measures: tuple[Measure, ...], rows: list[dict[str, Any]]) -> dict[s
     own = [asdict(measure) for measure in measures if measure.name not in MEASURES]
     return {
         "objectives": [measure.name for measure in measures],
+        "hyperparameters": _searched(rows),
         "train": {"epochs": max((int(row["epochs"]) for row in rows), default=0) or None},
         "resolved": {"measures": own, "from_table": True},
     }
+
+
+def _searched(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what was searched beside the operators, as a config has it: numbers as a range, all else as a list."""
+    values: dict[str, dict[Any, None]] = {}
+    for name, value in (cell for row in rows for cell in row.items() if is_hyperparameter(cell[0])):
+        values.setdefault(name, {})[value] = None
+    return {name: _range(list(there)) for name, there in values.items()}
+
+
+def _range(values: list[Any]) -> dict[str, Any] | list[Any]:
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    if not numbers or len(values) == 1:
+        return values
+    low, high = min(values), max(values)
+    return {"low": low, "high": high, "log": logarithmic(low, high)}
 
 
 def _require_unambiguous(measure: Measure) -> None:

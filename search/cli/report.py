@@ -13,7 +13,7 @@ from search.cli.app import app
 if TYPE_CHECKING:
     import pandas as pd
 
-    from spaces import SearchSpace
+    from spaces import JointSpace, SearchSpace
 
 
 @app.command()
@@ -125,7 +125,7 @@ def _writable(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(curve=texts)
 
 
-def _space(which: str) -> SearchSpace:
+def _space(which: str) -> SearchSpace | JointSpace:
     """Return a space by its name, of a config, or what a user-defined function returns.
 
     Raises:
@@ -133,7 +133,7 @@ def _space(which: str) -> SearchSpace:
     """
     from fusion_ops.errors import ConfigError
     from search.cli.spaces import space_named
-    from spaces import SearchSpace
+    from spaces import JointSpace, SearchSpace
     from spaces.importing import imported, is_reference, make_importable
 
     if not is_reference(which):
@@ -141,7 +141,7 @@ def _space(which: str) -> SearchSpace:
     make_importable(Path.cwd())
     made = imported(which)
     space = made() if callable(made) else made
-    if not isinstance(space, SearchSpace):
+    if not isinstance(space, SearchSpace | JointSpace):
         raise ConfigError(
             f"`--space` names a function that returns a space, such as `spaces.trace(model, example)`; {which} gave "
             f"{type(space).__name__}."

@@ -50,7 +50,7 @@ def spaces(
         listed = _all()
         print_json(listed) if as_json else _print_all(listed)
         return
-    space = _joint_named(str(which)) if model is None else joint(_traced(model, example or ["1,3,224,224"], which))
+    space = space_named(str(which)) if model is None else joint(_traced(model, example or ["1,3,224,224"], which))
     described = _description(space.space) | _beside(space)
     print_json(described) if as_json else _print(described)
 
@@ -83,13 +83,8 @@ def _traced(model: str, examples: Sequence[str], which: str | None) -> SearchSpa
     return spaces.create("traced", model=model, example=shapes)
 
 
-def space_named(which: str) -> SearchSpace:
-    """Return the space of a config file, or the one of that name with its default settings."""
-    return _joint_named(which).space
-
-
-def _joint_named(which: str) -> JointSpace:
-    """Return the same with the hyperparameters that a config searches beside."""
+def space_named(which: str) -> JointSpace:
+    """Return the space of a config file, with what it searches beside, or the one of that name with its defaults."""
     import spaces
     from spaces.joint import joint
 

@@ -20,7 +20,9 @@ from reports.tables.columns import MISSING
 from reports.tables.objectives import quality_among, resolved
 from reports.tables.own_columns import is_parameter
 from search.strategy.trials import every_trial, learning_curve, parameters, record
-from spaces import SearchSpace
+from spaces import Configuration, JointSpace, SearchSpace
+from spaces.hyperparameter import label
+from spaces.joint import joint
 
 __all__ = ["StudyTable", "study_table"]
 
@@ -54,7 +56,9 @@ class StudyTable:
     rows: pd.DataFrame
 
 
-def study_table(study: Study, objectives: Sequence[str] | None = None, space: SearchSpace | None = None) -> StudyTable:
+def study_table(
+    study: Study, objectives: Sequence[str] | None = None, space: SearchSpace | JointSpace | None = None
+) -> StudyTable:
     """Return a study's trials as a table of candidates.
 
     Values are taken by the study's directions; intermediate values become the column `curve`; user attributes that are
@@ -63,7 +67,9 @@ def study_table(study: Study, objectives: Sequence[str] | None = None, space: Se
     Args:
         study: The study; it is only read.
         objectives: Names of its objectives, in order; by default its metric names, or `value`, `value_1`, ….
-        space: The space that `space.suggest(trial)` was called of; then the table has architectures and exact costs.
+        space: The space that `space.suggest(trial)` was called of; then the table has architectures and exact costs,
+            and ids of configurations where hyperparameters belong to it. Where no trial has any of these, they are
+            left aside.
 
     Raises:
         ConfigError: There are more or fewer names than objectives, one is empty or called like a column that is no
@@ -77,13 +83,22 @@ def study_table(study: Study, objectives: Sequence[str] | None = None, space: Se
     _require_own_names(study, trials, list(named))
     measures = resolved(named)
     quality = measures.index(quality_among(measures))
-    rows = [_row(trial, named, quality, space) for trial in trials]
+    asked = None if space is None else _asked(space, trials)
+    rows = [_row(trial, named, quality, asked) for trial in trials]
     table = pd.DataFrame([row for row in rows if row is not None])
     said = _curves_aside(trials, measures[quality].name)
     if said:
         table.attrs = {MISSING: (said,)}
         log.warning("Study %r: %s.", study.study_name, said)
     return StudyTable(study.study_name, named, table)
+
+
+def _asked(space: SearchSpace | JointSpace, trials: Sequence[FrozenTrial]) -> JointSpace:
+    """Return what the study asked of a space: its hyperparameters too, where a trial has one of them."""
+    if isinstance(space, SearchSpace):
+        return joint(space)
+    names = {one.name for one in space.hyperparameters}
+    return space if any(names & parameters(trial).keys() for trial in trials) else joint(space.space)
 
 
 def _require_complete(study: Study, trials: Sequence[FrozenTrial]) -> None:
@@ -140,7 +155,7 @@ def _objectives(study: Study, given: Sequence[str] | None) -> dict[str, Directio
 
 
 def _row(
-    trial: FrozenTrial, objectives: Mapping[str, Direction], quality: int, space: SearchSpace | None
+    trial: FrozenTrial, objectives: Mapping[str, Direction], quality: int, space: JointSpace | None
 ) -> dict[str, Any] | None:
     kept = record(trial)
     if kept is not None:
@@ -197,20 +212,21 @@ def _measured_columns() -> set[str]:
     return {MEASURES[name].column for name in MEASURES}
 
 
-def _chosen(trial: FrozenTrial, space: SearchSpace | None, objectives: Collection[str]) -> dict[str, Any]:
-    """Return the parameters by column; those of fusion points are the architecture, with its id and exact costs."""
+def _chosen(trial: FrozenTrial, space: JointSpace | None, objectives: Collection[str]) -> dict[str, Any]:
+    """Return the parameters by column; those of fusion points are the architecture, with exact costs and an id."""
     given = parameters(trial)
     if space is None:
         return _named(given, objectives)
     chooser = _Chosen(trial, given)
-    architecture = space.suggest(chooser)
-    cost = space.cost(architecture)
+    chosen: Configuration = space.suggest(chooser)
+    cost = space.cost(chosen.architecture)
+    beside = {name: value for name, value in given.items() if name not in chooser.asked}
     return {
-        **_named({name: value for name, value in given.items() if name not in chooser.asked}, objectives),
-        "id": architecture.id,
+        **_named(beside | {name: label(value) for name, value in chosen.values().items()}, objectives),
+        "id": chosen.id,
         "params": cost.params,
         "flops": cost.flops,
-        "architecture": architecture.to_json(),
+        "architecture": chosen.architecture.to_json(),
     }
 
 
@@ -226,6 +242,34 @@ class _Chosen:
         Raises:
             SpecError: It has none, or something that the space does not offer.
         """
+        value = self._value(name)
+        if value not in choices:
+            raise self._other(name, value, ", ".join(map(repr, choices)))
+        return value
+
+    def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
+        """Return what the trial has for a parameter.
+
+        Raises:
+            SpecError: It has none, or something that the space does not offer.
+        """
+        value = self._value(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise self._other(name, value, f"{low:g} to {high:g}")
+        return value
+
+    def suggest_int(self, name: str, low: int, high: int, **_: Any) -> int:
+        """Return what the trial has for a parameter.
+
+        Raises:
+            SpecError: It has none, or something that the space does not offer.
+        """
+        value = self.suggest_float(name, low, high)
+        if value != round(value):
+            raise self._other(name, value, f"whole numbers from {low} to {high}")
+        return round(value)
+
+    def _value(self, name: str) -> Any:
         self.asked.add(name)
         if name not in self.given:
             has = ", ".join(sorted(self.given)[:5]) or "none"
@@ -233,12 +277,13 @@ class _Chosen:
                 f"trial {self.number} has no parameter `{name}`, which the space has; it has {has}. Name the space "
                 "whose `suggest` the study called, or leave `--space` out."
             )
-        if self.given[name] not in choices:
-            raise SpecError(
-                f"trial {self.number} has {name}={self.given[name]!r}; the space offers "
-                f"{', '.join(map(repr, choices))}. Name the space whose `suggest` the study called."
-            )
         return self.given[name]
+
+    def _other(self, name: str, value: Any, offered: str) -> SpecError:
+        return SpecError(
+            f"trial {self.number} has {name}={value!r}; the space offers {offered}. Name the space whose `suggest` the "
+            "study called."
+        )
 
 
 def _named(given: Mapping[str, Any], objectives: Collection[str]) -> dict[str, Any]:

@@ -79,10 +79,14 @@ def test_a_study_with_its_space(url: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_space_of_the_users_own(url: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "users_space.py").write_text(
-        "import spaces\ndef make():\n    return spaces.create('resnet')\ndef wrong():\n    return 3\n"
+        "import spaces\nfrom spaces.hyperparameter import Range\n"
+        "def make():\n    return spaces.create('resnet')\ndef wrong():\n    return 3\n"
+        "def beside():\n    return spaces.JointSpace(make(), [Range('train.lr', 0.1, 1.0)])\n"
     )
     arguments = ("report", "--study", url, "--objectives", "accuracy,params", "--space")
     assert fusion_nas(*arguments, "users_space:make") == 0
+    # Hyperparameters that the study has not are no matter.
+    assert fusion_nas(*arguments, "users_space:beside") == 0
     assert fusion_nas(*arguments, "users_space:wrong", "-o", "x.html") == 2
     assert "`--space` names a function that returns a space" in capsys.readouterr().err
     assert not Path("x.html").exists()

@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution
 
 import reports
 import search
@@ -19,7 +20,8 @@ from reports.pages.tables import with_ranks
 from search.study.users_storage import open_study
 from search.study.users_study import study_table
 from search.training.job import Progress
-from spaces import SearchSpace
+from spaces import JointSpace, SearchSpace
+from spaces.hyperparameter import Range, Values
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,6 +126,67 @@ def test_with_a_space_there_are_architectures_and_exact_costs(url: str, space: S
     assert not [name for name in read.rows.columns if name.endswith((".op", ".r"))]
     text = reports.write_html(read.rows, tmp_path / "s.html", objectives=read.objectives).read_text()
     assert 'id="architecture"' in text
+
+
+@pytest.fixture(scope="module")
+def beside(space: SearchSpace) -> JointSpace:
+    lists = Values("train.augment", [["flip"], ["flip", "crop"], []]), Values("space.width", [2, 4])
+    return JointSpace(space, [*lists, Range("train.lr", 0.01, 1.0, log=True), Range("train.warmup", 0, 4)])
+
+
+def test_a_space_with_hyperparameters_gives_configurations(beside: JointSpace, tmp_path: Path) -> None:
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    for number in range(6):
+        trial = study.ask()
+        beside.suggest(trial)
+        trial.suggest_float("own", 0, 1)
+        study.tell(trial, 0.9 + 0.001 * number)
+    read = study_table(study, ["accuracy"], beside)
+    for trial, row in zip(study.trials, read.rows.to_dict("records"), strict=True):
+        chosen = beside.suggest(optuna.trial.FixedTrial(trial.params))
+        assert (row["id"], row["architecture"]) == (chosen.id, chosen.architecture.to_json())
+        assert row["id"] != chosen.architecture.id
+        assert row["params"] == beside.cost(chosen.architecture).params
+        assert {name: row[name] for name in ("train.lr", "train.warmup", "train.augment", "space.width", "own")} == {
+            name: trial.params[name] for name in ("train.lr", "train.warmup", "train.augment", "space.width", "own")
+        }
+    assert not [name for name in read.rows.columns if name.endswith((".op", ".r"))]
+    text = reports.write_html(read.rows, tmp_path / "s.html", objectives=read.objectives).read_text()
+    assert "train.lr" in text
+    assert all(f"{row['id']}" in text for row in read.rows.to_dict("records"))
+
+
+def test_hyperparameters_that_no_trial_has_are_left_aside(
+    url: str, space: SearchSpace, beside: JointSpace, tmp_path: Path
+) -> None:
+    study = open_study(url, "fused")
+    with_them, without = (study_table(study, ["accuracy", "flops"], one).rows for one in (beside, space))
+    assert with_them.equals(without)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("train.lr", 2.0, "trial 0 has train.lr=2.0; the space offers 0.01 to 1. Name the space"),
+        ("train.lr", "fast", "trial 0 has train.lr='fast'; the space offers 0.01 to 1. "),
+        ("train.warmup", 2.5, "trial 0 has train.warmup=2.5; the space offers whole numbers from 0 to 4. "),
+        ("space.width", 3, "trial 0 has space.width=3; the space offers 2, 4. "),
+        ("train.lr", None, "trial 0 has no parameter `train.lr`, which the space has; it has "),
+    ],
+)
+def test_what_the_space_does_not_offer_is_one_line(name: str, value: Any, words: str, beside: JointSpace) -> None:
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    trial = study.ask()
+    beside.suggest(trial)
+    given = {key: distribution for key, distribution in trial.distributions.items() if key != name}
+    params = {key: trial.params[key] for key in given}
+    if value is not None:
+        given, params = given | {name: CategoricalDistribution([value])}, params | {name: value}
+    other = optuna.create_study(direction="maximize")
+    other.add_trial(optuna.trial.create_trial(value=0.5, params=params, distributions=given))
+    with pytest.raises(SpecError) as raised:
+        study_table(other, ["accuracy"], beside)
+    assert str(raised.value).startswith(words)
 
 
 def test_a_runs_own_study_needs_no_space(open_ledger: Callable[..., Any], tmp_path: Path) -> None:
