@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,11 @@ def search_across(cluster: Cluster, nodes: int, tmp_path: Path, family: Callable
 
 def kill_keeper(members: set[int]) -> None:
     """Kill what reads and writes files for the nodes that do not see them; another one takes its place."""
-    (keeper,) = [one for one in members if "ray::FolderFiles" in " ".join(psutil.Process(one).cmdline())]
+    keepers = []
+    for member in members:
+        with suppress(psutil.Error):
+            keepers += [member] if "ray::FolderFiles" in " ".join(psutil.Process(member).cmdline()) else []
+    (keeper,) = keepers
     os.kill(keeper, signal.SIGKILL)
 
 
