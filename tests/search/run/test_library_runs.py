@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with driving("launch", config, "--run-dir", run) as driver:
         for _ in range(4):
             wait_for_more(driver, run, "finished")
-        status = read_status(run)
-        assert "training the library" in (status["doing"] or "")
+        # What is done at present is written once a second.
+        deadline = time.monotonic() + 60
+        while "training the library" not in (read_status(run)["doing"] or ""):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         os.kill(driver.pid, signal.SIGKILL)
         driver.wait()
     # Nothing can be answered before all is there.
