@@ -136,7 +136,10 @@ def beside(space: SearchSpace) -> JointSpace:
 
 def test_a_space_with_hyperparameters_gives_configurations(beside: JointSpace, tmp_path: Path) -> None:
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
-    for number in range(6):
+    for number in range(7):
+        if number == 6:
+            # One architecture twice, each with a learning rate of its own.
+            study.enqueue_trial(study.trials[0].params | {"train.lr": 0.5})
         trial = study.ask()
         beside.suggest(trial)
         trial.suggest_float("own", 0, 1)
