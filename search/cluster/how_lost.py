@@ -10,12 +10,12 @@ MOST = 200
 _DETAIL = re.compile(r"Worker exit type: (\w+) Worker exit detail: (.*)", re.DOTALL)
 
 
-def how_lost(error: Exception | None) -> str:
-    """Return what Ray's error says of the end of a worker; empty where there is none.
+def how_lost(message: str) -> str:
+    """Return what the message of Ray's error says of the end of a worker; empty where it is.
 
     Its message is a paragraph, and the cause its last line, as that of a traceback is.
     """
-    lines = [] if error is None else [line for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in message.splitlines() if line.strip()]
     if not lines:
         return ""
     exited = _DETAIL.search(lines[-1])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray import cloudpickle, tune
+from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
@@ -137,7 +137,7 @@ class LostWorkers(Unsaved, tune.Callback):
         """Count one retry."""
         self._begun.discard(trial.trial_id)
         self._counted.add(trial.trial_id)
-        self._ledger.retry(_candidate(trial).number, how_lost(_error(trial)))
+        self._ledger.retry(_candidate(trial).number, _lost(trial))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Fail the candidate for the reason that its last worker left, or have it wait where no worker had it yet."""
@@ -147,7 +147,7 @@ class LostWorkers(Unsaved, tune.Callback):
         if reason is None and trial.trial_id not in self._begun and retries <= self._retries:
             self._ledger.put_back(candidate.number, counted=counted)
         else:
-            lost = how_lost(_error(trial))
+            lost = _lost(trial)
             self._ledger.finish(candidate.number, "failed", reason or (f"{LOST}: {lost}" if lost else LOST))
 
 
@@ -223,11 +223,10 @@ def _candidate(trial: Trial) -> Assignment:
     return candidate
 
 
-def _error(trial: Trial) -> Exception | None:
-    """Return the last error of a trial; `Trial.get_pickled_error` looks for it where it is not before the end."""
-    path = trial.pickled_error_file
-    error: Exception | None = None if path is None else cloudpickle.loads(Path(path).read_bytes())
-    return error
+def _lost(trial: Trial) -> str:
+    """Return how the last worker of a trial was lost; Tune adds the message of each loss to a file of the trial."""
+    path = trial.error_file
+    return how_lost(Path(path).read_text(encoding="utf-8", errors="replace")) if path else ""
 
 
 def _name(trial: Trial) -> str:
