@@ -57,8 +57,10 @@ __all__ = [
 
 # Of a study: the config that a run was launched with, and the latencies of single operators, by `operator_latency`.
 CONFIG, OPERATOR_LATENCY = "config", "operator_latency"
-# Of a trial: the candidate as a run keeps it; of a queued trial, what it is for.
-RECORD, KIND, SERIES, ASKED = "candidate", "kind", "series", "asked"
+# Of a trial: the candidate as a run has handed it out, and what of it has changed since, so that its architecture is
+# written once; of a queued trial, what it is for.
+RECORD, SINCE, KIND, SERIES, ASKED = "candidate", "since", "kind", "series", "asked"
+_OF_RUNS = (RECORD, SINCE)
 # With an epoch: what was measured after it. A pruner's decision, by what follows from it.
 CURVE, STOP, AUDIT = "curve:", "stop", "audit"
 # Of Optuna's journal, the number of records by which a trial is created.
@@ -130,7 +132,7 @@ def learning_curve(trial: FrozenTrial) -> dict[int, Mapping[str, float]]:
     The record of a candidate that ended has its whole curve. Anything else has what was reported: by `search.report`
     on several objectives, or as Optuna's intermediate values, whose measure has no name and is the empty text.
     """
-    kept = trial.user_attrs.get(RECORD)
+    kept = _kept(trial)
     if kept is not None and trial.state.is_finished():
         return dict(enumerate(kept["curve"], start=1))
     named = {_epoch(name): measures for name, measures in trial.user_attrs.items() if name.startswith(CURVE)}
@@ -139,7 +141,7 @@ def learning_curve(trial: FrozenTrial) -> dict[int, Mapping[str, float]]:
 
 def record(trial: Trial | FrozenTrial) -> Candidate | None:
     """Return the candidate that a run keeps in a trial, if there is one."""
-    kept = trial.user_attrs.get(RECORD)
+    kept = _kept(trial)
     if kept is None:
         return None
     candidate = Candidate.from_attrs(kept)
@@ -152,7 +154,7 @@ def trained(trial: FrozenTrial) -> bool:
 
     Duplicates, what breaks a constraint, and what is there for comparison alone are told as failed by a run.
     """
-    kept = trial.user_attrs.get(RECORD)
+    kept = _kept(trial)
     if trial.state != TrialState.FAIL or kept is None:
         return True
     return not kept.get("series") and (kept["state"] == "failed" or _is_again(kept))
@@ -160,7 +162,7 @@ def trained(trial: FrozenTrial) -> bool:
 
 def audited(trial: FrozenTrial) -> bool:
     """Return whether a pruner would have stopped the trial, which runs on to check that."""
-    return AUDIT in trial.user_attrs or trial.user_attrs.get(RECORD, {}).get("audit") is not None
+    return AUDIT in trial.user_attrs or (_kept(trial) or {}).get("audit") is not None
 
 
 def decision(trial: Trial, epoch: int) -> Decision | None:
@@ -179,8 +181,14 @@ def latest(trial: Trial) -> FrozenTrial:
 
 
 def save(trial: Trial, candidate: Candidate) -> None:
-    """Keep a run's candidate in its trial."""
-    trial.set_user_attr(RECORD, candidate.to_attrs())
+    """Keep a run's candidate in its trial: whole the first time, then what has changed since."""
+    kept, first = candidate.to_attrs(), latest(trial).user_attrs.get(RECORD)
+    if first is None:
+        trial.set_user_attr(RECORD, kept)
+    else:
+        # What is trained never changes; by a comparison it would seem to, for JSON knows no tuples.
+        known = {name: value for name, value in first.items() if kept.get(name) == value} | {"architecture": None}
+        trial.set_user_attr(SINCE, {name: value for name, value in kept.items() if name not in known})
 
 
 def report(trial: Trial, epoch: int, measures: Mapping[str, float], objective: str) -> None:
@@ -268,7 +276,7 @@ def may_be_lost(log: Mapping[str, Any]) -> bool:
     if log.get("op_code") == CREATED:
         return "state" not in log
     named = log.get("user_attr", {})
-    ended = named.get(RECORD, {}).get("state") in TERMINAL if isinstance(named.get(RECORD), Mapping) else False
+    ended = any(isinstance(kept := named.get(name), Mapping) and kept.get("state") in TERMINAL for name in _OF_RUNS)
     return ended or any(name in (STOP, PREDICTED) or name.startswith(CURVE) for name in named)
 
 
@@ -296,6 +304,12 @@ def retold(trial: FrozenTrial, params: Mapping[str, Any], distributions: Mapping
     if FIXED in trial.system_attrs:
         out.system_attrs = {**trial.system_attrs, FIXED: dict(params)}
     return out
+
+
+def _kept(trial: Trial | FrozenTrial) -> Mapping[str, Any] | None:
+    """Return what a run keeps of the candidate of a trial, if it has one."""
+    attributes = trial.user_attrs
+    return attributes[RECORD] | attributes.get(SINCE, {}) if RECORD in attributes else None
 
 
 def _as_of(trial: FrozenTrial, epoch: int) -> FrozenTrial:

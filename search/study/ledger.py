@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import optuna
@@ -18,6 +19,7 @@ from reports.candidates.candidate import TERMINAL, TRAINED, Candidate
 from search.strategy import trials as stored
 from search.strategy.pruners import ParetoPruner
 from search.study.bounds import broken
+from search.study.long_storage import LongStorage
 from search.study.repeats import ONE_EPOCH
 from search.study.run_directory import utc_now
 from search.study.same_failures import SameFailures
@@ -301,6 +303,11 @@ class Ledger(Standing):
 
     def _next(self) -> Candidate:
         """Return what the study hands out next: from the queue, or a new proposal, which may have ended already."""
+        storage = stored.storage_of(self.study)
+        with storage.proposing() if isinstance(storage, LongStorage) else nullcontext():
+            return self._asked()
+
+    def _asked(self) -> Candidate:
         trial = self.study.ask()
         while (candidate := stored.record(trial)) is not None and candidate.beside:
             # What waits and is no proposal waits on.

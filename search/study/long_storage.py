@@ -6,18 +6,20 @@ import copy
 from array import array
 from collections import deque
 from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from optuna.distributions import BaseDistribution, json_to_distribution
+from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
-from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from search.study.distributions import Distributions
+from search.study.journal import Journal
 from search.study.parked import Park, Parked
 
 __all__ = ["LongStorage"]
 
-_PARAMETER, _TOLD = 5, 6
+_CREATED, _PARAMETER, _TOLD = 4, 5, 6
 _NONE: array[int] = array("q")
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # Of a study: so many of its first trials stay whole, which Optuna looks at for every parameter.
@@ -29,27 +31,53 @@ class LongStorage(JournalStorage):
 
     What waits or is in training is found without a look at all that has ended, and so are the trials from a number on.
     Of the trials that have ended the first and the latest are kept as they are, the others without their parameters
-    and attributes, which lie in a file of the process's own. The journal has everything.
+    and attributes, which lie in a file of the process's own. The journal has everything. What `proposing` makes is one
+    record there.
 
     Args:
-        backend: The journal.
+        journal: The journal.
         kept: How many of the latest ended trials are kept whole; `None` for all, as samplers need them that look at
             every trial for each proposal.
     """
 
-    def __init__(self, backend: BaseJournalBackend, kept: int | None = None) -> None:
+    def __init__(self, journal: Journal, kept: int | None = None) -> None:
+        self._journal = journal
         self._kept = kept
         self._park: Park | None = None
         self._whole: deque[int] = deque()
         # By study, the numbers of its trials in the order in which they ended.
         self._ended: dict[int, array[int]] = {}
-        # By study and name of a parameter, the distribution that was its first: as the journal has it, and as it is.
-        self._distributions: dict[tuple[int, str], tuple[str, BaseDistribution]] = {}
+        self._distributions = Distributions()
+        # By study and name of a parameter, the distribution that was its first.
+        self._first: dict[tuple[int, str], BaseDistribution] = {}
         # By study, how many of its first trials have all ended.
         self._settled: dict[int, int] = {}
         # The trials that wait, for which Optuna looks before every proposal.
         self._waiting: set[int] = set()
-        super().__init__(backend)
+        super().__init__(journal)
+
+    @contextmanager
+    def proposing(self) -> Iterator[None]:
+        """Have the trial that the block asks for written as one record, with its parameters and first attributes."""
+        with self._thread_lock:
+            self._journal.hold()
+        try:
+            yield
+        finally:
+            with self._thread_lock:
+                self._journal.let_go()
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        """Set a parameter; one whose distribution may be refused is written by itself."""
+        text = self._distributions.text(distribution)
+        log = {"trial_id": trial_id, "param_name": param_name, "param_value_internal": param_value_internal}
+        with self._thread_lock:
+            if not self._is_usual(trial_id, param_name, self._distributions.of(text)):
+                self._journal.write_held()
+            self._write_log(_PARAMETER, log | {"distribution": text})
+            self._sync_with_backend()
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -114,11 +142,17 @@ class LongStorage(JournalStorage):
         self._replay_result.apply_logs(self._watched(records))
 
     def _watched(self, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Yield records; after one by which a trial waits or has ended, note that, and park what is kept longest."""
+        """Yield records, but for what is taken in here; after each, note what has become of its trial.
+
+        What is kept longest of those that have ended is parked.
+        """
         for record in records:
             if record["op_code"] == _PARAMETER and self._set(record):
                 continue
-            yield record
+            if record["op_code"] == _CREATED:
+                yield from self._created(record)
+            else:
+                yield record
             if "state" not in record:
                 continue
             known = self._replay_result
@@ -136,22 +170,39 @@ class LongStorage(JournalStorage):
                     self._whole.append(trial_id)
                     self._put_away(self._kept)
 
+    def _created(self, record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield a record that creates a trial, without its parameters, which the trial gets afterwards.
+
+        Optuna makes a distribution of its own for every parameter of every trial.
+        """
+        known, there = self._replay_result, len(self._replay_result._trials)
+        texts, params = record.pop("distributions", {}), record.pop("params", {})
+        yield record
+        if len(known._trials) == there:
+            # Of a study that was deleted.
+            return
+        trial, study_id = known._trials[there], known._trial_id_to_study_id[there]
+        trial.distributions = {name: self._distributions.of(text) for name, text in texts.items()}
+        trial.params = {name: trial.distributions[name].to_external_repr(value) for name, value in params.items()}
+        for name, distribution in trial.distributions.items():
+            self._first.setdefault((study_id, name), distribution)
+        self._journal.created(there)
+
+    def _is_usual(self, trial_id: int, name: str, distribution: BaseDistribution) -> bool:
+        """Return whether a parameter has the distribution that it had in the first trial of its study, or is new."""
+        study_id = self._replay_result._trial_id_to_study_id.get(trial_id)
+        return study_id is not None and self._first.get((study_id, name), distribution) is distribution
+
     def _set(self, record: dict[str, Any]) -> bool:
         """Set a parameter whose distribution is as every time before; return whether it is.
 
-        Optuna makes a distribution of its own for every trial, and holds it against that of an earlier one.
+        Optuna holds it against that of an earlier trial.
         """
         known, trial_id, name = self._replay_result, record["trial_id"], record["param_name"]
-        trial = known._trials.get(trial_id)
-        if trial is None or trial.state.is_finished():
+        trial, distribution = known._trials.get(trial_id), self._distributions.of(record["distribution"])
+        if trial is None or trial.state.is_finished() or not self._is_usual(trial_id, name, distribution):
             return False
-        text, place = record["distribution"], (known._trial_id_to_study_id[trial_id], name)
-        if place not in self._distributions:
-            self._distributions[place] = text, json_to_distribution(text)
-            return False
-        usual, distribution = self._distributions[place]
-        if text != usual:
-            return False
+        self._first[known._trial_id_to_study_id[trial_id], name] = distribution
         trial = copy.copy(trial)
         trial.params = {**trial.params, name: distribution.to_external_repr(record["param_value_internal"])}
         trial.distributions = {**trial.distributions, name: distribution}
