@@ -170,7 +170,7 @@ def canonical(choice: FusionChoice) -> FusionChoice:
 
     The choice of an operator that is not registered here is returned as it is.
     """
-    if choice.op not in OPERATORS:
+    if not choice.options or choice.op not in OPERATORS:
         return choice
     defaults = {key: values[0] for key, values in OPERATORS[choice.op].options.items()}
     options = tuple((key, value) for key, value in choice.options if defaults.get(key) != value)

@@ -16,6 +16,8 @@ from fusion_ops.errors import SpecError
 __all__ = ["Architecture", "SpaceRef", "frozen"]
 
 SCHEMA_VERSION = 1
+# Of a choice in JSON that has neither options nor a resampler.
+_PLAIN = {"point", "op", "r"}
 LEVELS = 5
 
 
@@ -150,12 +152,22 @@ def _parsed(text: str) -> Any:
 
 
 def _choice(entry: Any) -> tuple[str, FusionChoice]:
+    if isinstance(entry, dict) and entry.keys() <= _PLAIN and isinstance(entry.get("op"), str):
+        point, r = entry.get("point"), entry.get("r")
+        if isinstance(point, str) and isinstance(r, int | None):
+            return _plain(point, entry["op"], r)
     if not isinstance(entry, Mapping) or not isinstance(entry.get("point"), str):
         raise SpecError(f"a choice of an architecture has the keys point, op, r, options; got {entry!r}.")
     options = entry.get("options", {})
     if isinstance(options, Mapping) and not all(isinstance(value, str) for value in options.values()):
         raise SpecError(f"`options` of a fusion choice must be text; got {dict(options)}.")
     return entry["point"], FusionChoice.from_dict({k: v for k, v in entry.items() if k != "point"})
+
+
+@lru_cache(maxsize=1 << 16, typed=True)
+def _plain(name: str, op: str, r: int | None) -> tuple[str, FusionChoice]:
+    """Return a point's name and a choice without options, made once: a long run has the same ones in every row."""
+    return _pair(name, FusionChoice(op, r))
 
 
 @lru_cache(maxsize=1 << 16, typed=True)

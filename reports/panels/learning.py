@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from reports.run.audits import Audit, audit
 from reports.run.catalog import Catalog, Entry
 from reports.run.run import RunRecord
 from reports.run.second_looks import SecondLooks, repeated, second_looks
+from reports.run.unranked import without_rank
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -34,8 +35,9 @@ class LearningInfo:
         catalog: The candidates.
         top: The best ones by quality; where none is ranked, those that break the constraints least.
         others: The other complete ones.
-        pruned: The pruned ones that trained at least an epoch.
+        pruned: The pruned ones that trained at least an epoch, as far as the page holds them.
         failed: The failed ones that did.
+        counts: How many pruned and failed ones did that the run has, by state.
         epochs: Epochs of a whole training.
         saved: Epochs that the stops saved.
         audit: What is known of wrong stops.
@@ -48,6 +50,7 @@ class LearningInfo:
     others: tuple[int, ...]
     pruned: tuple[int, ...]
     failed: tuple[int, ...]
+    counts: Mapping[str, int]
     epochs: int
     saved: int
     audit: Audit
@@ -80,16 +83,19 @@ def learning_info(run: RunRecord, catalog: Catalog) -> LearningInfo:
         state: tuple(index for index, entry in enumerate(catalog.entries) if entry.state == state and entry.curve)
         for state in ("pruned", "failed")
     }
+    rest = without_rank(run)
+    ended = {state: rest.loc[(rest["state"] == state) & (rest["epochs"] > 0), "epochs"] for state in stopped}
     longest = max((entry.epochs for entry in catalog.entries), default=0)
-    epochs = max(run.epochs or 0, longest)
+    epochs = max(run.epochs or 0, longest, *(int(part.max()) for part in ended.values() if len(part)))
     return LearningInfo(
         catalog=catalog,
         top=tuple(complete[:best]),
         others=tuple(complete[best:]),
         pruned=stopped["pruned"],
         failed=stopped["failed"],
+        counts={state: len(part) for state, part in ended.items()},
         epochs=epochs,
-        saved=sum(epochs - catalog.entries[index].epochs for index in stopped["pruned"]) - _again(run),
+        saved=int((epochs - ended["pruned"]).sum()) - _again(run),
         audit=audit(run.table),
         second_looks=second_looks(run.table),
     )

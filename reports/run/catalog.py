@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, cast
@@ -18,6 +19,7 @@ from reports.candidates.hyperparameters import kept as kept_hyperparameters
 from reports.measures import Measure
 from reports.phrases import describe, uniform_operator
 from reports.run.run import RunRecord
+from reports.run.unranked import on_page, without_rank
 from spaces import Architecture, FusionPoint, SpaceRef, from_ref
 from spaces.hyperparameter import HOST
 
@@ -85,13 +87,14 @@ class Catalog:
         measures: What is shown of a candidate; the objectives first.
         quality: The measure of quality.
         entries: The ranked candidates, best first; then what is complete and breaks a constraint, the least violating
-            first; then all others by number.
+            first; then the others by number, of a long run a part of them.
         drawn: What was drawn at random and trained in full to compare the search with, by number. It is not ranked.
         networks: The host networks, several where the search chose a setting such as their width; that of the first
             candidate first.
         points: Names of the fusion points, in the order of the network; where host networks differ in them, all that
             occur.
         hyperparameters: What the search chose beside operators, by key.
+        left_out: How many others the run has that are not among the entries, by state.
     """
 
     measures: tuple[Measure, ...]
@@ -101,6 +104,7 @@ class Catalog:
     networks: tuple[Network, ...]
     points: tuple[str, ...]
     hyperparameters: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
     _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
@@ -120,7 +124,7 @@ class Catalog:
 
     @property
     def unranked(self) -> tuple[Entry, ...]:
-        """All others, by number."""
+        """All others that the page holds, by number."""
         return tuple(entry for entry in self.entries if entry.rank is None)
 
     @property
@@ -172,10 +176,11 @@ def make_catalog(run: RunRecord) -> Catalog:
         SpecError: An architecture is damaged, belongs to another space than the others, or to a space or
             an operator that is not registered here.
     """
-    rest = run.table.sort_values("number", kind="stable")
+    rest = without_rank(run)
+    held = on_page(rest)
     rows: dict[str, Mapping[Any, Any]] = {}
     for row in itertools.chain(
-        *(part.to_dict("records") for part in (run.ranked, run.beyond.assign(beyond=True), rest))
+        *(part.to_dict("records") for part in (run.ranked, run.beyond.assign(beyond=True), run.table.loc[held.index]))
     ):
         rows.setdefault(row["id"], row)
     entries = tuple(_entry(row, run) for row in rows.values())
@@ -188,7 +193,8 @@ def make_catalog(run: RunRecord) -> Catalog:
     # Those of the network with the most of them come in its order.
     largest_first = sorted(networks, key=lambda network: -len(network.points))
     points = tuple(dict.fromkeys(point.name for network in largest_first for point in network.points))
-    return Catalog(run.measures, run.quality, entries, drawn, networks, points, tuple(run.hyperparameters))
+    left_out = Counter(rest["state"]) - Counter(held["state"])
+    return Catalog(run.measures, run.quality, entries, drawn, networks, points, tuple(run.hyperparameters), left_out)
 
 
 def _drawn(run: RunRecord, known: Set[str]) -> tuple[Entry, ...]:
