@@ -19,7 +19,7 @@ from reports.candidates.hyperparameters import kept as kept_hyperparameters
 from reports.measures import Measure
 from reports.phrases import describe, uniform_operator
 from reports.run.run import RunRecord
-from reports.run.unranked import on_page, without_rank
+from reports.run.unranked import MOST, on_page, without_rank
 from spaces import Architecture, FusionPoint, SpaceRef, from_ref
 from spaces.hyperparameter import HOST
 
@@ -177,7 +177,7 @@ def make_catalog(run: RunRecord) -> Catalog:
             an operator that is not registered here.
     """
     rest = without_rank(run)
-    held = on_page(rest)
+    held = on_page(rest, MOST)
     rows: dict[str, Mapping[Any, Any]] = {}
     for row in itertools.chain(
         *(part.to_dict("records") for part in (run.ranked, run.beyond.assign(beyond=True), run.table.loc[held.index]))

@@ -23,8 +23,8 @@ def without_rank(run: RunRecord) -> pd.DataFrame:
     return first[~first["id"].isin([*run.ranked["id"], *run.beyond["id"]])]
 
 
-def on_page(rows: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
-    """Return those of the rows that a page holds, by number: all of them, if they are few enough.
+def on_page(rows: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return those of the rows that a page holds, by number: all of them, if they are at most so many.
 
     Of more it holds what the search did not propose itself, then of each state, the rarest first, all or an even spread
     over the run.

@@ -6,6 +6,7 @@ import json
 import os
 import weakref
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,9 @@ class Journal(JournalFileBackend):
     def _unlock(self) -> None:
         if self._locked:
             self._locked = False
-            self._lock.release()
+            # It is gone where another process has waited for it for half a minute, as Optuna does.
+            with suppress(RuntimeError):
+                self._lock.release()
 
     def _write(self, logs: list[dict[str, Any]], *, durable: bool) -> None:
         """Write what is held and then records."""

@@ -117,6 +117,33 @@ def test_records_of_earlier_versions_are_read(space) -> None:
     assert not trials.audited(frozen(user_attrs={"candidate": kept(space, audit=None)}))
 
 
+def test_a_candidate_is_written_whole_once_and_then_what_has_changed(space) -> None:
+    """Also where an earlier version wrote the first one, with other fields."""
+    candidate = Candidate(0, space.uniform("sum"), "search", 0, 1, 2)
+    for earlier in ({}, {"second_look": None}):
+        trial = study_of(2).ask()
+        trials.save(trial, candidate)
+        if earlier:
+            old = {name: value for name, value in candidate.to_attrs().items() if name not in ("again", "lost")}
+            trial.set_user_attr("candidate", old | earlier)
+        first = trial.user_attrs["candidate"]
+        for changes in (
+            {"retries": 1},
+            {"state": "failed", "again": True, "curve": [{"accuracy": 0.5}]},
+            {"retries": 0},
+        ):
+            for name, value in changes.items():
+                setattr(candidate, name, value)
+            trials.save(trial, candidate)
+            assert trials.record(trial) == candidate
+        assert trial.user_attrs["candidate"] == first
+        assert "architecture" not in trial.user_attrs["since"]
+        trials.tell(trial, None, TrialState.FAIL)
+        assert trials.learning_curve(trials.latest(trial)) == {1: {"accuracy": 0.5}}
+        assert trials.trained(trials.latest(trial))
+        candidate = Candidate(0, space.uniform("sum"), "search", 0, 1, 2)
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
