@@ -11,6 +11,8 @@ __all__ = ["RESAMPLES", "Regret", "regret", "top_regret"]
 
 Values = npt.NDArray[np.float64]
 RESAMPLES = 500
+# So many draws are looked at together.
+AT_A_TIME = 1 << 20
 _TAILS = (0.025, 0.975)
 
 
@@ -74,9 +76,7 @@ def regret(
     size = len(final_values)
     if not size:
         return None
-    drawn = np.random.default_rng(seed).integers(0, size, (RESAMPLES, size))
-    drawn.sort(axis=1)
-    low, high = np.quantile(_lost(final_values[drawn], places[drawn], most), _TAILS)
+    low, high = np.quantile(_resampled(final_values, places, most, np.random.default_rng(seed)), _TAILS)
     value = _lost(final_values[None], places[None], most)[0]
     return Regret(float(value), float(low), float(high), _by_chance(final_values, places, most))
 
@@ -89,6 +89,18 @@ def _in_order(early: npt.ArrayLike, final: npt.ArrayLike, weights: npt.ArrayLike
     x, y, w = x[finite], y[finite], w[finite]
     order = np.lexsort((y, -x))
     return y[order], w[order]
+
+
+def _resampled(final: Values, places: Values, most: int, rng: np.random.Generator) -> Values:
+    """Return what is lost in each of many resamples, some of them at a time, so that long runs fit into memory."""
+    size = len(final)
+    together = max(AT_A_TIME // size, 1)
+    parts = []
+    for start in range(0, RESAMPLES, together):
+        drawn = rng.integers(0, size, (min(together, RESAMPLES - start), size))
+        drawn.sort(axis=1)
+        parts.append(_lost(final[drawn], places[drawn], most))
+    return np.concatenate(parts)
 
 
 def _lost(final: Values, places: Values, most: int) -> Values:

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from reports.fidelity.below import agreement, apart
 from reports.proportions import wilson
 
 __all__ = ["Tau", "kendall"]
 
 Values = npt.NDArray[np.float64]
-ROWS = 512
 LEVEL = 0.975
 
 
@@ -66,13 +66,7 @@ def kendall(first: npt.ArrayLike, second: npt.ArrayLike, weights: npt.ArrayLike 
 
 def _pairs(x: Values, y: Values, w: Values) -> Values:
     """Return what each observation has with all others, `(n, 3)`: agreement, and pairs that differ in x and in y."""
-    parts = []
-    for start in range(0, len(x), ROWS):
-        part = slice(start, start + ROWS)
-        over = np.sign(x[part, None] - x)
-        above = np.sign(y[part, None] - y)
-        parts.append(np.stack([(over * above) @ w, over**2 @ w, above**2 @ w], axis=1))
-    return np.concatenate(parts)
+    return np.stack([agreement(x, y, w), apart(x, w), apart(y, w)], axis=1)
 
 
 def _error(value: float, rows: Values, totals: Values, w: Values) -> float:
