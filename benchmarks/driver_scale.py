@@ -120,7 +120,8 @@ class Trainings:
         final = min(0.85 + float(worth) + rng.normal(0.0, 0.003), 0.999)
         pace = rng.uniform(0.45, 0.7)
         accuracies = [final * (1 - 0.8 * pace**epoch) + rng.normal(0.0, 0.003) for epoch in range(1, EPOCHS + 1)]
-        curve = [{"accuracy": float(value), "loss": float(2.3 * (1.05 - value))} for value in accuracies]
+        shown = [min(float(value), 1.0) for value in accuracies]
+        curve = [{"accuracy": value, "loss": 2.3 * (1.05 - value)} for value in shown]
         return curve, self._seconds / EPOCHS * float(rng.lognormal(-0.02, 0.2))
 
 

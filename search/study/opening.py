@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -24,6 +26,7 @@ __all__ = ["create_study", "cut_torn_tail", "load_study", "memory_study", "remov
 
 STUDY_NAME = "fusion-nas"
 SHOWN = 10
+BLOCK = 1 << 20
 # So many of the latest trials that have ended stay in memory whole.
 KEPT = 2048
 
@@ -131,12 +134,15 @@ def memory_study(objectives: Sequence[str], name: str = STUDY_NAME) -> optuna.St
 
 def cut_torn_tail(journal: Path) -> bool:
     """Cut an unfinished last line off the journal and keep it beside it; return whether there was one."""
-    content = journal.read_bytes()
-    if not content or content.endswith(b"\n"):
-        return False
-    end = content.rfind(b"\n") + 1
+    with journal.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        end = _end_of_lines(file, size)
+        if end == size:
+            return False
+        file.seek(end)
+        torn = file.read()
     with journal.with_name(journal.name + ".torn").open("ab") as kept:
-        kept.write(content[end:] + b"\n")
+        kept.write(torn + b"\n")
     with journal.open("r+b") as file:
         file.truncate(end)
     return True
@@ -146,6 +152,19 @@ def remove_study(url: str | None, name: str) -> None:
     """Remove a study from a database; a journal goes with its folder."""
     if url is not None:
         optuna.delete_study(study_name=name, storage=open_storage(url))
+
+
+def _end_of_lines(file: BinaryIO, size: int) -> int:
+    """Return where the last whole line of a file ends, which may be too long to be read as a whole."""
+    place = size
+    while place > 0:
+        begin = max(place - BLOCK, 0)
+        file.seek(begin)
+        found = file.read(place - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        place = begin
+    return 0
 
 
 def _missing(name: str, names: Sequence[str], url: str) -> str:

@@ -8,7 +8,8 @@ import optuna
 import pytest
 
 from fusion_ops.errors import RunError
-from search.study.opening import create_study, load_study
+from search.study import opening
+from search.study.opening import create_study, cut_torn_tail, load_study
 
 OBJECTIVES = ("accuracy", "params")
 
@@ -35,6 +36,19 @@ def test_a_torn_tail_is_cut_off_and_kept_and_the_study_goes_on(journal: Path) ->
     assert journal.with_name("study.journal.torn").read_bytes() == lines[-1][:-9] + b"\n"
     study.tell(2, [0.7, 1000.0])
     assert [trial.values for trial in opened(journal).trials] == [[0.5, 1000.0], [0.6, 1000.0], [0.7, 1000.0]]
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+@pytest.mark.parametrize("content", [b"", b"a\n", b"a\nbc\n", b"a\nlonger than a block", b"no line", b"\nx"])
+def test_only_the_end_of_a_journal_is_looked_at_for_a_torn_line(tmp_path, monkeypatch, block, content) -> None:
+    path = tmp_path / "study.journal"
+    path.write_bytes(content)
+    monkeypatch.setattr(opening, "BLOCK", block)
+    whole, end, torn = content.rpartition(b"\n")
+    assert cut_torn_tail(path) is bool(torn)
+    assert path.read_bytes() == whole + end
+    assert path.with_name("study.journal.torn").exists() is bool(torn)
+    assert not torn or path.with_name("study.journal.torn").read_bytes() == torn + b"\n"
 
 
 def test_a_copy_is_as_the_study_and_what_is_done_to_it_stays_in_it(journal: Path) -> None:
