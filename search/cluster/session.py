@@ -8,7 +8,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,13 @@ from fusion_ops.errors import RunError, first_line
 from reports.scratch import scratch_folder
 from search.cluster.fork_server.handle import end_fork_server, fork_server
 from search.cluster.fork_server.start_worker import ADDRESS
-from search.cluster.ray_private import StartedProcesses, complaint, forming_cluster, reread_environment
+from search.cluster.ray_private import (
+    StartedProcesses,
+    complaint,
+    forming_cluster,
+    own_environment,
+    reread_environment,
+)
 from search.cluster.shipment import runtime_environment
 
 __all__ = ["RayStartError", "available_cpus", "ray_session", "room"]
@@ -39,6 +45,8 @@ _SETTINGS = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
+# Of a private Ray, which has no agent to which anything could be sent.
+_PRIVATE = {"RAY_enable_metrics_collection": "0"}
 # What data sets are read with, which takes a second to import.
 DATA_LIBRARIES = ("PIL.Image", "sklearn.datasets")
 # Despite its name read on every platform; 0 keeps all of Ray's servers on 127.0.0.1.
@@ -117,10 +125,12 @@ def _environment(address: str | None) -> Iterator[None]:
     os.environ[_LISTENS_BEYOND_THIS_MACHINE] = str(int(address is not None))
     os.environ["RAY_AUTH_MODE"] = "token"
     if address is None:
+        os.environ |= _PRIVATE
         os.environ["RAY_AUTH_TOKEN"] = _own_token()
     try:
         reread_environment()
-        yield
+        with own_environment() if address is None else nullcontext():
+            yield
     finally:
         os.environ.clear()
         os.environ.update(before)
