@@ -67,7 +67,7 @@ def forming_cluster(forms: bool) -> Iterator[None]:
 
 @contextmanager
 def own_environment() -> Iterator[None]:
-    """Have the workers of a private Ray begin with the driver's environment, which they inherit, for the time of the block.
+    """Have workers of a private Ray begin with the driver's environment, which they inherit, for the time of the block.
 
     So nobody asks the agent that would make another one. Tune wants one for each worker, of variables that all have
     here anyway.
