@@ -119,7 +119,7 @@ class StartedProcesses:
 
         def started(command: list[str], kind: str, **settings: Any) -> Any:
             _require(not stopped(), "it was stopped")
-            info = start(_without_agents(command) if kind == "raylet" else command, kind, **settings)
+            info = start(_without_agents(command), kind, **settings)
             self._all.append((kind, info.process))
             return info
 
@@ -161,7 +161,12 @@ def _start_raylet(start: Callable[..., Any], *arguments: Any, **settings: Any) -
 
 
 def _without_agents(command: list[str]) -> list[str]:
-    """Return the command of a raylet with programs that wait in place of its agents, whose ports are there at once."""
+    """Return a raylet's command with programs that wait in place of its agents, whose ports are there at once.
+
+    Another command stays as it is.
+    """
+    if not any(one.startswith(_AGENTS) for one in command):
+        return command
     from ray import _raylet as library
 
     given = dict(one.removeprefix("--").split("=", 1) for one in command if one.startswith("--") and "=" in one)

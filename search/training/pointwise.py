@@ -25,8 +25,8 @@ def matrix_products(model: nn.Module) -> Iterator[None]:
     """Let the 1×1 convolutions of a network compute as matrix products within the context.
 
     Only plain ones on a CPU: of PyTorch's own classes, without padding and with one group, and only where the weights
-    are smaller than the feature maps; of a stride, the positions that count are taken first. What they compute is the same up to rounding; state dict and modules
-    stay. A network is evaluated, timed and exported as it is.
+    are smaller than the feature maps; of a stride, the positions that count are taken first. What they compute is the
+    same up to rounding; state dict and modules stay. A network is evaluated, timed and exported as it is.
     """
     found = {part: type(part) for part in model.modules() if _is_pointwise(part)}
     for part, plain in found.items():
