@@ -167,7 +167,9 @@ def _without_agents(command: list[str]) -> list[str]:
     """
     if not any(one.startswith(_AGENTS) for one in command):
         return command
-    from ray import _raylet as library
+    import ray._raylet
+
+    library: Any = ray._raylet
 
     given = dict(one.removeprefix("--").split("=", 1) for one in command if one.startswith("--") and "=" in one)
     for name in (

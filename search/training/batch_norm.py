@@ -44,7 +44,7 @@ class _AsMatrix(_BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name in the base class
         """Normalise `(B, C, *size)` over everything but the channels."""
-        super()._check_input_dim(input)
+        super()._check_input_dim(input)  # type: ignore[no-untyped-call]
         positions = math.prod(input.shape[2:])
         if not (self.training and 1 < positions < POSITIONS and input.numel() >= FEWEST) or _is_compiled():
             return super().forward(input)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,8 @@ class _Pointwise(_ConvNd):
             convolved: Tensor = super().forward(input)
             return convolved
         if set(self.stride) != {1}:
-            input = input[(..., *(slice(None, None, step) for step in self.stride))]  # noqa: A001
+            steps: tuple[Any, ...] = (..., *(slice(None, None, step) for step in self.stride))
+            input = input[steps]  # noqa: A001
         weight = self.weight.flatten(1)
         if positions == 1:
             return functional.linear(input.flatten(1), weight, self.bias).view(len(input), -1, *size)
