@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from reports.marginal.decisions import decisions
 from reports.marginal.design import make_design
@@ -53,7 +53,7 @@ class Predictions:
         """
         gains = self._squares_of_the_mean - self._squares
         error = float(gains.std(ddof=1)) / len(gains) ** 0.5
-        return bool(gains.mean() > float(stdtrit(len(gains) - 1, SURE)) * error)
+        return bool(gains.mean() > float(scipy.special.stdtrit(len(gains) - 1, SURE)) * error)
 
     @property
     def _squares(self) -> Values:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+import scipy
 
 from fusion_ops.errors import DataError
 from reports.comparison.comparing import CONFIDENCE
@@ -51,7 +51,9 @@ def winners_curse(searched: float, retrained: Sequence[float], *, confidence: fl
     if len(scores) < 2:
         raise DataError(f"the winner's curse needs 2 retrained scores or more; got {len(scores)}. Train another seed.")
     value = searched - float(scores.mean())
-    half = float(stdtrit(len(scores) - 1, 0.5 + confidence / 2) * scores.std(ddof=1) / math.sqrt(len(scores)))
+    half = float(
+        scipy.special.stdtrit(len(scores) - 1, 0.5 + confidence / 2) * scores.std(ddof=1) / math.sqrt(len(scores))
+    )
     return Estimate(value, value - half, value + half)
 
 
@@ -85,7 +87,7 @@ def rank_agreement(
     if len(first) < LEAST_RANKED:
         return Estimate(tau, -1.0, 1.0)
     inner = min(max(tau, -1 + 1e-12), 1 - 1e-12)
-    half = float(ndtri(0.5 + confidence / 2)) * math.sqrt(0.437 / (len(first) - 4))
+    half = float(scipy.special.ndtri(0.5 + confidence / 2)) * math.sqrt(0.437 / (len(first) - 4))
     return Estimate(tau, math.tanh(math.atanh(inner) - half), math.tanh(math.atanh(inner) + half))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scipy.optimize import brentq
+import scipy
 
 from reports.comparison.comparing import Contrast, contrast
 
@@ -44,7 +44,7 @@ def of_the_best(confidence: float, count: int) -> float:
     def beyond(u: float) -> float:
         return float(u**count - (1.0 - u) ** count - confidence)
 
-    return float(2.0 * brentq(beyond, 0.5, 1.0) - 1.0)
+    return float(2.0 * scipy.optimize.brentq(beyond, 0.5, 1.0) - 1.0)
 
 
 def simultaneous(contrasts: Sequence[Contrast]) -> list[Contrast]:

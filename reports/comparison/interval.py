@@ -28,8 +28,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from reports.comparison.components import Components
 
@@ -47,7 +47,7 @@ def ends(parts: Components, confidence: float | Floats) -> tuple[Floats, Floats]
         parts: The components.
         confidence: Wanted coverage, for example 0.95.
     """
-    quantile = stdtrit(parts.freedom, 0.5 + confidence / 2.0)
+    quantile = scipy.special.stdtrit(parts.freedom, 0.5 + confidence / 2.0)
     if parts.errors is None:
         below = above = quantile * np.sqrt(parts.variance)
     else:
@@ -62,7 +62,7 @@ def half_width(parts: Components, confidence: float | Floats) -> Floats:
         parts: The components.
         confidence: Wanted coverage, for example 0.95.
     """
-    width: Floats = stdtrit(parts.freedom, 0.5 + confidence / 2.0) * np.sqrt(parts.variance)
+    width: Floats = scipy.special.stdtrit(parts.freedom, 0.5 + confidence / 2.0) * np.sqrt(parts.variance)
     return width
 
 
@@ -74,7 +74,7 @@ def p_value(parts: Components) -> Floats:
             ratio = np.where(size == 0.0, 0.0, size / np.sqrt(parts.variance))
         else:
             ratio = _Reach.of(parts, parts.errors).quantile(parts.gain)
-    p: Floats = 2.0 * stdtr(parts.freedom, -ratio)
+    p: Floats = 2.0 * scipy.special.stdtr(parts.freedom, -ratio)
     return p
 
 

@@ -24,9 +24,8 @@ import math
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import ndtr
 
 __all__ = ["confidences", "information_times", "repeated_confidence"]
 
@@ -77,7 +76,7 @@ def confidences(step: int, least: int, most: int, confidence: float) -> tuple[fl
     """Return the confidence of each look's interval, for a share of the images in twentieths."""
     times = information_times(step / STEPS, least, most)
     spent = SPENT * (1.0 - confidence) * times**RHO
-    return tuple(float(2.0 * ndtr(bound) - 1.0) for bound in _bounds(times, 1.0 - spent))
+    return tuple(float(2.0 * scipy.special.ndtr(bound) - 1.0) for bound in _bounds(times, 1.0 - spent))
 
 
 def _bounds(times: NDArray[np.float64], inside: NDArray[np.float64]) -> list[float]:
@@ -125,10 +124,10 @@ def _edge(points: Floats, mass: Floats, deviation: float, wanted: float) -> floa
     """Return ±edge within which a normal step from the points leaves as much mass as wanted."""
 
     def excess(edge: float) -> float:
-        within = ndtr((edge - points) / deviation) - ndtr((-edge - points) / deviation)
+        within = scipy.special.ndtr((edge - points) / deviation) - scipy.special.ndtr((-edge - points) / deviation)
         return float(within @ mass) - wanted
 
-    return float(brentq(excess, 0.0, float(np.abs(points).max()) + 9.0 * deviation, xtol=1e-10))
+    return float(scipy.optimize.brentq(excess, 0.0, float(np.abs(points).max()) + 9.0 * deviation, xtol=1e-10))
 
 
 def _normal(x: NDArray[np.float64], variance: float) -> NDArray[np.float64]:

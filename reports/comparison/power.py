@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import chdtri, ndtr
+import scipy
 
 from fusion_ops.errors import SpecError
 from reports.comparison.arrays import LEAST_IMAGES, LEAST_SEEDS
@@ -55,7 +54,7 @@ def power_at(
     if looks is not None:
         return float((gains_shown(spread, terms, seeds=seeds, images=images) < difference).mean())
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    squares = chdtri(seeds - 1, levels) / (seeds - 1)
+    squares = scipy.special.chdtri(seeds - 1, levels) / (seeds - 1)
     rest, between = spread.rest / seeds / images, (spread.seed + spread.rest / images) / seeds
     first, second = np.meshgrid(squares, squares)
     parts = Components(
@@ -69,7 +68,7 @@ def power_at(
     )
     half = half_width(parts, terms.confidence)
     needed = np.maximum(half, terms.margin - half)
-    return float(ndtr((difference - needed) / np.sqrt(spread.image / images + 2 * between)).mean())
+    return float(scipy.special.ndtr((difference - needed) / np.sqrt(spread.image / images + 2 * between)).mean())
 
 
 def detectable(
@@ -110,7 +109,7 @@ def detectable(
     high = terms.margin + np.sqrt(spread.image / images + 2 * (spread.seed + spread.rest / images) / seeds)
     while lacking(high) < 0.0:
         high *= 2.0
-    return float(brentq(lacking, 0.0, high, xtol=high * 1e-6))
+    return float(scipy.optimize.brentq(lacking, 0.0, high, xtol=high * 1e-6))
 
 
 def seeds_needed(

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from fusion_ops.errors import SpecError
 from reports.comparison.arrays import LEAST_SEEDS
@@ -78,5 +78,5 @@ class Looks:
 def _normal(bound: Floats, size: Floats, spread: Floats) -> Floats:
     """Return P(|X| ≤ bound) for X normal around `size`; `spread` may be 0."""
     scale = np.maximum(spread, 1e-300)
-    within: Floats = ndtr((bound - size) / scale) - ndtr((-bound - size) / scale)
+    within: Floats = scipy.special.ndtr((bound - size) / scale) - scipy.special.ndtr((-bound - size) / scale)
     return within

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
+import scipy
 
 from reports.fidelity.endings import Endings
 
@@ -110,7 +110,7 @@ def _at(found: Endings, epoch: int, told: Sequence[int]) -> tuple[Crossing, ...]
     later, sooner = _effects(x, y, shares, told, w), _effects(y, x, shares, told, w)
     if later is None or sooner is None:
         return ()
-    half = stdtrit(later.freedom, 1 - LEVEL / 2) * later.error
+    half = scipy.special.stdtrit(later.freedom, 1 - LEVEL / 2) * later.error
     ranks = [rankdata(values) / (len(values) + 1) for values in (x, y)]
     return tuple(
         Crossing(
@@ -150,4 +150,4 @@ def _effects(given: Values, outcome: Values, shares: Values, told: Sequence[int]
     value = contrasts @ weights
     error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", contrasts, spread, contrasts), 1e-30))
     freedom = max(float(w.sum() ** 2 / (w**2).sum()) - parameters, 1.0)
-    return _Effects(value, error, 2 * stdtr(freedom, -np.abs(value) / error), freedom)
+    return _Effects(value, error, 2 * scipy.special.stdtr(freedom, -np.abs(value) / error), freedom)

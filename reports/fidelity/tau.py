@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
+import scipy
 
 from reports.fidelity.below import agreement, apart
 from reports.proportions import wilson
@@ -82,6 +82,6 @@ def _interval(value: float, error: float, effective: float) -> tuple[float, floa
     if abs(value) > 1 - 1e-9:
         bound = 2 * wilson(1.0, max(int(effective // 2), 1))[0] - 1
         return (bound, 1.0) if value > 0 else (-1.0, -bound)
-    half = float(stdtrit(max(effective - 2, 1), LEVEL)) * error / (1 - value**2)
+    half = float(scipy.special.stdtrit(max(effective - 2, 1), LEVEL)) * error / (1 - value**2)
     centre = math.atanh(value)
     return math.tanh(centre - half), math.tanh(centre + half)

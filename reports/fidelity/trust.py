@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+import scipy
 
 from fusion_ops.errors import DataError
 from reports.fidelity.tau import Tau, kendall
@@ -97,6 +97,6 @@ def _lost(values: npt.NDArray[np.float64], pick: int, known: npt.NDArray[np.bool
     seen = max(max(others, default=mine) - mine, 0.0)
     if not images or not others:
         return Lost(seen)
-    z = float(ndtri(1 - TAIL / len(others)))
+    z = float(scipy.special.ndtri(1 - TAIL / len(others)))
     bounds = [difference_interval(other, mine, images, z) for other in others]
     return Lost(seen, max(max(low for low, _ in bounds), 0.0), max(max(high for _, high in bounds), 0.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from scipy.special import ndtri
+import scipy
 
 from reports.comparison.power import POWER
 from reports.judging.judgement import Compared, Judgement
@@ -36,7 +36,7 @@ def _smallest(judgement: Judgement, compared: Compared, where: str) -> str:
     """Return the true gain whose interval, as wide as this one, is above 0 with 80 % probability: half + z₀.₈ error."""
     contrast = compared.contrast
     half = (contrast.high - contrast.low) / 2.0
-    gain = max(half, judgement.verdict.margin - half) + float(ndtri(POWER)) * contrast.standard_error
+    gain = max(half, judgement.verdict.margin - half) + float(scipy.special.ndtri(POWER)) * contrast.standard_error
     shown = signed_points(judgement.measure, gain).removeprefix("+")
     return (
         f"With {contrast.images:,} test images and {compared.seeds} seeds each{where} a gain of {shown} is shown in "

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import fdtrc
 
 from reports.marginal.design import Design, Row
 from reports.marginal.shrinkage import CELLS, Sums, inner
@@ -155,7 +155,7 @@ def _p_of(log_ratio: float, size: int, rank: int) -> float:
     rest = size - 1 - rank
     if rank == 0 or rest <= 0 or not np.isfinite(log_ratio):
         return 1.0
-    return float(fdtrc(rank, rest, rest / rank * np.expm1(max(2 * log_ratio / (size - 1), 0.0))))
+    return float(scipy.special.fdtrc(rank, rest, rest / rank * np.expm1(max(2 * log_ratio / (size - 1), 0.0))))
 
 
 def adjusted_row(design: Design, known: Sums, ratios: Array, row: Row) -> Adjusted:

@@ -8,8 +8,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from reports.marginal.adjusted import Adjusted, Posterior, adjusted_ratios, adjusted_row, p_of
 from reports.marginal.design import Choice, Design, Row, make_design
@@ -193,8 +193,8 @@ def _cells(labels: Sequence[str], chosen: Sequence[NDArray[np.bool_]], values: A
 def _judged(line: Line, adjusted: Adjusted, found: Posterior, p: float) -> Line:
     """Return a line with its effects; there is evidence for one where the line's intervals hold together, too."""
     evidence = p <= CERTAIN
-    alone = float(stdtrit(adjusted.size - 1, 1 - ERROR / 2)) * found.spread
-    together = float(stdtrit(adjusted.size - 1, 1 - ERROR / 2 / len(line.cells))) * found.spread
+    alone = float(scipy.special.stdtrit(adjusted.size - 1, 1 - ERROR / 2)) * found.spread
+    together = float(scipy.special.stdtrit(adjusted.size - 1, 1 - ERROR / 2 / len(line.cells))) * found.spread
     cells = {
         label: replace(
             cell,

@@ -10,7 +10,6 @@ from typing import Final
 import pandas as pd
 
 from fusion_ops.errors import RunError, SpecError
-from reports.pages.writing import write_html
 from reports.tables.objectives import Objectives
 
 __all__ = ["HEIGHT", "ShownReport", "require_height", "show", "shown"]
@@ -77,6 +76,8 @@ def show(
     Raises:
         FusionNasError: As `write_html`; or the height is no such number.
     """
+    from reports.pages.writing import write_html  # takes half a second
+
     require_height(height)
     return shown(write_html(source, path, objectives=objectives), height)
 

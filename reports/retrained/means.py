@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+import scipy
 
 __all__ = ["Mean", "mean_of"]
 
@@ -39,5 +39,5 @@ def mean_of(rows: pd.DataFrame, column: str) -> Mean:
     seeds = len(values)
     if seeds < 2:
         return Mean(float(values[0]) if seeds else None, None, seeds)
-    half = float(stdtrit(seeds - 1, UPPER)) * float(values.std(ddof=1)) / math.sqrt(seeds)
+    half = float(scipy.special.stdtrit(seeds - 1, UPPER)) * float(values.std(ddof=1)) / math.sqrt(seeds)
     return Mean(float(values.mean()), half, seeds)

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,16 @@ from fusion_ops.errors import RunError
 from search.cluster.fork_server.handle import START_WORKER
 from search.cluster.fork_server.start_worker import ADDRESS
 
-__all__ = ["LIBRARY", "PROBE", "StartedProcesses", "complaint", "forming_cluster", "kill_workers", "reread_environment"]
+__all__ = [
+    "LIBRARY",
+    "PROBE",
+    "StartedProcesses",
+    "complaint",
+    "forming_cluster",
+    "kill_workers",
+    "own_environment",
+    "reread_environment",
+]
 
 # Every process that speaks Ray's protocol, the driver's included, has this library mapped.
 LIBRARY = "_raylet.so"
@@ -30,6 +40,13 @@ GENTLE_SECONDS = 2.0
 _SERVERS = ("gcs_server", "raylet")
 # What a Node starts for others than the driver: an autoscaler, logs on the driver's screen, a dashboard without pages.
 _UNNEEDED = ("start_monitor", "start_log_monitor", "start_api_server")
+# What a raylet starts: an agent of the dashboard, and one that makes environments for workers.
+_AGENTS = ("--dashboard_agent_command", "--runtime_env_agent_command")
+_NO_AGENT = [sys.executable, "-IS", str(Path(__file__).parent / "no_agent.py")]
+# At which nothing listens, and that a raylet takes for an agent's.
+_NO_PORT = 1
+# By which a program is given an environment for its workers by whoever has started it.
+_GIVEN = ("RAY_JOB_CONFIG_JSON_ENV_VAR", "RAY_RUNTIME_ENV_HOOK")
 
 
 @contextmanager
@@ -44,6 +61,27 @@ def forming_cluster(forms: bool) -> Iterator[None]:
         _replaced(ray_constants, "ENABLE_RAY_CLUSTER", forms),
         # What becomes of a lost worker is reported by the driver; a raylet would add paragraphs.
         _replaced(worker, "_worker_logs_enabled", False),
+    ):
+        yield
+
+
+@contextmanager
+def own_environment() -> Iterator[None]:
+    """Have workers of a private Ray begin with the driver's environment, which they inherit, for the time of the block.
+
+    So nobody asks the agent that would make another one. Tune wants one for each worker, of variables that all have
+    here anyway.
+    """
+    from ray._private import ray_constants
+    from ray.tune.execution import class_cache
+
+    os.environ.update(class_cache.DEFAULT_ENV_VARS)
+    for name in _GIVEN:
+        os.environ.pop(name, None)
+    with (
+        _replaced(class_cache, "DEFAULT_ENV_VARS", {}),
+        _replaced(class_cache, "ENV_VARS_TO_PROPAGATE", set()),
+        _replaced(ray_constants, "RAY_ENABLE_UV_RUN_RUNTIME_ENV", False),
     ):
         yield
 
@@ -70,7 +108,7 @@ class StartedProcesses:
     def watched(self, stopped: Callable[[], bool]) -> Iterator[None]:
         """Note what `ray.init` starts within the block, and end it by an error as soon as it is `stopped`.
 
-        A private Ray comes without the three processes that nobody asks here; each costs a second and 100 MB.
+        A private Ray comes without the five processes that nobody asks here; each costs a second and 100 MB.
         This process's handler of SIGTERM stays in place: Ray's own ones end the process at once, or abort it.
         """
         from ray._private import node as nodes
@@ -79,10 +117,10 @@ class StartedProcesses:
         start: Any = services.start_ray_process
         node: Any = services.get_node
 
-        def started(*arguments: Any, **settings: Any) -> Any:
+        def started(command: list[str], kind: str, **settings: Any) -> Any:
             _require(not stopped(), "it was stopped")
-            info = start(*arguments, **settings)
-            self._all.append((arguments[1], info.process))
+            info = start(_without_agents(command), kind, **settings)
+            self._all.append((kind, info.process))
             return info
 
         def found(*arguments: Any) -> Any:
@@ -120,6 +158,29 @@ def _start_raylet(start: Callable[..., Any], *arguments: Any, **settings: Any) -
     if ADDRESS in os.environ:
         given.arguments["setup_worker_path"] = START_WORKER
     return start(*given.args, **given.kwargs)
+
+
+def _without_agents(command: list[str]) -> list[str]:
+    """Return a raylet's command with programs that wait in place of its agents, whose ports are there at once.
+
+    Another command stays as it is.
+    """
+    if not any(one.startswith(_AGENTS) for one in command):
+        return command
+    import ray._raylet
+
+    library: Any = ray._raylet
+
+    given = dict(one.removeprefix("--").split("=", 1) for one in command if one.startswith("--") and "=" in one)
+    for name in (
+        library.METRICS_AGENT_PORT_NAME,
+        library.METRICS_EXPORT_PORT_NAME,
+        library.DASHBOARD_AGENT_LISTEN_PORT_NAME,
+        library.RUNTIME_ENV_AGENT_PORT_NAME,
+    ):
+        library.persist_port(given["session_dir"], given["node_id"], name, _NO_PORT)
+    no_agent = subprocess.list2cmdline(_NO_AGENT)
+    return [f"{key}={no_agent}" if (key := one.partition("=")[0]) in _AGENTS else one for one in command]
 
 
 def _take_sigterm_back(stopped: Callable[[], bool]) -> None:

@@ -8,7 +8,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,32 +17,22 @@ from fusion_ops.errors import RunError, first_line
 from reports.scratch import scratch_folder
 from search.cluster.fork_server.handle import end_fork_server, fork_server
 from search.cluster.fork_server.start_worker import ADDRESS
-from search.cluster.ray_private import StartedProcesses, complaint, forming_cluster, reread_environment
+from search.cluster.ray_private import (
+    StartedProcesses,
+    complaint,
+    forming_cluster,
+    own_environment,
+    reread_environment,
+)
+from search.cluster.ray_settings import EVERYWHERE, OF_A_CLUSTER, PRIVATE
 from search.cluster.shipment import runtime_environment
 
 __all__ = ["RayStartError", "available_cpus", "ray_session", "room"]
 
 # A start that fails soon is tried again: another Ray of this machine may just have taken its ports.
 STARTS, SOON_SECONDS = 3, 10.0
-# Read by Ray and Tune when they are imported or started. Of the workers that a raylet starts ahead, one a core, Tune
-# takes none.
-_SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_prestart_worker_first_driver": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
-    "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_WARN_THRESHOLD_S": "60",
-}
 # What data sets are read with, which takes a second to import.
 DATA_LIBRARIES = ("PIL.Image", "sklearn.datasets")
-# Despite its name read on every platform; 0 keeps all of Ray's servers on 127.0.0.1.
-_LISTENS_BEYOND_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 class RayStartError(RunError):
@@ -88,7 +78,7 @@ def ray_session(
         if address is None:
             settings = {"address": "local", "num_cpus": cpus, "num_gpus": gpus, "_temp_dir": str(folder)}
         else:
-            settings["runtime_env"] = runtime_environment(folders, _SETTINGS, folder / "shipment")
+            settings["runtime_env"] = runtime_environment(folders, EVERYWHERE, folder / "shipment")
         try:
             _start(processes, folder, stopped, **settings)
             yield folder / "tune"
@@ -113,14 +103,13 @@ def _environment(address: str | None) -> Iterator[None]:
     import ray  # noqa: F401 - whole before anything is changed: a signal may end the import
 
     before = dict(os.environ)
-    os.environ.update(_SETTINGS)
-    os.environ[_LISTENS_BEYOND_THIS_MACHINE] = str(int(address is not None))
-    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ |= OF_A_CLUSTER if address is not None else PRIVATE
     if address is None:
         os.environ["RAY_AUTH_TOKEN"] = _own_token()
     try:
         reread_environment()
-        yield
+        with own_environment() if address is None else nullcontext():
+            yield
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from fusion_ops.errors import DataError
 from reports.comparison import Spread, detectable, images_needed, of_the_best, seeds_needed
@@ -91,7 +91,7 @@ def gain_of_single_trainings(accuracy: float, images: int) -> float:
     """
     spread = _assumed(accuracy, images)
     error = math.sqrt((spread.image + 2 * spread.rest) / images)
-    return float(ndtri((1 + CONFIDENCE) / 2) + ndtri(POWER)) * error
+    return float(scipy.special.ndtri((1 + CONFIDENCE) / 2) + scipy.special.ndtri(POWER)) * error
 
 
 def power(spread: Spread, looks: Looks, images: int, seeds: tuple[int, int]) -> Power:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau, t
+import scipy
 
 from reports.candidates.candidate import VERIFY
 from reports.library.effects import Change
@@ -78,7 +78,7 @@ def verification(solver: Solver, solutions: Sequence[Solution]) -> Verification 
         return None
     references = parents[column].to_numpy(dtype=np.float64)
     reference, noise = float(references.mean()), float(references.std(ddof=1))
-    factor = float(t.ppf((1 + CONFIDENCE) / 2, len(references) - 1))
+    factor = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(references) - 1))
     own = noise**2 / len(references)
     rows, missing = [], []
     for solution in solutions:
@@ -111,7 +111,7 @@ def _agreement(rows: Sequence[Verified]) -> float | None:
     # The parent itself changes nothing, as predicted and by definition.
     predicted = [0.0, *(one.measured.mean - one.off.mean for one in rows)]
     measured = [0.0, *(one.measured.mean for one in rows)]
-    return float(kendalltau(predicted, measured).statistic) if len(rows) >= 3 else None
+    return float(scipy.stats.kendalltau(predicted, measured).statistic) if len(rows) >= 3 else None
 
 
 def _trained(table: pd.DataFrame, candidate_id: str, column: str) -> float | None:

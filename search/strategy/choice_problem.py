@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from fusion_ops.errors import RunError
 
@@ -85,12 +85,15 @@ class ChoiceProblem:
         most = [1.0 - self._fixed[name] / bound for name, bound in budgets.items()]
         objective = np.append(np.zeros(size), 1.0)
         each = np.column_stack([self._one_each, np.zeros(len(self._one_each))])
-        constraints = [LinearConstraint(each, 1.0, 1.0), LinearConstraint(np.array(rows), -np.inf, most)]
+        constraints = [
+            scipy.optimize.LinearConstraint(each, 1.0, 1.0),
+            scipy.optimize.LinearConstraint(np.array(rows), -np.inf, most),
+        ]
         upper = np.append(np.ones(size), np.inf)
-        found = milp(
+        found = scipy.optimize.milp(
             objective,
             integrality=np.append(np.ones(size), 0.0),
-            bounds=Bounds(0.0, upper),
+            bounds=scipy.optimize.Bounds(0.0, upper),
             constraints=constraints,
             options={"mip_rel_gap": 0.0},
         )
@@ -128,20 +131,21 @@ class ChoiceProblem:
     def _each(self, objective: NDArray[np.float64], budgets: Mapping[str, float]) -> Iterator[Picked]:
         """Yield the picks within budgets, by the objective."""
         names = [name for name, bound in budgets.items() if np.isfinite(bound)]
-        constraints = [LinearConstraint(self._one_each, 1.0, 1.0)]
+        constraints = [scipy.optimize.LinearConstraint(self._one_each, 1.0, 1.0)]
         if names:
             # Counted from the cheapest choice of each slot, and in budgets, so that numbers are of one size.
             rows, most = zip(*(self._bounded(name, budgets[name]) for name in names), strict=True)
-            constraints.append(LinearConstraint(np.array(rows), -np.inf, np.array(most)))
+            constraints.append(scipy.optimize.LinearConstraint(np.array(rows), -np.inf, np.array(most)))
         spread = np.abs(objective).max()
         scaled = objective * (RANGE / spread if spread > 0 else 1.0)
         cuts: list[NDArray[np.float64]] = []
         while True:
-            there = [LinearConstraint(np.array(cuts), -np.inf, len(self._one_each) - 1.0)] if cuts else []
-            found = milp(
+            most_alike = len(self._one_each) - 1.0
+            there = [scipy.optimize.LinearConstraint(np.array(cuts), -np.inf, most_alike)] if cuts else []
+            found = scipy.optimize.milp(
                 scaled,
                 integrality=np.ones(len(scaled)),
-                bounds=Bounds(0.0, 1.0),
+                bounds=scipy.optimize.Bounds(0.0, 1.0),
                 constraints=[*constraints, *there],
                 options={"mip_rel_gap": 0.0},
             )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fusion_ops.errors import Diverged
 from search.training.augmentation import pipeline
+from search.training.batch_norm import normalised_as_matrices
 from search.training.device import memory_format, place, precision
 from search.training.metrics import Metric, UserMetrics
 from search.training.pointwise import matrix_products
@@ -204,7 +205,11 @@ def train(
         session.model.train()
         for module in session.still:
             module.training = False
-        with _seeded(session.device, seed, epoch) as generator, matrix_products(session.model):
+        with (
+            _seeded(session.device, seed, epoch) as generator,
+            matrix_products(session.model),
+            normalised_as_matrices(session.model),
+        ):
             order = torch.randperm(len(images), generator=generator, device=session.device)
             total = torch.zeros((), device=session.device)
             for step in range(steps):

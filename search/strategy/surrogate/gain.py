@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from search.strategy.proposals.encoding import Values
 
@@ -49,7 +49,7 @@ def expected_improvement(mean: Values, deviation: Values, level: Values) -> Valu
     """Return E[max(level − e, 0)] for e ~ N(mean, deviation²); arguments broadcast."""
     z = (level - mean) / deviation
     density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    return np.asarray(np.maximum(deviation * (z * ndtr(z) + density), 0.0))
+    return np.asarray(np.maximum(deviation * (z * scipy.special.ndtr(z) + density), 0.0))
 
 
 def _edges(values: Values, reference: float, most: int) -> Values:

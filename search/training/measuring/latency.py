@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from statistics import median
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.utils.benchmark import Measurement, Timer
 
 from reports.measures import DRIFT, INT8, MEASURES
 from reports.runtimes import Runtime, runtime_named
@@ -19,6 +19,9 @@ from reports.runtimes.torch_eager import TorchEager
 from search.training.device import place
 from search.training.settings import LatencyConfig, Precision
 from search.training.watchdog import remove_pulses
+
+if TYPE_CHECKING:
+    from torch.utils.benchmark import Measurement
 
 __all__ = ["Latency", "first_timed", "in_runtime", "measure_latency", "require_runtime", "runs_on", "timed"]
 
@@ -118,6 +121,8 @@ def timed(run: Callable[[], object], *, threads: int, seconds: float, blocks: in
         blocks: Into how many blocks it is split.
         tries: How often it is measured at most.
     """
+    from torch.utils.benchmark import Timer  # imports setuptools
+
     found: list[Latency] = []
     timer = Timer("run()", globals={"run": run}, num_threads=threads)
     timer.timeit(WARM_UP)
@@ -139,6 +144,8 @@ def measure_latency(model: nn.Module, *inputs: Tensor, protocol: LatencyConfig) 
 
 
 def _summary(parts: Sequence[Measurement]) -> Latency:
+    from torch.utils.benchmark import Measurement
+
     medians = [part.median for part in parts]
     task = parts[0].task_spec
     whole = Measurement(1, [time for part in parts for time in part.times], task)

@@ -15,6 +15,10 @@ POINTWISE = {
     "few channels": (nn.Conv2d(6, 2, 1), (3, 6, 5, 4)),
     "without bias": (nn.Conv2d(6, 2, 1, bias=False), (3, 6, 5, 4)),
     "weights larger than the maps": (nn.Conv2d(64, 64, 1), (2, 64, 3, 3)),
+    "stride": (nn.Conv2d(6, 4, 1, 2), (3, 6, 5, 4)),
+    "strides": (nn.Conv2d(6, 4, 1, (3, 1)), (3, 6, 5, 4)),
+    "stride of 3-D": (nn.Conv3d(6, 2, 1, (1, 2, 3), bias=False), (3, 6, 5, 4, 4)),
+    "stride that leaves one position": (nn.Conv2d(6, 4, 1, 2), (3, 6, 2, 2)),
     "batch of one": (nn.Conv2d(6, 2, 1), (1, 6, 5, 4)),
     "1-D": (nn.Conv1d(6, 2, 1), (3, 6, 5)),
     "3-D": (nn.Conv3d(6, 2, 1), (3, 6, 5, 4, 3)),
@@ -22,7 +26,6 @@ POINTWISE = {
 }
 OTHERS = {
     "kernel": nn.Conv2d(6, 4, (1, 3)),
-    "stride": nn.Conv2d(6, 4, 1, 2),
     "padding": nn.Conv2d(6, 4, 1, padding=1),
     "groups": nn.Conv2d(6, 4, 1, groups=2),
 }
