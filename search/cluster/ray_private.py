@@ -43,7 +43,11 @@ _UNNEEDED = ("start_monitor", "start_log_monitor", "start_api_server")
 # What a raylet starts: an agent of the dashboard, and one that makes environments for workers.
 _AGENTS = ("--dashboard_agent_command", "--runtime_env_agent_command")
 _NO_AGENT = [sys.executable, "-IS", str(Path(__file__).parent / "no_agent.py")]
-# At which nothing listens, and that a raylet takes for an agent's.
+# Files in which a raylet finds its agents' ports, and one at which nothing listens.
+_PORTS = (
+    *("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME"),
+    *("DASHBOARD_AGENT_LISTEN_PORT_NAME", "RUNTIME_ENV_AGENT_PORT_NAME"),
+)
 _NO_PORT = 1
 # By which a program is given an environment for its workers by whoever has started it.
 _GIVEN = ("RAY_JOB_CONFIG_JSON_ENV_VAR", "RAY_RUNTIME_ENV_HOOK")
@@ -70,8 +74,11 @@ def own_environment() -> Iterator[None]:
     """Have workers of a private Ray begin with the driver's environment, which they inherit, for the time of the block.
 
     So nobody asks the agent that would make another one. Tune wants one for each worker, of variables that all have
-    here anyway.
+    here anyway. A Ray that keeps its agents is left as it is.
     """
+    if not _begins_without_agents():
+        yield
+        return
     from ray._private import ray_constants
     from ray.tune.execution import class_cache
 
@@ -165,22 +172,30 @@ def _without_agents(command: list[str]) -> list[str]:
 
     Another command stays as it is.
     """
-    if not any(one.startswith(_AGENTS) for one in command):
+    if not any(one.startswith(_AGENTS) for one in command) or not _begins_without_agents():
         return command
     import ray._raylet
 
     library: Any = ray._raylet
-
     given = dict(one.removeprefix("--").split("=", 1) for one in command if one.startswith("--") and "=" in one)
-    for name in (
-        library.METRICS_AGENT_PORT_NAME,
-        library.METRICS_EXPORT_PORT_NAME,
-        library.DASHBOARD_AGENT_LISTEN_PORT_NAME,
-        library.RUNTIME_ENV_AGENT_PORT_NAME,
-    ):
-        library.persist_port(given["session_dir"], given["node_id"], name, _NO_PORT)
+    for name in _PORTS:
+        library.persist_port(given["session_dir"], given["node_id"], getattr(library, name), _NO_PORT)
     no_agent = subprocess.list2cmdline(_NO_AGENT)
     return [f"{key}={no_agent}" if (key := one.partition("=")[0]) in _AGENTS else one for one in command]
+
+
+def _begins_without_agents() -> bool:
+    """Return whether this Ray reads its agents' ports from files, as 2.60 does."""
+    import ray._raylet
+    from ray._private import ray_constants
+    from ray.tune.execution import class_cache
+
+    needed: list[tuple[Any, tuple[str, ...]]] = [
+        (ray._raylet, ("persist_port", *_PORTS)),
+        (class_cache, ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")),
+        (ray_constants, ("RAY_ENABLE_UV_RUN_RUNTIME_ENV",)),
+    ]
+    return all(hasattr(owner, name) for owner, names in needed for name in names)
 
 
 def _take_sigterm_back(stopped: Callable[[], bool]) -> None:

@@ -43,7 +43,7 @@ class AutoSampler(ProposingSampler):
 
     1. `Design`: uniform baselines, then architectures that lie far apart, from cheap to dear.
        Then what another run found best, or what the run's own library recommends, where there is one: while it is
-       not dominated by what is there.
+       not dominated by what is there, and another run's until 20 candidates are complete.
     2. `Belief`: what only training shows (the error; latency, memory) is learnt by Gaussian processes, also from the
        curves of stopped candidates. Parameters and FLOPs are exact and need no model. Where the study keeps the
        latencies of single operators, their sum is a feature of the model of latency. What another run or
@@ -85,7 +85,7 @@ class AutoSampler(ProposingSampler):
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a member of the design, later what is expected to gain most."""
         seen = self.observations
-        if self._prior is not None and self._prior.misleads(seen.ended):
+        if self._prior is not None and (seen.completed >= self._prior.lasts or self._prior.misleads(seen.ended)):
             self._prior, self._beliefs = None, []
         if len(seen.seen) < self._design.size or seen.completed < LEARNT:
             before = self._codes([*seen.ended, *seen.pending])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -20,7 +21,12 @@ class Additive:
         effects: By slot, what a choice changes, to minimise; of a choice that is not there the mean of its slot's is
             expected.
         best: What is to be tried first, the best first.
+
+    Attributes:
+        lasts: As long as the search: it was measured in the same run.
     """
+
+    lasts = math.inf
 
     def __init__(self, effects: Sequence[Mapping[FusionChoice, float]], best: Sequence[Configuration]) -> None:
         self._effects, self.best = tuple(effects), tuple(best)

@@ -41,6 +41,8 @@ class Belief:
         self._encoding = encoding
         self._features = features
         self._measure, self.index, self._sign = measure, index, sign
+        quality = measure in MEASURES and MEASURES[measure].quality
+        self._diverging = bool(encoding.hyperparameters) and quality
         self._logarithmic = measure in MEASURES and MEASURES[measure].direction == "minimize"
         self._fitted = self._read = 0
         self._surrogate: Surrogate
@@ -51,14 +53,15 @@ class Belief:
 
     def limit(self, constraints: Mapping[str, float]) -> float:
         """Return the user's bound on the objective as a value that the model sees; infinite where there is none."""
-        return self.loss(self._sign * constraints.get(self._measure, self._sign * math.inf))
+        limit = self.loss(self._sign * constraints.get(self._measure, self._sign * math.inf))
+        return float(self._yardstick.drawn_in(np.array(limit))) if self._diverging else limit
 
     def foretold(self, surrogate: Surrogate, code: Code) -> tuple[float, float]:
         """Return the measure that one training of a code is expected to show, and its standard deviation.
 
         Of what is modelled by its logarithm the deviation is that of small relative errors.
         """
-        mean, deviation = surrogate.foretold(code[None])
+        mean, deviation = self._yardstick.drawn_out(*surrogate.foretold(code[None]))
         if self._logarithmic:
             value = math.exp(mean)
             return self._sign * value, value * deviation
@@ -98,7 +101,9 @@ class Belief:
         return self._codes[self._complete], self._surrogate.fitted()[self._complete]
 
     def _fit(self, seen: Observations, rng: np.random.Generator) -> None:
-        self._yardstick = Yardstick(seen.ended, self.index, self._measure, self._sign, self.loss)
+        self._yardstick = Yardstick(
+            seen.ended, self.index, self._measure, self._sign, self.loss, diverging=self._diverging
+        )
         evidence = self._yardstick(seen.ended)
         evidence = evidence[_kept(evidence, self._encoding, rng)]
         kernels = self._surrogate.kernels if self._fitted else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,8 +51,11 @@ class Yardstick:
     themselves are μ ± s. What the curve adds to knowing it is one of them is an observation of variance
     d² = 1 / (1/e² − 1/s²) at d² (f/e² − μ/s²); it is left out where the curve says next to nothing, without
     enough peers, or where a second look has completed the training. A failed one counts as the worst completed
-    candidate, with the variance s². Values far worse than the rest are drawn in to 1.5 times the range between
-    the best and the upper quartile, so that one diverged training does not stretch the scale.
+    candidate, with the variance s². Values far worse than the rest are drawn in, so that a diverged training does not
+    stretch the scale: to 1.5 times the range between the best and the upper quartile.
+
+    Where recipes are searched many trainings diverge, and how far off they end says little. Where the median is s worse
+    than the best, b, values beyond k = b + 2 s are drawn in to k + s log(1 + (v - k) / s): they keep their order.
 
     Args:
         ended: The candidates that ended; one at least was completed.
@@ -59,10 +63,18 @@ class Yardstick:
         measure: Its name, as curves have it.
         sign: What turns it into one to minimise: -1 or 1.
         loss: Turns a value to minimise into what the model sees.
+        diverging: Whether many may have diverged.
     """
 
     def __init__(
-        self, ended: Sequence[Observation], index: int, measure: str, sign: float, loss: Callable[[float], float]
+        self,
+        ended: Sequence[Observation],
+        index: int,
+        measure: str,
+        sign: float,
+        loss: Callable[[float], float],
+        *,
+        diverging: bool = False,
     ) -> None:
         self._index, self._measure, self._sign, self._loss = index, measure, sign, loss
         complete = [(seen, self._final(seen.values)) for seen in ended if seen.values is not None]
@@ -70,7 +82,10 @@ class Yardstick:
         self._curves = [(self._curve(seen), final) for seen, final in complete]
         finals = np.array([final for _, final in complete])
         high = float(np.quantile(finals, 0.75))
-        self._cap = high + 1.5 * (high - float(finals.min()))
+        best = float(finals.min())
+        self._cap = high + 1.5 * (high - best)
+        self._spread = max(float(np.median(finals)) - best, 1e-9) if diverging else None
+        self._knee = best + 2.0 * (self._spread or 0.0)
         self._worst = float(finals.max())
         self._mean, self._variance = float(finals.mean()), max(float(finals.var()), 1e-18)
         self._forecasts: dict[tuple[int, ...], Forecast | None] = {}
@@ -79,8 +94,22 @@ class Yardstick:
         """Return what these candidates say."""
         rows = [row for seen in candidates if (row := self._row(seen)) is not None]
         codes, values, doubt, complete = zip(*rows, strict=True) if rows else ((), (), (), ())
-        capped = np.minimum(np.array(values), self._cap)
-        return Evidence(np.array(codes), capped, np.array(doubt), np.array(complete, dtype=np.bool_))
+        drawn_in = self.drawn_in(np.array(values))
+        return Evidence(np.array(codes), drawn_in, np.array(doubt), np.array(complete, dtype=np.bool_))
+
+    def drawn_in(self, values: Values) -> Values:
+        """Return values with what is far worse than the rest drawn in."""
+        if self._spread is None:
+            return np.minimum(values, self._cap)
+        beyond = np.maximum(values - self._knee, 0.0)
+        return np.asarray(np.minimum(values, self._knee) + self._spread * np.log1p(beyond / self._spread))
+
+    def drawn_out(self, mean: float, deviation: float) -> tuple[float, float]:
+        """Return mean and standard deviation of a value that was not drawn in, for small deviations."""
+        if self._spread is None or mean <= self._knee:
+            return mean, deviation
+        grown = math.exp((mean - self._knee) / self._spread)
+        return self._knee + self._spread * (grown - 1.0), deviation * grown
 
     def _row(self, seen: Observation) -> tuple[Code, float, float, bool] | None:
         """Return a candidate's code and value, the doubt about it, and whether its training was completed."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from search.strategy.proposals.encoding import EXACT, Codes, Encoding, Values
-from search.strategy.surrogate.inputs import Inputs, Matrix, products, root
+from search.strategy.surrogate.inputs import USUAL, Inputs, Matrix, products, root
 from spaces.hyperparameter import Hyperparameter
 from spaces.latency import LatencyTable
 
@@ -90,6 +90,9 @@ class Features:
         alike = alike * np.where(resamplers == resamplers.swapaxes(1, 2), 1.0, RESAMPLERS_ALIKE)
         self._root = root(alike * ((ops == ops.swapaxes(1, 2)) & (ops >= 0)))
         self._levels = [_level_root(one) for one in encoding.hyperparameters]
+        # With hyperparameters a search begins with uniform networks alone. They cannot tell what an operator does at
+        # one slot from what it does at all of them: one slot is taken to be worth as much as another feature is.
+        self._usual = {"operators": USUAL * encoding.slots} if self._levels else {}
 
     def __call__(self, codes: Codes) -> Inputs:
         """Return what the model sees of `(n, columns)` codes."""
@@ -124,7 +127,7 @@ class Features:
             whole = np.concatenate(
                 [whole, *(np.float32(np.sqrt(slots / len(values))) * value for value in values)], axis=1
             )
-        return Inputs(linear, whole)
+        return Inputs(linear, whole, self._usual)
 
     def _beside(self, shares: Matrix, values: Sequence[Matrix]) -> dict[str, Matrix]:
         """Return the blocks of the hyperparameters, given how often each operator occurs and what levels they have."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Inputs", "Matrix", "products", "root"]
+__all__ = ["USUAL", "Inputs", "Matrix", "products", "root"]
 
 Matrix = npt.NDArray[np.float32]
+# What a block's variance is taken to be before anything is known, of values whose variance is 1.
+USUAL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,12 @@ class Inputs:
         linear: For each linear block `(n, d)`; the product of two such rows is their likeness.
         whole: `(n, s · c)`, where each slot's choice lies among all choices of that slot; the product of two
             such rows, divided by the slots, is 1 for equal configurations.
+        usual: What a block's variance is taken to be before anything is known, where it is not `USUAL`.
     """
 
     linear: dict[str, Matrix]
     whole: Matrix
+    usual: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.whole)
@@ -32,7 +37,7 @@ class Inputs:
     def joined(self, other: Inputs) -> Inputs:
         """Return the configurations of both."""
         linear = {name: np.concatenate([block, other.linear[name]]) for name, block in self.linear.items()}
-        return Inputs(linear, np.concatenate([self.whole, other.whole]))
+        return Inputs(linear, np.concatenate([self.whole, other.whole]), self.usual)
 
 
 def root(alike: npt.NDArray[np.float64]) -> Matrix:

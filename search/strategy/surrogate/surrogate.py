@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from search.strategy.proposals.encoding import Codes, Values
-from search.strategy.surrogate.inputs import Inputs, Matrix
+from search.strategy.surrogate.inputs import USUAL, Inputs, Matrix
 
 __all__ = ["MEMBERS", "Kernel", "Posterior", "Surrogate"]
 
@@ -102,7 +102,8 @@ class Surrogate:
         self._centre, self._scale = float(values.mean()), max(float(values.std()), 1e-9)
         self._values = (values - self._centre) / self._scale
         likeness, doubt = _likeness(self._inputs, self._inputs), doubt / self._scale**2
-        scored = _search(lambda kernel: _score(kernel, likeness, self._values, doubt), likeness, rng, start)
+        usual = np.log10([self._inputs.usual.get(name, USUAL) for name in (*self._inputs.linear, "whole")])
+        scored = _search(lambda kernel: _score(kernel, usual, likeness, self._values, doubt), likeness, rng, start)
         best = sorted(scored, key=lambda pair: -pair[0])[:MEMBERS]
         weights = np.exp([score - best[0][0] for score, _ in best])
         self._weights = weights / weights.sum()
@@ -195,9 +196,12 @@ def _stacked(kernels: Sequence[Kernel], likeness: Likeness) -> Values:
     return np.stack([kernel(likeness) for kernel in kernels])
 
 
-def _score(kernel: Kernel, likeness: Likeness, values: Values, doubt: Values) -> float:
-    """Return the logarithm of a kernel's prior and marginal likelihood, apart from a constant."""
-    prior = -0.25 * sum((np.log10(variance) + 1.0) ** 2 for variance in kernel.blocks)
+def _score(kernel: Kernel, usual: Values, likeness: Likeness, values: Values, doubt: Values) -> float:
+    """Return the logarithm of a kernel's prior and marginal likelihood, apart from a constant.
+
+    The prior of each variance is log-normal around the usual one, of which `usual` has log₁₀; σ is √2 decades.
+    """
+    prior = -0.25 * sum((np.log10(variance) - at) ** 2 for variance, at in zip(kernel.blocks, usual, strict=True))
     factor = np.linalg.cholesky(kernel.observed(likeness, doubt))
     half = np.linalg.solve(factor, values)
     return float(prior - 0.5 * half @ half - np.log(factor.diagonal()).sum())

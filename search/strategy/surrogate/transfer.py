@@ -20,7 +20,7 @@ from spaces import Configuration, SearchSpace
 
 __all__ = ["LEAST", "Experience", "Knowledge", "Prior"]
 
-LEAST, BEST = 8, 6
+LEAST, BEST, LASTS = 8, 6, 20
 DRAWS = 512
 # Where points and numbers lie, from 0 to 1, they are alike by distance, as seen from so many equal steps.
 STEPS, REACH, RANK = 17, 0.2, 8
@@ -34,6 +34,10 @@ class Knowledge(Protocol):
     @property
     def best(self) -> Sequence[Configuration]:
         """What is to be tried first, the best first."""
+
+    @property
+    def lasts(self) -> float:
+        """After how many completed candidates of the run itself it has nothing to say any more."""
 
     def of(self, encoding: Encoding) -> Callable[[Codes], Values]:
         """Return the function that says what is expected of `(n, columns)` codes of a space, to minimise: `(n,)`."""
@@ -57,10 +61,13 @@ class Experience:
 
     Attributes:
         best: At most six candidates from its front of losses, noise taken out, and costs: the best first.
+        lasts: 20. It leads to its own best region, where the search would stay although another one is better here.
 
     Raises:
         SpecError: There are fewer than eight.
     """
+
+    lasts = LASTS
 
     def __init__(
         self,
@@ -169,11 +176,13 @@ class Prior:
 
     Attributes:
         best: What is to be tried first, each as the nearest code of this space.
+        lasts: After how many completed candidates it is left out.
     """
 
     def __init__(self, encoding: Encoding, knowledge: Knowledge) -> None:
         nearest = (_nearest(encoding, one) for one in knowledge.best)
         self.best = list({key(code): code for code in nearest}.values())
+        self.lasts = knowledge.lasts
         self._expected = knowledge.of(encoding)
         drawn = self._expected(encoding.draw(np.random.default_rng(0), DRAWS))
         self._centre, self._spread = float(drawn.mean()), max(float(drawn.std()), 1e-12)
