@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import math
 import pickle
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import fusion_ops
 from fusion_ops.errors import ConfigError
@@ -16,6 +17,7 @@ from spaces.importing import import_modules, is_reference, make_importable, rece
 
 __all__ = [
     "PLANAR",
+    "evaluated_together",
     "free_memory",
     "is_lost",
     "limit_memory",
@@ -28,6 +30,8 @@ __all__ = [
 
 
 PLANAR = 4
+# Images that a CPU evaluates together, up to so many pixels: with fewer, calls take the time, with more, memory does.
+TOGETHER, PIXELS = 128, 2**17
 
 
 def prepare(job: Job) -> torch.device:
@@ -82,6 +86,17 @@ def place(model: nn.Module, device: torch.device) -> nn.Module:
 def precision(device: torch.device) -> torch.autocast:
     """Return the context in which a network runs there: bf16 mixed precision on a GPU, float32 on a CPU."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def evaluated_together(images: Tensor, batch_size: int) -> int:
+    """Return how many images a network is evaluated on at once: a batch or, where a CPU's are small and few, more.
+
+    Args:
+        images: Images on their device: `(B, C, H, W)`.
+        batch_size: As many as the network was trained on at once.
+    """
+    pixels = math.prod(images.shape[2:])
+    return max(batch_size, min(TOGETHER, PIXELS // pixels)) if images.device.type == "cpu" else batch_size
 
 
 def limit_memory(device: torch.device, gpus: float) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fusion_ops.errors import Diverged
 from search.training.augmentation import pipeline
 from search.training.batch_norm import normalised_as_matrices
-from search.training.device import memory_format, place, precision
+from search.training.device import evaluated_together, memory_format, place, precision
 from search.training.metrics import Metric, UserMetrics
 from search.training.pointwise import matrix_products
 from search.training.prediction import Select, of_prediction, prediction_of
@@ -268,7 +268,8 @@ def evaluate(
     tally = data.task.tally(data.known, data.asked)
     user_defined = UserMetrics(metrics or {}, select)
     tensors = (data.validation_images, data.validation_labels, *data.validation_others)
-    for images, labels, *others in zip(*(torch.split(tensor, batch_size) for tensor in tensors), strict=True):
+    together = evaluated_together(data.validation_images, batch_size)
+    for images, labels, *others in zip(*(torch.split(tensor, together) for tensor in tensors), strict=True):
         with precision(data.device):
             outputs = model(data.normalize(images), *others)
         tally.add(select(outputs), labels)

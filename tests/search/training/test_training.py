@@ -12,7 +12,7 @@ import spaces
 from fusion_ops.errors import ConfigError, Diverged
 from search.training import data
 from search.training.data import Split
-from search.training.device import place, resolve_device
+from search.training.device import evaluated_together, place, resolve_device
 from search.training.loop import DeviceData, Session, evaluate, train
 from search.training.settings import DataConfig, TrainConfig
 
@@ -327,6 +327,23 @@ def test_evaluation_is_exact_whatever_the_batch(digits, loaded):
     assert measures["accuracy"] == pytest.approx((logits.argmax(dim=1) == labels).double().mean().item())
     assert measures["loss"] == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
     assert evaluate(model, loaded, 1000) == pytest.approx(measures, rel=1e-5)
+
+
+def test_small_images_are_evaluated_together_on_a_cpu_and_large_ones_are_not():
+    assert evaluated_together(torch.empty(500, 1, 8, 8), 32) == 128
+    assert evaluated_together(torch.empty(500, 3, 64, 64), 16) == 32
+    assert evaluated_together(torch.empty(500, 3, 64, 64), 48) == 48
+    assert evaluated_together(torch.empty(1, 3, 512, 512), 4) == 4
+    assert evaluated_together(torch.empty(500, 1, 8, 8, device="meta"), 32) == 32
+
+
+def test_evaluation_sees_small_images_together(loaded):
+    sizes = []
+    model = place(network(), CPU)
+    model.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    evaluate(model, loaded, 32)
+    assert sizes[0] == 128
+    assert sum(sizes) == len(loaded.validation_images)
 
 
 def test_devices(monkeypatch):
