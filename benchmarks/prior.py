@@ -32,7 +32,7 @@ from reports.fronts.volume import hypervolume
 from search.strategy.surrogate.transfer import Experience
 from spaces import Configuration
 
-CHECKS = (15, 20, 30, 40, 60)
+CHECKS = (10, 15, 20, 30, 40, 60)
 KNOWN = 60
 PRIORS = ("none", "same", "related", "other", "opposite")
 OBJECTIVES = ("accuracy", "params")

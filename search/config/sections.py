@@ -55,8 +55,8 @@ class SearchSettings(Section):
         baselines: Whether the uniform architectures are trained first.
         baseline_draws: Settings of the hyperparameters with which each of them is trained, the same for all; where
             none are searched, there is one.
-        prior: The run directory of another search, of other data, depth, width or budget, whose completed candidates
-            `auto` begins with. What it says counts as much as the run's own candidates bear it out.
+        prior: The run directory of another search, of other data, depth, width or budget, of whose completed
+            candidates `auto` tries the best, once seven of its own proposals are complete.
         patience: The search ends when so many candidates in succession, baselines included, have not changed the
             front; `null` for no such end.
         random_baseline: Whether random architectures are trained in full after the search, for as many epochs as the
@@ -166,7 +166,8 @@ class RayConfig(Section):
     """The workers.
 
     Args:
-        address: `HOST:PORT` of a running Ray cluster; `null` starts a private Ray on this machine.
+        address: `HOST:PORT` of a running Ray cluster; `null` starts a private Ray on this machine, in which tasks
+            of your own cannot have a `runtime_env`.
         cpus_per_trial: CPU cores of a worker.
         gpus_per_trial: GPUs of a worker; `auto` is one where the training uses a GPU, else none. With a fraction,
             workers share a GPU, and each may take that fraction of its memory.

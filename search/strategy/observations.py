@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from reports.fronts.dominance import foremost
 from search.strategy.endings import Endings
 from search.strategy.proposals.encoding import Code, Encoding, key
-from search.strategy.trials import learning_curve, parameters, same_study, trained
+from search.strategy.trials import FIXED, learning_curve, parameters, same_study, trained
 
 __all__ = ["Observation", "Observations", "remembered"]
 
@@ -33,6 +33,7 @@ class Observation:
         values: `(k,)`, its objectives, all to minimise, where it is complete.
         curve: By epoch, the measures by name; empty where none were reported.
         end: When it ended; the earliest time there is where the study does not say.
+        queued: Whether it was queued with parameters, at least some.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Observation:
     values: npt.NDArray[np.float64] | None = None
     curve: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     end: datetime = datetime.min
+    queued: bool = False
 
 
 class Observations:
@@ -140,7 +142,9 @@ class Observations:
         known = key(code)
         values = self.signs * np.asarray(trial.values) if trial.state == TrialState.COMPLETE else None
         end = trial.datetime_complete or datetime.min
-        candidate = Observation(trial.number, code, trial.state, values, learning_curve(trial), end)
+        candidate = Observation(
+            trial.number, code, trial.state, values, learning_curve(trial), end, FIXED in trial.system_attrs
+        )
         self.ended.append(candidate)
         self.count, self.completed = self.count + 1, self.completed + (values is not None)
         self._seen.add(known)

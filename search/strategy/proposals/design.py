@@ -24,6 +24,10 @@ class Design:
     Then, where there are none, spread ones: random architectures have middling costs, as a sum of many draws has, so
     each is drawn with choices tilted towards cheap or dear ones, in strata of which early ones are far apart; of many
     such draws the one is taken that differs most from its nearest predecessor.
+
+    Attributes:
+        size: How many candidates it proposes.
+        uniform: The keys of the uniform baselines.
     """
 
     def __init__(self, encoding: Encoding, feasible: Feasible) -> None:
@@ -31,6 +35,7 @@ class Design:
         self._feasible = feasible
         baselines = np.array([encoding.encode(one) for one in _baselines(encoding)])
         self._baselines: list[Code] = list(baselines[feasible(baselines)])
+        self.uniform = frozenset(key(baseline) for baseline in self._baselines)
         self._ranks = _cost_ranks(encoding)
         # A recipe tells more than a spread architecture, and the uniform networks have different ones.
         self.size = len(self._baselines) + (0 if encoding.hyperparameters else len(STRATA))

@@ -47,8 +47,8 @@ def create_sampler(
         seed: Seed of its draws, at least 0.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality. No
             architecture is proposed that breaks one on an exact cost.
-        prior: What another run has learnt, `search.experience(run_dir)`; `auto` begins with it, and weighs it by what
-            its own candidates show.
+        prior: What another run has learnt, `search.experience(run_dir)`; `auto` tries the best of it, once seven of
+            its own proposals are complete.
 
     Raises:
         UnknownNameError: No such sampler, or an objective or a constraint that is no measure.

@@ -42,12 +42,12 @@ class AutoSampler(ProposingSampler):
     """Proposes what is expected to add most to the hypervolume.
 
     1. `Design`: uniform baselines, then architectures that lie far apart, from cheap to dear.
-       Then what another run found best, or what the run's own library recommends, where there is one: while it is
-       not dominated by what is there, and another run's until 20 candidates are complete.
+       Then what the run's own library or supernet recommends, where there is one, and after seven more proposals what
+       another run found best: while it is not dominated by what is there.
     2. `Belief`: what only training shows (the error; latency, memory) is learnt by Gaussian processes, also from the
        curves of stopped candidates. Parameters and FLOPs are exact and need no model. Where the study keeps the
-       latencies of single operators, their sum is a feature of the model of latency. What another run or
-       the library would have expected, `prior`, is one of the model of the quality.
+       latencies of single operators, their sum is a feature of the model of latency. What the library or the
+       supernet would have expected, `prior`, is one of the model of the quality.
     3. `Pool`: mutants and children of the estimated front, some strangers, and what is found by climbing from the
        best of these over neighbours; a small space is taken as a whole. The most likely member of the ensemble
        screens them, all members judge the finalists.
@@ -85,17 +85,26 @@ class AutoSampler(ProposingSampler):
     def propose(self, study: Study, trial: FrozenTrial, rng: np.random.Generator) -> Code:
         """Return a member of the design, later what is expected to gain most."""
         seen = self.observations
-        if self._prior is not None and (seen.completed >= self._prior.lasts or self._prior.misleads(seen.ended)):
+        if self._prior is not None and self._prior.misleads(seen.ended):
             self._prior, self._beliefs = None, []
         if len(seen.seen) < self._design.size or seen.completed < LEARNT:
             before = self._codes([*seen.ended, *seen.pending])
             return self._design.propose(before, seen.seen, rng)
-        for code in self._prior.best if self._prior is not None else ():
-            if key(code) not in seen.seen and self.feasible(code[None]).all():
-                return code
+        recommended = self._recommended()
+        if recommended is not None:
+            return recommended
         draft = self._draft(study, rng)
         self.predicted, self.second_look = draft.predicted, draft.second_look
         return draft.code
+
+    def _recommended(self) -> Code | None:
+        """Return the best that a prior has to be tried and that was not yet, once it is time for that."""
+        if self._prior is None:
+            return None
+        seen, uniform = self.observations, self._design.uniform
+        left = [code for code in self._prior.best if key(code) not in seen.seen and self.feasible(code[None]).all()]
+        own = [one for one in seen.ended if one.values is not None and not one.queued and key(one.code) not in uniform]
+        return left[0] if left and len(own) >= self._prior.waits else None
 
     def _draft(self, study: Study, rng: np.random.Generator) -> Draft:
         """Return what is proposed: of what was picked at once the next, while as many as then are in training."""
@@ -130,9 +139,8 @@ class AutoSampler(ProposingSampler):
             self._beliefs = [self._belief(name) for name in self._modelled]
 
     def _belief(self, name: str) -> Belief:
-        features = Features(
-            self.encoding, self._latencies.get(name), self._prior if name == self._modelled[0] else None
-        )
+        expected = self._prior.feature if self._prior is not None and name == self._modelled[0] else None
+        features = Features(self.encoding, self._latencies.get(name), expected)
         index = self.problem.objectives.index(name)
         return Belief(self.encoding, features, name, index, float(self.observations.signs[index]))
 

@@ -37,7 +37,7 @@ class Problem:
         objectives: Names of the objectives, in the study's order.
         seed: Seed of all draws.
         constraints: Bounds by measure: at most on a cost or a loss, at least on any other quality.
-        prior: What is known already, such as what another run has learnt; `auto` begins with it.
+        prior: What is known already, such as what another run has learnt; `auto` makes use of it.
     """
 
     space: SearchSpace | JointSpace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -23,10 +22,10 @@ class Additive:
         best: What is to be tried first, the best first.
 
     Attributes:
-        lasts: As long as the search: it was measured in the same run.
+        waits: 0: what it recommends is tried after the design.
     """
 
-    lasts = math.inf
+    waits = 0
 
     def __init__(self, effects: Sequence[Mapping[FusionChoice, float]], best: Sequence[Configuration]) -> None:
         self._effects, self.best = tuple(effects), tuple(best)

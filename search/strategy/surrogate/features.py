@@ -62,7 +62,7 @@ class Features:
     - `resamplers`: the resampler at each slot, one-hot, where there are several;
     - `pairs`: the operators at two neighbouring slots, one-hot;
     - `latency`: the logarithm of what the operators' own latencies predict, where they were measured;
-    - `prior`: what another run would have expected, where one is given;
+    - `prior`: what the run's library or supernet would have expected, where there is one;
     - `value of KEY`: a hyperparameter's level, so that the product of two is their likeness: by distance where values
       are ordered, 1 or 0 for categories;
     - `KEY by operator`: how often each operator occurs, times that: each operator has a best value of its own;

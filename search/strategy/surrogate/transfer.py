@@ -1,11 +1,10 @@
-"""What another run has learnt, carried over to a space that may differ: other data, depth, width or budget."""
+"""What is known before a run's own candidates show it: by another run, or by the scores of its supernet."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -14,18 +13,13 @@ from fusion_ops.errors import SpecError
 from reports.fronts.dominance import non_dominated
 from search.strategy.observations import Observation
 from search.strategy.proposals.encoding import Code, Codes, Encoding, Values, key
-from search.strategy.surrogate.inputs import Inputs, Matrix, products, root
-from search.strategy.surrogate.surrogate import Surrogate
-from spaces import Configuration, SearchSpace
+from search.strategy.surrogate.expectation import Expectation, slots_of
+from spaces import Configuration
 
-__all__ = ["LEAST", "Experience", "Knowledge", "Prior"]
+__all__ = ["LEAST", "Experience", "Knowledge", "Prior", "Scores"]
 
-LEAST, BEST, LASTS = 8, 6, 20
+LEAST, BEST, WAITS = 8, 4, 7
 DRAWS = 512
-# Where points and numbers lie, from 0 to 1, they are alike by distance, as seen from so many equal steps.
-STEPS, REACH, RANK = 17, 0.2, 8
-_PLACES = np.linspace(0.0, 1.0, STEPS)
-_NEAR: Matrix = root(np.exp(-(((_PLACES[:, None] - _PLACES) / REACH) ** 2) / 2))[:, ::-1][:, :RANK]
 
 
 class Knowledge(Protocol):
@@ -36,23 +30,18 @@ class Knowledge(Protocol):
         """What is to be tried first, the best first."""
 
     @property
-    def lasts(self) -> float:
-        """After how many completed candidates of the run itself it has nothing to say any more."""
+    def waits(self) -> int:
+        """After how many completed candidates of the sampler's own, uniform networks apart, that is tried."""
 
-    def of(self, encoding: Encoding) -> Callable[[Codes], Values]:
-        """Return the function that says what is expected of `(n, columns)` codes of a space, to minimise: `(n,)`."""
+    def of(self, encoding: Encoding) -> Callable[[Codes], Values] | None:
+        """Return the function that says what is expected of `(n, columns)` codes of a space, to minimise: `(n,)`.
+
+        `None` where nothing is expected.
+        """
 
 
 class Experience:
-    """What the completed candidates of another run say of configurations of any space.
-
-    It is the surrogate of `auto`, fitted to them, on what can be said of networks of different depths:
-
-    - how often each operator occurs, and its mean log₂ r;
-    - where it occurs: points lie from 0, the first one, to 1, the last one, and near ones are alike;
-    - which operators follow each other;
-    - the hyperparameters, numbers by distance within the other run's range, others by value; for each operator by how
-      often it occurs; and for pairs of numbers.
+    """What the completed candidates of another run say to try in any space.
 
     Args:
         configurations: The candidates.
@@ -60,14 +49,15 @@ class Experience:
         costs: `(n,)`, what each costs, such as its parameters; by default all cost the same.
 
     Attributes:
-        best: At most six candidates from its front of losses, noise taken out, and costs: the best first.
-        lasts: 20. It leads to its own best region, where the search would stay although another one is better here.
+        best: At most four candidates from its front of losses, noise taken out, and costs: the best first.
+        waits: 7. What is best elsewhere is often good enough here that a search which knows little stays near it; one
+            that has looked about by itself is less misled, and gains as much where the other run is right.
 
     Raises:
         SpecError: There are fewer than eight.
     """
 
-    lasts = LASTS
+    waits = WAITS
 
     def __init__(
         self,
@@ -77,119 +67,51 @@ class Experience:
     ) -> None:
         if len(configurations) < LEAST:
             raise SpecError(f"a prior needs at least {LEAST} completed candidates; there are {len(configurations)}.")
-        self._ops = sorted({choice.name for one in configurations for _, choice in one.architecture.choices})
-        settings = [dict(one.hyperparameters) for one in configurations]
-        self._numbers: dict[str, tuple[float, float, bool]] = {}
-        self._categories: dict[str, list[Any]] = {}
-        self._describe(settings)
-        chosen = [self._chosen([choice for _, choice in one.architecture.choices]) for one in configurations]
-        where, log_r, pairs = (np.stack(part) for part in zip(*chosen, strict=True))
-        inputs = self._inputs(where, log_r, pairs, settings)
-        values = np.asarray(losses, dtype=np.float64)
-        rows = np.arange(len(values))[:, None]
-        self._model = Surrogate(lambda _: inputs, rows, values, np.zeros(len(values)), np.random.default_rng(0))
-        points = np.column_stack([self._model.fitted(), np.zeros(len(values)) if costs is None else costs])
+        self._expectation = Expectation(configurations, losses)
+        points = np.column_stack([self._expectation.fitted(), np.zeros(len(losses)) if costs is None else costs])
         front = np.flatnonzero(non_dominated(points))
         front = front[np.argsort(points[front, 0], kind="stable")]
         picked = np.unique(np.linspace(0, len(front) - 1, min(BEST, len(front))).round().astype(int))
         self.best: tuple[Configuration, ...] = tuple(configurations[index] for index in front[picked])
 
+    def of(self, encoding: Encoding) -> Callable[[Codes], Values] | None:
+        """Return `None`: what another run would expect draws a search to that run's own best region."""
+        return None
+
+
+class Scores(Experience):
+    """What the scores of many configurations by one trained network say, in the same run.
+
+    Attributes:
+        waits: 0: what it recommends is tried after the design.
+    """
+
+    waits = 0
+
     def of(self, encoding: Encoding) -> Callable[[Codes], Values]:
         """Return the function that says what is expected of `(n, columns)` codes of a space, to minimise: `(n,)`."""
-        known = np.array([self._ops.index(op) if op in self._ops else -1 for op in encoding.space.ops])
-        one_hot = (known[encoding.ops][:, :, None] == np.arange(len(self._ops))) & (encoding.ops >= 0)[:, :, None]
-        weights = np.stack([_weights(variant, encoding) for variant in encoding.space.variants])
-        followed = np.stack([_followed(variant, encoding) for variant in encoding.space.variants])
-        rows = np.arange(encoding.slots)
-
-        def described(codes: Codes) -> Inputs:
-            chosen, variant = codes[:, : encoding.slots], encoding.variant(codes)
-            at, share = one_hot[rows, chosen].astype(np.float64), weights[variant]
-            log_r = np.einsum("ns,nso->no", share.sum(axis=2) * encoding.log_r[rows, chosen], at)
-            levels = codes[:, encoding.slots :].tolist()
-            settings = [
-                {one.name: one.levels[level] for one, level in zip(encoding.hyperparameters, row, strict=True)}
-                for row in levels
-            ]
-            where = np.einsum("nsb,nso->nbo", share, at)
-            pairs = np.einsum("nst,nso,ntp->nop", followed[variant], at, at)
-            return self._inputs(where, log_r, pairs, settings)
-
-        model = self._model.of(described)
-        return lambda codes: model.posterior(codes).expected
-
-    def _describe(self, settings: Sequence[Mapping[str, Any]]) -> None:
-        """Note which hyperparameters there are, and between which ends numbers lie."""
-        for name in sorted({name for one in settings for name in one}):
-            values = [one[name] for one in settings if name in one]
-            if not all(_is_number(value) for value in values):
-                self._categories[name] = list(dict.fromkeys(values))
-            elif min(values) < max(values):
-                self._numbers[name] = min(values), max(values), min(values) > 0
-
-    def _chosen(self, choices: Sequence[FusionChoice]) -> tuple[Values, Values, Values]:
-        """Return the share of points at each step with each operator, the sum of log₂ r, and pairs that follow."""
-        at = np.array([[choice.name == op for op in self._ops] for choice in choices], dtype=np.float64)
-        log_r = np.array([math.log2(choice.r) if choice.r else 0.0 for choice in choices])
-        where = np.zeros((STEPS, len(self._ops)))
-        np.add.at(where, _steps(len(choices)), at / len(choices))
-        return where, log_r @ at / len(choices), at[:-1].T @ at[1:] / max(len(choices) - 1, 1)
-
-    def _inputs(self, where: Values, log_r: Values, pairs: Values, settings: Sequence[Mapping[str, Any]]) -> Inputs:
-        """Return the blocks: `where` is `(n, STEPS, o)`, `log_r` `(n, o)`, `pairs` `(n, o, o)`."""
-        n, shares = len(where), where.sum(axis=1)
-        blocks = {
-            "shares": np.concatenate([shares, log_r / np.where(shares > 0, shares, 1.0) / 4.0], axis=1),
-            "where": np.einsum("nbo,bk->nko", where, _NEAR).reshape(n, -1),
-            "pairs": pairs.reshape(n, -1),
-        }
-        values = {name: self._near(name, settings) for name in self._numbers}
-        values |= {name: self._equal(name, settings) for name in self._categories}
-        for name, value in values.items():
-            blocks |= {f"value of {name}": value, f"{name} by operator": products(shares, value)}
-        if together := [products(one, other) for one, other in itertools.combinations(values.values(), 2)]:
-            blocks["values together"] = np.concatenate(together, axis=1)
-        linear = {name: np.asarray(block, dtype=np.float32) for name, block in blocks.items()}
-        whole = np.concatenate([linear["where"], *(linear[f"value of {name}"] for name in values)], axis=1)
-        return Inputs(linear, whole / np.maximum(np.sqrt((whole**2).sum(axis=1, keepdims=True)), np.float32(1e-9)))
-
-    def _near(self, name: str, settings: Sequence[Mapping[str, Any]]) -> Values:
-        """Return rows whose products say how near numbers are; outside the other run's range they are at its ends."""
-        low, high, logarithmic = self._numbers[name]
-        given = [one.get(name) for one in settings]
-        values = np.array([value if _is_number(value) else np.nan for value in given], dtype=np.float64)
-        values = np.clip(values, low, high)
-        place = np.log(values / low) / np.log(high / low) if logarithmic else (values - low) / (high - low)
-        # A space that does not have it is in the middle.
-        return np.asarray(_NEAR[np.rint(np.nan_to_num(place, nan=0.5) * (STEPS - 1)).astype(int)], dtype=np.float64)
-
-    def _equal(self, name: str, settings: Sequence[Mapping[str, Any]]) -> Values:
-        return np.array([[float(one.get(name) == value) for value in self._categories[name]] for one in settings])
+        return self._expectation.of(encoding)
 
 
 class Prior:
     """What is known before the first candidate, in a space: what it expects of codes, and the codes to begin with.
 
-    What it expects is a feature of the model of what training shows. The model weighs it by what its own candidates
-    say: a prior that misleads gets no weight, and a good one fades as other features explain more. Over random
-    configurations it has mean 0 and standard deviation 1.
+    Where it expects something, that is a feature of the model of what training shows. The model weighs it by what its
+    own candidates say: a prior that misleads gets no weight, and a good one fades as other features explain more. Over
+    random configurations it has mean 0 and standard deviation 1.
 
     Attributes:
-        best: What is to be tried first, each as the nearest code of this space.
-        lasts: After how many completed candidates it is left out.
+        best: What is to be tried, each as the nearest code of this space.
+        waits: After how many completed candidates of the sampler's own, uniform networks apart, that is tried.
+        feature: Returns the feature of `(n, columns)` codes, to minimise: `(n,)`; `None` where nothing is expected.
     """
 
     def __init__(self, encoding: Encoding, knowledge: Knowledge) -> None:
         nearest = (_nearest(encoding, one) for one in knowledge.best)
         self.best = list({key(code): code for code in nearest}.values())
-        self.lasts = knowledge.lasts
-        self._expected = knowledge.of(encoding)
-        drawn = self._expected(encoding.draw(np.random.default_rng(0), DRAWS))
-        self._centre, self._spread = float(drawn.mean()), max(float(drawn.std()), 1e-12)
-
-    def __call__(self, codes: Codes) -> Values:
-        """Return the feature of `(n, columns)` codes, to minimise: `(n,)`."""
-        return np.asarray((self._expected(codes) - self._centre) / self._spread)
+        self.waits = knowledge.waits
+        expected = knowledge.of(encoding)
+        self.feature = None if expected is None else _scaled(encoding, expected)
 
     def misleads(self, ended: Sequence[Observation]) -> bool:
         """Return whether most of its best that were trained, and two at least, are dominated by other candidates."""
@@ -199,6 +121,13 @@ class Prior:
         tried = [values for is_best, values in complete if is_best]
         worse = sum(any((other <= values).all() and (other < values).any() for other in own) for values in tried)
         return worse >= 2 and 2 * worse > len(tried)
+
+
+def _scaled(encoding: Encoding, expected: Callable[[Codes], Values]) -> Callable[[Codes], Values]:
+    """Return a function scaled to mean 0 and standard deviation 1 over random configurations."""
+    drawn = expected(encoding.draw(np.random.default_rng(0), DRAWS))
+    centre, spread = float(drawn.mean()), max(float(drawn.std()), 1e-12)
+    return lambda codes: np.asarray((expected(codes) - centre) / spread)
 
 
 def _nearest(encoding: Encoding, configuration: Configuration) -> Code:
@@ -213,7 +142,7 @@ def _nearest(encoding: Encoding, configuration: Configuration) -> Code:
         code[column] = len(one.levels) // 2 if level is None else level
     there = [choice for _, choice in configuration.architecture.choices]
     variant = encoding.space.variants[int(encoding.variant(code))]
-    slots = _slots(variant, encoding)
+    slots = slots_of(variant, encoding)
     for slot, place in zip(slots, np.linspace(0, len(there) - 1, len(slots)), strict=True):
         code[slot] = _alike(encoding.choices[slot], there[round(place)])
     return encoding.canonical(code)
@@ -227,35 +156,3 @@ def _alike(choices: Sequence[FusionChoice], wanted: FusionChoice) -> int:
         return choice.name != wanted.name, ratio, choice.resampler != wanted.resampler
 
     return min(range(len(choices)), key=lambda index: apart(choices[index]))
-
-
-def _steps(points: int) -> Codes:
-    """Return at which step each of a network's points lies, the first at the first and the last at the last."""
-    return np.rint(np.linspace(0, STEPS - 1, points)).astype(np.int64)
-
-
-def _weights(variant: SearchSpace, encoding: Encoding) -> Values:
-    """Return the share of a network's points that each slot has at each step: `(s, STEPS)`."""
-    out = np.zeros((encoding.slots, STEPS))
-    slots = _slots(variant, encoding)
-    np.add.at(out, (slots, _steps(len(slots))), 1.0 / len(slots))
-    return out
-
-
-def _followed(variant: SearchSpace, encoding: Encoding) -> Values:
-    """Return the share of a network's pairs of neighbouring points that each pair of slots has: `(s, s)`."""
-    out = np.zeros((encoding.slots, encoding.slots))
-    slots = _slots(variant, encoding)
-    np.add.at(out, (slots[:-1], slots[1:]), 1.0 / max(len(slots) - 1, 1))
-    return out
-
-
-def _slots(variant: SearchSpace, encoding: Encoding) -> Codes:
-    """Return the slot that each point of a network belongs to."""
-    index = {slot.name: s for s, slot in enumerate(encoding.space.slots)}
-    of_point = {point.name: index[slot.name] for slot in variant.slots for point in slot.points}
-    return np.array([of_point[point.name] for point in variant.points], dtype=np.int64)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

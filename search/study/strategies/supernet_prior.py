@@ -8,7 +8,7 @@ import numpy as np
 
 from reports.measures import MEASURES
 from search.strategy.samplers.auto import AutoSampler
-from search.strategy.surrogate.transfer import LEAST, Experience
+from search.strategy.surrogate.transfer import LEAST, Scores
 from search.study.ledger import Ledger
 from search.training.supernet.scores import Scored
 from spaces import Configuration
@@ -20,7 +20,7 @@ MOST = 256
 
 
 def begin_with_scores(ledger: Ledger, scored: Sequence[Scored]) -> None:
-    """Let the sampler `auto` begin with a supernet's scores, as with the candidates of another run.
+    """Let the sampler `auto` begin with a supernet's scores.
 
     They take the place of what another run has learnt. What they say fades as the run's own candidates are trained.
     Other samplers make no use of them.
@@ -36,7 +36,7 @@ def begin_with_scores(ledger: Ledger, scored: Sequence[Scored]) -> None:
     taken = [scored[index] for index in picked]
     quality = MEASURES[ledger.quality]
     sampler.begin_with(
-        Experience(
+        Scores(
             [Configuration(one.architecture) for one in taken],
             [quality.loss(one.measures[quality.name]) for one in taken],
             [ledger.space.cost(one.architecture).params for one in taken],

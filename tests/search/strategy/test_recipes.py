@@ -1,4 +1,4 @@
-"""Where recipes are searched, many trainings diverge, uniform networks tell little, and priors fade."""
+"""Where recipes are searched, many trainings diverge, uniform networks tell little, and priors mislead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from search.strategy.surrogate.additive import Additive
 from search.strategy.surrogate.evidence import Yardstick
 from search.strategy.surrogate.features import Features
 from search.strategy.surrogate.surrogate import Surrogate
-from search.strategy.surrogate.transfer import Experience, Knowledge
+from search.strategy.surrogate.transfer import Experience, Prior
 from search.strategy.trials import PREDICTED
 from spaces import Configuration, JointSpace, Range
 
@@ -101,25 +101,47 @@ def test_uniform_networks_leave_open_what_an_operator_does_at_one_slot() -> None
     assert np.sqrt(np.mean(variances)) > 0.5 * values.std()
 
 
-def test_what_another_run_has_learnt_is_left_out_after_20_candidates_and_the_runs_own_library_is_not() -> None:
-    rng = np.random.default_rng(7)
-    drawn = [SPACE.sample(rng) for _ in range(40)]
-    other = Experience(drawn, [accuracy(one) for one in drawn])  # upside down
+def test_what_another_run_found_best_is_tried_after_seven_proposals_beside_the_uniform_networks() -> None:
+    other = upside_down()
+    best = ENCODING.params(Prior(ENCODING, other).best[0])
+    study = started()
+    told(study, 4)
+    for code in ENCODING.draw(np.random.default_rng(8), 3):  # what was queued counts for nothing
+        study.enqueue_trial(ENCODING.params(code))
+    told(study, 3)
+    for _ in range(7):
+        assert next_with(study, prior=other) == next_with(study)
+        told(study, 1)
+    assert next_with(study, prior=other) == best != next_with(study)
+
+
+def test_what_the_run_itself_has_learnt_counts_from_the_first_proposal_on() -> None:
     effects = [{choice: 0.1 * (choice.op == "aff") for choice in row} for row in ENCODING.choices]
     study = started()
-    told(study, 19)
-    assert not proposes_the_same(study, other)
-    told(study, 1)
-    assert proposes_the_same(study, other)
-    assert not proposes_the_same(study, Additive(effects, []))
+    told(study, 8)
+    assert next_with(study, prior=Additive(effects, [])) != next_with(study)
 
 
-def proposes_the_same(study: optuna.Study, prior: Knowledge) -> bool:
-    """Return whether, after the same candidates, the next proposal is the same with and without a prior."""
-    params = []
-    for one in (started(), started(prior=prior)):
-        one.add_trials(study.trials)
-        trial = one.ask()
-        SPACE.suggest(trial)
-        params.append(trial.params)
-    return params[0] == params[1]
+def test_another_run_whose_best_are_dominated_here_is_given_up_after_two() -> None:
+    other = upside_down()
+    best = [ENCODING.params(code) for code in Prior(ENCODING, other).best]
+    study = started(prior=other)
+    told(study, 30)
+    assert len(best) == 4
+    assert sum(trial.params in best for trial in study.trials) == 2
+
+
+def upside_down() -> Experience:
+    """Another run, in which what is worst here was best."""
+    rng = np.random.default_rng(7)
+    drawn = [SPACE.sample(rng) for _ in range(40)]
+    costs = [SPACE.cost(one.architecture).params for one in drawn]
+    return Experience(drawn, [accuracy(one) for one in drawn], costs)
+
+
+def next_with(study: optuna.Study, **more) -> dict[str, object]:
+    """Return the parameters that a sampler proposes after the candidates of a study."""
+    again = started(**more)
+    again.add_trials(study.trials)
+    SPACE.suggest(trial := again.ask())
+    return trial.params

@@ -119,8 +119,8 @@ def test_auto_begins_with_the_library(open_ledger, space, resumed: bool) -> None
     prior = sampler._prior
     best = space.chosen([space.slots[0].choice("sum", None)] * 2 + [space.slots[2].choice("aff", 2)])
     codes = sampler.encoding.encode(best)[None]
-    assert prior(codes) < prior(sampler.encoding.encode(space.uniform("sum"))[None])
-    assert prior(sampler.encoding.encode(space.uniform("concat"))[None]) > prior(codes)
+    assert prior.feature(codes) < prior.feature(sampler.encoding.encode(space.uniform("sum"))[None])
+    assert prior.feature(sampler.encoding.encode(space.uniform("concat"))[None]) > prior.feature(codes)
     # The front that the library predicts comes first, its best before all.
     assert (prior.best[0] == codes[0]).all()
 

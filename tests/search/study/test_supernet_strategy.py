@@ -108,7 +108,7 @@ def test_the_sampler_begins_with_the_scores_also_on_a_resume(tmp_path, open_ledg
         strategy = begun(again)
         strategy.ask()
         sampler = again.study.sampler
-        expected = sampler._prior(sampler.encoding.draw(np.random.default_rng(0), 64))
+        expected = sampler._prior.feature(sampler.encoding.draw(np.random.default_rng(0), 64))
         affs = [
             sum(slot.choices[code].op == "aff" for slot, code in zip(ledger.space.slots, codes, strict=True))
             for codes in sampler.encoding.draw(np.random.default_rng(0), 64)
