@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,6 +29,10 @@ from search.training.watchdog import take_verdict
 __all__ = ["assigned", "run_tune"]
 
 
+# So long a free worker is given to take over a candidate that waits, before the next one is proposed.
+HANDING_OVER_SECONDS = 0.1
+
+
 class Unsaved:
     """Pickles as nothing: Tune saves what it is given for a restore, which never happens here."""
 
@@ -36,7 +41,11 @@ class Unsaved:
 
 
 class LedgerSearcher(Unsaved, Searcher):
-    """Hands the ledger's candidates to Tune, as long as `stopped` does not say otherwise; the ledger has all state."""
+    """Hands the ledger's candidates to Tune, as long as `stopped` does not say otherwise; the ledger has all state.
+
+    Tune asks for another candidate before it gives a free worker the one that waits, which would then wait for the
+    proposal: while `handing_over` says so, Tune is to ask again.
+    """
 
     def __init__(
         self,
@@ -45,17 +54,18 @@ class LedgerSearcher(Unsaved, Searcher):
         job: Job,
         concurrent: Callable[[], int],
         stopped: Callable[[], bool],
+        handing_over: Callable[[], bool],
     ) -> None:
         super().__init__()
         self._store = Store(job.files)
         self._ledger, self._ask, self._job = ledger, ask, job
-        self._concurrent, self._stopped = concurrent, stopped
+        self._concurrent, self._stopped, self._handing_over = concurrent, stopped, handing_over
 
     def suggest(self, trial_id: str) -> Any:
         """Return the next candidate's config, `None` to be asked again later, or `FINISHED`."""
         if self._stopped():
             return Searcher.FINISHED
-        if self._ledger.in_training() >= self._concurrent():
+        if self._handing_over() or self._ledger.in_training() >= self._concurrent():
             return None
         candidate = self._ask()
         if candidate is None:
@@ -83,6 +93,7 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
         self._ledger, self._stopped = ledger, stopped
         self._controller: Any = None
         self._waiting: deque[Trial] = deque()
+        self._freed = -HANDING_OVER_SECONDS
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Keep the controller, which starts the workers; the ledger knows the candidate already."""
@@ -92,6 +103,8 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: Mapping[str, Any]) -> str:
         """Return whether the candidate goes on."""
         stop = self._ledger.report(_candidate(trial).number, result["progress"])
+        if stop:
+            self._freed = time.monotonic()
         return str(FIFOScheduler.STOP if stop else FIFOScheduler.CONTINUE)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
@@ -103,6 +116,11 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
         while self._waiting and self._waiting[0].status != Trial.PENDING:
             self._waiting.popleft()
         return self._waiting[0] if self._waiting else None
+
+    def handing_over(self) -> bool:
+        """Return whether a candidate waits for a worker that has just become free."""
+        waits = any(trial.status == Trial.PENDING for trial in self._waiting)
+        return waits and time.monotonic() - self._freed < HANDING_OVER_SECONDS
 
     def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Stop no single trial: `on_trial_result` does."""
@@ -177,8 +195,10 @@ def run_tune(
     trainable: Any = CandidateTrainable
     if dataset is not None:
         trainable = tune.with_parameters(CandidateTrainable, dataset=dataset)
-    searcher = LedgerSearcher(ledger, ask, job, lambda: concurrent() or _slots(job) + 1, stopped)
     scheduler = LedgerScheduler(ledger, stopped)
+    searcher = LedgerSearcher(
+        ledger, ask, job, lambda: concurrent() or _slots(job) + 1, stopped, scheduler.handing_over
+    )
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": job.cpus, "gpu": job.gpus}),
         tune_config=tune.TuneConfig(
