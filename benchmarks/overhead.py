@@ -6,6 +6,8 @@ What it shows
     - `first_epoch`: seconds from `fusion-nas launch` to the first finished epoch;
     - `whole`: seconds from `launch` to its end;
     - `candidates_a_minute`: of those that ended, by the time from `launch` to the last one's end;
+    - `epochs_a_minute`: those that they were trained for, likewise. Two searches seldom stop the same candidates, so
+      that this says more surely what one build does in the time of the other;
     - `training`: share of the workers' time, from the first candidate's start to the last one's end, that is training;
     - `driver`: seconds of the processor that the driver takes, its imports included.
 
@@ -70,6 +72,7 @@ def measured(build: Path, config: Path, overrides: list[str]) -> dict[str, float
             "first_epoch": first,
             "whole": whole,
             "candidates_a_minute": 60 * len(ends) / (max(ends) - began),
+            "epochs_a_minute": 60 * float(table["epochs"].sum()) / (max(ends) - began),
             "training": float(table["seconds"].sum()) / (workers * (max(ends) - min(starts))),
             "driver": processor,
             "candidates": len(ends),
