@@ -16,15 +16,18 @@ from pathlib import Path
 import optuna
 import pandas as pd
 
+import search
 from search.cli import COMMANDS
 from search.cli.app import app
 from search.cli.errors import run as run_command
+from search.config import SearchConfig
 
 COMMAND = [sys.executable, "-m", "search"]
 # Several commands in one process, which imports torch and Ray once.
 IN_TURN = """
 import contextlib, io, json, sys
 from importlib import import_module
+import search
 from search.cli import COMMANDS
 from search.cli.app import app
 from search.cli.errors import run
@@ -68,6 +71,19 @@ def fusion_nas_in_turn(*commands: Sequence[object], timeout: float = 600) -> lis
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(results) == len(words), done.stderr
     return [subprocess.CompletedProcess(command, *result) for command, result in zip(words, results, strict=True)]
+
+
+def small_search(run: Path, *, trials: int, **limits: int) -> pd.DataFrame:
+    """Search in this process, where it can be watched or changed, an epoch a candidate; return the table."""
+    config = {
+        "space": {"name": "resnet", "depth": 8, "width": 4, "ops": ["sum", "concat"]},
+        "data": {"name": "digits"},
+        "train": {"epochs": 1},
+        "search": {"trials": trials, "pruner": "none"},
+        "limits": limits,
+    }
+    search.launch(SearchConfig.from_dict(config), run_dir=run)
+    return pd.read_csv(run / "candidates.csv")
 
 
 def export_and_verify(run: Path, out: Path, *options: str, command: Callable = fusion_nas) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -93,7 +94,7 @@ class LedgerScheduler(Unsaved, FIFOScheduler, tune.Stopper):
         self._ledger, self._stopped = ledger, stopped
         self._controller: Any = None
         self._waiting: deque[Trial] = deque()
-        self._freed = -HANDING_OVER_SECONDS
+        self._freed = -math.inf
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Keep the controller, which starts the workers; the ledger knows the candidate already."""

@@ -5,21 +5,12 @@ from pathlib import Path
 
 import pytest
 
-import search
 from search.cluster import tuning
 from search.cluster.tuning import LostWorkers
-from search.config import SearchConfig
 from search.study.ledger import Ledger
+from tests.runs import small_search
 
 pytestmark = pytest.mark.slow
-
-CONFIG = """\
-space: {name: resnet, depth: 8, width: 4, ops: [sum, concat]}
-data: {name: digits}
-train: {epochs: 1}
-objectives: [accuracy, params]
-search: {trials: 8, pruner: none}
-"""
 
 
 def test_what_waits_begins_before_another_one_is_proposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,9 +32,7 @@ def test_what_waits_begins_before_another_one_is_proposed(tmp_path: Path, monkey
     note(Ledger, "ask", "asked", if_true=True)
     note(Ledger, "report", "ended", if_true=True)
     note(LostWorkers, "on_trial_start", "begun")
-    path = tmp_path / "config.yaml"
-    path.write_text(CONFIG, encoding="utf-8")
-    search.launch(SearchConfig.load(path), run_dir=tmp_path / "run")
+    small_search(tmp_path / "run", trials=8)
     assert noted.count("ended") == noted.count("begun") == noted.count("asked") == 8
     waiting, taken_over = 0, 0
     for event, then in itertools.pairwise(noted):

@@ -4,24 +4,13 @@ import os
 import signal
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-import search
 from search.cluster import tuning
 from search.cluster.worker import CandidateTrainable
-from search.config import SearchConfig
+from tests.runs import small_search
 
 pytestmark = pytest.mark.slow
-
-CONFIG = """\
-space: {name: resnet, depth: 8, width: 4, ops: [sum, concat]}
-data: {name: digits}
-train: {epochs: 1}
-objectives: [accuracy, params]
-search: {trials: 3, pruner: none}
-limits: {retries: RETRIES}
-"""
 
 
 @pytest.mark.parametrize("retries", [1, 0])
@@ -38,11 +27,8 @@ def test_a_worker_that_is_lost_as_it_takes_the_next_candidate(
             return super().reset_config(new_config)
 
     monkeypatch.setattr(tuning, "CandidateTrainable", LostOnce)
-    path = tmp_path / "config.yaml"
-    path.write_text(CONFIG.replace("RETRIES", str(retries)), encoding="utf-8")
-    search.launch(SearchConfig.load(path), run_dir=tmp_path / "run")
+    table = small_search(tmp_path / "run", trials=3, retries=retries)
     assert lost.exists()
-    table = pd.read_csv(tmp_path / "run" / "candidates.csv")
     trained = table[table.state != "duplicate"]
     failed = trained[trained.state == "failed"]
     assert len(failed) == (retries == 0)
