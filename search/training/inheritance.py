@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 
 import torch
 from torch import Tensor
 
 from search.training.loop import Session
-from search.training.sealed import sealed, unsealed
+from search.training.packed import packed, unpacked
 from spaces import Architecture, SearchSpace
 from spaces.inheriting import Heir, build_heir
 from spaces.supernet import heir_of_path
@@ -58,19 +57,18 @@ def written_inheritance(
         paths: Whether it is a supernet.
     """
     momentum = {} if session is None else _momentum(session)
-    content = {"architecture": architecture.to_json(), "weights": dict(weights), "momentum": momentum, "paths": paths}
-    buffer = BytesIO()
-    torch.save(content, buffer)
-    return sealed(buffer.getvalue())
+    return packed(
+        {"architecture": architecture.to_json(), "weights": dict(weights), "momentum": momentum, "paths": paths}
+    )
 
 
 def read_inheritance(written: bytes) -> Inheritance:
-    """Return what `written_inheritance` wrote. Nothing is unpickled.
+    """Return what `written_inheritance` wrote.
 
     Raises:
         DamagedStateError: It is not what was written.
     """
-    content = torch.load(BytesIO(unsealed(written)), map_location="cpu", weights_only=True)
+    content = unpacked(written)
     architecture = Architecture.from_json(content["architecture"])
     return Inheritance(architecture, content["weights"], content["momentum"], content["paths"])
 

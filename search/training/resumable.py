@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from io import BytesIO
-from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -20,29 +18,26 @@ from search.training.around import keep_still
 from search.training.data.dataset import Split
 from search.training.device import place
 from search.training.files import (
-    DAMAGED,
     OUTCOMES,
     PASSED_ON,
     RETRAINED_WEIGHTS,
-    TRAINING,
     VALIDATED,
     WEIGHTS,
-    CandidateFiles,
-    Identified,
 )
 from search.training.held_out import examine
 from search.training.inheritance import Inheritance, pass_on_momentum, written_inheritance
 from search.training.job import Assignment, Job
 from search.training.loop import DeviceData, Session, evaluate, train
 from search.training.schedule import rungs
-from search.training.sealed import DamagedStateError, sealed, unsealed
+from search.training.sealed import DamagedStateError
 from search.training.stage import Stage
+from search.training.state_file import load_training, save_training
 from search.training.user_objectives import user_functions
 from search.training.watchdog import Beating, Pulse
 from spaces.inheriting import Heir
 from spaces.tied import completed, distinct
 
-__all__ = ["ResumableTraining", "load_training", "save_training"]
+__all__ = ["ResumableTraining"]
 
 
 class ResumableTraining:
@@ -236,29 +231,3 @@ class ResumableTraining:
         if all(latest < loss for loss in before):
             weights = distinct(self.session.model.state_dict())
             self._best = {name: tensor.detach().clone() for name, tensor in weights.items()}
-
-
-def save_training(files: CandidateFiles, candidate: Identified, state: Mapping[str, Any]) -> None:
-    """Write what a training needs to go on, its SHA-256 in the first line."""
-    buffer = BytesIO()
-    torch.save(dict(state), buffer)
-    files.write(candidate, TRAINING, sealed(buffer.getvalue()))
-
-
-def load_training(files: CandidateFiles, candidate: Identified) -> dict[str, Any] | None:
-    """Return what `save_training` wrote, or `None` where there is nothing. Nothing is unpickled.
-
-    Raises:
-        DamagedStateError: It is not what was written. It is kept as `training-NUMBER.pt.damaged`.
-    """
-    written = files.read(candidate, TRAINING)
-    if written is None:
-        return None
-    try:
-        content = unsealed(written)
-    except DamagedStateError as error:
-        files.write(candidate, DAMAGED, written)
-        files.remove(candidate, TRAINING)
-        raise DamagedStateError(f"the state of its training was damaged ({error})") from None
-    state: dict[str, Any] = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-    return state

@@ -13,10 +13,10 @@ from search.training.files import PASSED_ON, SCORES
 from search.training.inheritance import Inheritance, written_inheritance
 from search.training.job import Assignment, Job
 from search.training.loop import DeviceData, Session, evaluate, train
-from search.training.resumable import load_training, save_training
 from search.training.schedule import rungs
 from search.training.sealed import DamagedStateError
 from search.training.stage import SupernetPlan
+from search.training.state_file import load_training, save_training
 from search.training.supernet.paths import PathsOfSteps
 from search.training.supernet.scores import Scored, first_to_score, near_the_best, written_scores
 from search.training.supernet.scoring import calibration_batches, recalibrated

@@ -20,11 +20,11 @@ from search.config import SearchConfig
 from search.run.jobs import launch, resume
 from search.run.retrain import prospect, retrain
 from search.run.retrain_request import RetrainRequest
-from search.training import resumable
 from search.training.files import FolderFiles
 from search.training.job import Assignment, Job, Progress
 from search.training.sealed import DamagedStateError
 from search.training.settings import DataConfig, TrainConfig
+from search.training.state_file import load_training, save_training
 from tests.runs import check_sound, fusion_nas, in_process
 
 CONFIG = """
@@ -38,8 +38,8 @@ SPACE = spaces.create("resnet", depth=8, width=4, in_channels=1, input_size=(8, 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
 def test_a_damaged_state_is_told_with_its_checksum_and_kept(tmp_path: Path, damage: str) -> None:
     files, candidate = FolderFiles(tmp_path), Assignment(7, SPACE.uniform("sum"), 0)
-    resumable.save_training(files, candidate, {"curve": [1.0], "weight": torch.ones(100)})
-    loaded = resumable.load_training(files, candidate)
+    save_training(files, candidate, {"curve": [1.0], "weight": torch.ones(100)})
+    loaded = load_training(files, candidate)
     assert loaded is not None
     assert loaded["weight"].sum() == 100
     path = tmp_path / candidate.id / "training-7.pt"
@@ -47,10 +47,10 @@ def test_a_damaged_state_is_told_with_its_checksum_and_kept(tmp_path: Path, dama
     content[len(content) // 2] ^= 1
     path.write_bytes({"flipped": content, "cut": content[: len(content) // 2], "empty": b""}[damage])
     with pytest.raises(DamagedStateError, match=r"SHA-256 .*… expected, [0-9a-f]{16}…"):
-        resumable.load_training(files, candidate)
+        load_training(files, candidate)
     assert not path.exists()
     assert path.with_name("training-7.pt.damaged").exists()
-    assert resumable.load_training(files, candidate) is None
+    assert load_training(files, candidate) is None
 
 
 def step(job: Job, candidate: Assignment) -> Progress:
