@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import scipy
 
 from reports.fidelity.endings import Endings
@@ -102,8 +103,6 @@ def _told_apart(found: Endings) -> list[int]:
 
 
 def _at(found: Endings, epoch: int, told: Sequence[int]) -> tuple[Crossing, ...]:
-    from scipy.stats import rankdata
-
     early = found.at(epoch)
     finite = np.isfinite(early) & np.isfinite(found.final)
     x, y, w, shares = early[finite], found.final[finite], found.weights[finite], found.shares[finite]
@@ -111,7 +110,7 @@ def _at(found: Endings, epoch: int, told: Sequence[int]) -> tuple[Crossing, ...]
     if later is None or sooner is None:
         return ()
     half = scipy.special.stdtrit(later.freedom, 1 - LEVEL / 2) * later.error
-    ranks = [rankdata(values) / (len(values) + 1) for values in (x, y)]
+    ranks = [pd.Series(values).rank().to_numpy() / (len(values) + 1) for values in (x, y)]
     return tuple(
         Crossing(
             operator=found.operators[index],

@@ -37,7 +37,8 @@ LIBRARY = "_raylet.so"
 PROBE = "import sys, ray._raylet as raylet; raylet.GcsClient(address=sys.argv[1])"
 _COMPLAINT = re.compile(r"(?:^E\d{4} [^\]]*\]|^\[[^\]]* [CE] [^\]]*\] (?:\(\w+\) )?\S+:) *(.+?)[. ]*$")
 GENTLE_SECONDS = 2.0
-_SERVERS = ("gcs_server", "raylet")
+RAYLET = "raylet"
+_SERVERS = ("gcs_server", RAYLET)
 # What a Node starts for others than the driver: an autoscaler, logs on the driver's screen, a dashboard without pages.
 _UNNEEDED = ("start_monitor", "start_log_monitor", "start_api_server")
 # What a raylet starts: an agent of the dashboard, and one that makes environments for workers.
@@ -106,9 +107,13 @@ class StartedProcesses:
 
     Where its start fails or is interrupted, Ray forgets them. It also waits half a minute for a server that has
     ended already.
+
+    Args:
+        raylet_started: Called with the process id of a raylet as soon as it has been started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, raylet_started: Callable[[int], None] = lambda pid: None) -> None:
+        self._raylet_started = raylet_started
         self._all: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     @contextmanager
@@ -128,6 +133,8 @@ class StartedProcesses:
             _require(not stopped(), "it was stopped")
             info = start(_without_agents(command), kind, **settings)
             self._all.append((kind, info.process))
+            if kind == RAYLET:
+                self._raylet_started(info.process.pid)
             return info
 
         def found(*arguments: Any) -> Any:
@@ -143,6 +150,9 @@ class StartedProcesses:
             stack.enter_context(_replaced(services, "start_raylet", partial(_start_raylet, services.start_raylet)))
             for name in _UNNEEDED:
                 stack.enter_context(_replaced(nodes.Node, name, lambda node, **settings: None))
+            if _begins_without_agents():
+                # What an agent would need, a web server and more, is not asked for where there is none.
+                stack.enter_context(_replaced(utils, "get_dashboard_dependency_error", lambda: None))
             stack.enter_context(_replaced(utils, "set_sigterm_handler", lambda handler: None))
             stack.callback(_take_sigterm_back, stopped)
             yield

@@ -69,11 +69,12 @@ def ray_session(
     Raises:
         RayStartError: Ray does not start, or the cluster does not answer.
     """
-    processes = StartedProcesses()
+    copied = address is None and not gpus
+    processes = StartedProcesses(_have_ray_imported if copied else lambda raylet: None)
     with _environment(address), scratch_folder() as folder, forming_cluster(address is not None):
         for name in ("ray", "ray.tune", "ray.train", "ray.data"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        _have_workers_copied(address is None and not gpus)
+        _have_workers_copied(copied)
         settings: dict[str, Any] = {"address": address}
         if address is None:
             settings = {"address": "local", "num_cpus": cpus, "num_gpus": gpus, "_temp_dir": str(folder)}
@@ -84,6 +85,8 @@ def ray_session(
             yield folder / "tune"
         finally:
             _end(processes)
+            if copied and (server := fork_server()) is not None:
+                server.forget_ray()
 
 
 def room(cpus: float, gpus: float) -> str:
@@ -126,6 +129,12 @@ def _have_workers_copied(copied: bool) -> None:
     elif (server := fork_server()) is not None:
         server.have_imported(name for name in DATA_LIBRARIES if name in sys.modules)
         os.environ[ADDRESS] = server.address
+
+
+def _have_ray_imported(raylet: int) -> None:
+    """Have the process of which workers are copies import Ray for those of a raylet, while that one starts."""
+    if (server := fork_server()) is not None:
+        server.have_imported_ray(raylet)
 
 
 @cache

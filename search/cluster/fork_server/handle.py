@@ -14,14 +14,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 __all__ = ["START_WORKER", "ForkServer", "end_fork_server", "fork_server"]
 
 SERVER, START_WORKER = (str(Path(__file__).parent / name) for name in ("server.py", "start_worker.py"))
 PREFIX, BACKLOG = "fnas-fork-", 128
 # What each worker needs, whatever it trains: PyTorch imports the last two with the first optimiser and the first step.
-# Not Ray, whose library keeps the environment in which it was imported.
 MODULES = (
     "search.training.resumable",
     "search.training.supernet.training",
@@ -31,12 +30,16 @@ MODULES = (
     "torch._dynamo",
     "torch.profiler",
 )
-# What Ray's own import takes with it from elsewhere, two fifths of its time.
+# What Ray's own import takes with it from elsewhere, two fifths of its time. Ray itself comes with the raylet.
 OF_RAY = (
     *("attr", "certifi", "filelock", "fsspec", "google.protobuf.message", "google.protobuf.json_format", "jsonschema"),
     *("msgpack", "packaging.version", "psutil", "pyarrow.fs", "requests", "rich.console", "rich.live", "rich.table"),
     *("tqdm.auto", "wcwidth", "yaml"),
 )
+# What workers of a raylet need beside.
+WITH_RAY = ("ray", "ray.tune", "ray._private.workers.default_worker", "search.cluster.worker")
+# The job of whoever first connects to a Ray that has just been started.
+FIRST_JOB = "01000000"
 
 
 class ForkServer:
@@ -68,9 +71,25 @@ class ForkServer:
 
     def have_imported(self, modules: Iterable[str]) -> None:
         """Have further modules imported; one that has been stays, one that is not there is left out."""
+        self._order(modules=list(modules))
+
+    def have_imported_ray(self, raylet: int) -> None:
+        """Have Ray imported for the workers of a raylet that has just been started in this process's environment.
+
+        Args:
+            raylet: Its process id.
+        """
+        known = {"RAY_RAYLET_PID": str(raylet), "RAY_JOB_ID": FIRST_JOB}
+        self._order(modules=list(WITH_RAY), environment={**os.environ, **known})
+
+    def forget_ray(self) -> None:
+        """Let go of what was imported for a raylet, which has ended."""
+        self._order(modules=[])
+
+    def _order(self, **order: Any) -> None:
         # Where it has ended, Ray starts workers by itself.
         with suppress(BrokenPipeError):
-            self._orders.write(json.dumps(list(modules)).encode() + b"\n")
+            self._orders.write(json.dumps(order).encode() + b"\n")
             self._orders.flush()
 
     def end(self) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -49,9 +48,11 @@ def server() -> Iterator[ForkServer]:
     started.end()
 
 
-def start(server: ForkServer, program: Path, *arguments: str, **settings) -> subprocess.CompletedProcess:
+def start(
+    server: ForkServer, program: Path, *arguments: str, given: Mapping[str, str] | None = None, **settings
+) -> subprocess.CompletedProcess:
     """Start a worker as Ray does, and return what its program has printed once all that write there have ended."""
-    environment = {"PATH": os.environ["PATH"], ADDRESS: server.address, "OF_THE_WORKER": "yes"}
+    environment = {"PATH": os.environ["PATH"], ADDRESS: server.address, "OF_THE_WORKER": "yes"} | dict(given or {})
     command = [sys.executable, START_WORKER, str(program), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, **settings)
 
@@ -93,9 +94,7 @@ def test_a_long_environment_arrives_whole(server: ForkServer, program: Path) -> 
 
 def test_nothing_is_left_of_a_copy_that_has_ended(server: ForkServer, program: Path) -> None:
     start(server, program)
-    deadline = time.monotonic() + 30
-    while psutil.Process(server.process.pid).children():
-        assert time.monotonic() < deadline
+    nobody(server)
 
 
 def test_further_modules_are_imported(server: ForkServer, tmp_path: Path) -> None:
@@ -103,6 +102,88 @@ def test_further_modules_are_imported(server: ForkServer, tmp_path: Path) -> Non
     program = tmp_path / "program.py"
     program.write_text("import sys; print('wave' in sys.modules)")
     assert start(server, program).stdout == "True\n"
+
+
+# What a raylet tells the workers of the first job.
+OF_A_WORKER = {"RAY_RAYLET_PID": "123", "RAY_JOB_ID": "01000000"}
+
+
+@pytest.fixture
+def deputy(server: ForkServer) -> Iterator[psutil.Process]:
+    """Return the process that has Ray imported for workers of raylet 123."""
+    server.have_imported_ray(123)
+    yield only_child(server)
+    server.forget_ray()
+    nobody(server)
+
+
+def only_child(server: ForkServer) -> psutil.Process:
+    """Return the one process that the server has started, as soon as there is one."""
+    deadline = time.monotonic() + 60
+    while len(children := psutil.Process(server.process.pid).children()) != 1:
+        assert time.monotonic() < deadline
+    return children[0]
+
+
+def nobody(server: ForkServer) -> None:
+    """Wait until nothing is left of what the server has started."""
+    deadline = time.monotonic() + 60
+    while psutil.Process(server.process.pid).children():
+        assert time.monotonic() < deadline
+
+
+def test_workers_of_a_raylet_are_copies_that_have_ray_imported(
+    server: ForkServer, deputy: psutil.Process, program: Path
+) -> None:
+    seen = json.loads(start(server, program, given=OF_A_WORKER).stdout)
+    assert (seen["parent"], seen["imported"], seen["ray"]) == (deputy.pid, True, True)
+    assert seen["environment"]["OF_THE_WORKER"] == "yes"
+    assert "HOME" not in seen["environment"]
+    drawn = [json.loads(start(server, program, given=OF_A_WORKER).stdout)["random"] for _ in range(2)]
+    assert len({str(one) for one in [*drawn, seen["random"]]}) == 3
+
+
+@pytest.mark.parametrize("name", OF_A_WORKER)
+def test_a_worker_of_another_raylet_or_job_is_left_to_rays_own_program(
+    server: ForkServer, deputy: psutil.Process, program: Path, name: str
+) -> None:
+    code = (
+        "import os; from search.cluster.fork_server.start_worker import copied\n"
+        "print(copied([os.devnull], dict(os.environ)))"
+    )
+    for environment, fits in ((OF_A_WORKER | {name: "7"}, False), (OF_A_WORKER, True)):
+        environment = {ADDRESS: server.address} | environment
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        assert done.stdout.splitlines()[-1] == str(fits)
+
+
+def test_where_the_deputy_has_ended_the_server_itself_is_copied(
+    server: ForkServer, deputy: psutil.Process, program: Path
+) -> None:
+    deputy.kill()
+    seen = json.loads(start(server, program, given=OF_A_WORKER).stdout)
+    assert (seen["parent"], seen["ray"]) == (server.process.pid, False)
+
+
+def test_the_next_raylet_has_a_deputy_of_its_own(server: ForkServer, deputy: psutil.Process, program: Path) -> None:
+    start(server, program, given=OF_A_WORKER)
+    server.have_imported_ray(124)
+    following = OF_A_WORKER | {"RAY_RAYLET_PID": "124"}
+    seen = json.loads(start(server, program, given=following).stdout)
+    assert seen["ray"]
+    assert seen["parent"] == only_child(server).pid != deputy.pid
+
+
+def test_the_deputy_ends_with_the_server(program: Path) -> None:
+    started = ForkServer()
+    try:
+        started.have_imported_ray(123)
+        deputy = only_child(started)
+        seen = json.loads(start(started, program, given=OF_A_WORKER).stdout)
+        assert seen["parent"] == deputy.pid
+    finally:
+        started.end()
+    assert deputy.wait(60) is None
 
 
 def test_it_ends_with_the_process_that_has_started_it(tmp_path: Path) -> None:
@@ -140,11 +221,11 @@ def test_where_it_is_lost_ray_starts_workers_by_itself(tmp_path: Path) -> None:
     with driving("launch", tmp_path / "config.yaml", "--run-dir", run) as driver:
         pid = int(wait_for_more(driver, run, "progress")["worker"].rpartition(":")[2])
         worker = psutil.Process(pid)
-        server = worker.parent()
-        assert server is not None
-        assert any(argument.endswith("fork_server/server.py") for argument in server.cmdline())
-        os.kill(server.pid, signal.SIGKILL)
-        os.kill(pid, signal.SIGKILL)
+        servers = worker.parents()[:2]
+        for server in servers:
+            assert any(argument.endswith("fork_server/server.py") for argument in server.cmdline())
+        for one in (*servers, worker):
+            one.kill()
         assert driver.wait(120) == 0
     table = check_sound(run, 3)
     assert set(table["state"]) == {"complete"}
