@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import cProfile
 import heapq
+import inspect
 import itertools
 import json
 import logging
@@ -139,7 +140,10 @@ class Simulation:
         self._driver, self._trainings, self._workers, self._clock = driver, trainings, workers, clock
         self.ledger = driver.ledger
         job = driver._job(driver._files, 1, 0)
-        self._searcher = LedgerSearcher(self.ledger, self.ledger.ask, job, lambda: workers + 1, driver._stopped)
+        # Builds before this one do not ask whether a worker is about to take over.
+        further = [lambda: False] if "handing_over" in inspect.signature(LedgerSearcher).parameters else []
+        stopped = driver._stopped
+        self._searcher = LedgerSearcher(self.ledger, self.ledger.ask, job, lambda: workers + 1, stopped, *further)
         self._events: list[tuple[float, int, int, Assignment]] = []
         self._order = itertools.count()
         self._idle, self._ready = deque(range(workers)), deque[Assignment]()

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from reports.fronts.dominance import foremost
 from search.strategy.endings import Endings
+from search.strategy.known import Known
 from search.strategy.proposals.encoding import Code, Encoding, key
 from search.strategy.trials import FIXED, learning_curve, parameters, same_study, trained
 
@@ -59,12 +60,12 @@ class Observations:
 
     def _begin(self) -> None:
         self._proposed: dict[int, Code] = {}
-        self._trained: set[bytes] = set()
         self._stopped: dict[bytes, Observation] = {}
         self._pending: dict[int, Observation] | None = None
         self._waiting: dict[int, Observation] = {}
         self._held: dict[int, FrozenTrial] = {}
-        self._seen: set[bytes] = set()
+        # By key, whether it was trained to an end.
+        self._seen = Known()
         self._besides = -1
         self.signs: npt.NDArray[np.float64] = np.ones(1)
         self.ended: list[Observation] = []
@@ -83,12 +84,12 @@ class Observations:
                 code = self._code(trial)
                 if code is not None:
                     known[trial.number] = Observation(trial.number, code, trial.state)
-                    self._seen.add(key(code))
+                    self._see(code)
             self._pending = {number: known[number] for number in there if number in known}
         return self._pending or {}
 
     @property
-    def seen(self) -> set[bytes]:
+    def seen(self) -> Known:
         """The keys of all that was proposed."""
         self._now_pending()
         return self._seen
@@ -118,7 +119,12 @@ class Observations:
     def remember(self, number: int, code: Code) -> None:
         """Note what was proposed for a trial, whose parameters the study will know only when it asks for them."""
         self._proposed[number] = code
-        self._seen.add(key(code))
+        self._see(code)
+
+    def _see(self, code: Code) -> None:
+        known = key(code)
+        if known not in self._seen:
+            self._seen[known] = False
 
     def update(self, study: Study, besides: int) -> None:
         """Read what is new in the study, but for the trial of number `besides`, which is being proposed or judged."""
@@ -147,14 +153,14 @@ class Observations:
         )
         self.ended.append(candidate)
         self.count, self.completed = self.count + 1, self.completed + (values is not None)
-        self._seen.add(known)
+        before = self._seen.get(known)
         if trained(trial):
             self._stopped.pop(known, None)
-            if trial.state == TrialState.PRUNED and known not in self._trained:
+            if trial.state == TrialState.PRUNED and not before:
                 self._stopped[known] = candidate
                 if len(self._stopped) > MOST_STOPPED:
                     del self._stopped[next(iter(self._stopped))]
-            self._trained.add(known)
+        self._seen[known] = bool(before) or trained(trial)
 
     def _code(self, trial: FrozenTrial) -> Code | None:
         if trial.number in self._proposed:

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.study.distributions import Distributions
 from search.study.journal import Journal
-from search.study.parked import Park, Parked
+from search.study.parked import StudyIds, Trials
 
 __all__ = ["LongStorage"]
 
@@ -43,7 +43,7 @@ class LongStorage(JournalStorage):
     def __init__(self, journal: Journal, kept: int | None = None) -> None:
         self._journal = journal
         self._kept = kept
-        self._park: Park | None = None
+        self._trials = Trials()
         self._whole: deque[int] = deque()
         # By study, the numbers of its trials in the order in which they ended.
         self._ended: dict[int, array[int]] = {}
@@ -138,6 +138,10 @@ class LongStorage(JournalStorage):
         return settled
 
     def _sync_with_backend(self) -> None:
+        known: Any = self._replay_result
+        if known._trials is not self._trials:
+            # Optuna's own has just been made, and is empty.
+            known._trials, known._trial_id_to_study_id = self._trials, StudyIds()
         records = self._backend.read_logs(self._replay_result.log_number_read)
         self._replay_result.apply_logs(self._watched(records))
 
@@ -211,12 +215,9 @@ class LongStorage(JournalStorage):
         return True
 
     def _put_away(self, kept: int) -> None:
-        trials = self._replay_result._trials
         while len(self._whole) > kept:
-            self._park = self._park or Park()
-            oldest = trials[self._whole[0]]
             try:
-                trials[self._whole[0]] = Parked(oldest, self._park)
+                self._trials.put_away(self._whole[0])
             except OSError:
                 # There is no room for it: it stays in memory, and is tried again when the next one ends.
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reports.candidates.candidate import STAGES, TERMINAL, Candidate
+from search.strategy.known import Known
 
 __all__ = ["ONE_EPOCH", "Repeats"]
 
@@ -22,21 +23,22 @@ class Repeats:
 
     def __init__(self, candidates: Mapping[int, Candidate]) -> None:
         self._candidates = candidates
-        self._standing: dict[str, int] = {}
-        self._looks: dict[str, list[int]] = {}
+        self._standing, self._looks = Known(), Known()
 
     def remember(self, candidate: Candidate) -> None:
         """Take in a candidate."""
         if candidate.again:
             self._standing[candidate.id] = candidate.number
-            self._looks.setdefault(candidate.id, []).append(candidate.number)
-        elif candidate.state != "duplicate" and not candidate.series:
-            self._standing.setdefault(candidate.id, candidate.number)
+            if not self.looked_at(candidate):
+                self._looks[candidate.id] = candidate.number
+        elif candidate.state != "duplicate" and not candidate.series and candidate.id not in self._standing:
+            self._standing[candidate.id] = candidate.number
 
     def looked_at(self, candidate: Candidate) -> bool:
         """Return whether a second look at a candidate has ended."""
-        looks = (self._candidates.get(number) for number in self._looks.get(candidate.id, ()))
-        return any(one is not None and one.state in TERMINAL for one in looks)
+        number = self._looks.get(candidate.id)
+        look = None if number is None else self._candidates.get(number)
+        return look is not None and look.state in TERMINAL
 
     def take(self, candidate: Candidate) -> int | None:
         """Return the number of the candidate that a proposal is a duplicate of, and copy that one's result.

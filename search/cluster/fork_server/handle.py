@@ -37,7 +37,7 @@ OF_RAY = (
     *("tqdm.auto", "wcwidth", "yaml"),
 )
 # What workers of a raylet need beside.
-WITH_RAY = ("ray", "ray.tune", "ray._private.workers.default_worker", "search.cluster.worker")
+WITH_RAY = ("search.cluster.fork_server.ray_ahead",)
 # The job of whoever first connects to a Ray that has just been started.
 FIRST_JOB = "01000000"
 

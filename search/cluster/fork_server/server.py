@@ -9,7 +9,8 @@ a line of JSON each; it ends with the process that has started this one, and thi
     {"modules": []}                                 let the deputy go.
 
 Ray's library keeps the environment in which it was imported: the raylet that it watches, and the job. A deputy is a
-copy that imports it for the workers of one raylet, and answers in place of this process until it is let go.
+copy that imports it for the workers of one raylet, and answers in place of this process until it is let go. Where that
+import fails, it ends.
 """
 
 from __future__ import annotations

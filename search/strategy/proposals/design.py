@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Design:
         # A recipe tells more than a spread architecture, and the uniform networks have different ones.
         self.size = len(self._baselines) + (0 if encoding.hyperparameters else len(STRATA))
 
-    def propose(self, before: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Code:
+    def propose(self, before: Codes, seen: Container[bytes], rng: np.random.Generator) -> Code:
         """Return the next code; what was proposed is in `before`, `(n, columns)`, and as keys in `seen`."""
         for baseline in self._baselines:
             if key(baseline) not in seen and not self._tried(baseline, before):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -77,12 +77,12 @@ class Feasible:
                 steps.append((column, less))
         return [(column, choices) for column, choices in steps if column not in encoding.pins]
 
-    def fresh(self, codes: Codes, seen: Collection[bytes]) -> Codes:
+    def fresh(self, codes: Codes, seen: Container[bytes]) -> Codes:
         """Return those of `(n, columns)` codes that meet the bounds and are not in `seen`, each once."""
         fresh = {known: code for code in codes[self(codes)] if (known := key(code)) not in seen}
         return np.array(list(fresh.values()), dtype=np.int64).reshape(-1, self.encoding.columns)
 
-    def unseen(self, code: Code, seen: Collection[bytes], rng: np.random.Generator) -> Code:
+    def unseen(self, code: Code, seen: Container[bytes], rng: np.random.Generator) -> Code:
         """Return the code if it may be proposed, else one near it that may.
 
         Where every feasible code has been seen, a feasible one is returned all the same.
@@ -97,7 +97,7 @@ class Feasible:
         found = self.first_unseen(seen, rng)
         return kept if found is None else found
 
-    def first_unseen(self, seen: Collection[bytes], rng: np.random.Generator) -> Code | None:
+    def first_unseen(self, seen: Container[bytes], rng: np.random.Generator) -> Code | None:
         """Return a feasible code that is not in `seen`, or `None` when there is none.
 
         A depth-first search in random order: over the variants of the host network, then over the slots, cut where even

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Pool:
         if encoding.size() <= ENUMERABLE:
             self.whole = encoding.whole()
 
-    def draw(self, front: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Codes:
+    def draw(self, front: Codes, seen: Container[bytes], rng: np.random.Generator) -> Codes:
         """Return codes to choose from, given the codes of the estimated front; `(n, columns)`, n may be 0."""
         if self.whole is not None:
             return self._feasible.fresh(self._encoding.canonical(self.whole), seen)
@@ -44,7 +44,7 @@ class Pool:
         strangers = self._design.tilted(float(rng.uniform(-1.0, 1.0)), STRANGERS, rng)
         return self._feasible.fresh(np.concatenate([mutants, children, strangers]), seen)
 
-    def steps(self, climbers: Codes, seen: Collection[bytes], rng: np.random.Generator) -> Codes:
+    def steps(self, climbers: Codes, seen: Container[bytes], rng: np.random.Generator) -> Codes:
         """Return neighbours of some codes: `(n, columns)`, n may be 0."""
         around = np.concatenate([self._encoding.neighbors(code) for code in climbers])
         return self._feasible.fresh(around[rng.permutation(len(around))[:STEPS]], seen)

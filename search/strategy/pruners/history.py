@@ -62,39 +62,47 @@ class History:
 
     A prediction rests on the latest 256 of them, and is made anew when they are more by about a sixteenth, so that its
     cost does not grow with the study. On which it rests depends on how many there are alone: a pruner that is created
-    anew goes on as the old one would have.
+    anew goes on as the old one would have. What no prediction can rest on any more is forgotten.
 
     Attributes:
         front: The candidates that no other one dominates.
     """
 
     def __init__(self) -> None:
+        self._count = 0
+        # The latest of them; so many came before.
         self._curves: list[Curve] = []
+        self._forgotten = 0
         self.front: list[Curve] = []
         self._jitter: list[tuple[float, ...]] = []
         self._forecasts: dict[tuple[int, ...], Fitted] = {}
 
     def learn(self, curve: Curve) -> None:
         """Take in a completed candidate."""
+        self._count += 1
         self._curves.append(curve)
         self._jitter.append(_jitter(curve))
+        surplus = max(_basis(self._count) - LATEST - self._forgotten, 0)
+        del self._curves[:surplus], self._jitter[:surplus]
+        self._forgotten += surplus
         known = [*self.front, curve]
         kept = non_dominated([[*(-value for value in peer.final), *peer.costs] for peer in known])
         self.front = [peer for peer, on_front in zip(known, kept, strict=True) if on_front]
 
     def at(self, epochs: tuple[int, ...]) -> Fitted:
         """Return the predictions from these epochs."""
-        known = _basis(len(self._curves))
+        known = _basis(self._count)
         fitted = self._forecasts.get(epochs)
         if fitted is None or fitted.known != known:
-            latest = self._curves[:known][-LATEST:]
+            latest = self._curves[: known - self._forgotten][-LATEST:]
             peers = [curve for curve in latest if all(epoch in curve.quality for epoch in epochs)]
             forecasts = self._fitted(peers, epochs) if len(peers) > 2 else []
             fitted = self._forecasts[epochs] = Fitted(known, len(peers), forecasts)
         return fitted
 
     def _fitted(self, peers: Sequence[Curve], epochs: tuple[int, ...]) -> list[Forecast]:
-        noise = np.median(np.asarray(self._jitter[: _basis(len(self._curves))][-LATEST:]), axis=0)
+        latest = self._jitter[: _basis(self._count) - self._forgotten][-LATEST:]
+        noise = np.median(np.asarray(latest), axis=0)
         return [
             fit(
                 np.stack([features(peer, epochs, index) for peer in peers]),

@@ -165,6 +165,24 @@ def test_where_the_deputy_has_ended_the_server_itself_is_copied(
     assert (seen["parent"], seen["ray"]) == (server.process.pid, False)
 
 
+def test_copies_with_ray_draw_other_ids(server: ForkServer, deputy: psutil.Process, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import ray; print(ray.ObjectRef.from_random().hex(), ray.NodeID.from_random().hex())")
+    drawn = [start(server, program, given=OF_A_WORKER).stdout.split() for _ in range(4)]
+    assert [len(set(of_one)) for of_one in zip(*drawn, strict=True)] == [4, 4]
+
+
+def test_a_deputy_whose_copies_would_draw_alike_ends(tmp_path: Path) -> None:
+    code = (
+        "import ray; ray.NodeID.from_random()\n"
+        "try: import search.cluster.fork_server.ray_ahead\n"
+        "except ImportError as error: print(error)"
+    )
+    environment = os.environ | OF_A_WORKER
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout == "copies of this process draw alike\n"
+
+
 def test_the_next_raylet_has_a_deputy_of_its_own(server: ForkServer, deputy: psutil.Process, program: Path) -> None:
     start(server, program, given=OF_A_WORKER)
     server.have_imported_ray(124)

@@ -17,7 +17,7 @@ import spaces
 from fusion_ops.errors import ConfigError, SpecError, UnknownNameError
 from search.strategy.curves import fit, jitter
 from search.strategy.pruners import PRUNERS, ParetoPruner, check_pruner, create_pruner
-from search.strategy.pruners.history import Curve, History
+from search.strategy.pruners.history import LATEST, Curve, History
 from search.strategy.pruners.rule import ParetoRule
 from search.training.schedule import rungs
 
@@ -139,6 +139,27 @@ def test_predictions_rest_on_how_many_are_known_not_on_when_they_were_asked_for(
         new.learn(curve)
     assert new.at((1,)).forecasts[0].weights == pytest.approx(asked.at((1,)).forecasts[0].weights, rel=1e-12)
     assert new.at((1,)).peers == 88
+
+
+def test_what_no_prediction_can_rest_on_any_more_is_forgotten():
+    rng = np.random.default_rng(3)
+    starts = rng.uniform(0.2, 0.4, 5_000).tolist()
+    curves = [Curve(i, {1: (s,), 2: (s + 0.4,)}, (100.0 + i,), (s + 0.4,)) for i, s in enumerate(starts)]
+    history = History()
+    for count, curve in enumerate(curves, start=1):
+        history.learn(curve)
+        if count % 617 == 0:
+            few = History()
+            basis = count - count % (1 << max(count // 16, 1).bit_length() - 1)
+            for one in curves[max(basis - LATEST, 0) : basis]:
+                few.learn(one)
+            assert history.at((1,)).peers == min(basis, LATEST)
+            latest = [few._curves[-LATEST:], history._curves[: basis - history._forgotten][-LATEST:]]
+            assert latest[0] == latest[1]
+            assert history.at((1,)).forecasts[0].weights == pytest.approx(
+                history._fitted(latest[0], (1,))[0].weights, rel=1e-12
+            )
+    assert len(history._curves) == len(history._jitter) <= LATEST + 5_000 // 8
 
 
 def test_a_quality_out_of_reach_of_its_constraint_is_stopped():

@@ -64,6 +64,40 @@ def test_a_study_that_is_opened_again_is_parked_alike(path: Path) -> None:
     assert again.trials == stock.trials
 
 
+def test_trials_are_there_by_id_wherever_they_lie(path: Path) -> None:
+    mine, stock = studies(path)
+    trials, ids = mine._storage._replay_result._trials, mine._storage._replay_result._trial_id_to_study_id
+    assert (len(trials), sorted(trials), list(ids), len(ids)) == (12, list(range(12)), list(range(12)), 12)
+    assert [trial_id in trials for trial_id in (-1, 0, 5, 11, 12)] == [False, True, True, True, False]
+    assert [trial_id in ids for trial_id in (-1, 0, 5, 11, 12)] == [False, True, True, True, False]
+    for known in (trials, ids):
+        assert known.get(12) is known.get(-1) is None
+        with pytest.raises(KeyError):
+            _ = known[12]
+    trials[5] = copy.copy(trials[5])
+    assert not isinstance(trials[5], Parked)
+    assert (len(trials), trials[5]) == (12, stock.trials[5])
+    del trials[6], ids[6]
+    assert (6 in trials, 6 in ids, len(trials), len(ids)) == (False, False, 11, 11)
+
+
+def test_what_reports_and_optuna_itself_have_said_is_at_hand(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = optuna.create_study(storage=LongStorage(Journal(path), 1), study_name="b")
+    for number in range(6):
+        mine.enqueue_trial({"lr": 0.5})
+        trial = mine.ask()
+        trial.suggest_float("lr", 0.1, 1.0)
+        trial.report(float(number), step=1)
+        mine.tell(trial, 0.5)
+    stock = optuna.load_study(storage=JournalStorage(JournalFileBackend(str(path))), study_name="b")
+    monkeypatch.setattr("search.study.parked.Park.get", None)
+    there = mine.get_trials(deepcopy=False)
+    assert [isinstance(trial, Parked) for trial in there] == [False] * 2 + [True] * 3 + [False]
+    for mines, stocks in zip(there, stock.trials, strict=True):
+        assert (mines.intermediate_values, mines.system_attrs) == (stocks.intermediate_values, stocks.system_attrs)
+        assert (mines.state, mines.number) == (stocks.state, stocks.number)
+
+
 def test_what_waits_and_what_is_in_training_is_found(path: Path) -> None:
     mine, _ = studies(path)
     mine.enqueue_trial({"op": "aff"})
