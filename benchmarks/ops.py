@@ -152,7 +152,7 @@ def kept(fuse: Callable[[], Tensor], given: set[int]) -> int:
 
 def require_equal(value: Tensor, reference: Tensor, tolerance: float) -> None:
     """Check that ‖value − reference‖ / ‖reference‖ is within a tolerance; single bf16 values may be far off."""
-    error = float((value.double() - reference.double()).norm() / reference.double().norm())
+    error = float((value.detach().double() - reference.double()).norm() / reference.double().norm())
     if not error <= tolerance:
         raise AssertionError(f"the transcription differs by {error:.2g}, more than {tolerance}")
 

@@ -6,8 +6,8 @@ What it shows
     - `first_epoch`: seconds from `fusion-nas launch` to the first finished epoch;
     - `whole`: seconds from `launch` to its end;
     - `candidates_a_minute`: of those that ended, by the time from `launch` to the last one's end;
-    - `epochs_a_minute`: those that they were trained for, likewise. Two searches seldom stop the same candidates, so
-      that this says more surely what one build does in the time of the other;
+    - `epochs_a_minute`: those that they were trained for, likewise. Two searches seldom stop the same candidates; where
+      none is stopped (`--set search.pruner=none`), both builds train for the same epochs;
     - `training`: share of the workers' time, from the first candidate's start to the last one's end, that is training;
     - `driver`: seconds of the processor that the driver takes, its imports included.
 
@@ -96,6 +96,7 @@ def main() -> None:
     options = parser.parse_args()
     builds = {"before": options.before.resolve(), "here": HERE}
     report: dict[str, Any] = {"hardware": describe_environment(()), "repeats": options.repeats}
+    report["set"] = options.overrides
     for config in options.configs:
         found: dict[str, list[dict[str, float]]] = {name: [] for name in builds}
         for repeat in range(options.repeats):

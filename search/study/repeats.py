@@ -36,8 +36,7 @@ class Repeats:
 
     def looked_at(self, candidate: Candidate) -> bool:
         """Return whether a second look at a candidate has ended."""
-        number = self._looks.get(candidate.id)
-        look = None if number is None else self._candidates.get(number)
+        _, look = self._noted(self._looks, candidate)
         return look is not None and look.state in TERMINAL
 
     def take(self, candidate: Candidate) -> int | None:
@@ -51,8 +50,7 @@ class Repeats:
             return None
         if candidate.series:
             return self._take_control(candidate)
-        number = self._standing.get(candidate.id)
-        earlier = None if number is None else self._candidates.get(number)
+        number, earlier = self._noted(self._standing, candidate)
         if earlier is not None and earlier.state == "pruned" and not earlier.again:
             candidate.again = True
             candidate.reason = f"a second look at candidate {number}, which was stopped at epoch {earlier.epochs}"
@@ -61,6 +59,15 @@ class Repeats:
         if earlier is not None and earlier.state == "complete":
             _copy(earlier, candidate)
         return number
+
+    def _noted(self, noted: Known, candidate: Candidate) -> tuple[int | None, Candidate | None]:
+        """Return the number that is noted for a candidate's architecture, and whose it is, unless that one waits."""
+        number = noted.get(candidate.id)
+        found = None if number is None else self._candidates.get(number)
+        if found is not None and found.id != candidate.id:
+            # Their hashes are the same.
+            return None, None
+        return number, found
 
     def _take_retraining(self, candidate: Candidate) -> int | None:
         """Only an equal retraining will do: the search has seen no test image, and picked what had been lucky."""
