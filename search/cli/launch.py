@@ -48,7 +48,6 @@ def launch(
     if not dry_run and submit is None:
         # Imports what workers need, while this process imports what it needs.
         fork_server()
-    from search.cli.outcome import print_plan, print_run
     from search.config import SearchConfig
     from search.run.jobs import launch as launch_run
     from search.study.run_directory import RunDirectory
@@ -57,6 +56,8 @@ def launch(
     where = run_dir or Path("runs") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     if dry_run:
         RunDirectory(where).require_new()
+        from search.cli.dry_run import print_plan
+
         print_plan(loaded)
         return
     if submit is not None:
@@ -67,4 +68,6 @@ def launch(
         typer.echo(f"follow     ray job logs --address {submit} --follow {job}")
         typer.echo(f"stop       ray job stop --address {submit} {job}")
         return
+    from search.cli.outcome import print_run
+
     print_run(launch_run(loaded, where, tensorboard=tensorboard))

@@ -20,7 +20,6 @@ from search.cluster.supervisor import supervised
 from search.config import SearchConfig
 from search.config.main_module import main_references
 from search.run.budget import Budget
-from search.run.checkpoint_room import make_room
 from search.run.planning import resources
 from search.run.preliminaries import Preliminaries
 from search.run.signals import Signals
@@ -276,6 +275,8 @@ class Driver:
         with self._pace.doing():
             self._table.write(self.ledger.candidates, anew=anew and len(self.ledger.candidates) <= MADE_ANEW)
             if self.config.limits.checkpoint_gb is not None:
+                from search.run.checkpoint_room import make_room
+
                 rows = table.read(self.directory.path)
                 for removed in make_room(self.directory.checkpoints, self.config.limits.checkpoint_gb, rows):
                     self.log.write("state_removed" if removed.state else "weights_removed", id=removed.id)

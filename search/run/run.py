@@ -17,10 +17,8 @@ from search.config import SearchConfig
 from search.run.calibration import calibration
 from search.run.replay import SEEDS, Replays, replay
 from search.run.resuming import go_on
-from search.run.retrain import retrain
 from search.run.retrain_request import RetrainRequest, parse_seeds
 from search.run.solve import Solution, Solver
-from search.run.timing import timing
 from search.study.run_directory import RunDirectory
 from search.training import data
 from search.training.device import place, resolve_device
@@ -28,6 +26,8 @@ from search.training.loop import DeviceData, evaluate
 from search.training.user_objectives import user_functions
 
 __all__ = ["Run", "validation"]
+
+# What a search by itself does not need is imported where it is used: the search begins sooner.
 
 
 class Run:
@@ -95,6 +95,8 @@ class Run:
             DataError: The data set cannot be used.
             RunError: The search has not ended or has no complete candidate, or the run cannot be used as it is.
         """
+        from search.run.retrain import retrain
+
         if isinstance(seeds, str):
             seeds = parse_seeds(seeds)
         least_and_most = (seeds, seeds) if isinstance(seeds, int) else seeds
@@ -167,6 +169,8 @@ class Run:
 
         The run's images are read only where they are needed: to simplify a network, or to write it in int8.
         """
+        from search.run.timing import timing
+
         measures = None if simplify is None and not int8 else validation(self.path)
         return reports.export(
             self.path,
