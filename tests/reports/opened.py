@@ -118,8 +118,12 @@ class Opened:
             }""",
             candidate,
         )
-        self.page.mouse.move(where[0] - 1, where[1])
-        self.page.mouse.move(*where)
+        # Plotly takes a click for one on the mark that it has found below the pointer, some time after that has moved.
+        for step in range(100):
+            self.page.mouse.move(where[0] - step % 2, where[1])
+            if self.page.evaluate("() => document.getElementById('chart-tradeoff')._hoverdata?.length > 0"):
+                break
+            self.page.wait_for_timeout(100)
         self.page.mouse.click(*where)
 
 

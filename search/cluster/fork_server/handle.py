@@ -37,7 +37,7 @@ OF_RAY = (
     *("tqdm.auto", "wcwidth", "yaml"),
 )
 # What workers of a raylet need beside.
-WITH_RAY = ("search.cluster.fork_server.ray_ahead",)
+WITH_RAY = "search.cluster.fork_server.ray_ahead:import_for_workers"
 # The job of whoever first connects to a Ray that has just been started.
 FIRST_JOB = "01000000"
 
@@ -80,7 +80,7 @@ class ForkServer:
             raylet: Its process id.
         """
         known = {"RAY_RAYLET_PID": str(raylet), "RAY_JOB_ID": FIRST_JOB}
-        self._order(modules=list(WITH_RAY), environment={**os.environ, **known})
+        self._order(modules=[WITH_RAY], environment={**os.environ, **known})
 
     def forget_ray(self) -> None:
         """Let go of what was imported for a raylet, which has ended."""

@@ -14,7 +14,7 @@ from typing import Any
 import ray.actor
 from ray._raylet import ActorClassID
 
-__all__: list[str] = []
+__all__ = ["import_for_workers"]
 
 MODULES = ("ray.tune", "ray._private.workers.default_worker", "search.cluster.worker")
 
@@ -27,20 +27,7 @@ class _FromTheSystem:
         return ActorClassID(os.urandom(ActorClassID.size()))
 
 
-def _drawn_by_a_copy() -> bytes:
-    """Return a random id that a copy of this process has drawn."""
-    reading, writing = os.pipe()
-    if os.fork() == 0:
-        try:
-            os.write(writing, ray.ObjectRef.from_random().binary())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        return file.read()
-
-
-def _import_all() -> None:
+def import_for_workers() -> None:
     """Import what workers need.
 
     Raises:
@@ -57,4 +44,14 @@ def _import_all() -> None:
         raise ImportError("copies of this process draw alike")
 
 
-_import_all()
+def _drawn_by_a_copy() -> bytes:
+    """Return a random id that a copy of this process has drawn."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.write(writing, ray.ObjectRef.from_random().binary())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        return file.read()

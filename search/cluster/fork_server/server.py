@@ -8,6 +8,8 @@ a line of JSON each; it ends with the process that has started this one, and thi
     {"modules": [...], "environment": {...}}        have a deputy import these in this environment;
     {"modules": []}                                 let the deputy go.
 
+where `module:function` imports a module and calls its function.
+
 Ray's library keeps the environment in which it was imported: the raylet that it watches, and the job. A deputy is a
 copy that imports it for the workers of one raylet, and answers in place of this process until it is let go. Where that
 import fails, it ends.
@@ -25,7 +27,6 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib import import_module
 from io import RawIOBase
 from pathlib import Path
@@ -104,8 +105,13 @@ class Server:
         # Imports make objects that stay.
         gc.disable()
         for name in modules:
-            with suppress(ModuleNotFoundError):
-                import_module(name)
+            module, _, function = name.partition(":")
+            try:
+                found = import_module(module)
+            except ModuleNotFoundError:
+                continue
+            if function:
+                getattr(found, function)()
         gc.freeze()
         gc.enable()
 

@@ -111,6 +111,8 @@ OF_A_WORKER = {"RAY_RAYLET_PID": "123", "RAY_JOB_ID": "01000000"}
 @pytest.fixture
 def deputy(server: ForkServer) -> Iterator[psutil.Process]:
     """Return the process that has Ray imported for workers of raylet 123."""
+    # Copies of the test before may not be gone yet.
+    nobody(server)
     server.have_imported_ray(123)
     yield only_child(server)
     server.forget_ray()
@@ -175,7 +177,8 @@ def test_copies_with_ray_draw_other_ids(server: ForkServer, deputy: psutil.Proce
 def test_a_deputy_whose_copies_would_draw_alike_ends(tmp_path: Path) -> None:
     code = (
         "import ray; ray.NodeID.from_random()\n"
-        "try: import search.cluster.fork_server.ray_ahead\n"
+        "from search.cluster.fork_server.ray_ahead import import_for_workers\n"
+        "try: import_for_workers()\n"
         "except ImportError as error: print(error)"
     )
     environment = os.environ | OF_A_WORKER
