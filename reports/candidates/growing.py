@@ -65,7 +65,7 @@ class GrowingTable:
         Raises:
             RunError: The file cannot be written; the message names it.
         """
-        numbers = np.array(sorted(candidates), dtype=np.int64)
+        numbers = np.sort(np.fromiter(candidates, dtype=np.int64, count=len(candidates)))
         if anew:
             self._columns = []
         if anew or self._written is None or self._written != _identity(self._path):
@@ -137,14 +137,16 @@ class GrowingTable:
     ) -> None:
         """Write the rows in their order: runs of known ones as they are, the others each by itself."""
         changed = {number for number in before if number not in self._front}
+        apart = np.isin(numbers, list(rows.keys() | changed))
+        starts, ends = self._places[numbers, 0], self._places[numbers, 2]
+        begins = np.flatnonzero(np.append(True, apart[1:] | apart[:-1] | (starts[1:] != ends[:-1])))
         with self._path.open("rb") if self._written is not None else io.BytesIO() as old:
-            run: list[int] = []
-            for number in numbers.tolist():
-                if run and (number in rows or number in changed or self._places[number, 0] != self._places[run[-1], 2]):
-                    self._copy_run(run, old, new)
-                    run = []
+            for run in np.split(numbers, begins[1:]):
+                if not len(run):
+                    continue
+                number = int(run[0])
                 if number not in rows and number not in changed:
-                    run.append(number)
+                    self._copy_run(run, old, new)
                     continue
                 left, right = rows[number] if number in rows else self._halves(number, old)
                 start = new.tell()
@@ -153,7 +155,6 @@ class GrowingTable:
                 new.write(right + b"\n")
                 if number not in rows or candidates[number].state in TERMINAL:
                     self._places[number] = start, split, new.tell()
-            self._copy_run(run, old, new)
 
     def _halves(self, number: int, old: IO[bytes]) -> Row:
         """Return the row of a candidate that was on the front, without that flag."""
@@ -162,10 +163,8 @@ class GrowingTable:
         text = old.read(end - start)
         return text[: split - start - len(b",True,")], text[split - start : -1]
 
-    def _copy_run(self, run: Sequence[int], old: IO[bytes], new: IO[bytes]) -> None:
+    def _copy_run(self, run: Numbers, old: IO[bytes], new: IO[bytes]) -> None:
         """Copy rows that lie behind one another, and note where they lie from then on."""
-        if not run:
-            return
         start, left = int(self._places[run[0], 0]), int(self._places[run[-1], 2] - self._places[run[0], 0])
         old.seek(start)
         self._places[run] += new.tell() - start

@@ -37,6 +37,8 @@ LIBRARY = "_raylet.so"
 PROBE = "import sys, ray._raylet as raylet; raylet.GcsClient(address=sys.argv[1])"
 _COMPLAINT = re.compile(r"(?:^E\d{4} [^\]]*\]|^\[[^\]]* [CE] [^\]]*\] (?:\(\w+\) )?\S+:) *(.+?)[. ]*$")
 GENTLE_SECONDS = 2.0
+# A raylet is there a tenth of a second after it was started, or two; Ray itself looks for it once a second.
+LOOKS, BETWEEN_SECONDS = 50, 0.02
 RAYLET = "raylet"
 _SERVERS = ("gcs_server", RAYLET)
 # What a Node starts for others than the driver: an autoscaler, logs on the driver's screen, a dashboard without pages.
@@ -138,10 +140,14 @@ class StartedProcesses:
             return info
 
         def found(*arguments: Any) -> Any:
-            _require(not stopped(), "it was stopped")
-            for name, process in self._all:
-                ended = name in _SERVERS and process.poll() is not None
-                _require(not ended, f"its {name} ended with exit code {process.returncode}")
+            for _ in range(LOOKS):
+                _require(not stopped(), "it was stopped")
+                for name, process in self._all:
+                    ended = name in _SERVERS and process.poll() is not None
+                    _require(not ended, f"its {name} ended with exit code {process.returncode}")
+                if _is_registered(*arguments):
+                    break
+                time.sleep(BETWEEN_SECONDS)
             return node(*arguments)
 
         with ExitStack() as stack:
@@ -167,6 +173,20 @@ class StartedProcesses:
                 process.wait(max(deadline - time.monotonic(), 0))
             process.kill()
             process.wait()
+
+
+def _is_registered(gcs_address: str, node_id: str) -> bool:
+    """Return whether a node can be asked for; where that cannot be told, Ray itself waits for it."""
+    import ray._private.services
+    import ray._private.state
+
+    private: Any = ray._private
+    try:
+        there = private.state.GlobalState()
+        there._initialize_global_state(private.services._get_gcs_client_options(gcs_address))
+        return any(one["NodeID"] == node_id for one in there.node_table())
+    except (AttributeError, TypeError, RuntimeError):
+        return True
 
 
 def _start_raylet(start: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:

@@ -22,5 +22,11 @@ _WITH_TOKEN = EVERYWHERE | {"RAY_AUTH_MODE": "token"}
 # Despite its name read on every platform; 0 keeps all of Ray's servers on 127.0.0.1.
 _LISTENS_BEYOND_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 OF_A_CLUSTER = _WITH_TOKEN | {_LISTENS_BEYOND_THIS_MACHINE: "1"}
-# A private Ray has no agent to which anything measured could be sent.
-PRIVATE = _WITH_TOKEN | {_LISTENS_BEYOND_THIS_MACHINE: "0", "RAY_enable_metrics_collection": "0"}
+# A private Ray has no agent to which anything measured could be sent. Its raylet looks for the store that it has just
+# started, often before that listens, and again after a second; here after a fiftieth, for ten seconds as before.
+PRIVATE = _WITH_TOKEN | {
+    _LISTENS_BEYOND_THIS_MACHINE: "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_raylet_client_connect_timeout_milliseconds": "20",
+    "RAY_raylet_client_num_connect_attempts": "500",
+}

@@ -149,6 +149,31 @@ def test_a_server_that_has_ended_is_not_waited_for(started) -> None:
             services.get_node("127.0.0.1:1", "0")
 
 
+def test_a_raylet_is_asked_for_once_it_is_there(started, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray._private import services
+
+    from search.cluster import ray_private
+
+    asked: list[str] = []
+    monkeypatch.setattr(ray_private, "_is_registered", lambda *_: asked.append("there?") or len(asked) == 3)
+    monkeypatch.setattr(services, "get_node", lambda *_: asked.append("node"))
+    with started.watched(lambda: False):
+        services.get_node("127.0.0.1:1", "0")
+    assert asked == ["there?"] * 3 + ["node"]
+
+
+def test_a_node_is_registered_once_ray_has_begun() -> None:
+    code = """
+import ray
+from search.cluster.ray_private import _is_registered
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+address, (node,) = ray.get_runtime_context().gcs_address, ray.nodes()
+print(_is_registered(address, node["NodeID"]), _is_registered(address, "0" * len(node["NodeID"])))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True", "False"], done.stderr
+
+
 def test_a_start_that_is_stopped_starts_nothing_more(started) -> None:
     from fusion_ops.errors import RunError
 
