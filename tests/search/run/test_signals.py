@@ -85,8 +85,9 @@ def busy() -> Iterator[None]:
 
 
 def signalled(tmp_path: Path, family: Callable[[int], set[int]], number: int, after: float, times: int) -> None:
-    """Launch a run, send it signals so long after its launch, while Ray starts; resume what it leaves."""
-    (tmp_path / "config.yaml").write_text(CONFIG.replace("trials: 6", "trials: 1").replace("epochs: 8", "epochs: 1"))
+    """Launch a run, send it signals so long after its launch: while Ray starts, or in a first epoch of some seconds."""
+    config = CONFIG.replace("trials: 6", "trials: 1").replace("epochs: 8", "epochs: 1, batch_size: 4")
+    (tmp_path / "config.yaml").write_text(config)
     run = tmp_path / "run"
     with driving("launch", tmp_path / "config.yaml", "--run-dir", run) as driver:
         wait_for_more(driver, run, "launched")
