@@ -64,6 +64,19 @@ def test_it_is_the_table_that_is_made_anew(tmp_path: Path, monkeypatch: pytest.M
     assert table.read(tmp_path)["on_front"].sum() > 1
 
 
+def test_what_was_in_training_and_waits_again_leaves_no_row(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    for _ in range(30):
+        run.step()
+    run.table.write(run.candidates)
+    run.candidates = {number: one for number, one in run.candidates.items() if one.state != "running"}
+    assert len(run.candidates) < 30
+    run.table.write(run.candidates)
+    assert run.path.read_bytes() == anew(run.candidates)
+    run.table.write({})
+    assert run.path.read_bytes() == anew({})
+
+
 def test_rows_of_what_has_ended_are_not_made_again(tmp_path: Path) -> None:
     run, made = Run(tmp_path), []
     run.table = GrowingTable(tmp_path, OBJECTIVES, lambda one: made.append(one.number) or record(one))
