@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, MutableMapping
 
 from reports.candidates.candidate import Candidate
+from search.study.dense import Dense
 from search.study.parked import Park
 
 __all__ = ["Candidates"]
 
 # So many of those that have ended stay in memory.
 KEPT = 2048
-_NOWHERE = -1
 
 
 class Candidates(MutableMapping[int, Candidate]):
@@ -30,8 +29,7 @@ class Candidates(MutableMapping[int, Candidate]):
         # The numbers of those here that have ended, the oldest first.
         self._ended: dict[int, None] = {}
         # By number, the place in the file.
-        self._places: array[int] = array("q")
-        self._away = 0
+        self._places = Dense()
         self._park: Park | None = None
 
     def ended(self, number: int) -> None:
@@ -50,9 +48,7 @@ class Candidates(MutableMapping[int, Candidate]):
             except OSError:
                 # There is no room for it: it stays in memory, and is tried again when the next one ends.
                 return
-            self._places.extend([_NOWHERE] * (oldest + 1 - len(self._places)))
             self._places[oldest] = place
-            self._away += 1
             del self._here[oldest], self._ended[oldest]
 
     def __getitem__(self, number: int) -> Candidate:
@@ -60,14 +56,14 @@ class Candidates(MutableMapping[int, Candidate]):
         found = self._here.get(number)
         if found is not None:
             return found
-        if self._park is None or not self._is_away(number):
+        if self._park is None:
             raise KeyError(number)
         candidate: Candidate = self._park.get(self._places[number])
         return candidate
 
     def __setitem__(self, number: int, candidate: Candidate) -> None:
         """Put in a candidate."""
-        if self._is_away(number):
+        if number in self._places:
             raise KeyError(f"candidate {number} has ended")
         self._here[number] = candidate
 
@@ -78,16 +74,13 @@ class Candidates(MutableMapping[int, Candidate]):
 
     def __contains__(self, number: object) -> bool:
         """Return whether there is a candidate of that number."""
-        return number in self._here or (isinstance(number, int) and self._is_away(number))
+        return number in self._here or number in self._places
 
     def __iter__(self) -> Iterator[int]:
         """Iterate over the numbers."""
-        yield from (number for number in range(len(self._places)) if self._places[number] != _NOWHERE)
+        yield from self._places
         yield from list(self._here)
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return self._away + len(self._here)
-
-    def _is_away(self, number: int) -> bool:
-        return 0 <= number < len(self._places) and self._places[number] != _NOWHERE
+        return len(self._places) + len(self._here)

@@ -13,9 +13,10 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from search.study.dense import Dense
 from search.study.distributions import Distributions
 from search.study.journal import Journal
-from search.study.parked import StudyIds, Trials
+from search.study.parked import Trials
 
 __all__ = ["LongStorage"]
 
@@ -141,7 +142,7 @@ class LongStorage(JournalStorage):
         known: Any = self._replay_result
         if known._trials is not self._trials:
             # Optuna's own has just been made, and is empty.
-            known._trials, known._trial_id_to_study_id = self._trials, StudyIds()
+            known._trials, known._trial_id_to_study_id = self._trials, Dense()
         records = self._backend.read_logs(self._replay_result.log_number_read)
         self._replay_result.apply_logs(self._watched(records))
 

@@ -7,19 +7,19 @@ import pickle
 import tempfile
 import weakref
 import zlib
-from array import array
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-__all__ = ["Park", "Parked", "StudyIds", "Trials"]
+from search.study.dense import Dense
+
+__all__ = ["Park", "Parked", "Trials"]
 
 _NOTHING: dict[Any, Any] = {}
 _AWAY = ("_values", "_params", "_distributions", "_user_attrs", "_datetime_start", "datetime_complete")
 _SIZE = 4
-_NOWHERE = -1
 
 
 class Park:
@@ -95,11 +95,8 @@ class Trials(MutableMapping[int, FrozenTrial]):
         self._here: dict[int, FrozenTrial] = {}
         self._park: Park | None = None
         # By id, of those that are away: where they lie, their numbers, their states; of some, what else is at hand.
-        self._places: array[int] = array("q")
-        self._numbers: array[int] = array("q")
-        self._states: array[int] = array("b")
+        self._places, self._numbers, self._states = Dense(), Dense(), Dense()
         self._at_hand: dict[int, tuple[Mapping[str, Any], Mapping[int, float]]] = {}
-        self._away = 0
 
     def put_away(self, trial_id: int) -> None:
         """Put away a trial that has ended.
@@ -109,14 +106,9 @@ class Trials(MutableMapping[int, FrozenTrial]):
         """
         self._park, trial = self._park or Park(), self._here[trial_id]
         place = self._park.put([getattr(trial, name) for name in _AWAY])
-        missing = trial_id + 1 - len(self._places)
-        self._places.extend([_NOWHERE] * missing)
-        self._numbers.extend([0] * missing)
-        self._states.extend([0] * missing)
         self._places[trial_id], self._numbers[trial_id], self._states[trial_id] = place, trial.number, trial.state.value
         if trial.system_attrs or trial.intermediate_values:
             self._at_hand[trial_id] = trial.system_attrs, trial.intermediate_values
-        self._away += 1
         del self._here[trial_id]
 
     def __getitem__(self, trial_id: int) -> FrozenTrial:
@@ -124,74 +116,38 @@ class Trials(MutableMapping[int, FrozenTrial]):
         found = self._here.get(trial_id)
         if found is not None:
             return found
-        if self._park is None or not self._is_away(trial_id):
+        if self._park is None:
             raise KeyError(trial_id)
         place, number, state = self._places[trial_id], self._numbers[trial_id], TrialState(self._states[trial_id])
         return Parked(self._park, place, number, trial_id, state, self._at_hand.get(trial_id, (_NOTHING, _NOTHING)))
 
     def __setitem__(self, trial_id: int, trial: FrozenTrial) -> None:
         """Put in a trial, or have it in memory again."""
-        if self._is_away(trial_id):
-            self._bring_back(trial_id)
+        self._forget(trial_id)
         self._here[trial_id] = trial
 
     def __delitem__(self, trial_id: int) -> None:
         """Take out a trial."""
-        if self._is_away(trial_id):
-            self._bring_back(trial_id)
-        else:
+        if not self._forget(trial_id):
             del self._here[trial_id]
 
     def __contains__(self, trial_id: object) -> bool:
         """Return whether there is a trial of that id."""
-        return trial_id in self._here or (isinstance(trial_id, int) and self._is_away(trial_id))
+        return trial_id in self._here or trial_id in self._places
 
     def __iter__(self) -> Iterator[int]:
         """Iterate over the ids."""
-        yield from (trial_id for trial_id in range(len(self._places)) if self._is_away(trial_id))
+        yield from self._places
         yield from list(self._here)
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._here) + self._away
+        return len(self._here) + len(self._places)
 
-    def _is_away(self, trial_id: int) -> bool:
-        return 0 <= trial_id < len(self._places) and self._places[trial_id] != _NOWHERE
-
-    def _bring_back(self, trial_id: int) -> None:
-        self._places[trial_id] = _NOWHERE
+    def _forget(self, trial_id: int) -> bool:
+        """Forget where a trial lies; return whether it was away."""
         self._at_hand.pop(trial_id, None)
-        self._away -= 1
-
-
-class StudyIds(MutableMapping[int, int]):
-    """The study of each trial, by their ids, which are given in turn."""
-
-    def __init__(self) -> None:
-        self._ids: array[int] = array("q")
-
-    def __getitem__(self, trial_id: int) -> int:
-        """Return the study of a trial."""
-        if not 0 <= trial_id < len(self._ids) or self._ids[trial_id] == _NOWHERE:
-            raise KeyError(trial_id)
-        return self._ids[trial_id]
-
-    def __setitem__(self, trial_id: int, study_id: int) -> None:
-        """Note the study of a trial."""
-        self._ids.extend([_NOWHERE] * (trial_id + 1 - len(self._ids)))
-        self._ids[trial_id] = study_id
-
-    def __delitem__(self, trial_id: int) -> None:
-        """Forget the study of a trial."""
-        self._ids[trial_id] = _NOWHERE
-
-    def __iter__(self) -> Iterator[int]:
-        """Iterate over the ids of the trials."""
-        return (trial_id for trial_id, study_id in enumerate(self._ids) if study_id != _NOWHERE)
-
-    def __len__(self) -> int:
-        """Return how many trials there are."""
-        return sum(1 for _ in self)
+        return self._places.pop(trial_id, None) is not None
 
 
 def _whole(*values: Any) -> FrozenTrial:
