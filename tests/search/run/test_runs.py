@@ -158,7 +158,10 @@ def test_a_run_survives_a_killed_worker_a_killed_driver_and_ctrl_c(tmp_path: Pat
         os.kill(int(victim["worker"].partition(":")[2]), signal.SIGKILL)
         assert wait_for_more(driver, run, "retried")["number"] == victim["number"]
         wait_for_more(driver, run, "progress")
-        now = json.loads(in_process("status", run, "--json").stdout)
+        # What the driver says of itself is written once a second, at first before any epoch.
+        deadline = time.monotonic() + 30
+        while (now := json.loads(in_process("status", run, "--json").stdout))["seconds_left"] is None:
+            assert time.monotonic() < deadline
         assert (now["run"], now["pid"], now["driver"]) == ("running", driver.pid, now["last_driver"])
         assert now["seconds_left"] > 0
         assert {worker["worker"] for worker in now["workers"]} <= {event["worker"] for event in events(run, "progress")}
